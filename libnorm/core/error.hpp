@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+namespace libnorm {
+
+/// Signed count or position; signed so that a difference of two is one too.
+using Index = std::int64_t;
+
+/// What every failure of the library is. The text reads
+/// `where: what is wrong (what arrived); what would be right`.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Extents that do not fit each other.
+class ShapeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A number or name outside its domain.
+class ValueError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A file or stored record that is missing, damaged or not what it says.
+class DataError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A machine that cannot do what was asked of it.
+class BackendError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A loss that is not finite any more.
+class DivergedError : public Error {
+ public:
+  DivergedError(const std::string& what, Index step) : Error(what), step_(step) {}
+  Index step() const { return step_; }
+
+ private:
+  Index step_;
+};
+
+}  // namespace libnorm

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "libnorm/core/error.hpp"
+
+namespace libnorm {
+
+/// Rows sorted into groups: group g holds members[first[g]] .. members[first[g + 1] - 1],
+/// ascending. With null pointers each row is a group of its own.
+struct Groups {
+  Index count = 0;
+  const Index* first = nullptr;
+  const std::int32_t* members = nullptr;
+
+  Index begin(Index g) const { return first == nullptr ? g : first[g]; }
+  Index end(Index g) const { return first == nullptr ? g + 1 : first[g + 1]; }
+  Index member(Index i) const { return members == nullptr ? i : members[i]; }
+};
+
+}  // namespace libnorm

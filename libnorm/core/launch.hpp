@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+
+#include "libnorm/core/error.hpp"
+#include "libnorm/core/isa.hpp"
+
+namespace libnorm {
+
+/// How a body is run for one instruction set. Declared here, defined in `runner.hpp`, and
+/// instantiated only in the translation units compiled for that set (`*.isa.cpp`).
+template <class IsaTag, class Body>
+struct Runner {
+  static void run(const Body& body, Index begin, Index end);
+};
+
+namespace detail {
+/// Calls chunk(begin, end) over [0, count) in pieces of at least `grain`, on the threads of the
+/// current TBB arena. Throws: BackendError if a worker's floating-point mode is not IEEE's default.
+void for_chunks(Index count, Index grain, void (*chunk)(const void*, Index, Index),
+                const void* body);
+}  // namespace detail
+
+/// Runs body(output) for output = 0 .. count-1: the library's only parallelism. Each output is
+/// written by one call alone, so the result does not depend on how many threads there are.
+/// `grain` is how many outputs are worth a task of their own.
+template <class Body>
+void launch(Index count, Index grain, const Body& body) {
+  using Run = void (*)(const Body&, Index, Index);
+  Run run = nullptr;
+  switch (active_isa()) {
+    case Isa::scalar: run = &Runner<Scalar, Body>::run; break;
+#if defined(LIBNORM_X86_64)
+    case Isa::avx2: run = &Runner<Avx2, Body>::run; break;
+    case Isa::avx512: run = &Runner<Avx512, Body>::run; break;
+#else
+    default: throw BackendError("launch: this build has no such instruction set");
+#endif
+  }
+  struct Call {
+    Run run;
+    const Body* body;
+  } call{run, &body};
+  detail::for_chunks(
+      count, grain,
+      [](const void* p, Index begin, Index end) {
+        const Call& c = *static_cast<const Call*>(p);
+        c.run(*c.body, begin, end);
+      },
+      &call);
+}
+
+/// Calls f with `threads` threads for the launches within.
+/// Throws: ValueError if threads < 1.
+void with_threads(int threads, const std::function<void()>& f);
+
+}  // namespace libnorm

@@ -1,0 +1,190 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "libnorm/core/error.hpp"
+#include "libnorm/core/simd.hpp"
+
+namespace libnorm {
+
+/// Lanes that work in step: 32, whatever the machine (two AVX-512 registers of float, four of AVX2,
+/// or one CUDA warp). The number is part of the order of every sum.
+inline constexpr Index kLanes = 32;
+
+/// One value for each of the 32 lanes. Bodies are written against this type and nothing narrower,
+/// so that every instruction set does the same operations in the same order.
+template <class IsaTag, class T>
+struct Pack {
+  using Reg = Register<IsaTag, T>;
+  using V = typename Reg::V;
+  using Tree = Registers<V, int(kLanes) / Reg::kLanes>;
+  using value_type = T;
+  Tree regs;
+
+  Pack() = default;
+  LIBNORM_INLINE Pack(T x) {
+    apply([x](V) LIBNORM_ALWAYS { return Reg::broadcast(x); }, regs, regs);
+  }
+
+  /// Lanes from p[0..31].
+  static LIBNORM_INLINE Pack load(const T* p) {
+    Pack r;
+    load_tree(r.regs, p);
+    return r;
+  }
+  /// Lanes from p[0..n-1]; the others are `rest`.
+  static LIBNORM_INLINE Pack load(const T* p, Index n, T rest = T(0)) {
+    if (n >= kLanes) return load(p);
+    alignas(64) T buffer[kLanes];
+    for (Index i = 0; i < kLanes; ++i) buffer[i] = i < n ? p[i] : rest;
+    return load(buffer);
+  }
+  LIBNORM_INLINE void store(T* p) const { store_tree(regs, p); }
+  /// Lanes 0..n-1 to p[0..n-1].
+  LIBNORM_INLINE void store(T* p, Index n) const {
+    if (n >= kLanes) return store(p);
+    alignas(64) T buffer[kLanes];
+    store(buffer);
+    for (Index i = 0; i < n; ++i) p[i] = buffer[i];
+  }
+
+  /// f of the operands, register by register.
+  template <class F, class... Packs>
+  static LIBNORM_INLINE Pack map(F f, const Packs&... operands) {
+    Pack r;
+    apply(f, r.regs, operands.regs...);
+    return r;
+  }
+
+ private:
+  template <class F, int n, class... Trees>
+  static LIBNORM_INLINE void apply(F f, Registers<V, n>& r, const Trees&... a) {
+    if constexpr (n == 1) {
+      r.v = f(a.v...);
+    } else {
+      apply(f, r.lo, a.lo...);
+      apply(f, r.hi, a.hi...);
+    }
+  }
+  template <int n>
+  static LIBNORM_INLINE void load_tree(Registers<V, n>& r, const T* p) {
+    if constexpr (n == 1) {
+      r.v = Reg::load(p);
+    } else {
+      load_tree(r.lo, p);
+      load_tree(r.hi, p + n / 2 * Reg::kLanes);
+    }
+  }
+  template <int n>
+  static LIBNORM_INLINE void store_tree(const Registers<V, n>& r, T* p) {
+    if constexpr (n == 1) {
+      Reg::store(p, r.v);
+    } else {
+      store_tree(r.lo, p);
+      store_tree(r.hi, p + n / 2 * Reg::kLanes);
+    }
+  }
+};
+
+template <class I, class T>
+LIBNORM_INLINE Pack<I, T> operator+(const Pack<I, T>& a, const Pack<I, T>& b) {
+  return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x + y; }, a, b);
+}
+template <class I, class T>
+LIBNORM_INLINE Pack<I, T> operator-(const Pack<I, T>& a, const Pack<I, T>& b) {
+  return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x - y; }, a, b);
+}
+template <class I, class T>
+LIBNORM_INLINE Pack<I, T> operator*(const Pack<I, T>& a, const Pack<I, T>& b) {
+  return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x * y; }, a, b);
+}
+template <class I, class T>
+LIBNORM_INLINE Pack<I, T> operator/(const Pack<I, T>& a, const Pack<I, T>& b) {
+  return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x / y; }, a, b);
+}
+template <class I, class T>
+LIBNORM_INLINE Pack<I, T> operator-(const Pack<I, T>& a) {
+  return Pack<I, T>::map([](auto x) LIBNORM_ALWAYS { return -x; }, a);
+}
+
+/// a * b + c, rounded once.
+template <class I, class T>
+LIBNORM_INLINE Pack<I, T> fma(const Pack<I, T>& a, const Pack<I, T>& b, const Pack<I, T>& c) {
+  return Pack<I, T>::map(
+      [](auto x, auto y, auto z) LIBNORM_ALWAYS { return Register<I, T>::fma(x, y, z); }, a, b, c);
+}
+
+template <class I, class T>
+LIBNORM_INLINE Pack<I, T> sqrt(const Pack<I, T>& a) {
+  return Pack<I, T>::map([](auto x) LIBNORM_ALWAYS { return Register<I, T>::sqrt(x); }, a);
+}
+
+/// a < b ? yes : no, lane by lane; `no` where a or b is NaN.
+template <class I, class T>
+LIBNORM_INLINE Pack<I, T> select_less(const Pack<I, T>& a, const Pack<I, T>& b,
+                                      const Pack<I, T>& yes, const Pack<I, T>& no) {
+  return Pack<I, T>::map(
+      [](auto x, auto y, auto u, auto v) LIBNORM_ALWAYS { return x < y ? u : v; }, a, b, yes, no);
+}
+
+/// The larger of two, lane by lane; b where either is NaN.
+template <class I, class T>
+LIBNORM_INLINE Pack<I, T> max(const Pack<I, T>& a, const Pack<I, T>& b) {
+  return select_less(b, a, a, b);
+}
+
+namespace detail {
+template <class I, class Narrow, class Wide, int n>
+LIBNORM_INLINE void widen_tree(const Registers<Narrow, n>& a, Registers<Wide, 2 * n>& r) {
+  if constexpr (n == 1) {
+    Register<I, float>::widen(a.v, r.lo.v, r.hi.v);
+  } else {
+    widen_tree<I>(a.lo, r.lo);
+    widen_tree<I>(a.hi, r.hi);
+  }
+}
+template <class I, class Narrow, class Wide, int n>
+LIBNORM_INLINE void narrow_tree(const Registers<Wide, 2 * n>& a, Registers<Narrow, n>& r) {
+  if constexpr (n == 1) {
+    r.v = Register<I, float>::narrow(a.lo.v, a.hi.v);
+  } else {
+    narrow_tree<I>(a.lo, r.lo);
+    narrow_tree<I>(a.hi, r.hi);
+  }
+}
+}  // namespace detail
+
+/// float to double, exact; doubles stay as they are.
+template <class I, class T>
+LIBNORM_INLINE Pack<I, double> widen(const Pack<I, T>& a) {
+  if constexpr (std::is_same_v<T, double>) {
+    return a;
+  } else {
+    Pack<I, double> r;
+    detail::widen_tree<I>(a.regs, r.regs);
+    return r;
+  }
+}
+
+/// double to T, rounded to nearest even.
+template <class T, class I>
+LIBNORM_INLINE Pack<I, T> narrow(const Pack<I, double>& a) {
+  if constexpr (std::is_same_v<T, double>) {
+    return a;
+  } else {
+    Pack<I, float> r;
+    detail::narrow_tree<I>(a.regs, r.regs);
+    return r;
+  }
+}
+
+/// What a body is told about the machine it runs on: the type of 32 lanes.
+template <class IsaTag>
+struct Warp {
+  using Tag = IsaTag;
+  template <class T>
+  using Lanes = Pack<IsaTag, T>;
+};
+
+}  // namespace libnorm

@@ -1,0 +1,156 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "libnorm/core/isa.hpp"
+
+#if defined(__AVX2__) || defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+/// Code for one instruction set must never stand alone as a symbol that another could be linked to.
+#define LIBNORM_ALWAYS __attribute__((always_inline))
+#define LIBNORM_INLINE LIBNORM_ALWAYS inline
+
+namespace libnorm {
+
+/// One register of the instruction set: arithmetic and comparisons are the compiler's vector
+/// extension, and here stands only what that lacks.
+template <class IsaTag, class T>
+struct Register;
+
+template <class T, int kBytes>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(kBytes)));
+};
+
+template <class IsaTag, class T>
+struct RegisterBase {
+  using V = typename VectorOf<T, IsaTag::kBytes>::type;
+  static constexpr int kLanes = IsaTag::kBytes / int(sizeof(T));
+  static LIBNORM_INLINE V load(const T* p) {
+    V v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+  }
+  static LIBNORM_INLINE void store(T* p, V v) { std::memcpy(p, &v, sizeof v); }
+  static LIBNORM_INLINE V broadcast(T x) { return x - V{}; }
+};
+
+template <class T>
+struct Register<Scalar, T> : RegisterBase<Scalar, T> {
+  using V = typename RegisterBase<Scalar, T>::V;
+  static LIBNORM_INLINE V fma(V a, V b, V c) {
+    for (int i = 0; i < RegisterBase<Scalar, T>::kLanes; ++i) {
+      if constexpr (sizeof(T) == 4) {
+        c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+      } else {
+        c[i] = __builtin_fma(a[i], b[i], c[i]);
+      }
+    }
+    return c;
+  }
+  static LIBNORM_INLINE V sqrt(V a) {
+    for (int i = 0; i < RegisterBase<Scalar, T>::kLanes; ++i) {
+      if constexpr (sizeof(T) == 4) {
+        a[i] = __builtin_sqrtf(a[i]);
+      } else {
+        a[i] = __builtin_sqrt(a[i]);
+      }
+    }
+    return a;
+  }
+  template <class Wide>
+  static LIBNORM_INLINE void widen(V a, Wide& lo, Wide& hi) {
+    lo = Wide{double(a[0]), double(a[1])};
+    hi = Wide{double(a[2]), double(a[3])};
+  }
+  template <class Wide>
+  static LIBNORM_INLINE V narrow(Wide lo, Wide hi) {
+    return V{float(lo[0]), float(lo[1]), float(hi[0]), float(hi[1])};
+  }
+};
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+template <>
+struct Register<Avx2, float> : RegisterBase<Avx2, float> {
+  static LIBNORM_INLINE V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
+  static LIBNORM_INLINE V sqrt(V a) { return _mm256_sqrt_ps(a); }
+  static LIBNORM_INLINE void widen(V a, __m256d& lo, __m256d& hi) {
+    lo = _mm256_cvtps_pd(_mm256_castps256_ps128(a));
+    hi = _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
+  }
+  static LIBNORM_INLINE V narrow(__m256d lo, __m256d hi) {
+    return _mm256_set_m128(_mm256_cvtpd_ps(hi), _mm256_cvtpd_ps(lo));
+  }
+};
+template <>
+struct Register<Avx2, double> : RegisterBase<Avx2, double> {
+  static LIBNORM_INLINE V fma(V a, V b, V c) { return _mm256_fmadd_pd(a, b, c); }
+  static LIBNORM_INLINE V sqrt(V a) { return _mm256_sqrt_pd(a); }
+};
+#endif
+
+#if defined(__AVX512F__)
+template <>
+struct Register<Avx512, float> : RegisterBase<Avx512, float> {
+  static LIBNORM_INLINE V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
+  static LIBNORM_INLINE V sqrt(V a) { return _mm512_sqrt_ps(a); }
+  static LIBNORM_INLINE void widen(V a, __m512d& lo, __m512d& hi) {
+    lo = _mm512_cvtps_pd(_mm512_castps512_ps256(a));
+    hi = _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1));
+  }
+  static LIBNORM_INLINE V narrow(__m512d lo, __m512d hi) {
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(lo)), _mm512_cvtpd_ps(hi), 1);
+  }
+};
+template <>
+struct Register<Avx512, double> : RegisterBase<Avx512, double> {
+  static LIBNORM_INLINE V fma(V a, V b, V c) { return _mm512_fmadd_pd(a, b, c); }
+  static LIBNORM_INLINE V sqrt(V a) { return _mm512_sqrt_pd(a); }
+};
+#endif
+
+/// The same for one number.
+template <class T>
+LIBNORM_INLINE T fused(T a, T b, T c) {
+  if constexpr (std::is_same_v<T, float>) {
+    return __builtin_fmaf(a, b, c);
+  } else {
+    return __builtin_fma(a, b, c);
+  }
+}
+template <class T>
+LIBNORM_INLINE T square_root(T a) {
+  if constexpr (std::is_same_v<T, float>) {
+    return __builtin_sqrtf(a);
+  } else {
+    return __builtin_sqrt(a);
+  }
+}
+
+/// The registers that hold 32 lanes, as a binary tree: halving the tree is the first step of every
+/// sum, and a tree of named halves stays in registers where an array goes through memory.
+template <class V, int kCount>
+struct Registers {
+  Registers<V, kCount / 2> lo, hi;
+};
+template <class V>
+struct Registers<V, 1> {
+  V v;
+};
+
+/// f(0), f(1), ... f(n - 1) with constants for arguments, so that arrays indexed by them become
+/// registers with every compiler.
+template <int n, class F>
+LIBNORM_INLINE void unroll(F f) {
+  [&]<int... i>(std::integer_sequence<int, i...>) LIBNORM_ALWAYS {
+    (f(std::integral_constant<int, i>{}), ...);
+  }
+  (std::make_integer_sequence<int, n>{});
+}
+
+}  // namespace libnorm

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+#include "libnorm/core/rng.hpp"
+#include "libnorm/data/batch.hpp"
+
+namespace libnorm {
+
+/// The synthetic task of Experiments 1 to 3 as its notebooks draw it. Keys are entities x
+/// attributes; a sequence has rank + 1 positions: rank distinct keys are drawn, the first is the
+/// query, the others fill positions 0 .. rank-2, position rank-1 is never written and stays id 0
+/// (which is a key too), and the last position holds the query, which is also the target. So the
+/// task is solved by copying the last token; nothing has to be recalled.
+struct AssociativeRecall {
+  Index entities = 20;
+  Index attributes = 20;
+  Index rank = 40;
+  Index batch = 128;
+
+  Index keys() const { return entities * attributes; }
+  /// Two ids, PAD and MASK, are never used.
+  Index vocabulary() const { return keys() + 2; }
+  Index length() const { return rank + 1; }
+
+  /// Throws: ValueError unless every number is positive and rank <= keys.
+  void check() const;
+
+  /// Batch number `index` of a seed and purpose (training_batch or probe_batch).
+  void draw(std::uint64_t seed, Purpose purpose, std::uint32_t index, Path path, Batch& out) const;
+};
+
+}  // namespace libnorm

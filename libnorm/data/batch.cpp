@@ -1,0 +1,108 @@
+#include "libnorm/data/batch.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "libnorm/core/math.hpp"
+
+namespace libnorm {
+namespace {
+
+/// Lists of positions 0 .. keys.size()-1 by key, ascending within each.
+void group(const std::vector<std::int32_t>& keys, Index key_count, std::vector<Index>& first,
+           std::vector<std::int32_t>& members) {
+  first.assign(std::size_t(key_count + 1), 0);
+  for (const std::int32_t key : keys) ++first[std::size_t(key) + 1];
+  for (std::size_t k = 1; k < first.size(); ++k) first[k] += first[k - 1];
+  members.resize(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    members[std::size_t(first[std::size_t(keys[i])]++)] = std::int32_t(i);
+  }
+  for (std::size_t k = first.size() - 1; k > 0; --k) first[k] = first[k - 1];
+  first[0] = 0;
+}
+
+}  // namespace
+
+void Batch::assign(const std::vector<std::int32_t>& sequence_ids, Index sequence_count,
+                   Index length, Index readout, const std::vector<std::int32_t>& target_ids,
+                   Index vocabulary, Path layout) {
+  if (sequence_count < 1 || length < 1 || readout < 0 || readout >= length ||
+      Index(sequence_ids.size()) != sequence_count * length ||
+      (!target_ids.empty() && Index(target_ids.size()) != sequence_count)) {
+    throw ShapeError("Batch: sizes differ (" + std::to_string(sequence_ids.size()) + " ids for " +
+                     std::to_string(sequence_count) + " sequences of " + std::to_string(length) +
+                     ", read-out " + std::to_string(readout) + ", " +
+                     std::to_string(target_ids.size()) +
+                     " targets); need sequences x length ids and a target each");
+  }
+  for (const std::int32_t id : sequence_ids) {
+    if (id < 0 || id >= vocabulary) {
+      throw ValueError("Batch: token id out of range (" + std::to_string(id) + "); need 0 .. " +
+                       std::to_string(vocabulary - 1));
+    }
+  }
+  path = layout;
+  sequences = sequence_count;
+  positions = sequence_count * length;
+  targets = target_ids;
+  for (auto* list : {&ids, &sequence_of_row, &readout_row, &readout_id}) list->clear();
+  counts.clear();
+  log_counts.clear();
+  first.assign(1, 0);
+  square_first.assign(1, 0);
+  for (Index b = 0; b < sequence_count; ++b) {
+    add_sequence(sequence_ids.data() + b * length, length, readout);
+  }
+  group_by_token(vocabulary);
+}
+
+void Batch::add_sequence(const std::int32_t* sequence, Index length, Index readout) {
+  const std::int32_t b = std::int32_t(first.size()) - 1;
+  const Index start = first.back();
+  const std::int32_t read_id = sequence[readout];
+  readout_id.push_back(read_id);
+  if (path == Path::dense) {
+    ids.insert(ids.end(), sequence, sequence + length);
+    counts.insert(counts.end(), std::size_t(length), 1.0f);
+    log_counts.insert(log_counts.end(), std::size_t(length), 0.0);
+    readout_row.push_back(std::int32_t(start + readout));
+  } else {
+    sorted_.assign(sequence, sequence + length);
+    std::sort(sorted_.begin(), sorted_.end());
+    for (std::size_t i = 0; i < sorted_.size();) {
+      std::size_t end = i + 1;
+      while (end < sorted_.size() && sorted_[end] == sorted_[i]) ++end;
+      if (sorted_[i] == read_id) readout_row.push_back(std::int32_t(ids.size()));
+      ids.push_back(sorted_[i]);
+      counts.push_back(float(end - i));
+      log_counts.push_back(end - i == 1 ? 0.0 : math::log(double(end - i)));
+      i = end;
+    }
+  }
+  const Index rows_now = Index(ids.size()), n = rows_now - start;
+  sequence_of_row.resize(ids.size(), b);
+  first.push_back(rows_now);
+  square_first.push_back(square_first.back() + n * n);
+}
+
+void Batch::group_by_token(Index vocabulary) {
+  place_.assign(std::size_t(vocabulary), -1);
+  for (const std::int32_t id : ids) place_[std::size_t(id)] = 0;
+  tokens.clear();
+  for (std::size_t id = 0; id < place_.size(); ++id) {
+    if (place_[id] < 0) continue;
+    place_[id] = std::int32_t(tokens.size());
+    tokens.push_back(std::int32_t(id));
+  }
+  const auto places = [&](const std::vector<std::int32_t>& of, std::vector<std::int32_t>& out) {
+    out.resize(of.size());
+    for (std::size_t i = 0; i < of.size(); ++i) out[i] = place_[std::size_t(of[i])];
+  };
+  places(ids, token_of_row);
+  group(token_of_row, Index(tokens.size()), rows_of_token_first, rows_of_token_members);
+  places(readout_id, sorted_);
+  group(sorted_, Index(tokens.size()), readouts_of_token_first, readouts_of_token_members);
+}
+
+}  // namespace libnorm

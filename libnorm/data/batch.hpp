@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "libnorm/core/error.hpp"
+#include "libnorm/core/groups.hpp"
+
+namespace libnorm {
+
+/// How a batch is laid out: one row for each distinct token of a sequence with its multiplicity
+/// (shortcut), or one row for each position, as PyTorch computes (dense). The two are equal but for
+/// rounding.
+enum class Path { shortcut, dense };
+
+/// Sequences of token ids, laid out for a model without positions.
+///
+/// In the shortcut layout a sequence is the multiset of its tokens: rows stand in ascending order
+/// of id, so that a sequence's bits depend neither on the order of its tokens nor on its
+/// neighbours.
+class Batch {
+ public:
+  Path path = Path::shortcut;
+  Index sequences = 0;
+  /// Tokens, repetitions included.
+  Index positions = 0;
+
+  /// [R] token id of each row, [R] its multiplicity, [R] the log of that.
+  std::vector<std::int32_t> ids;
+  std::vector<float> counts;
+  std::vector<double> log_counts;
+  /// [B + 1] and [R]: which rows a sequence has.
+  std::vector<Index> first;
+  std::vector<std::int32_t> sequence_of_row;
+  /// [B + 1]: sums of (rows of a sequence)^2.
+  std::vector<Index> square_first;
+  /// [B] row and token id of the position that is read out, and its target.
+  std::vector<std::int32_t> readout_row, readout_id, targets;
+
+  /// Distinct ids of the batch, ascending [G]; [R] the place of a row's id among them; and the rows
+  /// and the read-out sequences that have each.
+  std::vector<std::int32_t> tokens, token_of_row;
+  std::vector<Index> rows_of_token_first, readouts_of_token_first;
+  std::vector<std::int32_t> rows_of_token_members, readouts_of_token_members;
+
+  Index rows() const { return Index(ids.size()); }
+  Groups rows_of_token() const {
+    return {Index(tokens.size()), rows_of_token_first.data(), rows_of_token_members.data()};
+  }
+  Groups readouts_of_token() const {
+    return {Index(tokens.size()), readouts_of_token_first.data(), readouts_of_token_members.data()};
+  }
+
+  /// Lays out `sequences x length` ids, row by row; the token at `readout` of each sequence is read
+  /// out. `targets` [B] may be empty. Reuses this batch's memory.
+  /// Throws: ShapeError for sizes below 1, ValueError for an id outside 0 .. vocabulary-1.
+  void assign(const std::vector<std::int32_t>& sequence_ids, Index sequence_count, Index length,
+              Index readout, const std::vector<std::int32_t>& target_ids, Index vocabulary,
+              Path layout);
+
+ private:
+  void add_sequence(const std::int32_t* sequence, Index length, Index readout);
+  void group_by_token(Index vocabulary);
+
+  std::vector<std::int32_t> sorted_;
+  std::vector<std::int32_t> place_;
+};
+
+}  // namespace libnorm

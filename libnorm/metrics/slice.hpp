@@ -1,0 +1,49 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "libnorm/core/rng.hpp"
+#include "libnorm/models/parameters.hpp"
+
+namespace libnorm {
+
+/// A loss along a line or walk through weight space.
+struct LossSlice {
+  std::vector<double> alpha;
+  /// In nats.
+  std::vector<double> loss;
+};
+
+/// `points` numbers from `low` to `high`, evenly spaced, both ends included.
+/// Throws: ValueError unless points >= 2 and low < high.
+std::vector<double> even_grid(double low, double high, Index points);
+
+/// A direction drawn N(0, 1) over all parameters, scaled so that the whole of it has norm 1.
+template <class T>
+std::vector<T> unit_direction(const Random& random, Index size);
+
+/// A direction drawn N(0, 1), each filter scaled to the norm of the weights it belongs to, so that
+/// rescaling a layer does not change the slice. A filter is a row of a matrix: the weights of one
+/// output, or one token's embedding. Vectors (gains and biases) get 0.
+/// Source: Li et al. 2018 (arXiv:1712.09913), their policy for biases and norms included.
+template <class T>
+std::vector<T> filter_normalized_direction(const Random& random, const ParameterList& parameters,
+                                           const std::vector<T>& weights);
+
+/// What becomes of one point's displacement at the next.
+enum class Walk {
+  /// loss(w + alpha_i d): a slice.
+  restored,
+  /// loss(w + (alpha_0 + ... + alpha_i) d): the notebooks of the paper's Experiments 2 and 3, which
+  /// never take a displacement off.
+  accumulated,
+};
+
+/// The loss at each point; `weights` are moved while it is measured, and end as they were.
+template <class T>
+LossSlice slice_loss(std::vector<T>& weights, const std::vector<T>& direction,
+                     const std::vector<double>& alpha, Walk walk,
+                     const std::function<double()>& loss);
+
+}  // namespace libnorm

@@ -1,0 +1,89 @@
+#include "libnorm/metrics/spectrum.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <Eigen/QR>
+#include <Eigen/SVD>
+
+#include "libnorm/core/math.hpp"
+
+namespace libnorm {
+
+template <class T>
+std::vector<double> singular_values(const MatrixView<const T>& a, const float* count) {
+  if (a.rows < 1 || a.cols < 1) {
+    throw ShapeError("singular_values: the matrix is empty (" + shape_text(a.rows, a.cols) +
+                     "); need at least [1, 1]");
+  }
+  Eigen::MatrixXd m(a.rows, a.cols);
+  for (Index r = 0; r < a.rows; ++r) {
+    const double weight = count == nullptr ? 1.0 : std::sqrt(double(count[r]));
+    for (Index c = 0; c < a.cols; ++c) m(r, c) = weight * double(a(r, c));
+  }
+  if (!m.allFinite()) {
+    throw ValueError("singular_values: the matrix holds a number that is not finite; need none");
+  }
+  if (a.rows > a.cols) {
+    const Eigen::HouseholderQR<Eigen::Ref<Eigen::MatrixXd>> qr(m);
+    const Eigen::MatrixXd triangle = m.topRows(a.cols).template triangularView<Eigen::Upper>();
+    m = triangle;
+  }
+  const Eigen::VectorXd s = Eigen::BDCSVD<Eigen::MatrixXd>(m).singularValues();
+  return {s.data(), s.data() + s.size()};
+}
+
+template std::vector<double> singular_values<float>(const MatrixView<const float>&, const float*);
+template std::vector<double> singular_values<double>(const MatrixView<const double>&, const float*);
+
+double effective_rank(std::span<const double> s) {
+  double total = 0;
+  for (const double x : s) total += x;
+  if (!(total > 0)) return 0;
+  double entropy = 0;
+  for (const double x : s) {
+    const double share = x / total;
+    if (share > 0) entropy -= share * math::log(share);
+  }
+  return math::exp(entropy);
+}
+
+double participation_ratio(std::span<const double> s) {
+  // Scaled by the largest, so that no square overflows or vanishes.
+  const double top = s.empty() ? 0 : *std::max_element(s.begin(), s.end());
+  if (!(top > 0)) return 0;
+  double second = 0, fourth = 0;
+  for (const double x : s) {
+    const double square = (x / top) * (x / top);
+    second += square;
+    fourth += square * square;
+  }
+  return second * second / fourth;
+}
+
+double stable_rank(std::span<const double> s) {
+  const double top = s.empty() ? 0 : *std::max_element(s.begin(), s.end());
+  if (!(top > 0)) return 0;
+  double total = 0;
+  for (const double x : s) total += (x / top) * (x / top);
+  return total;
+}
+
+double condition_number(std::span<const double> s) {
+  if (s.empty()) return std::numeric_limits<double>::infinity();
+  const auto [low, high] = std::minmax_element(s.begin(), s.end());
+  return *low > 0 ? *high / *low : std::numeric_limits<double>::infinity();
+}
+
+std::span<const SpectralMetric> spectral_metrics() {
+  static constexpr SpectralMetric kMetrics[] = {
+      {"effective_rank", "dimensions", "exp of the entropy of s / sum s", &effective_rank},
+      {"participation_ratio", "dimensions", "(sum s^2)^2 / sum s^4", &participation_ratio},
+      {"stable_rank", "dimensions", "sum s^2 / max s^2", &stable_rank},
+      {"condition_number", "1", "max s / min s", &condition_number},
+  };
+  return kMetrics;
+}
+
+}  // namespace libnorm

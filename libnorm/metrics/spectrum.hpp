@@ -1,0 +1,44 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "libnorm/core/tensor.hpp"
+
+namespace libnorm {
+
+/// Singular values, descending, of a matrix whose row r is repeated count[r] times: those of
+/// diag(sqrt(count)) A.
+///
+/// a [R, C], not centred; count [R] or null for once each. Returns min(R, C) values in double.
+/// They go through Eigen (Householder QR, then an SVD of the triangle), whose rounding is not ours:
+/// they are compared to digits, not to bits; the error is about 1e-15 of the largest.
+/// Throws: ShapeError for an empty matrix, ValueError for a number that is not finite.
+template <class T>
+std::vector<double> singular_values(const MatrixView<const T>& a, const float* count = nullptr);
+
+/// exp of the entropy of s / sum s (Roy, Vetterli 2007). k equal values give k; zeros give 0.
+double effective_rank(std::span<const double> s);
+
+/// (sum s^2)^2 / sum s^4. k equal values give k; zeros give 0.
+double participation_ratio(std::span<const double> s);
+
+/// ||A||_F^2 / ||A||_2^2 = sum s^2 / max s^2. k equal values give k; zeros give 0.
+double stable_rank(std::span<const double> s);
+
+/// max s / min s; infinite where the smallest is 0.
+double condition_number(std::span<const double> s);
+
+/// A number that says how isotropic a spectrum is.
+struct SpectralMetric {
+  std::string_view name;
+  std::string_view unit;
+  std::string_view definition;
+  double (*value)(std::span<const double> singular_values);
+};
+
+/// The catalogue of them.
+std::span<const SpectralMetric> spectral_metrics();
+
+}  // namespace libnorm

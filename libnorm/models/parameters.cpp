@@ -1,0 +1,46 @@
+#include "libnorm/models/parameters.hpp"
+
+#include <utility>
+
+namespace libnorm {
+
+Index ParameterList::add(std::string name, Index rows, Index cols, Initial initial, double bound) {
+  for (const Parameter& p : list_) {
+    if (p.name == name) {
+      throw ValueError("ParameterList: name is taken (" + name + "); need a name of its own");
+    }
+  }
+  const Index offset = size_;
+  list_.push_back({std::move(name), rows, cols, offset, initial, bound});
+  size_ += rows * cols;
+  return offset;
+}
+
+const Parameter& ParameterList::find(const std::string& name) const {
+  for (const Parameter& p : list_) {
+    if (p.name == name) return p;
+  }
+  throw ValueError("ParameterList: unknown name (" + name + "); need one of the model's");
+}
+
+template <class T>
+void ParameterList::draw(std::uint64_t seed, T* values) const {
+  for (const Parameter& p : list_) {
+    const Random random(seed, Purpose::initial_values, stream_of(p.name));
+    for (Index i = 0; i < p.size(); ++i) {
+      double x = 0;
+      switch (p.initial) {
+        case Initial::zero: x = 0; break;
+        case Initial::one: x = 1; break;
+        case Initial::normal: x = random.normal(std::uint64_t(i)); break;
+        case Initial::uniform: x = p.bound * (2.0 * random.uniform(std::uint64_t(i)) - 1.0); break;
+      }
+      values[p.offset + i] = T(x);
+    }
+  }
+}
+
+template void ParameterList::draw<float>(std::uint64_t, float*) const;
+template void ParameterList::draw<double>(std::uint64_t, double*) const;
+
+}  // namespace libnorm

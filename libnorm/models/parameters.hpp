@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "libnorm/core/rng.hpp"
+#include "libnorm/core/tensor.hpp"
+
+namespace libnorm {
+
+/// How the first values of a parameter are drawn: PyTorch's defaults.
+enum class Initial { zero, one, normal, uniform };
+
+/// One named tensor in a flat vector.
+struct Parameter {
+  std::string name;
+  Index rows = 0;
+  Index cols = 0;
+  Index offset = 0;
+  Initial initial = Initial::zero;
+  /// Half-width of the uniform distribution.
+  double bound = 0;
+
+  Index size() const { return rows * cols; }
+  /// A row is a filter: the weights that feed one output, or one token's embedding.
+  bool is_matrix() const { return rows > 1 && cols > 1; }
+};
+
+/// The tensors of a model, by name and in one flat vector, in the order of declaration.
+class ParameterList {
+ public:
+  /// Returns the offset. Throws: ValueError for a name that is taken.
+  Index add(std::string name, Index rows, Index cols, Initial initial, double bound = 0);
+
+  const std::vector<Parameter>& all() const { return list_; }
+  /// Throws: ValueError for an unknown name.
+  const Parameter& find(const std::string& name) const;
+  Index size() const { return size_; }
+
+  /// First values: each tensor has a random stream of its own, chosen by its name, so that models
+  /// that share a tensor's name and shape share its first values.
+  template <class T>
+  void draw(std::uint64_t seed, T* values) const;
+
+ private:
+  std::vector<Parameter> list_;
+  Index size_ = 0;
+};
+
+}  // namespace libnorm

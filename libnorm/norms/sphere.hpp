@@ -1,0 +1,56 @@
+#pragma once
+
+#include "libnorm/core/reduce.hpp"
+
+namespace libnorm {
+
+/// z = r x / max(||x||, floor): each row onto the sphere of radius r.
+struct Sphere {
+  enum class Radius { one, sqrt_channels };
+  Radius radius = Radius::one;
+  double floor = 1e-9;
+
+  /// x [C] becomes z. Returns r / max(||x||, floor); negative below the floor, where the gradient
+  /// is that of a constant denominator, as in PyTorch's `normalize`.
+  template <class W, class T>
+  LIBNORM_INLINE T forward(W, T* x, Index channels) const {
+    using P = typename W::template Lanes<T>;
+    P squares(T(0));
+    for (Index c = 0; c < channels; c += kLanes) {
+      const P v = P::load(x + c, channels - c);
+      squares = fma(v, v, squares);
+    }
+    const T length = square_root(sum(squares));
+    const bool above = length > T(floor);
+    const T scale = length_of_radius<T>(channels) / (above ? length : T(floor));
+    for (Index c = 0; c < channels; c += kLanes) {
+      (P::load(x + c, channels - c) * P(scale)).store(x + c, channels - c);
+    }
+    return above ? scale : -scale;
+  }
+
+  /// g [C] becomes scale (g - z (z . g) / r^2).
+  template <class W, class T>
+  LIBNORM_INLINE void backward(W, const T* z, T scale, T* g, Index channels) const {
+    using P = typename W::template Lanes<T>;
+    P along(T(0));
+    for (Index c = 0; c < channels; c += kLanes) {
+      along = fma(P::load(z + c, channels - c), P::load(g + c, channels - c), along);
+    }
+    const T square = radius == Radius::one ? T(1) : T(channels);
+    const P share(scale > T(0) ? -(sum(along) / square) : T(0));
+    const P size(scale > T(0) ? scale : -scale);
+    for (Index c = 0; c < channels; c += kLanes) {
+      const P d = fma(share, P::load(z + c, channels - c), P::load(g + c, channels - c));
+      (d * size).store(g + c, channels - c);
+    }
+  }
+
+ private:
+  template <class T>
+  LIBNORM_INLINE T length_of_radius(Index channels) const {
+    return radius == Radius::one ? T(1) : square_root(T(channels));
+  }
+};
+
+}  // namespace libnorm

@@ -1,0 +1,87 @@
+#include "libnorm/ops/attention.hpp"
+
+#include "libnorm/core/launch.hpp"
+#include "libnorm/ops/attention_body.hpp"
+
+namespace libnorm {
+namespace {
+
+/// 1 / sqrt(D), after checking that the widths fit.
+template <class T>
+T checked_scale(const char* where, Index channels, Index heads, bool fits) {
+  if (heads < 1 || channels % heads != 0 || !fits) {
+    throw ShapeError(std::string(where) + ": sizes differ (channels " + std::to_string(channels) +
+                     ", heads " + std::to_string(heads) +
+                     "); need heads >= 1 that divides the channels, and rows of one width");
+  }
+  return T(1) / square_root(T(channels / heads));
+}
+
+}  // namespace
+
+template <class T>
+void attention(const MatrixView<const T>& qkv, const Sequences& sequences, Index heads, T* p,
+               const MatrixView<T>& out) {
+  const T scale = checked_scale<T>("attention", out.cols, heads,
+                                   qkv.cols == 3 * out.cols && qkv.rows == out.rows);
+  launch(sequences.count * heads, 1, AttentionBody<T>{qkv, sequences, heads, p, out, scale});
+}
+
+template <class T>
+void attention_backward(const MatrixView<const T>& qkv, const Sequences& sequences, Index heads,
+                        const T* p, const MatrixView<const T>& d_out, T* d_p,
+                        const MatrixView<T>& d_qkv) {
+  const T scale = checked_scale<T>(
+      "attention_backward", d_out.cols, heads,
+      qkv.cols == 3 * d_out.cols && d_qkv.cols == qkv.cols && d_qkv.rows == qkv.rows);
+  launch(sequences.count * heads, 1,
+         AttentionBackwardBody<T>{qkv, sequences, heads, p, d_out, d_p, d_qkv, scale});
+}
+
+template <class T>
+void readout_attention(const MatrixView<const T>& query, const MatrixView<const T>& kv,
+                       const std::int32_t* table_row, const Sequences& sequences, Index heads, T* p,
+                       const MatrixView<T>& out) {
+  const T scale = checked_scale<T>(
+      "readout_attention", out.cols, heads,
+      query.cols == out.cols && kv.cols == 2 * out.cols && query.rows == sequences.count);
+  launch(sequences.count * heads, 8,
+         ReadoutAttentionBody<T>{query, kv, table_row, sequences, heads,
+                                 sequences.first[sequences.count], p, out, scale});
+}
+
+template <class T>
+void readout_attention_backward(const MatrixView<const T>& query, const MatrixView<const T>& kv,
+                                const std::int32_t* table_row, const Groups& groups,
+                                const Sequences& sequences, Index heads, const T* p,
+                                const MatrixView<const T>& d_out, T* d_score,
+                                const MatrixView<T>& d_query, const MatrixView<T>& d_kv) {
+  const T scale = checked_scale<T>("readout_attention_backward", d_out.cols, heads,
+                                   query.cols == d_out.cols && kv.cols == 2 * d_out.cols &&
+                                       d_kv.cols == kv.cols && d_kv.rows == groups.count);
+  const Index rows = sequences.first[sequences.count];
+  launch(sequences.count * heads, 8,
+         ReadoutQueryBackwardBody<T>{kv, table_row, sequences, heads, rows, p, d_out, d_score,
+                                     d_query, scale});
+  launch(groups.count, 16,
+         ReadoutKeyBackwardBody<T>{query, groups, sequences, heads, rows, p, d_score, d_out, d_kv});
+}
+
+#define LIBNORM_INSTANTIATE(T)                                                                    \
+  template void attention<T>(const MatrixView<const T>&, const Sequences&, Index, T*,             \
+                             const MatrixView<T>&);                                               \
+  template void attention_backward<T>(const MatrixView<const T>&, const Sequences&, Index,        \
+                                      const T*, const MatrixView<const T>&, T*,                   \
+                                      const MatrixView<T>&);                                      \
+  template void readout_attention<T>(const MatrixView<const T>&, const MatrixView<const T>&,      \
+                                     const std::int32_t*, const Sequences&, Index, T*,            \
+                                     const MatrixView<T>&);                                       \
+  template void readout_attention_backward<T>(                                                    \
+      const MatrixView<const T>&, const MatrixView<const T>&, const std::int32_t*, const Groups&, \
+      const Sequences&, Index, const T*, const MatrixView<const T>&, T*, const MatrixView<T>&,    \
+      const MatrixView<T>&);
+LIBNORM_INSTANTIATE(float)
+LIBNORM_INSTANTIATE(double)
+#undef LIBNORM_INSTANTIATE
+
+}  // namespace libnorm

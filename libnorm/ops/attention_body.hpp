@@ -1,0 +1,240 @@
+#pragma once
+
+#include <limits>
+
+#include "libnorm/core/math.hpp"
+#include "libnorm/core/reduce.hpp"
+#include "libnorm/ops/attention.hpp"
+#include "libnorm/ops/gemm_body.hpp"
+
+namespace libnorm {
+
+/// score[j] becomes softmax(scale score[j] + log_count[j]), j = 0 .. n-1.
+template <class W, class T>
+LIBNORM_INLINE void softmax_scores(T* score, const double* log_count, Index n, T scale) {
+  using P = typename W::template Lanes<T>;
+  using D = typename W::template Lanes<double>;
+  constexpr T kLowest = -std::numeric_limits<T>::infinity();
+  P highest(kLowest);
+  for (Index j = 0; j < n; j += kLanes) {
+    const P log_n = narrow<T>(D::load(log_count + j, n - j));
+    const P x = fma(P::load(score + j, n - j, kLowest), P(scale), log_n);
+    x.store(score + j, n - j);
+    highest = max(highest, x);
+  }
+  const P top(largest(highest));
+  P total(T(0));
+  for (Index j = 0; j < n; j += kLanes) {
+    const P e = math::exp(P::load(score + j, n - j, kLowest) - top);
+    e.store(score + j, n - j);
+    total = total + e;
+  }
+  const P share(T(1) / sum(total));
+  for (Index j = 0; j < n; j += kLanes) {
+    (P::load(score + j, n - j) * share).store(score + j, n - j);
+  }
+}
+
+/// d_score[j] = p[j] (d_p[j] - sum_i p[i] d_p[i]) scale, in place of d_p.
+template <class W, class T>
+LIBNORM_INLINE void softmax_backward(const T* p, T* d_p, Index n, T scale) {
+  using P = typename W::template Lanes<T>;
+  P total(T(0));
+  for (Index j = 0; j < n; j += kLanes) {
+    total = fma(P::load(p + j, n - j), P::load(d_p + j, n - j), total);
+  }
+  const P mean(sum(total));
+  for (Index j = 0; j < n; j += kLanes) {
+    const P d = P::load(p + j, n - j) * (P::load(d_p + j, n - j) - mean);
+    (d * P(scale)).store(d_p + j, n - j);
+  }
+}
+
+/// One output is one head of one sequence.
+template <class T>
+struct AttentionBody {
+  MatrixView<const T> qkv;
+  Sequences sequences;
+  Index heads;
+  T* p;
+  MatrixView<T> out;
+  T scale;
+
+  template <class W>
+  void operator()(W, Index output) const {
+    using Tag = typename W::Tag;
+    const Index b = output / heads, h = output % heads;
+    const Index row = sequences.first[b], n = sequences.first[b + 1] - row;
+    const Index channels = out.cols, width = channels / heads;
+    const auto rows = qkv.row_range(row, n);
+    const auto q = rows.col_range(h * width, width);
+    const auto k = rows.col_range(channels + h * width, width);
+    const auto v = rows.col_range(2 * channels + h * width, width);
+    const MatrixView<T> score(p + sequences.square_first[b] * heads + h * n * n, n, n);
+    multiply<Tag, T>(plain(q), transposed(k), score);
+    for (Index i = 0; i < n; ++i) {
+      softmax_scores<W>(score.row(i), sequences.log_count + row, n, scale);
+    }
+    multiply<Tag, T>(plain(score), plain(v), out.row_range(row, n).col_range(h * width, width));
+  }
+};
+
+template <class T>
+struct AttentionBackwardBody {
+  MatrixView<const T> qkv;
+  Sequences sequences;
+  Index heads;
+  const T* p;
+  MatrixView<const T> d_out;
+  T* d_p;
+  MatrixView<T> d_qkv;
+  T scale;
+
+  template <class W>
+  void operator()(W, Index output) const {
+    using Tag = typename W::Tag;
+    const Index b = output / heads, h = output % heads;
+    const Index row = sequences.first[b], n = sequences.first[b + 1] - row;
+    const Index channels = d_out.cols, width = channels / heads;
+    const Index square = sequences.square_first[b] * heads + h * n * n;
+    const auto rows = qkv.row_range(row, n);
+    const auto d_rows = d_qkv.row_range(row, n);
+    const auto q = rows.col_range(h * width, width);
+    const auto k = rows.col_range(channels + h * width, width);
+    const auto v = rows.col_range(2 * channels + h * width, width);
+    const auto d = d_out.row_range(row, n).col_range(h * width, width);
+    const MatrixView<const T> share(p + square, n, n);
+    const MatrixView<T> d_score(d_p + square, n, n);
+    multiply<Tag, T>(plain(d), transposed(v), d_score);
+    multiply<Tag, T>(transposed(share), plain(d),
+                     d_rows.col_range(2 * channels + h * width, width));
+    for (Index i = 0; i < n; ++i) softmax_backward<W>(share.row(i), d_score.row(i), n, scale);
+    multiply<Tag, T>(plain(d_score), plain(k), d_rows.col_range(h * width, width));
+    multiply<Tag, T>(transposed(d_score), plain(q), d_rows.col_range(channels + h * width, width));
+  }
+};
+
+/// x . y over n elements.
+template <class W, class T>
+LIBNORM_INLINE T dot(const T* x, const T* y, Index n) {
+  using P = typename W::template Lanes<T>;
+  P total(T(0));
+  for (Index i = 0; i < n; i += kLanes) {
+    total = fma(P::load(x + i, n - i), P::load(y + i, n - i), total);
+  }
+  return sum(total);
+}
+
+/// One output is one head of one sequence.
+template <class T>
+struct ReadoutAttentionBody {
+  MatrixView<const T> query, kv;
+  const std::int32_t* table_row;
+  Sequences sequences;
+  Index heads;
+  Index rows;
+  T* p;
+  MatrixView<T> out;
+  T scale;
+
+  template <class W>
+  void operator()(W, Index output) const {
+    using P = typename W::template Lanes<T>;
+    const Index b = output / heads, h = output % heads;
+    const Index row = sequences.first[b], n = sequences.first[b + 1] - row;
+    const Index channels = out.cols, width = channels / heads;
+    const T* q = query.row(b) + h * width;
+    T* share = p + h * rows + row;
+    for (Index j = 0; j < n; ++j) share[j] = dot<W>(q, key(row + j) + h * width, width);
+    softmax_scores<W>(share, sequences.log_count + row, n, scale);
+    for (Index c = 0; c < width; c += kLanes) {
+      P total(T(0));
+      for (Index j = 0; j < n; ++j) {
+        const T* v = key(row + j) + channels + h * width + c;
+        total = fma(P(share[j]), P::load(v, width - c), total);
+      }
+      total.store(out.row(b) + h * width + c, width - c);
+    }
+  }
+
+ private:
+  LIBNORM_INLINE const T* key(Index r) const {
+    return kv.row(table_row == nullptr ? r : table_row[r]);
+  }
+};
+
+/// d_score and d_query; one output is one head of one sequence.
+template <class T>
+struct ReadoutQueryBackwardBody {
+  MatrixView<const T> kv;
+  const std::int32_t* table_row;
+  Sequences sequences;
+  Index heads;
+  Index rows;
+  const T* p;
+  MatrixView<const T> d_out;
+  T* d_score;
+  MatrixView<T> d_query;
+  T scale;
+
+  template <class W>
+  void operator()(W, Index output) const {
+    using P = typename W::template Lanes<T>;
+    const Index b = output / heads, h = output % heads;
+    const Index row = sequences.first[b], n = sequences.first[b + 1] - row;
+    const Index channels = d_out.cols, width = channels / heads;
+    const T* d = d_out.row(b) + h * width;
+    T* score = d_score + h * rows + row;
+    for (Index j = 0; j < n; ++j) {
+      score[j] = dot<W>(d, key(row + j) + channels + h * width, width);
+    }
+    softmax_backward<W>(p + h * rows + row, score, n, scale);
+    for (Index c = 0; c < width; c += kLanes) {
+      P total(T(0));
+      for (Index j = 0; j < n; ++j) {
+        total = fma(P(score[j]), P::load(key(row + j) + h * width + c, width - c), total);
+      }
+      total.store(d_query.row(b) + h * width + c, width - c);
+    }
+  }
+
+ private:
+  LIBNORM_INLINE const T* key(Index r) const {
+    return kv.row(table_row == nullptr ? r : table_row[r]);
+  }
+};
+
+/// d_kv; one output is one row of the table.
+template <class T>
+struct ReadoutKeyBackwardBody {
+  MatrixView<const T> query;
+  Groups groups;
+  Sequences sequences;
+  Index heads;
+  Index rows;
+  const T* p;
+  const T* d_score;
+  MatrixView<const T> d_out;
+  MatrixView<T> d_kv;
+
+  template <class W>
+  void operator()(W, Index g) const {
+    using P = typename W::template Lanes<T>;
+    const Index channels = query.cols, width = channels / heads;
+    for (Index h = 0; h < heads; ++h) {
+      for (Index c = 0; c < width; c += kLanes) {
+        const Index at = h * width + c, left = width - c;
+        P d_key(T(0)), d_value(T(0));
+        for (Index i = groups.begin(g); i < groups.end(g); ++i) {
+          const Index r = groups.member(i), b = sequences.of_row[r];
+          d_key = fma(P(d_score[h * rows + r]), P::load(query.row(b) + at, left), d_key);
+          d_value = fma(P(p[h * rows + r]), P::load(d_out.row(b) + at, left), d_value);
+        }
+        d_key.store(d_kv.row(g) + at, left);
+        d_value.store(d_kv.row(g) + channels + at, left);
+      }
+    }
+  }
+};
+
+}  // namespace libnorm

@@ -1,0 +1,36 @@
+#include "libnorm/ops/cross_entropy.hpp"
+
+#include "libnorm/core/launch.hpp"
+#include "libnorm/ops/cross_entropy_body.hpp"
+
+namespace libnorm {
+
+template <class T>
+double cross_entropy(const MatrixView<const T>& logits, const std::int32_t* target, T* loss,
+                     const MatrixView<T>& d_logits) {
+  if (logits.rows < 1 || logits.cols < 1 ||
+      (d_logits.data != nullptr &&
+       (d_logits.rows != logits.rows || d_logits.cols != logits.cols))) {
+    throw ShapeError("cross_entropy: sizes differ (logits " + shape_text(logits.rows, logits.cols) +
+                     ", d_logits " + shape_text(d_logits.rows, d_logits.cols) +
+                     "); need one shape, at least [1, 1]");
+  }
+  for (Index b = 0; b < logits.rows; ++b) {
+    if (target[b] < 0 || target[b] >= logits.cols) {
+      throw ValueError("cross_entropy: target out of range (target[" + std::to_string(b) +
+                       "] = " + std::to_string(target[b]) + "); need 0 .. " +
+                       std::to_string(logits.cols - 1));
+    }
+  }
+  double mean = 0;
+  launch(logits.rows, 16, CrossEntropyBody<T>{logits, target, loss, d_logits});
+  launch(1, 1, MeanBody<T>{loss, logits.rows, &mean});
+  return mean;
+}
+
+template double cross_entropy<float>(const MatrixView<const float>&, const std::int32_t*, float*,
+                                     const MatrixView<float>&);
+template double cross_entropy<double>(const MatrixView<const double>&, const std::int32_t*, double*,
+                                      const MatrixView<double>&);
+
+}  // namespace libnorm

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <limits>
+
+#include "libnorm/core/math.hpp"
+#include "libnorm/core/reduce.hpp"
+#include "libnorm/core/tensor.hpp"
+
+namespace libnorm {
+
+template <class T>
+struct CrossEntropyBody {
+  MatrixView<const T> logits;
+  const std::int32_t* target;
+  T* loss;
+  MatrixView<T> d_logits;
+
+  template <class W>
+  void operator()(W, Index b) const {
+    using P = typename W::template Lanes<T>;
+    const T* x = logits.row(b);
+    const Index cols = logits.cols;
+    constexpr T kLowest = -std::numeric_limits<T>::infinity();
+    P highest(kLowest);
+    for (Index v = 0; v < cols; v += kLanes) {
+      highest = max(highest, P::load(x + v, cols - v, kLowest));
+    }
+    const T top = largest(highest);
+    P total(T(0));
+    for (Index v = 0; v < cols; v += kLanes) {
+      total = total + math::exp(P::load(x + v, cols - v, kLowest) - P(top));
+    }
+    const T sum_exp = sum(total);
+    loss[b] = math::log(sum_exp) + (top - x[target[b]]);
+    if (d_logits.data == nullptr) return;
+    T* d = d_logits.row(b);
+    const P scale(T(1) / (sum_exp * T(logits.rows)));
+    for (Index v = 0; v < cols; v += kLanes) {
+      (math::exp(P::load(x + v, cols - v, kLowest) - P(top)) * scale).store(d + v, cols - v);
+    }
+    d[target[b]] = d[target[b]] - T(1) / T(logits.rows);
+  }
+};
+
+template <class T>
+struct MeanBody {
+  const T* values;
+  Index count;
+  double* mean;
+
+  template <class W>
+  void operator()(W, Index) const {
+    using P = typename W::template Lanes<T>;
+    using D = typename W::template Lanes<double>;
+    D total(0.0);
+    for (Index i = 0; i < count; i += kLanes) {
+      total = total + widen(P::load(values + i, count - i));
+    }
+    *mean = sum(total) / double(count);
+  }
+};
+
+}  // namespace libnorm

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <type_traits>
+
+#include "libnorm/core/tensor.hpp"
+
+namespace libnorm {
+
+/// Terms of a product that are chained before they join the total. Part of the order of summation.
+inline constexpr Index kSegment = 128;
+
+/// A matrix as a factor of a product: element (i, j) is data[i * row_stride + j * col_stride].
+template <class T>
+struct Factor {
+  const T* data;
+  Index rows;
+  Index cols;
+  Index row_stride;
+  Index col_stride;
+};
+
+template <class T>
+Factor<std::remove_const_t<T>> plain(const MatrixView<T>& m) {
+  return {m.data, m.rows, m.cols, m.stride, 1};
+}
+
+template <class T>
+Factor<std::remove_const_t<T>> transposed(const MatrixView<T>& m) {
+  return {m.data, m.cols, m.rows, 1, m.stride};
+}
+
+/// What becomes of the numbers that stood in the output.
+enum class Output { overwrite, add };
+
+/// C = A B + bias, or C = C + A B + bias.
+///
+/// a [M, K], b [K, N], c [M, N]; bias [N] or null, added to every row.
+/// Order: for each element of C, k ascending, one fused multiply-add a term, in segments of
+/// kSegment; then (C, if it is added to,) the segments from left to right, then the bias. A row of
+/// C depends on no other row of A, so it has the same bits alone and in any batch.
+/// Throws: ShapeError unless the sizes fit.
+template <class T>
+void gemm(const Factor<std::type_identity_t<T>>& a, const Factor<std::type_identity_t<T>>& b,
+          const MatrixView<T>& c, const std::type_identity_t<T>* bias = nullptr,
+          Output output = Output::overwrite);
+
+/// Fused multiply-adds a second on one thread, in billions of floating-point operations, of a loop
+/// that does nothing else: what a product's speed is held against. Measured anew at every call.
+double fma_peak_gflops();
+
+}  // namespace libnorm

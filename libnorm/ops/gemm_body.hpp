@@ -1,0 +1,271 @@
+#pragma once
+
+#include <array>
+#include <utility>
+
+#include "libnorm/core/pack.hpp"
+#include "libnorm/ops/gemm.hpp"
+
+namespace libnorm {
+
+/// Register tile of the product: rows by two registers of columns, so that the accumulators, one
+/// row of B and one broadcast element of A fill the register file.
+template <class IsaTag>
+inline constexpr int kTileRows = 4;
+template <>
+inline constexpr int kTileRows<Avx2> = 6;
+template <>
+inline constexpr int kTileRows<Avx512> = 12;
+
+template <class Tag, class T>
+struct GemmTile {
+  using Reg = Register<Tag, T>;
+  using V = typename Reg::V;
+  static constexpr int kRows = kTileRows<Tag>;
+  static constexpr int kWidth = 2 * Reg::kLanes;
+
+  struct Segment {
+    const T* a;
+    Index a_row_stride, a_col_stride;
+    const T* b;
+    Index b_stride;
+    Index terms;
+    T* c;
+    Index c_stride;
+    Index cols;
+    const T* bias;
+    bool add;
+  };
+  using Kernel = void (*)(const Segment&);
+
+  /// One tile of C over one segment. Reads whole registers of B; writes `cols` columns of C.
+  template <int rows, int regs>
+  static void run(const Segment& s) {
+    V acc[rows][regs];
+    unroll<rows>([&](auto i) LIBNORM_ALWAYS {
+      unroll<regs>([&](auto r) LIBNORM_ALWAYS { acc[i][r] = V{}; });
+      __builtin_prefetch(s.c + i * s.c_stride, 1);
+    });
+    const T* a = s.a;
+    const T* b = s.b;
+    for (Index k = 0; k < s.terms; ++k, a += s.a_col_stride, b += s.b_stride) {
+      V row[regs];
+      unroll<regs>([&](auto r) LIBNORM_ALWAYS { row[r] = Reg::load(b + r * Reg::kLanes); });
+      unroll<rows>([&](auto i) LIBNORM_ALWAYS {
+        const V element = Reg::broadcast(a[i * s.a_row_stride]);
+        unroll<regs>([&](auto r)
+                         LIBNORM_ALWAYS { acc[i][r] = Reg::fma(element, row[r], acc[i][r]); });
+      });
+    }
+    if (s.cols == regs * Reg::kLanes) {
+      unroll<rows>([&](auto i) LIBNORM_ALWAYS {
+        unroll<regs>([&](auto r) LIBNORM_ALWAYS {
+          T* c = s.c + i * s.c_stride + r * Reg::kLanes;
+          V total = acc[i][r];
+          if (s.add) total = Reg::load(c) + total;
+          if (s.bias != nullptr) total = total + Reg::load(s.bias + r * Reg::kLanes);
+          Reg::store(c, total);
+        });
+      });
+      return;
+    }
+    T totals[rows][regs * Reg::kLanes];
+    unroll<rows>([&](auto i) LIBNORM_ALWAYS {
+      unroll<regs>([&](auto r)
+                       LIBNORM_ALWAYS { Reg::store(totals[i] + r * Reg::kLanes, acc[i][r]); });
+    });
+    for (int i = 0; i < rows; ++i) {
+      T* c = s.c + i * s.c_stride;
+      for (Index j = 0; j < s.cols; ++j) {
+        T x = totals[i][j];
+        if (s.add) x = c[j] + x;
+        if (s.bias != nullptr) x = x + s.bias[j];
+        c[j] = x;
+      }
+    }
+  }
+
+  template <int regs, int... rows>
+  static constexpr std::array<Kernel, sizeof...(rows)> table(std::integer_sequence<int, rows...>) {
+    return {&run<rows + 1, regs>...};
+  }
+  /// The kernel for 1 .. kRows rows and one or two registers of columns.
+  static Kernel kernel(Index rows, Index cols) {
+    static constexpr auto kOne = table<1>(std::make_integer_sequence<int, kRows>{});
+    static constexpr auto kTwo = table<2>(std::make_integer_sequence<int, kRows>{});
+    return cols <= Reg::kLanes ? kOne[rows - 1] : kTwo[rows - 1];
+  }
+};
+
+#if defined(__AVX2__)
+/// to[k * to_stride + j] = from[j * from_stride + k] for k, j in 0..7.
+LIBNORM_INLINE void transpose_8x8(const float* from, Index from_stride, float* to,
+                                  Index to_stride) {
+  __m256 r[8], pairs[8], quads[8];
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; ++j) r[j] = _mm256_loadu_ps(from + j * from_stride);
+#pragma GCC unroll 4
+  for (int j = 0; j < 8; j += 2) {
+    pairs[j] = _mm256_unpacklo_ps(r[j], r[j + 1]);
+    pairs[j + 1] = _mm256_unpackhi_ps(r[j], r[j + 1]);
+  }
+#pragma GCC unroll 2
+  for (int j = 0; j < 8; j += 4) {
+    quads[j] = _mm256_shuffle_ps(pairs[j], pairs[j + 2], 0x44);
+    quads[j + 1] = _mm256_shuffle_ps(pairs[j], pairs[j + 2], 0xee);
+    quads[j + 2] = _mm256_shuffle_ps(pairs[j + 1], pairs[j + 3], 0x44);
+    quads[j + 3] = _mm256_shuffle_ps(pairs[j + 1], pairs[j + 3], 0xee);
+  }
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; ++k) {
+    _mm256_storeu_ps(to + k * to_stride, _mm256_permute2f128_ps(quads[k], quads[k + 4], 0x20));
+    _mm256_storeu_ps(to + (k + 4) * to_stride,
+                     _mm256_permute2f128_ps(quads[k], quads[k + 4], 0x31));
+  }
+}
+#endif
+
+/// Copies b[first .. first + terms, col .. col + cols] to rows of kWidth, zeros behind them.
+template <class Tag, class T>
+LIBNORM_INLINE void pack_panel(const Factor<T>& b, Index first, Index terms, Index col, Index cols,
+                               T* packed) {
+  constexpr Index width = GemmTile<Tag, T>::kWidth;
+  const T* source = b.data + first * b.row_stride + col * b.col_stride;
+  if (b.col_stride == 1) {
+    for (Index k = 0; k < terms; ++k) {
+      for (Index j = 0; j < width; ++j) {
+        packed[k * width + j] = j < cols ? source[k * b.row_stride + j] : T(0);
+      }
+    }
+    return;
+  }
+  Index done = 0;
+#if defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>) {
+    if (b.row_stride == 1 && cols == width) {
+      for (; done + 8 <= terms; done += 8) {
+        for (Index j = 0; j < width; j += 8) {
+          transpose_8x8(source + done + j * b.col_stride, b.col_stride, packed + done * width + j,
+                        width);
+        }
+      }
+    }
+  }
+#endif
+  for (Index k = done; k < terms; ++k) {
+    for (Index j = 0; j < width; ++j) {
+      packed[k * width + j] = j < cols ? source[k * b.row_stride + j * b.col_stride] : T(0);
+    }
+  }
+}
+
+/// Columns that share one reading of A.
+inline constexpr Index kColumnBlock = 128;
+
+/// Rows [row, row_end) and columns [col, col_end) of the product, on this thread; at most
+/// kColumnBlock columns. A panel of B that serves one tile alone is read where it stands.
+template <class Tag, class T>
+LIBNORM_INLINE void multiply_block(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c,
+                                   const T* bias, Output output, Index row, Index row_end,
+                                   Index col, Index col_end) {
+  using Tile = GemmTile<Tag, T>;
+  alignas(64) T packed_b[kSegment * kColumnBlock];
+  alignas(64) T packed_a[kSegment * Tile::kRows];
+  const Index panels = (col_end - col + Tile::kWidth - 1) / Tile::kWidth;
+  const bool one_tile = row_end - row <= Tile::kRows;
+  Index first = 0;
+  do {
+    const Index terms = a.cols - first < kSegment ? a.cols - first : kSegment;
+    const bool last = first + terms >= a.cols;
+    for (Index p = 0; p < panels; ++p) {
+      const Index j = col + p * Tile::kWidth;
+      const Index cols = col_end - j < Tile::kWidth ? col_end - j : Tile::kWidth;
+      if (one_tile && b.col_stride == 1 && cols == Tile::kWidth) continue;
+      pack_panel<Tag>(b, first, terms, j, cols, packed_b + p * kSegment * Tile::kWidth);
+    }
+    for (Index i = row; i < row_end; i += Tile::kRows) {
+      const Index rows = row_end - i < Tile::kRows ? row_end - i : Tile::kRows;
+      typename Tile::Segment s;
+      s.a = a.data + i * a.row_stride + first * a.col_stride;
+      s.a_row_stride = a.row_stride;
+      s.a_col_stride = a.col_stride;
+      if (a.row_stride == 1 && rows == Tile::kRows && panels > 1) {
+        for (Index k = 0; k < terms; ++k) {
+          std::memcpy(packed_a + k * Tile::kRows, s.a + k * a.col_stride, sizeof(T[Tile::kRows]));
+        }
+        s.a = packed_a;
+        s.a_row_stride = 1;
+        s.a_col_stride = Tile::kRows;
+      }
+      s.terms = terms;
+      s.c_stride = c.stride;
+      s.add = output == Output::add || first > 0;
+      for (Index p = 0; p < panels; ++p) {
+        const Index j = col + p * Tile::kWidth;
+        s.cols = col_end - j < Tile::kWidth ? col_end - j : Tile::kWidth;
+        const bool in_place = one_tile && b.col_stride == 1 && s.cols == Tile::kWidth;
+        s.b = in_place ? b.data + first * b.row_stride + j : packed_b + p * kSegment * Tile::kWidth;
+        s.b_stride = in_place ? b.row_stride : Index(Tile::kWidth);
+        s.c = c.data + i * c.stride + j;
+        s.bias = bias != nullptr && last ? bias + j : nullptr;
+        Tile::kernel(rows, s.cols)(s);
+      }
+    }
+    first += kSegment;
+  } while (first < a.cols);
+}
+
+/// The whole of a small product, on this thread.
+template <class Tag, class T>
+LIBNORM_INLINE void multiply(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c,
+                             Output output = Output::overwrite) {
+  for (Index col = 0; col < b.cols; col += kColumnBlock) {
+    const Index col_end = col + kColumnBlock < b.cols ? col + kColumnBlock : b.cols;
+    multiply_block<Tag, T>(a, b, c, nullptr, output, 0, a.rows, col, col_end);
+  }
+}
+
+/// One output is a block of C.
+template <class T>
+struct GemmBody {
+  Factor<T> a, b;
+  MatrixView<T> c;
+  const T* bias;
+  Output output;
+  Index row_block, column_block;
+  Index column_blocks;
+
+  template <class W>
+  void operator()(W, Index block) const {
+    const Index row = block / column_blocks * row_block;
+    const Index col = block % column_blocks * column_block;
+    const Index row_end = row + row_block < a.rows ? row + row_block : a.rows;
+    const Index col_end = col + column_block < b.cols ? col + column_block : b.cols;
+    multiply_block<typename W::Tag, T>(a, b, c, bias, output, row, row_end, col, col_end);
+  }
+};
+
+/// Fused multiply-adds on registers alone; one output is 4096 rounds of 32 of them.
+template <class T>
+struct PeakBody {
+  T* out;
+
+  template <class W>
+  void operator()(W, Index i) const {
+    using Reg = Register<typename W::Tag, T>;
+    typename Reg::V acc[kChains];
+    unroll<kChains>([&](auto j) LIBNORM_ALWAYS { acc[j] = Reg::broadcast(T(j)); });
+    const auto x = Reg::broadcast(T(0.5)), y = Reg::broadcast(out[i]);
+    for (int round = 0; round < kRounds; ++round) {
+      unroll<kChains>([&](auto j) LIBNORM_ALWAYS { acc[j] = Reg::fma(acc[j], x, y); });
+    }
+    auto total = acc[0];
+    unroll<kChains - 1>([&](auto j) LIBNORM_ALWAYS { total = total + acc[j + 1]; });
+    out[i] = total[0];
+  }
+
+  static constexpr int kChains = 12;
+  static constexpr int kRounds = 4096;
+};
+
+}  // namespace libnorm

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "libnorm/core/groups.hpp"
+#include "libnorm/core/tensor.hpp"
+#include "libnorm/ops/gemm.hpp"
+
+namespace libnorm {
+
+/// Rows that are chained before they join a sum over rows. Part of the order of summation.
+inline constexpr Index kShard = 128;
+
+/// out[r, :] = table[index[r], :]
+///
+/// table [U, C], index [R] with values in 0 .. U-1, out [R, C].
+/// Throws: ShapeError unless the sizes fit.
+template <class T>
+void gather_rows(const MatrixView<const T>& table, const std::int32_t* index,
+                 const MatrixView<T>& out);
+
+/// out[index[r], :] = rows[r, :], or += with Output::add. No two indices may be equal.
+///
+/// rows [R, C], index [R] with values in 0 .. out.rows-1.
+template <class T>
+void scatter_rows(const MatrixView<const T>& rows, const std::int32_t* index,
+                  const MatrixView<T>& out, Output output);
+
+/// out[g, :] = start[g, :] + sum of rows[m, :] over the members m of group g
+///
+/// rows [R, C], out [G, C], start [G, C] or empty (then zero). `out` may be `start`.
+/// Order: start, then members ascending.
+template <class T>
+void sum_groups(const MatrixView<const T>& rows, const Groups& groups,
+                const MatrixView<const T>& start, const MatrixView<T>& out);
+
+/// out[c] = sum over r of rows[r, c]: the gradient of a bias.
+///
+/// Order: shards of kShard rows, each chained in ascending order, then added from left to right.
+template <class T>
+void sum_columns(const MatrixView<const T>& rows, T* out);
+
+}  // namespace libnorm

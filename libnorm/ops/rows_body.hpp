@@ -1,0 +1,92 @@
+#pragma once
+
+#include "libnorm/core/pack.hpp"
+#include "libnorm/ops/rows.hpp"
+
+namespace libnorm {
+
+template <class T>
+struct GatherRowsBody {
+  MatrixView<const T> table;
+  const std::int32_t* index;
+  MatrixView<T> out;
+
+  template <class W>
+  void operator()(W, Index r) const {
+    using P = typename W::template Lanes<T>;
+    const T* from = table.row(index[r]);
+    for (Index c = 0; c < out.cols; c += kLanes) {
+      P::load(from + c, out.cols - c).store(out.row(r) + c, out.cols - c);
+    }
+  }
+};
+
+template <class T>
+struct ScatterRowsBody {
+  MatrixView<const T> rows;
+  const std::int32_t* index;
+  MatrixView<T> out;
+  Output output;
+
+  template <class W>
+  void operator()(W, Index r) const {
+    using P = typename W::template Lanes<T>;
+    T* to = out.row(index[r]);
+    for (Index c = 0; c < out.cols; c += kLanes) {
+      P x = P::load(rows.row(r) + c, out.cols - c);
+      if (output == Output::add) x = P::load(to + c, out.cols - c) + x;
+      x.store(to + c, out.cols - c);
+    }
+  }
+};
+
+template <class T>
+struct SumGroupsBody {
+  MatrixView<const T> rows;
+  Groups groups;
+  MatrixView<const T> start;
+  MatrixView<T> out;
+
+  template <class W>
+  void operator()(W, Index g) const {
+    using P = typename W::template Lanes<T>;
+    for (Index c = 0; c < out.cols; c += kLanes) {
+      const Index left = out.cols - c;
+      P total = start.data != nullptr ? P::load(start.row(g) + c, left) : P(T(0));
+      for (Index i = groups.begin(g); i < groups.end(g); ++i) {
+        total = total + P::load(rows.row(groups.member(i)) + c, left);
+      }
+      total.store(out.row(g) + c, left);
+    }
+  }
+};
+
+/// Sums value(r) over rows 0 .. count-1 in shards. One output of its users is 32 columns.
+template <class P, class F>
+LIBNORM_INLINE P sum_rows_in_shards(Index count, F value) {
+  P total(0);
+  for (Index first = 0; first < count; first += kShard) {
+    const Index end = first + kShard < count ? first + kShard : count;
+    P shard = value(first);
+    for (Index r = first + 1; r < end; ++r) shard = shard + value(r);
+    total = first == 0 ? shard : total + shard;
+  }
+  return total;
+}
+
+template <class T>
+struct SumColumnsBody {
+  MatrixView<const T> rows;
+  T* out;
+
+  template <class W>
+  void operator()(W, Index block) const {
+    using P = typename W::template Lanes<T>;
+    const Index c = block * kLanes, left = rows.cols - c;
+    sum_rows_in_shards<P>(rows.rows, [&](Index r) LIBNORM_ALWAYS {
+      return P::load(rows.row(r) + c, left);
+    }).store(out + c, left);
+  }
+};
+
+}  // namespace libnorm

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <vector>
+
+#include "libnorm/core/error.hpp"
+
+namespace libnorm {
+
+/// Adam (Kingma, Ba 2015, arXiv:1412.6980) as PyTorch defines it, without weight decay:
+///
+///     m = m + (1 - beta1) (g - m),  v = beta2 v + (1 - beta2) g^2,
+///     w = w - rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
+struct AdamOptions {
+  double learning_rate = 1e-4;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+};
+
+template <class T>
+class Adam {
+ public:
+  /// Throws: ValueError unless rate and epsilon are positive and 0 <= beta < 1.
+  Adam(Index size, const AdamOptions& options);
+
+  /// One step on `weights` along `gradient`, both of the given size.
+  void step(T* weights, const T* gradient);
+
+  Index steps() const { return steps_; }
+
+  /// For checkpoints: what a step changes beside the weights.
+  std::vector<T>& first_moment() { return m_; }
+  std::vector<T>& second_moment() { return v_; }
+  const std::vector<T>& first_moment() const { return m_; }
+  const std::vector<T>& second_moment() const { return v_; }
+  void set_steps(Index steps);
+
+ private:
+  AdamOptions options_;
+  std::vector<T> m_, v_;
+  Index steps_ = 0;
+  double power1_ = 1, power2_ = 1;
+};
+
+}  // namespace libnorm

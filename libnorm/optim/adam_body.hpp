@@ -1,0 +1,37 @@
+#pragma once
+
+#include "libnorm/core/pack.hpp"
+
+namespace libnorm {
+
+/// One output is kChunk weights.
+template <class T>
+struct AdamBody {
+  static constexpr Index kChunk = 1024;
+  Index size;
+  T* weights;
+  const T* gradient;
+  T* m;
+  T* v;
+  T take1, keep2, take2, rate, root, epsilon;
+
+  template <class W>
+  void operator()(W, Index chunk) const {
+    using P = typename W::template Lanes<T>;
+    const Index end = (chunk + 1) * kChunk < size ? (chunk + 1) * kChunk : size;
+    for (Index i = chunk * kChunk; i < end; i += kLanes) {
+      const Index n = end - i;
+      const P g = P::load(gradient + i, n);
+      const P m0 = P::load(m + i, n);
+      const P m1 = fma(P(take1), g - m0, m0);
+      const P v1 = fma(P(take2) * g, g, P(keep2) * P::load(v + i, n));
+      const P size_of_step = sqrt(v1) / P(root) + P(epsilon);
+      const P w = P::load(weights + i, n) - P(rate) * (m1 / size_of_step);
+      m1.store(m + i, n);
+      v1.store(v + i, n);
+      w.store(weights + i, n);
+    }
+  }
+};
+
+}  // namespace libnorm
