@@ -1,0 +1,79 @@
+#include <fmt/format.h>
+
+#include "harness/commands/command.hpp"
+#include "harness/commands/verdicts.hpp"
+#include "harness/experiments/recall.hpp"
+#include "harness/judge.hpp"
+#include "harness/row_json.hpp"
+#include "harness/store.hpp"
+
+namespace harness {
+namespace {
+
+namespace po = boost::program_options;
+
+bool belongs(const Row& row, const std::string& experiment) {
+  for (const RecallExperiment& e : recall_experiments()) {
+    if (experiment != "all" && e.id != experiment) continue;
+    for (const auto* arms : {&e.arms, &e.controls}) {
+      if (std::find(arms->begin(), arms->end(), row.arm) != arms->end()) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Exit bless_command(const std::vector<std::string>& words) {
+  Arguments arguments(
+      "bless e1|e2|e3|all --because \"...\" [options]",
+      "Makes the store's rows of an experiment golden, in place of those of the same "
+      "arm and\nseed, and judges the claims anew. Golden is written by nothing else.");
+  arguments.positional("experiment");
+  arguments.options()("experiment", po::value<std::string>(), "e1, e2, e3, or all")(
+      "because", po::value<std::string>(), "the reason, kept in golden's manifest")(
+      "store", po::value<std::string>()->default_value("out/store"),
+      "folder of the runs made here")("golden",
+                                      po::value<std::string>()->default_value(default_golden()),
+                                      "folder of the committed results");
+  if (!arguments.parse(words)) return Exit::ok;
+  if (!arguments.has("experiment")) {
+    throw UsageError("bless: no experiment given; need e1, e2, e3 or all");
+  }
+  const std::string& experiment = arguments.text("experiment");
+  if (experiment != "all") find_recall_experiment(experiment);
+  if (!arguments.has("because") || arguments.text("because").empty()) {
+    throw UsageError("bless: no reason given; need --because \"...\"");
+  }
+  const std::filesystem::path directory = arguments.text("golden");
+  std::vector<Row> rows;
+  for (Row& row : Store(arguments.text("store")).rows()) {
+    if (row.profile == "custom" || !belongs(row, experiment)) continue;
+    if (row.spec_sha256 !=
+        recall_spec(find_recall_profile(row.profile).options, find_recall_arm(row.arm), row.seed)
+            .sha256()) {
+      continue;
+    }
+    rows.push_back(std::move(row));
+  }
+  if (rows.empty()) {
+    throw libnorm::DataError("bless: the store has no run of " + experiment + " (" +
+                             arguments.text("store") + "); make them with `norm-harness run`");
+  }
+  // Claims are judged from all of the paper profile: what golden has, and what it gets now.
+  std::vector<Row> paper;
+  const auto take = [&](const std::vector<Row>& more) {
+    for (const Row& row : more) {
+      if (row.profile != "paper") continue;
+      std::erase_if(paper, [&](const Row& r) { return r.arm == row.arm && r.seed == row.seed; });
+      paper.push_back(row);
+    }
+  };
+  if (has_golden(directory)) take(load_golden(directory).rows);
+  take(rows);
+  bless(directory, rows, judge(paper, kClaimSeeds), experiment, arguments.text("because"));
+  fmt::print("{} rows are golden now, in {}\n", rows.size(), directory.string());
+  return Exit::ok;
+}
+
+}  // namespace harness

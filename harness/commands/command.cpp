@@ -1,0 +1,177 @@
+#include "harness/commands/command.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <iostream>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "harness/experiments/recall.hpp"
+#include "harness/store.hpp"
+
+namespace harness {
+namespace {
+
+namespace po = boost::program_options;
+
+std::uint64_t parse_count(const std::string& text, const std::string& what) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  if (result.ec != std::errc{} || result.ptr != end || text.empty()) {
+    throw UsageError(fmt::format("{}: not a whole number ({}); need 0 or more", what, text));
+  }
+  return value;
+}
+
+/// Whether a row is what its profile means today.
+bool is_current(const Row& row) {
+  const auto& arms = recall_arms();
+  const auto arm =
+      std::find_if(arms.begin(), arms.end(), [&](const RecallArm& a) { return a.name == row.arm; });
+  if (arm == arms.end()) return false;
+  return recall_spec(find_recall_profile(row.profile).options, *arm, row.seed).sha256() ==
+         row.spec_sha256;
+}
+
+}  // namespace
+
+Arguments::Arguments(std::string usage, std::string about)
+    : usage_(std::move(usage)), about_(std::move(about)), options_("Options", 100, 40) {
+  options_.add_options()("help,h", "this text")(
+      "config", po::value<std::string>()->value_name("FILE"),
+      "a file of key=value lines with these options; the command line wins");
+}
+
+bool Arguments::parse(const std::vector<std::string>& arguments) {
+  try {
+    po::command_line_parser parser(arguments);
+    // No guessing: an option that is cut short may mean another one tomorrow.
+    const int style =
+        po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
+    po::store(parser.options(options_).positional(positional_).style(style).run(), values_);
+    if (has("help")) {
+      std::cout << "Usage: norm-harness " << usage_ << "\n\n" << about_ << "\n\n" << options_;
+      return false;
+    }
+    if (has("config")) {
+      const std::string& path = get<std::string>("config");
+      std::ifstream file(path);
+      if (!file) throw UsageError(fmt::format("--config: cannot read the file ({})", path));
+      po::store(po::parse_config_file(file, options_), values_);
+    }
+    po::notify(values_);
+  } catch (const po::error& error) {
+    throw UsageError(fmt::format("{}; `norm-harness {} --help` lists what there is", error.what(),
+                                 usage_.substr(0, usage_.find(' '))));
+  }
+  return true;
+}
+
+void add_row_options(Arguments& arguments) {
+  arguments.options()("store", po::value<std::string>()->default_value("out/store"),
+                      "folder of the runs made here")(
+      "golden", po::value<std::string>()->default_value(default_golden()),
+      "folder of the committed results")(
+      "profile", po::value<std::string>()->default_value("paper"), "whose rows: smoke or paper")(
+      "rows", po::value<std::string>()->default_value("both"),
+      "where rows come from: golden, store, or both (the store's where both have one)");
+}
+
+std::vector<Row> read_rows(const Arguments& arguments, Golden* golden) {
+  const std::string& from = arguments.text("rows");
+  if (from != "golden" && from != "store" && from != "both") {
+    throw UsageError(fmt::format("--rows: unknown source ({}); use golden, store or both", from));
+  }
+  const std::string profile(find_recall_profile(arguments.text("profile")).name);
+  std::vector<Row> rows;
+  const auto take = [&](const std::vector<Row>& more) {
+    for (const Row& row : more) {
+      if (row.profile != profile || !is_current(row)) continue;
+      const auto same = std::find_if(rows.begin(), rows.end(), [&](const Row& r) {
+        return r.arm == row.arm && r.seed == row.seed;
+      });
+      if (same == rows.end()) {
+        rows.push_back(row);
+      } else {
+        *same = row;
+      }
+    }
+  };
+  if (from != "store" || golden != nullptr) {
+    Golden read = load_golden(arguments.text("golden"));
+    if (from != "store") take(read.rows);
+    if (golden != nullptr) *golden = std::move(read);
+  }
+  const std::filesystem::path store = arguments.text("store");
+  if (from == "store" || (from == "both" && std::filesystem::exists(store))) {
+    take(Store(store).rows());
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    return std::tie(a.arm, a.seed) < std::tie(b.arm, b.seed);
+  });
+  return rows;
+}
+
+std::vector<std::string> split_list(const std::string& text, const std::string& option) {
+  std::vector<std::string> items;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    items.push_back(text.substr(at, end - at));
+    if (items.back().empty()) {
+      throw UsageError(fmt::format("--{}: an empty item ({}); need a,b,c", option, text));
+    }
+    if (std::count(items.begin(), items.end(), items.back()) > 1) {
+      throw UsageError(fmt::format("--{}: an item stands there twice ({})", option, items.back()));
+    }
+    at = end + 1;
+  }
+  return items;
+}
+
+std::vector<std::uint64_t> parse_seeds(const std::string& text) {
+  constexpr std::uint64_t kMost = 100000;
+  std::uint64_t first = 0, end = 0;
+  const std::size_t dots = text.find("..");
+  if (text.find(',') != std::string::npos) {
+    std::vector<std::uint64_t> seeds;
+    for (const std::string& item : split_list(text, "seeds")) {
+      seeds.push_back(parse_count(item, "--seeds"));
+    }
+    return seeds;
+  }
+  if (dots != std::string::npos) {
+    first = parse_count(text.substr(0, dots), "--seeds");
+    end = parse_count(text.substr(dots + 2), "--seeds") + 1;
+  } else {
+    end = parse_count(text, "--seeds");
+  }
+  if (first >= end || end - first > kMost) {
+    throw UsageError(
+        fmt::format("--seeds: no such seeds ({}); need a number of seeds from 1 to {}, "
+                    "a list 0,2,5 or a range 3..7",
+                    text, kMost));
+  }
+  std::vector<std::uint64_t> seeds;
+  for (std::uint64_t s = first; s < end; ++s) seeds.push_back(s);
+  return seeds;
+}
+
+int default_threads() { return std::max(1, int(std::thread::hardware_concurrency())); }
+
+int checked_threads(const Arguments& arguments) {
+  const int threads = arguments.get<int>("threads");
+  if (threads < 1 || threads > 1024) {
+    throw UsageError(fmt::format("--threads: impossible number ({}); need 1 .. 1024", threads));
+  }
+  return threads;
+}
+
+std::string default_golden() {
+  if (std::filesystem::exists("golden/manifest.json")) return "golden";
+  return LIBNORM_GOLDEN_DIR;
+}
+
+}  // namespace harness

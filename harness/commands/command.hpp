@@ -1,0 +1,99 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <boost/program_options.hpp>
+
+#include "harness/golden.hpp"
+#include "harness/results.hpp"
+
+namespace harness {
+
+/// How the process ends.
+enum class Exit {
+  ok = 0,
+  differs = 1,
+  usage = 2,
+  no_data = 3,
+  interrupted = 130,
+};
+
+/// A word of the command line: `norm-harness <name> ...`.
+struct Command {
+  const char* name;
+  const char* summary;
+  /// `arguments` come after the name.
+  Exit (*run)(const std::vector<std::string>& arguments);
+};
+
+Exit run_command(const std::vector<std::string>& arguments);
+Exit verify_command(const std::vector<std::string>& arguments);
+Exit figures_command(const std::vector<std::string>& arguments);
+Exit report_command(const std::vector<std::string>& arguments);
+Exit show_command(const std::vector<std::string>& arguments);
+Exit bless_command(const std::vector<std::string>& arguments);
+Exit bench_command(const std::vector<std::string>& arguments);
+Exit list_command(const std::vector<std::string>& arguments);
+
+/// A mistake on the command line or in a config file.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The options of a command, read from its arguments and from `--config FILE` with the same keys.
+class Arguments {
+ public:
+  /// usage: the first line of --help. about: what the command does.
+  Arguments(std::string usage, std::string about);
+
+  boost::program_options::options_description_easy_init options() { return options_.add_options(); }
+  void add(const boost::program_options::options_description& more) { options_.add(more); }
+  /// One word without a name, as `run e1`.
+  void positional(const char* name) { positional_.add(name, 1); }
+
+  /// False if --help was asked for, which it has then printed. Throws: UsageError.
+  bool parse(const std::vector<std::string>& arguments);
+
+  bool has(const std::string& name) const { return values_.count(name) > 0; }
+  /// Given on the command line or in the config file, not defaulted.
+  bool given(const std::string& name) const { return has(name) && !values_[name].defaulted(); }
+  template <class T>
+  const T& get(const std::string& name) const {
+    return values_[name].as<T>();
+  }
+  const std::string& text(const std::string& name) const { return get<std::string>(name); }
+
+ private:
+  std::string usage_, about_;
+  boost::program_options::options_description options_;
+  boost::program_options::positional_options_description positional_;
+  boost::program_options::variables_map values_;
+};
+
+/// Adds --store, --golden, --profile and --rows, which tell where rows come from.
+void add_row_options(Arguments& arguments);
+
+/// Rows of one profile, from the store, from golden, or from both (the store's row where both have
+/// one). Rows of another definition of the profile are passed over. `golden` is filled where it
+/// was read.
+/// Throws: DataError if golden is asked for and missing.
+std::vector<Row> read_rows(const Arguments& arguments, Golden* golden = nullptr);
+
+/// `a,b,c` as a list. Throws: UsageError for an empty item.
+std::vector<std::string> split_list(const std::string& text, const std::string& option);
+
+/// Seeds as `N` (0 .. N-1), `0,2,5`, or `3..7`. Throws: UsageError.
+std::vector<std::uint64_t> parse_seeds(const std::string& text);
+
+/// Threads of this machine.
+int default_threads();
+/// Throws: UsageError unless 1 .. 1024.
+int checked_threads(const Arguments& arguments);
+
+/// Where golden lies unless --golden says otherwise: the source tree's own.
+std::string default_golden();
+
+}  // namespace harness

@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include "harness/claims.hpp"
+#include "harness/commands/command.hpp"
+#include "harness/experiments/recall.hpp"
+#include "libnorm/metrics/spectrum.hpp"
+
+namespace harness {
+namespace {
+
+std::string joined(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
+  return text;
+}
+
+}  // namespace
+
+Exit list_command(const std::vector<std::string>& words) {
+  Arguments arguments("list",
+                      "Names the experiments, arms, profiles, protocols, metrics and claims.");
+  if (!arguments.parse(words)) return Exit::ok;
+  fmt::print("Experiments\n");
+  for (const RecallExperiment& e : recall_experiments()) {
+    fmt::print("  {:18} {}\n  {:18} arms {}; controls {}\n", e.id, e.description, "",
+               joined(e.arms), joined(e.controls));
+  }
+  fmt::print("\nArms\n");
+  for (const RecallArm& arm : recall_arms()) {
+    fmt::print("  {:18} {}\n  {:18} {}\n", arm.name, arm.description, "",
+               libnorm::find_norm(arm.norm).equation);
+  }
+  fmt::print("\nProfiles\n");
+  for (const RecallProfile& p : recall_profiles())
+    fmt::print("  {:18} {}\n", p.name, p.description);
+  fmt::print("\nProtocols\n");
+  for (const Protocol& p : protocols()) fmt::print("  {:18} {}\n", p.name, p.description);
+  fmt::print("\nMetrics\n");
+  for (const libnorm::SpectralMetric& m : libnorm::spectral_metrics()) {
+    fmt::print("  {:18} {} ({})\n", m.name, m.definition, m.unit);
+  }
+  fmt::print("  {:18} max - min of the loss along a slice (nats)\n", "slice_range");
+  fmt::print("  {:18} max of the loss along a slice, mean over directions (nats)\n", "slice_max");
+  fmt::print("\nClaims\n");
+  for (const Claim& claim : claims()) {
+    fmt::print("  {:18} [{}] {}\n", claim.id, claim.protocol, claim.sentence);
+  }
+  return Exit::ok;
+}
+
+}  // namespace harness

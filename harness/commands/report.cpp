@@ -1,0 +1,117 @@
+#include "harness/report.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "harness/commands/command.hpp"
+#include "harness/commands/verdicts.hpp"
+#include "harness/experiments/recall.hpp"
+#include "harness/figures.hpp"
+#include "harness/store.hpp"
+
+namespace harness {
+namespace {
+
+namespace po = boost::program_options;
+
+std::string controls_text(const PartResult& part) {
+  std::string text;
+  for (const ControlResult& control : part.controls) {
+    text += fmt::format("{}with {}: {}{}", text.empty() ? "" : "; ", control.name,
+                        four_digits(control.numbers.effect), control.flips ? ", flips it" : "");
+  }
+  return text;
+}
+
+ReportPart report_part(const PartResult& part) {
+  ReportPart out;
+  out.label = part.label + ", " + part.metric;
+  out.verdict = word(part.outcome);
+  out.effect = four_digits(part.numbers.effect) + " " + part.unit;
+  if (part.numbers.interval) {
+    out.interval = fmt::format("[{}, {}]", four_digits(part.numbers.interval->low),
+                               four_digits(part.numbers.interval->high));
+  }
+  out.p_holm = part.p_holm;
+  out.superiority = part.numbers.superiority.probability;
+  out.controls = controls_text(part);
+  return out;
+}
+
+ReportVerdict report_verdict(const CheckedVerdict& checked) {
+  const Verdict& v = checked.verdict;
+  ReportVerdict out;
+  out.id = v.id;
+  out.protocol = v.protocol;
+  out.sentence = v.sentence;
+  out.verdict = word(v.outcome);
+  if (checked.expected) {
+    out.expected = word(checked.expected->outcome);
+    out.agreement = checked.differences.empty() ? Agreement::matches : Agreement::differs;
+  }
+  out.seeds = int(v.seeds.size());
+  for (const std::string& note : v.notes) out.note += (out.note.empty() ? "" : "; ") + note;
+  for (const PartResult& part : v.parts) out.parts.push_back(report_part(part));
+  return out;
+}
+
+std::string arms_text(const std::vector<std::string>& arms) {
+  std::string text;
+  for (const std::string& arm : arms) text += (text.empty() ? "" : ", ") + arm;
+  return text;
+}
+
+std::vector<ReportFigure> report_figures(const std::vector<Row>& rows,
+                                         const std::filesystem::path& directory) {
+  std::vector<ReportFigure> figures;
+  for (const RecallExperiment& e : recall_experiments()) {
+    for (const std::string& protocol : e.protocols) {
+      const FigureSpec spec{e.figure, std::string(e.id), e.arms, protocol};
+      const auto paths = draw_figure(rows, spec, directory);
+      ReportFigure figure;
+      figure.heading = fmt::format("Figure {}, {} protocol", e.figure, protocol);
+      figure.caption = fmt::format(
+          "{}: training loss, {}, and singular values of the block's output. Lines are medians "
+          "over seeds, bands their range.",
+          e.description, find_protocol(protocol).description);
+      figure.alt = fmt::format(
+          "Three panels for the arms {}: loss against step, loss slice, "
+          "singular values against index.",
+          arms_text(e.arms));
+      figure.svg = read_file(paths.front());
+      figures.push_back(std::move(figure));
+    }
+  }
+  return figures;
+}
+
+}  // namespace
+
+Exit report_command(const std::vector<std::string>& words) {
+  Arguments arguments(
+      "report [options]",
+      "Writes one HTML page: verdicts beside golden's, the figures, the environment,\n"
+      "and every number behind a verdict. Nothing is trained.");
+  add_row_options(arguments);
+  arguments.options()("output", po::value<std::string>()->default_value("out/report.html"),
+                      "the page; its figures are drawn into `figures` beside it");
+  if (!arguments.parse(words)) return Exit::ok;
+  Golden golden;
+  const auto rows = read_rows(arguments, &golden);
+  const std::filesystem::path output = arguments.text("output");
+  ReportData data;
+  data.title = "Stabilizer and expressive engine: Experiments 1 to 3";
+  for (const CheckedVerdict& checked : check_verdicts(rows, golden)) {
+    data.verdicts.push_back(report_verdict(checked));
+  }
+  data.figures = report_figures(rows, output.parent_path() / "figures");
+  data.rows = rows;
+  data.commands = {"scripts/reproduce", "norm-harness run all --profile paper --seeds 10",
+                   "norm-harness verify", "norm-harness report"};
+  write_atomically(output, html_report(data));
+  fmt::print("{}\n", output.string());
+  return Exit::ok;
+}
+
+}  // namespace harness

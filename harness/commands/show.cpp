@@ -1,0 +1,62 @@
+#include <fmt/format.h>
+
+#include "harness/commands/command.hpp"
+#include "harness/experiments/recall.hpp"
+#include "harness/row_json.hpp"
+#include "harness/store.hpp"
+
+namespace harness {
+namespace {
+
+namespace po = boost::program_options;
+
+nlohmann::json experiments_of(const std::string& arm) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const RecallExperiment& e : recall_experiments()) {
+    const auto has = [&](const std::vector<std::string>& arms) {
+      return std::find(arms.begin(), arms.end(), arm) != arms.end();
+    };
+    if (has(e.arms) || has(e.controls)) list.push_back(e.id);
+  }
+  return list;
+}
+
+}  // namespace
+
+Exit show_command(const std::vector<std::string>& words) {
+  Arguments arguments(
+      "show [options]",
+      "Lists every run in the store; with --json, everything that is known of each.");
+  arguments.options()("store", po::value<std::string>()->default_value("out/store"),
+                      "folder of the runs made here")("json", "a JSON list of runs");
+  if (!arguments.parse(words)) return Exit::ok;
+  const std::string& directory = arguments.text("store");
+  if (!std::filesystem::exists(directory)) {
+    throw libnorm::DataError("store: no such folder (" + directory +
+                             "); make one with `norm-harness run`");
+  }
+  const auto rows = Store(directory).rows();
+  if (arguments.has("json")) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const Row& row : rows) {
+      nlohmann::json json = to_json(row);
+      json["experiment"] = experiments_of(row.arm);
+      json["protocol"] = nlohmann::json::array();
+      for (const Protocol& p : protocols()) {
+        if (row.slices.count(std::string(p.name)) > 0) json["protocol"].push_back(p.name);
+      }
+      list.push_back(std::move(json));
+    }
+    fmt::print("{}\n", list.dump(2));
+    return Exit::ok;
+  }
+  fmt::print("{:8} {:14} {:>6} {:>7} {:>12} {:>9}  {}\n", "profile", "arm", "seed", "steps", "loss",
+             "seconds", "weights");
+  for (const Row& row : rows) {
+    fmt::print("{:8} {:14} {:6} {:7} {:12.4e} {:9.1f}  {}\n", row.profile, row.arm, row.seed,
+               row.steps, row.final_loss, row.seconds, row.weights_sha256);
+  }
+  return Exit::ok;
+}
+
+}  // namespace harness

@@ -1,0 +1,22 @@
+#include "harness/commands/verdicts.hpp"
+
+#include "harness/judge.hpp"
+
+namespace harness {
+
+std::vector<CheckedVerdict> check_verdicts(const std::vector<Row>& rows, const Golden& golden) {
+  std::vector<Verdict> expected;
+  if (!golden.verdicts.is_null()) expected = golden.verdicts.get<std::vector<Verdict>>();
+  std::vector<CheckedVerdict> checked;
+  for (Verdict& verdict : judge(rows, kClaimSeeds)) {
+    CheckedVerdict c{std::move(verdict), {}, {}};
+    for (const Verdict& e : expected) {
+      if (e.id == c.verdict.id && e.protocol == c.verdict.protocol) c.expected = e;
+    }
+    if (c.expected) c.differences = differences(*c.expected, c.verdict);
+    checked.push_back(std::move(c));
+  }
+  return checked;
+}
+
+}  // namespace harness

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "harness/results.hpp"
+
+namespace harness {
+
+/// What a difference points to.
+enum class Cause {
+  kPlatformDrift,    // different bits, and all numbers agree to 1e-3
+  kDifferentResult,  // a number differs by more, or the runs are not the same kind of thing
+};
+
+struct Difference {
+  Cause cause;
+  std::string what;     // the member that differs: "weights_sha256", "metrics.effective_rank"
+  std::string message;  // with profile, arm, seed, expected and arrived values, and the cause
+};
+
+/// How a fresh row differs from golden; empty when it does not. Hashes, losses, curves and slices
+/// are equal bit for bit. Metrics and singular values come from a solver whose rounding is not
+/// ours and agree to 1e-9 of their size (singular values: of the largest). Seconds and the
+/// environment may differ.
+/// Throws: ValueError when the rows are not of one profile, arm and seed.
+std::vector<Difference> compare(const Row& fresh, const Row& golden);
+
+}  // namespace harness

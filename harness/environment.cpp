@@ -1,0 +1,42 @@
+#include "harness/environment.hpp"
+
+#include <fstream>
+
+#include "libnorm/core/isa.hpp"
+
+namespace harness {
+namespace {
+
+std::string cpu_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.rfind("model name", 0) != 0) continue;
+    const std::size_t colon = line.find(": ");
+    if (colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+std::string compiler() {
+#if defined(__clang__)
+  return "Clang " __clang_version__;
+#else
+  return "GCC " __VERSION__;
+#endif
+}
+
+}  // namespace
+
+Environment environment(int threads) {
+  Environment e;
+  e.version = LIBNORM_VERSION;
+  e.numerics = kNumerics;
+  e.compiler = compiler();
+  e.flags = LIBNORM_BUILD_FLAGS;
+  e.cpu = cpu_name();
+  e.isa = libnorm::isa_name(libnorm::active_isa());
+  e.threads = threads;
+  return e;
+}
+
+}  // namespace harness

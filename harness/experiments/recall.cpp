@@ -1,0 +1,175 @@
+#include "harness/experiments/recall.hpp"
+
+#include "harness/environment.hpp"
+
+namespace harness {
+namespace {
+
+template <class T>
+const T& find(const std::vector<T>& list, std::string_view T::*key, std::string_view wanted,
+              const std::string& what) {
+  std::string known;
+  for (const T& item : list) {
+    if (item.*key == wanted) return item;
+    known += known.empty() ? "" : ", ";
+    known += item.*key;
+  }
+  throw libnorm::ValueError(what + ": unknown name (" + std::string(wanted) + "); use one of " +
+                            known);
+}
+
+/// Widths that are no multiple of the lanes, sums longer than a segment and a shard: small, and
+/// through every branch that the paper's scale takes.
+RecallOptions smoke() {
+  RecallOptions o;
+  o.entities = 6;
+  o.attributes = 6;
+  o.rank = 12;
+  o.batch = 16;
+  o.channels = 40;
+  o.hidden = 160;
+  o.steps = 60;
+  return o;
+}
+
+}  // namespace
+
+const std::vector<RecallKey>& recall_keys() {
+  using O = RecallOptions;
+  static const std::vector<RecallKey> keys = {
+      {"entities", "entities of the task", &O::entities, nullptr},
+      {"attributes", "attributes of the task; keys are entities x attributes", &O::attributes,
+       nullptr},
+      {"rank", "keys drawn for a sequence of rank + 1 positions", &O::rank, nullptr},
+      {"batch", "sequences in a batch", &O::batch, nullptr},
+      {"channels", "width of the model", &O::channels, nullptr},
+      {"hidden", "width of the ffn", &O::hidden, nullptr},
+      {"heads", "attention heads; they divide the channels", &O::heads, nullptr},
+      {"blocks", "transformer blocks", &O::blocks, nullptr},
+      {"steps", "training steps", &O::steps, nullptr},
+      {"learning-rate", "Adam's learning rate of every arm but none", nullptr, &O::learning_rate},
+      {"learning-rate-none", "Adam's learning rate of the arm none", nullptr,
+       &O::learning_rate_none},
+      {"beta1", "Adam's decay of the first moment", nullptr, &O::beta1},
+      {"beta2", "Adam's decay of the second moment", nullptr, &O::beta2},
+      {"epsilon", "Adam's epsilon", nullptr, &O::epsilon},
+  };
+  return keys;
+}
+
+const std::vector<RecallArm>& recall_arms() {
+  using O = RecallOptions;
+  static const std::vector<RecallArm> arms = {
+      {"layernorm", "layernorm", &O::learning_rate, "LayerNorm with gain and bias"},
+      {"batchnorm", "batchnorm", &O::learning_rate, "BatchNorm over batch and positions"},
+      {"manual_l2", "manual_l2", &O::learning_rate, "the sphere of radius 1, no gain, no bias"},
+      {"none", "none", &O::learning_rate_none, "no normalization, at its own learning rate"},
+      {"sphere", "sphere", &O::learning_rate,
+       "control: the sphere of radius sqrt(C), no gain, no bias"},
+      {"none_matched", "none", &O::learning_rate,
+       "control: no normalization, at the other arms' learning rate"},
+  };
+  return arms;
+}
+
+const RecallArm& find_recall_arm(std::string_view name) {
+  return find(recall_arms(), &RecallArm::name, name, "arm");
+}
+
+const std::vector<RecallExperiment>& recall_experiments() {
+  static const std::vector<RecallExperiment> experiments = {
+      {"e1",
+       1,
+       {"layernorm", "none"},
+       {"none_matched"},
+       {"published", "filter_normalized"},
+       "LayerNorm against no normalization (Figure 1)"},
+      {"e2",
+       2,
+       {"layernorm", "batchnorm", "none"},
+       {"none_matched"},
+       {"published", "accumulated", "filter_normalized"},
+       "BatchNorm beside them (Figure 2)"},
+      {"e3",
+       3,
+       {"layernorm", "batchnorm", "manual_l2", "none"},
+       {"sphere", "none_matched"},
+       {"published", "accumulated", "filter_normalized"},
+       "the sphere without an affine part beside them (Figure 3)"},
+  };
+  return experiments;
+}
+
+const RecallExperiment& find_recall_experiment(std::string_view id) {
+  return find(recall_experiments(), &RecallExperiment::id, id, "experiment");
+}
+
+const std::vector<Protocol>& protocols() {
+  static const std::vector<Protocol> list = {
+      {"published", "loss along one direction of norm 1, alpha in [-0.5, 0.5]"},
+      {"accumulated",
+       "the same, with displacements never taken off, as the notebooks of e2 and e3 do"},
+      {"filter_normalized",
+       "loss along 10 filter-normalized directions (Li et al. 2018), alpha in [-1, 1]"},
+  };
+  return list;
+}
+
+const Protocol& find_protocol(std::string_view name) {
+  return find(protocols(), &Protocol::name, name, "protocol");
+}
+
+const std::vector<RecallProfile>& recall_profiles() {
+  static const std::vector<RecallProfile> profiles = {
+      {"smoke", "a small model for a few steps: seconds", smoke()},
+      {"paper", "the paper's scale: 4000 steps", RecallOptions{}},
+  };
+  return profiles;
+}
+
+const RecallProfile& find_recall_profile(std::string_view name) {
+  return find(recall_profiles(), &RecallProfile::name, name, "profile");
+}
+
+Spec recall_spec(const RecallOptions& options, const RecallArm& arm, std::uint64_t seed) {
+  Spec spec;
+  spec.set("task", std::string_view("associative_recall"));
+  spec.set("numerics", std::string_view(kNumerics));
+  spec.set("measures", std::string_view(kMeasures));
+  spec.set("arm", arm.name);
+  spec.set("norm", arm.norm);
+  spec.set("seed", seed);
+  spec.set("path", std::string_view(options.path == libnorm::Path::dense ? "dense" : "shortcut"));
+  for (const RecallKey& key : recall_keys()) {
+    std::string name(key.name);
+    for (char& c : name) c = c == '-' ? '_' : c;
+    // An arm's own learning rate decides; that of the others does not.
+    if (key.number == &RecallOptions::learning_rate_none) continue;
+    if (key.number == &RecallOptions::learning_rate) {
+      spec.set(name, options.*arm.learning_rate);
+    } else if (key.count != nullptr) {
+      spec.set(name, options.*key.count);
+    } else {
+      spec.set(name, options.*key.number);
+    }
+  }
+  return spec;
+}
+
+libnorm::TransformerOptions model_options(const RecallOptions& options, const RecallArm& arm) {
+  libnorm::TransformerOptions m;
+  m.vocabulary = options.task().vocabulary();
+  m.outputs = m.vocabulary;
+  m.channels = options.channels;
+  m.hidden = options.hidden;
+  m.heads = options.heads;
+  m.blocks = options.blocks;
+  m.norm = libnorm::find_norm(arm.norm).norm;
+  return m;
+}
+
+libnorm::AdamOptions adam_options(const RecallOptions& options, const RecallArm& arm) {
+  return {options.*arm.learning_rate, options.beta1, options.beta2, options.epsilon};
+}
+
+}  // namespace harness

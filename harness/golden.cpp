@@ -1,0 +1,232 @@
+#include "harness/golden.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "harness/row_json.hpp"
+#include "harness/sha256.hpp"
+#include "harness/store.hpp"
+#include "libnorm/core/error.hpp"
+
+namespace harness {
+namespace {
+
+namespace fs = std::filesystem;
+using libnorm::DataError;
+using libnorm::ValueError;
+using nlohmann::json;
+
+constexpr const char* kManifest = "manifest.json";
+constexpr const char* kVerdicts = "verdicts.json";
+constexpr const char* kReference = "reference";
+
+[[noreturn]] void fail(const std::string& file, const std::string& damage) {
+  throw DataError("golden: " + file + " " + damage + "; restore the folder with git checkout");
+}
+
+auto key_of(const Row& row) { return std::tie(row.profile, row.arm, row.seed); }
+
+std::string file_of(const Row& row) { return row.profile + "/" + row.arm + ".jsonl"; }
+
+/// Paths, relative to the folder, of all files that the manifest has to list.
+std::set<std::string> list_files(const fs::path& directory) {
+  std::set<std::string> files;
+  std::error_code error;
+  if (!fs::exists(directory, error) && !error) return files;
+  fs::recursive_directory_iterator entry(directory, error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    const std::string path = entry->path().lexically_relative(directory).generic_string();
+    if (path == kReference) entry.disable_recursion_pending();
+    if (!entry->is_directory() && path != kManifest) files.insert(path);
+  }
+  if (error) {
+    throw DataError("golden: cannot list " + directory.string() + " (" + error.message() +
+                    "); need a folder that can be read");
+  }
+  return files;
+}
+
+struct Manifest {
+  std::map<std::string, std::string> hashes;  // of each file, by its path
+  std::vector<Blessing> blessings;
+};
+
+Manifest read_manifest(const fs::path& directory) {
+  const std::string text = read_file(directory / kManifest);
+  const auto content = unseal("manifest", text);
+  if (!content) fail(kManifest, "is torn or edited (its checksum does not hold)");
+  const std::string where = std::string("golden: ") + kManifest;
+  const json value = parse_json(*content, where);
+  Members members(value, where);
+  Manifest manifest;
+  const json& files = members.take("files");
+  Members hashes(files, where + ": files");
+  for (const auto& item : files.items()) {
+    manifest.hashes[item.key()] = hashes.text(item.key());
+  }
+  for (const json& item : members.take("blessings")) {
+    Members blessing(item, where + ": blessings");
+    const std::string experiment = blessing.text("experiment");
+    manifest.blessings.push_back({experiment, blessing.text("because")});
+    blessing.require_none_left();
+  }
+  members.require_none_left();
+  return manifest;
+}
+
+std::string render(const Manifest& manifest) {
+  json blessings = json::array();
+  for (const Blessing& blessing : manifest.blessings) {
+    blessings.push_back({{"experiment", blessing.experiment}, {"because", blessing.because}});
+  }
+  const json value = {{"files", manifest.hashes}, {"blessings", blessings}};
+  return seal("manifest", value.dump(2));
+}
+
+/// Adds the rows of one file, which must be of its profile and arm, by ascending seed.
+void read_rows(const std::string& file, std::string_view content, std::vector<Row>& rows) {
+  for (int line_number = 1; !content.empty(); ++line_number) {
+    const std::string where = file + " line " + std::to_string(line_number);
+    const std::size_t end = std::min(content.find('\n'), content.size());
+    Row row = row_from_line(content.substr(0, end), "golden: " + where);
+    content.remove_prefix(std::min(end + 1, content.size()));
+    if (file_of(row) != file) fail(where, "holds a row of " + file_of(row));
+    if (line_number > 1 && rows.back().seed >= row.seed) {
+      fail(where, "is out of order (seed " + std::to_string(row.seed) + ")");
+    }
+    rows.push_back(std::move(row));
+  }
+}
+
+void require_file_name(const std::string& name, const char* what) {
+  const bool fits = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+  if (!fits || name == kReference || name == "custom") {
+    throw ValueError("bless: a row has the " + std::string(what) + " \"" + name +
+                     "\"; need lower-case letters, digits and underscores, and neither " +
+                     "\"reference\" nor \"custom\"");
+  }
+}
+
+/// The rows of golden with fresh ones in the place of old ones, in golden's order.
+std::vector<Row> merge(const std::vector<Row>& old_rows, const std::vector<Row>& fresh_rows) {
+  std::map<std::tuple<std::string, std::string, std::uint64_t>, Row> merged;
+  for (const Row& row : fresh_rows) {
+    require_file_name(row.profile, "profile");
+    require_file_name(row.arm, "arm");
+    if (!merged.emplace(key_of(row), row).second) {
+      throw ValueError("bless: a run came twice (" + row.profile + "/" + row.arm + " seed " +
+                       std::to_string(row.seed) + "); need each once");
+    }
+  }
+  for (const Row& row : old_rows) merged.emplace(key_of(row), row);
+  std::vector<Row> rows;
+  for (auto& item : merged) rows.push_back(std::move(item.second));
+  return rows;
+}
+
+/// The content of every file, by its path.
+std::map<std::string, std::string> render(const std::vector<Row>& rows, const json& verdicts,
+                                          std::vector<Blessing> blessings) try {
+  std::map<std::string, std::string> files;
+  for (const Row& row : rows) files[file_of(row)] += to_line(row) + "\n";
+  files[kVerdicts] = verdicts.dump(2) + "\n";
+  // JSON writes a nan as null and says nothing.
+  if (json::parse(files[kVerdicts]) != verdicts) {
+    throw ValueError("bless: the verdicts do not come back from JSON as they are; need finite " +
+                     std::string("numbers, others as text"));
+  }
+  Manifest manifest;
+  manifest.blessings = std::move(blessings);
+  for (const auto& [file, content] : files) manifest.hashes[file] = sha256_hex(content);
+  files[kManifest] = render(manifest);
+  return files;
+} catch (const json::exception& error) {
+  throw ValueError("bless: cannot be written as JSON (" + std::string(error.what()) +
+                   "); need text in UTF-8");
+}
+
+void write_file(const fs::path& path, const std::string& content) {
+  std::error_code error;
+  fs::create_directories(path.parent_path(), error);
+  if (error) {
+    throw DataError("bless: cannot make " + path.parent_path().string() + " (" + error.message() +
+                    "); need a folder that can be written to");
+  }
+  write_atomically(path, content);
+}
+
+}  // namespace
+
+const Row* Golden::find(std::string_view profile, std::string_view arm, std::uint64_t seed) const {
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) {
+    return row.profile == profile && row.arm == arm && row.seed == seed;
+  });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+bool has_golden(const fs::path& directory) {
+  std::error_code error;
+  // Without a manifest but with files it is a damaged golden, and none that could be begun anew.
+  return fs::exists(directory / kManifest, error) || !list_files(directory).empty();
+}
+
+Golden load_golden(const fs::path& directory) {
+  const std::set<std::string> files = list_files(directory);
+  std::error_code error;
+  if (!fs::exists(directory / kManifest, error)) {
+    fail((directory / kManifest).string(), "is missing");
+  }
+  Manifest manifest = read_manifest(directory);
+  if (manifest.hashes.count(kVerdicts) == 0) fail(kManifest, "does not list verdicts.json");
+  for (const std::string& file : files) {
+    if (manifest.hashes.count(file) == 0) {
+      fail(file,
+           "is not in the manifest: put there by hand, or left by a bless cut short; "
+           "remove it");
+    }
+  }
+  Golden golden;
+  for (const auto& [file, expected] : manifest.hashes) {
+    if (files.count(file) == 0) fail(file, "is missing (the manifest lists it)");
+    const std::string content = read_file(directory / file);
+    const std::string hash = sha256_hex(content);
+    if (hash != expected) {
+      fail(file,
+           "differs from the manifest (sha256 " + hash + ", the manifest says " + expected + ")");
+    }
+    if (file == kVerdicts) {
+      golden.verdicts = parse_json(content, "golden: " + file);
+    } else {
+      read_rows(file, content, golden.rows);
+    }
+  }
+  golden.blessings = std::move(manifest.blessings);
+  std::sort(golden.rows.begin(), golden.rows.end(),
+            [](const Row& a, const Row& b) { return key_of(a) < key_of(b); });
+  return golden;
+}
+
+void bless(const fs::path& directory, const std::vector<Row>& rows, const json& verdicts,
+           const std::string& experiment, const std::string& because) {
+  if (experiment.find_first_not_of(" \t\n") == std::string::npos) {
+    throw ValueError("bless: no experiment (empty); need its name");
+  }
+  if (because.find_first_not_of(" \t\n") == std::string::npos) {
+    throw ValueError("bless: no reason (empty); need a sentence on why golden changes");
+  }
+  Golden old = has_golden(directory) ? load_golden(directory) : Golden{};
+  old.blessings.push_back({experiment, because});
+  // Everything is made before anything is written.
+  const auto files = render(merge(old.rows, rows), verdicts, std::move(old.blessings));
+  for (const auto& [file, content] : files) {
+    if (file != kManifest) write_file(directory / file, content);
+  }
+  write_file(directory / kManifest, files.at(kManifest));
+}
+
+}  // namespace harness

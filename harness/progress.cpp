@@ -1,0 +1,109 @@
+#include "harness/progress.hpp"
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace harness {
+namespace {
+
+constexpr std::chrono::milliseconds kTerminalEvery{200};
+constexpr std::chrono::seconds kLineEvery{15};
+constexpr int kBarWidth = 24;
+
+std::string duration_text(double seconds) {
+  if (seconds < 90) return fmt::format("{:.0f} s", std::ceil(seconds));
+  if (seconds < 5400) return fmt::format("{:.0f} min", std::ceil(seconds / 60));
+  return fmt::format("{:.1f} h", seconds / 3600);
+}
+
+}  // namespace
+
+void Progress::add(std::string name, std::int64_t steps) {
+  const std::lock_guard lock(mutex_);
+  runs_.push_back({std::move(name), steps, 0, 0, false});
+}
+
+void Progress::found(std::size_t run) {
+  const std::lock_guard lock(mutex_);
+  runs_[run].done = runs_[run].steps;
+  say(runs_[run].name + ": stored already");
+}
+
+void Progress::start(std::size_t run, std::int64_t steps) {
+  const std::lock_guard lock(mutex_);
+  if (trained_here_ == 0) start_ = Clock::now();
+  runs_[run].done = steps;
+  runs_[run].active = true;
+  if (steps > 0) say(fmt::format("{}: goes on from step {}", runs_[run].name, steps));
+}
+
+void Progress::step(std::size_t run, std::int64_t steps, double loss) {
+  const std::lock_guard lock(mutex_);
+  trained_here_ += steps - runs_[run].done;
+  runs_[run].done = steps;
+  runs_[run].loss = loss;
+  if (style_ == Style::quiet) return;
+  const auto now = Clock::now();
+  if (style_ == Style::terminal ? now - drawn_ > kTerminalEvery : now - drawn_ > kLineEvery) {
+    drawn_ = now;
+    draw();
+  }
+}
+
+void Progress::finish(std::size_t run, const Row& row) {
+  const std::lock_guard lock(mutex_);
+  Run& r = runs_[run];
+  r.active = false;
+  r.done = r.steps;
+  if (row.diverged_at >= 0) {
+    say(fmt::format("{}: diverged at step {} (its loss is not finite)", r.name, row.diverged_at));
+  } else {
+    say(fmt::format("{}: {} steps in {}, loss {:.4g}, weights {:.12}", r.name, row.steps,
+                    duration_text(row.seconds), row.final_loss, row.weights_sha256));
+  }
+}
+
+void Progress::done() {
+  const std::lock_guard lock(mutex_);
+  if (line_is_open_) out_ << "\r\033[K" << std::flush;
+  line_is_open_ = false;
+}
+
+std::string Progress::time_left() const {
+  std::int64_t left = 0;
+  for (const Run& r : runs_) left += r.steps - r.done;
+  if (trained_here_ == 0) return "?";
+  const std::chrono::duration<double> spent = Clock::now() - start_;
+  return duration_text(spent.count() / double(trained_here_) * double(left));
+}
+
+void Progress::draw() {
+  std::int64_t all = 0, done = 0;
+  std::string active;
+  for (const Run& r : runs_) {
+    all += r.steps;
+    done += r.done;
+    if (r.active) active += fmt::format("  {} {}/{} loss {:.3g}", r.name, r.done, r.steps, r.loss);
+  }
+  const double share = all == 0 ? 1 : double(done) / double(all);
+  const int filled = int(share * kBarWidth);
+  const std::string text =
+      fmt::format("[{}{}] {:3.0f}%  {} left{}", std::string(filled, '#'),
+                  std::string(kBarWidth - filled, '.'), share * 100, time_left(), active);
+  if (style_ == Style::terminal) {
+    out_ << '\r' << text << "\033[K" << std::flush;
+    line_is_open_ = true;
+  } else {
+    out_ << text << std::endl;
+  }
+}
+
+void Progress::say(const std::string& line) {
+  if (style_ == Style::quiet) return;
+  if (line_is_open_) out_ << "\r\033[K";
+  line_is_open_ = false;
+  out_ << line << std::endl;
+}
+
+}  // namespace harness

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "harness/results.hpp"
+
+namespace harness {
+
+/// Tells people how far the runs are: one line that renews itself on a terminal, plain lines
+/// elsewhere. Its members may be called from several threads.
+class Progress {
+ public:
+  enum class Style { terminal, lines, quiet };
+
+  Progress(std::ostream& out, Style style) : out_(out), style_(style) {}
+
+  void add(std::string name, std::int64_t steps);
+  /// The store has the run already.
+  void found(std::size_t run);
+  /// The run begins, `steps` of it done by an earlier process.
+  void start(std::size_t run, std::int64_t steps);
+  void step(std::size_t run, std::int64_t steps, double loss);
+  void finish(std::size_t run, const Row& row);
+  /// Nothing more comes: leaves the terminal on a line of its own.
+  void done();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Run {
+    std::string name;
+    std::int64_t steps = 0;
+    std::int64_t done = 0;
+    double loss = 0;
+    bool active = false;
+  };
+
+  void draw();
+  void say(const std::string& line);
+  std::string time_left() const;
+
+  std::ostream& out_;
+  Style style_;
+  std::mutex mutex_;
+  std::vector<Run> runs_;
+  std::int64_t trained_here_ = 0;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point drawn_{};
+  bool line_is_open_ = false;
+};
+
+}  // namespace harness

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace harness {
+
+/// A loss curve along a direction through the trained weights.
+struct Slice {
+  std::vector<double> alpha;
+  std::vector<double> loss;
+};
+
+/// What a row was made with. No hash of results depends on it.
+struct Environment {
+  std::string version;
+  std::string numerics;
+  std::string compiler;
+  std::string flags;
+  std::string cpu;
+  std::string isa;
+  int threads = 0;
+};
+
+/// One finished run: an arm trained from one seed, and everything measured on it.
+struct Row {
+  std::string profile;
+  std::string arm;
+  std::uint64_t seed = 0;
+  std::int64_t steps = 0;
+  /// Step of the first loss that was not finite; -1 if there was none.
+  std::int64_t diverged_at = -1;
+  std::string spec_sha256;
+  std::string weights_sha256;
+  /// Of the training losses of all steps, as 4-byte floats.
+  std::string losses_sha256;
+  /// Mean of the last min(100, steps) training losses.
+  double final_loss = 0;
+  std::map<std::string, double> metrics;
+  /// loss_curve[i] is the mean of the losses of steps [i * curve_stride, (i + 1) * curve_stride).
+  std::int64_t curve_stride = 1;
+  std::vector<double> loss_curve;
+  std::vector<double> singular_values;
+  std::map<std::string, Slice> slices;
+  double seconds = 0;
+  Environment environment;
+};
+
+}  // namespace harness

@@ -1,0 +1,230 @@
+#include "harness/row_json.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "harness/sha256.hpp"
+#include "libnorm/core/error.hpp"
+
+namespace harness {
+namespace {
+
+using libnorm::DataError;
+using libnorm::ValueError;
+using nlohmann::json;
+
+json number_to_json(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  return value;
+}
+
+json numbers_to_json(const std::vector<double>& values) {
+  json list = json::array();
+  for (const double value : values) list.push_back(number_to_json(value));
+  return list;
+}
+
+[[noreturn]] void refuse(const std::string& where, const json& arrived, const char* wanted) {
+  // An error handler that replaces, since the value shown may be what is not UTF-8.
+  std::string shown = arrived.dump(-1, ' ', false, json::error_handler_t::replace);
+  if (shown.size() > 80) shown = shown.substr(0, 80) + "...";
+  throw DataError(where + " has a wrong value (" + shown + "); need " + wanted);
+}
+
+double number_from_json(const json& value, const std::string& where) {
+  if (value.is_number()) return value.get<double>();
+  if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
+  if (value == "inf") return std::numeric_limits<double>::infinity();
+  if (value == "-inf") return -std::numeric_limits<double>::infinity();
+  refuse(where, value, "a number, \"nan\", \"inf\" or \"-inf\"");
+}
+
+std::vector<double> numbers_from_json(const json& value, const std::string& where) {
+  if (!value.is_array()) refuse(where, value, "a list of numbers");
+  std::vector<double> numbers;
+  numbers.reserve(value.size());
+  for (const json& item : value) {
+    numbers.push_back(number_from_json(item, where + "[" + std::to_string(numbers.size()) + "]"));
+  }
+  return numbers;
+}
+
+template <class T>
+T integer_from_json(const json& value, const std::string& where) {
+  if (value.is_number_unsigned() && std::in_range<T>(value.get<std::uint64_t>())) {
+    return static_cast<T>(value.get<std::uint64_t>());
+  }
+  if (value.is_number_integer() && !value.is_number_unsigned() &&
+      std::in_range<T>(value.get<std::int64_t>())) {
+    return static_cast<T>(value.get<std::int64_t>());
+  }
+  refuse(where, value, "an integer in range");
+}
+
+std::string hash_from_json(Members& members, const std::string& key) {
+  std::string hash = members.text(key);
+  if (!is_sha256_hex(hash)) {
+    refuse(members.where() + ": " + key, json(hash), "64 lower-case hexadecimal digits");
+  }
+  return hash;
+}
+
+json to_json(const Environment& environment) {
+  return {{"version", environment.version},   {"numerics", environment.numerics},
+          {"compiler", environment.compiler}, {"flags", environment.flags},
+          {"cpu", environment.cpu},           {"isa", environment.isa},
+          {"threads", environment.threads}};
+}
+
+Environment environment_from_json(const json& value, const std::string& where) {
+  Members members(value, where);
+  Environment environment;
+  environment.version = members.text("version");
+  environment.numerics = members.text("numerics");
+  environment.compiler = members.text("compiler");
+  environment.flags = members.text("flags");
+  environment.cpu = members.text("cpu");
+  environment.isa = members.text("isa");
+  environment.threads = integer_from_json<int>(members.take("threads"), where + ": threads");
+  members.require_none_left();
+  return environment;
+}
+
+Slice slice_from_json(const json& value, const std::string& where) {
+  Members members(value, where);
+  Slice slice;
+  slice.alpha = numbers_from_json(members.take("alpha"), where + ": alpha");
+  slice.loss = numbers_from_json(members.take("loss"), where + ": loss");
+  members.require_none_left();
+  if (slice.alpha.size() != slice.loss.size()) {
+    throw DataError(where + ": alpha and loss differ in length (" +
+                    std::to_string(slice.alpha.size()) + " and " +
+                    std::to_string(slice.loss.size()) + "); need a loss for each alpha");
+  }
+  return slice;
+}
+
+}  // namespace
+
+Members::Members(const json& object, std::string where)
+    : object_(object), where_(std::move(where)) {
+  if (!object.is_object()) refuse(where_, object, "an object");
+}
+
+const json& Members::take(const std::string& key) {
+  const auto found = object_.find(key);
+  if (found == object_.end()) {
+    throw DataError(where_ + ": the key " + key + " is missing; need it");
+  }
+  taken_.push_back(key);
+  return *found;
+}
+
+std::string Members::text(const std::string& key) {
+  const json& value = take(key);
+  if (!value.is_string()) refuse(where_ + ": " + key, value, "a string");
+  return value.get<std::string>();
+}
+
+void Members::require_none_left() const {
+  for (const auto& item : object_.items()) {
+    if (std::find(taken_.begin(), taken_.end(), item.key()) == taken_.end()) {
+      throw DataError(where_ + ": unknown key (" + item.key() + "); need only the keys of this " +
+                      "version");
+    }
+  }
+}
+
+json to_json(const Row& row) {
+  for (const std::string* hash : {&row.spec_sha256, &row.weights_sha256, &row.losses_sha256}) {
+    if (!is_sha256_hex(*hash)) {
+      throw ValueError("row: a hash is malformed (" + *hash + "); need 64 lower-case hexadecimal " +
+                       "digits in spec_sha256, weights_sha256 and losses_sha256");
+    }
+  }
+  json metrics = json::object();
+  for (const auto& [name, value] : row.metrics) metrics[name] = number_to_json(value);
+  json slices = json::object();
+  for (const auto& [name, slice] : row.slices) {
+    slices[name] = {{"alpha", numbers_to_json(slice.alpha)}, {"loss", numbers_to_json(slice.loss)}};
+  }
+  return {{"profile", row.profile},
+          {"arm", row.arm},
+          {"seed", row.seed},
+          {"steps", row.steps},
+          {"diverged_at", row.diverged_at},
+          {"spec_sha256", row.spec_sha256},
+          {"weights_sha256", row.weights_sha256},
+          {"losses_sha256", row.losses_sha256},
+          {"final_loss", number_to_json(row.final_loss)},
+          {"metrics", std::move(metrics)},
+          {"curve_stride", row.curve_stride},
+          {"loss_curve", numbers_to_json(row.loss_curve)},
+          {"singular_values", numbers_to_json(row.singular_values)},
+          {"slices", std::move(slices)},
+          {"seconds", number_to_json(row.seconds)},
+          {"environment", to_json(row.environment)}};
+}
+
+std::string to_line(const Row& row) {
+  try {
+    return to_json(row).dump();
+  } catch (const json::exception& error) {
+    throw ValueError("row: cannot be written as JSON (" + std::string(error.what()) +
+                     "); need text in UTF-8");
+  }
+}
+
+Row row_from_json(const json& value, const std::string& source) {
+  Members members(value, source);
+  const auto numbers = [&](const char* key) {
+    return numbers_from_json(members.take(key), source + ": " + key);
+  };
+  const auto integer = [&](const char* key) {
+    return integer_from_json<std::int64_t>(members.take(key), source + ": " + key);
+  };
+  Row row;
+  row.profile = members.text("profile");
+  row.arm = members.text("arm");
+  row.seed = integer_from_json<std::uint64_t>(members.take("seed"), source + ": seed");
+  row.steps = integer("steps");
+  row.diverged_at = integer("diverged_at");
+  row.spec_sha256 = hash_from_json(members, "spec_sha256");
+  row.weights_sha256 = hash_from_json(members, "weights_sha256");
+  row.losses_sha256 = hash_from_json(members, "losses_sha256");
+  row.final_loss = number_from_json(members.take("final_loss"), source + ": final_loss");
+  const json& metrics = members.take("metrics");
+  if (!metrics.is_object()) refuse(source + ": metrics", metrics, "an object");
+  for (const auto& item : metrics.items()) {
+    row.metrics[item.key()] = number_from_json(item.value(), source + ": metrics." + item.key());
+  }
+  row.curve_stride = integer("curve_stride");
+  row.loss_curve = numbers("loss_curve");
+  row.singular_values = numbers("singular_values");
+  const json& slices = members.take("slices");
+  if (!slices.is_object()) refuse(source + ": slices", slices, "an object");
+  for (const auto& item : slices.items()) {
+    row.slices[item.key()] = slice_from_json(item.value(), source + ": slices." + item.key());
+  }
+  row.seconds = number_from_json(members.take("seconds"), source + ": seconds");
+  row.environment = environment_from_json(members.take("environment"), source + ": environment");
+  members.require_none_left();
+  return row;
+}
+
+Row row_from_line(std::string_view line, const std::string& source) {
+  return row_from_json(parse_json(line, source), source);
+}
+
+json parse_json(std::string_view text, const std::string& source) {
+  try {
+    return json::parse(text);
+  } catch (const json::exception& error) {
+    throw DataError(source + ": is not JSON (" + error.what() + "); need valid JSON");
+  }
+}
+
+}  // namespace harness

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/results.hpp"
+
+namespace harness {
+
+/// A row as JSON, keyed by its members' names. Doubles and 64-bit seeds come back bit for bit;
+/// JSON has no nan or infinity, which become the strings "nan", "inf" and "-inf" (a nan keeps no
+/// sign and no payload).
+/// Throws: ValueError for a row that could not be read back: a hash that is not 64 hexadecimal
+/// digits, text that is not UTF-8.
+nlohmann::json to_json(const Row& row);
+
+/// The row as one line of text, without the line feed; the same row gives the same bytes.
+std::string to_line(const Row& row);
+
+/// source: what the JSON came from, for messages.
+/// Throws: DataError with source and key for a key that is missing, unknown or of a wrong type.
+Row row_from_json(const nlohmann::json& json, const std::string& source);
+
+/// Throws: DataError, also for text that is not JSON.
+Row row_from_line(std::string_view line, const std::string& source);
+
+/// Parses JSON text. Throws: DataError with source.
+nlohmann::json parse_json(std::string_view text, const std::string& source);
+
+/// Reads the members of a JSON object, each once, so that one left over is noticed.
+class Members {
+ public:
+  /// where: the object's place, for messages. Throws: DataError when it is no object.
+  Members(const nlohmann::json& object, std::string where);
+
+  const nlohmann::json& take(const std::string& key);
+  std::string text(const std::string& key);
+  const std::string& where() const { return where_; }
+
+  /// Throws: DataError that names a member nobody took.
+  void require_none_left() const;
+
+ private:
+  const nlohmann::json& object_;
+  std::string where_;
+  std::vector<std::string> taken_;
+};
+
+}  // namespace harness

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace harness {
+
+/// The shortest decimal text that reads back as the same double ("1e-08", "0.9", "nan").
+std::string format_number(double value);
+
+/// All that decides the bits of a training run, as key=value pairs: two runs with one spec have
+/// one result, whatever the machine. What cannot change the result (threads, folders) stays out;
+/// the numerics version, which can, is a key like any other.
+///
+/// A key is lower-case letters, digits and underscores, a letter first. A value is one line of
+/// printable ASCII with no blank at either end. Set numbers as numbers: `set("rate", 0.5)` and
+/// `set("rate", "0.50")` are different specs.
+class Spec {
+ public:
+  /// Reads canonical text back; pairs may stand in any order.
+  /// source: what the text came from, for messages.
+  /// Throws: DataError with source and line number for a malformed line or a key that came before.
+  static Spec parse(std::string_view text, const std::string& source);
+
+  /// The same, and the keys must be those of `like`.
+  /// Throws: DataError also for a key that `like` lacks (with its line number) or one left out.
+  static Spec parse(std::string_view text, const std::string& source, const Spec& like);
+
+  /// Adds a pair, or replaces the value of a key.
+  /// Throws: ValueError for a malformed key or value, or a number that is not finite.
+  Spec& set(std::string_view key, std::string_view value);
+  Spec& set(std::string_view key, double value);
+  template <std::integral T>
+  Spec& set(std::string_view key, T value) {
+    char digits[24];
+    const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    return set(key, std::string_view(digits, end));
+  }
+  /// A yes or no has no spelling here: name the alternatives (path=shortcut, path=dense).
+  template <std::same_as<bool> T>
+  Spec& set(std::string_view key, T value) = delete;
+
+  bool has(std::string_view key) const { return pairs_.find(key) != pairs_.end(); }
+
+  /// The value of a key, which must be there and be wholly of the type asked for.
+  /// Throws: ValueError.
+  const std::string& text(std::string_view key) const;
+  std::int64_t integer(std::string_view key) const;
+  std::uint64_t unsigned_integer(std::string_view key) const;
+  double number(std::string_view key) const;
+
+  /// `key=value\n` for each pair, sorted by key as bytes.
+  std::string canonical() const;
+
+  /// Of the canonical text, in hexadecimal.
+  std::string sha256() const;
+
+  bool operator==(const Spec&) const = default;
+
+ private:
+  std::map<std::string, std::string, std::less<>> pairs_;
+};
+
+}  // namespace harness

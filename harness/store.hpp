@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/results.hpp"
+#include "harness/spec.hpp"
+
+namespace harness {
+
+/// Replaces a file so that whoever looks, at any moment, finds the old content whole or the new
+/// one whole: writes `.<name>.aside` in the same folder, syncs it, renames it, syncs the folder.
+/// Two writers of one path at once must be kept apart by a lock.
+/// Throws: DataError with the path and the system's reason; the aside file is gone then, and a
+/// file that could not be replaced is as it was.
+void write_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
+void write_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+/// The whole content of a file.
+/// Throws: DataError with the path and the system's reason, also when there is no such file.
+std::string read_file(const std::filesystem::path& path);
+
+/// Wraps JSON text as `{"name":json,\n"sha256":"..."}\n`: JSON still, and every byte is checked.
+std::string seal(std::string_view name, std::string_view json);
+
+/// The JSON text inside, or nothing when a byte differs from what seal() made.
+std::optional<std::string_view> unseal(std::string_view name, std::string_view sealed);
+
+/// A run's folder, held: while this object lives no other one, in this process or another, can
+/// hold the same run. The kernel lets go of it when the process ends, however it ends.
+class LockedRun {
+ public:
+  LockedRun(LockedRun&& other) noexcept;
+  LockedRun& operator=(LockedRun&&) = delete;
+  ~LockedRun();
+
+  const Spec& spec() const { return spec_; }
+  const std::filesystem::path& folder() const { return folder_; }
+
+  /// Replaces the checkpoint. Throws: DataError; the checkpoint before is whole then.
+  void save_checkpoint(std::span<const std::byte> state) const;
+
+  /// The state last saved, or nothing if none was.
+  /// Throws: DataError for a checkpoint that is torn, edited or of another run.
+  std::optional<std::vector<std::byte>> load_checkpoint() const;
+
+  /// Stores the run's row, which is what makes it a finished run. The checkpoint stays.
+  /// Throws: ValueError when the row is of another spec; DataError when it cannot be written.
+  void finish(const Row& row) const;
+
+ private:
+  friend class Store;
+  LockedRun(Spec spec, std::filesystem::path folder);
+  void take_lock();
+  void settle_spec() const;
+
+  Spec spec_;
+  std::filesystem::path folder_;
+  int descriptor_ = -1;
+};
+
+/// Runs on disk, one folder each:
+/// `<store>/runs/<first 16 digits of the spec's hash>/{spec.txt, checkpoint.bin, row.json, lock}`.
+/// A run with a row.json is finished. What is torn or edited is an error that names the file,
+/// never passed over.
+class Store {
+ public:
+  /// Opens a store, making the folders that are not there.
+  /// Throws: DataError when it cannot be written to.
+  explicit Store(std::filesystem::path directory);
+
+  std::filesystem::path folder(const Spec& spec) const;
+
+  /// Takes hold of a run; makes its folder and spec.txt if need be.
+  /// Throws: DataError at once when another holder has it, with the process id.
+  LockedRun lock(const Spec& spec) const;
+
+  /// The row of a run, or nothing if it is not finished. Throws: DataError.
+  std::optional<Row> find(const Spec& spec) const;
+
+  /// The rows of all finished runs, by profile, arm, seed and spec hash. Throws: DataError.
+  std::vector<Row> rows() const;
+
+ private:
+  std::filesystem::path runs_;
+};
+
+}  // namespace harness

@@ -1,0 +1,90 @@
+"""The published model in PyTorch, for make_reference.py and compare_pytorch.py."""
+
+import math
+
+from torch import nn
+from torch.nn import functional
+
+EPSILON = 1e-5
+FLOOR = 1e-9
+MOMENTUM = 0.1
+ARMS = ("layernorm", "batchnorm", "manual_l2", "sphere", "none")
+
+
+class RowBatchNorm(nn.BatchNorm1d):
+  """BatchNorm over all rows: batch and positions are one axis."""
+
+  def forward(self, x):
+    return super().forward(x.reshape(-1, x.shape[-1])).reshape(x.shape)
+
+
+class L2Normalize(nn.Module):
+
+  def __init__(self, radius):
+    super().__init__()
+    self.radius = radius
+
+  def forward(self, x):
+    y = functional.normalize(x, dim=-1, eps=FLOOR)
+    return y if self.radius == 1.0 else self.radius * y
+
+
+def make_norm(arm, channels):
+  if arm == "layernorm":
+    return nn.LayerNorm(channels, eps=EPSILON)
+  if arm == "batchnorm":
+    return RowBatchNorm(channels, eps=EPSILON, momentum=MOMENTUM)
+  if arm == "manual_l2":
+    return L2Normalize(1.0)
+  if arm == "sphere":
+    return L2Normalize(math.sqrt(channels))
+  if arm == "none":
+    return nn.Identity()
+  raise ValueError(f"make_norm: unknown arm ({arm}); need one of {', '.join(ARMS)}")
+
+
+class FeedForward(nn.Module):
+
+  def __init__(self, channels, hidden):
+    super().__init__()
+    self.linear1 = nn.Linear(channels, hidden)
+    self.linear2 = nn.Linear(hidden, channels)
+
+  def forward(self, x):
+    return self.linear2(functional.gelu(self.linear1(x)))
+
+
+class Block(nn.Module):
+
+  def __init__(self, arm, channels, hidden, heads):
+    super().__init__()
+    self.attention = nn.MultiheadAttention(channels, heads, batch_first=True)
+    self.norm1 = make_norm(arm, channels)
+    self.ffn = FeedForward(channels, hidden)
+    self.norm2 = make_norm(arm, channels)
+
+  def attend(self, x):
+    return self.attention(x, x, x, need_weights=False)[0]
+
+  def forward(self, x):
+    x = self.norm1(x + self.attend(x))
+    return self.norm2(x + self.ffn(x))
+
+
+class Transformer(nn.Module):
+  """The published model: post-norm blocks, no positions, no mask, a head on the last position."""
+
+  def __init__(self, arm, vocabulary, channels, hidden, heads=1, blocks=1, block_type=Block):
+    super().__init__()
+    self.embedding = nn.Embedding(vocabulary, channels)
+    self.blocks = nn.ModuleList(block_type(arm, channels, hidden, heads) for _ in range(blocks))
+    self.head = nn.Linear(channels, vocabulary)
+
+  def activations(self, ids):
+    x = self.embedding(ids)
+    for block in self.blocks:
+      x = block(x)
+    return x
+
+  def forward(self, ids):
+    return self.head(self.activations(ids)[:, -1])
