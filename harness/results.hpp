@@ -33,6 +33,7 @@ struct Row {
   /// Step of the first loss that was not finite; -1 if there was none.
   std::int64_t diverged_at = -1;
   std::string spec_sha256;
+  /// Of the trained weights and running statistics, as 4-byte floats.
   std::string weights_sha256;
   /// Of the training losses of all steps, as 4-byte floats.
   std::string losses_sha256;

@@ -3,7 +3,6 @@
 #include "harness/commands/command.hpp"
 #include "harness/commands/verdicts.hpp"
 #include "harness/experiments/recall.hpp"
-#include "harness/judge.hpp"
 #include "harness/row_json.hpp"
 #include "harness/store.hpp"
 
@@ -48,12 +47,7 @@ Exit bless_command(const std::vector<std::string>& words) {
   const std::filesystem::path directory = arguments.text("golden");
   std::vector<Row> rows;
   for (Row& row : Store(arguments.text("store")).rows()) {
-    if (row.profile == "custom" || !belongs(row, experiment)) continue;
-    if (row.spec_sha256 !=
-        recall_spec(find_recall_profile(row.profile).options, find_recall_arm(row.arm), row.seed)
-            .sha256()) {
-      continue;
-    }
+    if (!is_current(row) || !belongs(row, experiment)) continue;
     rows.push_back(std::move(row));
   }
   if (rows.empty()) {
@@ -71,7 +65,7 @@ Exit bless_command(const std::vector<std::string>& words) {
   };
   if (has_golden(directory)) take(load_golden(directory).rows);
   take(rows);
-  bless(directory, rows, judge(paper, kClaimSeeds), experiment, arguments.text("because"));
+  bless(directory, rows, judge_claims(paper), experiment, arguments.text("because"));
   fmt::print("{} rows are golden now, in {}\n", rows.size(), directory.string());
   return Exit::ok;
 }

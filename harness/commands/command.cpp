@@ -26,8 +26,10 @@ std::uint64_t parse_count(const std::string& text, const std::string& what) {
   return value;
 }
 
-/// Whether a row is what its profile means today.
+}  // namespace
+
 bool is_current(const Row& row) {
+  if (row.profile == "custom") return false;
   const auto& arms = recall_arms();
   const auto arm =
       std::find_if(arms.begin(), arms.end(), [&](const RecallArm& a) { return a.name == row.arm; });
@@ -35,8 +37,6 @@ bool is_current(const Row& row) {
   return recall_spec(find_recall_profile(row.profile).options, *arm, row.seed).sha256() ==
          row.spec_sha256;
 }
-
-}  // namespace
 
 Arguments::Arguments(std::string usage, std::string about)
     : usage_(std::move(usage)), about_(std::move(about)), options_("Options", 100, 40) {

@@ -73,6 +73,10 @@ class Arguments {
   boost::program_options::variables_map values_;
 };
 
+/// Whether a row is what its profile means today; false for a custom run, and for one made before
+/// the numerics or the measures changed.
+bool is_current(const Row& row);
+
 /// Adds --store, --golden, --profile and --rows, which tell where rows come from.
 void add_row_options(Arguments& arguments);
 

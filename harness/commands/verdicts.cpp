@@ -4,11 +4,19 @@
 
 namespace harness {
 
+std::vector<Verdict> judge_claims(const std::vector<Row>& rows) {
+  std::vector<Row> fixed;
+  for (const Row& row : rows) {
+    if (row.seed < kClaimSeeds) fixed.push_back(row);
+  }
+  return judge(fixed, kClaimSeeds);
+}
+
 std::vector<CheckedVerdict> check_verdicts(const std::vector<Row>& rows, const Golden& golden) {
   std::vector<Verdict> expected;
   if (!golden.verdicts.is_null()) expected = golden.verdicts.get<std::vector<Verdict>>();
   std::vector<CheckedVerdict> checked;
-  for (Verdict& verdict : judge(rows, kClaimSeeds)) {
+  for (Verdict& verdict : judge_claims(rows)) {
     CheckedVerdict c{std::move(verdict), {}, {}};
     for (const Verdict& e : expected) {
       if (e.id == c.verdict.id && e.protocol == c.verdict.protocol) c.expected = e;

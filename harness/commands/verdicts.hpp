@@ -8,8 +8,11 @@
 
 namespace harness {
 
-/// Seeds of every claim, fixed before the first run.
+/// Seeds of every claim, 0 .. 9, fixed before the first run.
 inline constexpr std::size_t kClaimSeeds = 10;
+
+/// Judges from the rows of those seeds; a row of another seed is no evidence that was planned.
+std::vector<Verdict> judge_claims(const std::vector<Row>& rows);
 
 /// A verdict, and what golden says of it.
 struct CheckedVerdict {

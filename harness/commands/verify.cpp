@@ -20,7 +20,7 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
   int same = 0, unknown = 0;
   Exit exit = Exit::ok;
   for (const Row& row : Store(directory).rows()) {
-    if (row.profile != arguments.text("profile")) continue;
+    if (row.profile != arguments.text("profile") || !is_current(row)) continue;
     const Row* expected = golden.find(row.profile, row.arm, row.seed);
     if (expected == nullptr) {
       ++unknown;

@@ -1,6 +1,6 @@
 #include "libnorm/data/batch.hpp"
 
-#include <algorithm>
+#include <bit>
 #include <string>
 
 #include "libnorm/core/math.hpp"
@@ -51,6 +51,8 @@ void Batch::assign(const std::vector<std::int32_t>& sequence_ids, Index sequence
   log_counts.clear();
   first.assign(1, 0);
   square_first.assign(1, 0);
+  present_.assign(std::size_t(vocabulary + 63) / 64, 0);
+  repeats_.assign(std::size_t(vocabulary), 0);
   for (Index b = 0; b < sequence_count; ++b) {
     add_sequence(sequence_ids.data() + b * length, length, readout);
   }
@@ -68,16 +70,21 @@ void Batch::add_sequence(const std::int32_t* sequence, Index length, Index reado
     log_counts.insert(log_counts.end(), std::size_t(length), 0.0);
     readout_row.push_back(std::int32_t(start + readout));
   } else {
-    sorted_.assign(sequence, sequence + length);
-    std::sort(sorted_.begin(), sorted_.end());
-    for (std::size_t i = 0; i < sorted_.size();) {
-      std::size_t end = i + 1;
-      while (end < sorted_.size() && sorted_[end] == sorted_[i]) ++end;
-      if (sorted_[i] == read_id) readout_row.push_back(std::int32_t(ids.size()));
-      ids.push_back(sorted_[i]);
-      counts.push_back(float(end - i));
-      log_counts.push_back(end - i == 1 ? 0.0 : math::log(double(end - i)));
-      i = end;
+    for (Index i = 0; i < length; ++i) {
+      const std::size_t id = std::size_t(sequence[i]);
+      present_[id / 64] |= std::uint64_t{1} << id % 64;
+      ++repeats_[id];
+    }
+    for (std::size_t word = 0; word < present_.size(); ++word) {
+      for (; present_[word] != 0; present_[word] &= present_[word] - 1) {
+        const std::int32_t id = std::int32_t(word * 64) + std::countr_zero(present_[word]);
+        std::int32_t& count = repeats_[std::size_t(id)];
+        if (id == read_id) readout_row.push_back(std::int32_t(ids.size()));
+        ids.push_back(id);
+        counts.push_back(float(count));
+        log_counts.push_back(count == 1 ? 0.0 : math::log(double(count)));
+        count = 0;
+      }
     }
   }
   const Index rows_now = Index(ids.size()), n = rows_now - start;
@@ -101,8 +108,9 @@ void Batch::group_by_token(Index vocabulary) {
   };
   places(ids, token_of_row);
   group(token_of_row, Index(tokens.size()), rows_of_token_first, rows_of_token_members);
-  places(readout_id, sorted_);
-  group(sorted_, Index(tokens.size()), readouts_of_token_first, readouts_of_token_members);
+  places(readout_id, token_of_readout_);
+  group(token_of_readout_, Index(tokens.size()), readouts_of_token_first,
+        readouts_of_token_members);
 }
 
 }  // namespace libnorm

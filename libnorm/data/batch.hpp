@@ -62,8 +62,9 @@ class Batch {
   void add_sequence(const std::int32_t* sequence, Index length, Index readout);
   void group_by_token(Index vocabulary);
 
-  std::vector<std::int32_t> sorted_;
-  std::vector<std::int32_t> place_;
+  /// A bit for each id of the sequence at hand, and how often it stands there.
+  std::vector<std::uint64_t> present_;
+  std::vector<std::int32_t> repeats_, place_, token_of_readout_;
 };
 
 }  // namespace libnorm

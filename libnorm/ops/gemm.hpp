@@ -44,8 +44,9 @@ void gemm(const Factor<std::type_identity_t<T>>& a, const Factor<std::type_ident
           const MatrixView<T>& c, const std::type_identity_t<T>* bias = nullptr,
           Output output = Output::overwrite);
 
-/// Fused multiply-adds a second on one thread, in billions of floating-point operations, of a loop
-/// that does nothing else: what a product's speed is held against. Measured anew at every call.
-double fma_peak_gflops();
+/// Does nothing but fused multiply-adds on registers, on one thread: `outputs` rounds of about a
+/// microsecond or two. Returns the floating-point operations, a multiply-add counting two. What a
+/// product's speed is held against.
+double chain_fmas(Index outputs);
 
 }  // namespace libnorm

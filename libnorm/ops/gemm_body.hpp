@@ -131,11 +131,9 @@ LIBNORM_INLINE void pack_panel(const Factor<T>& b, Index first, Index terms, Ind
                                T* packed) {
   constexpr Index width = GemmTile<Tag, T>::kWidth;
   const T* source = b.data + first * b.row_stride + col * b.col_stride;
-  if (b.col_stride == 1) {
+  if (b.col_stride == 1 && cols == width) {
     for (Index k = 0; k < terms; ++k) {
-      for (Index j = 0; j < width; ++j) {
-        packed[k * width + j] = j < cols ? source[k * b.row_stride + j] : T(0);
-      }
+      std::memcpy(packed + k * width, source + k * b.row_stride, sizeof(T[width]));
     }
     return;
   }
@@ -159,20 +157,47 @@ LIBNORM_INLINE void pack_panel(const Factor<T>& b, Index first, Index terms, Ind
   }
 }
 
+/// Copies a[row .. row + rows, first .. first + terms], whose rows lie next to each other, so that
+/// each tile finds its rows in ascending order of k. Memory is read along its lines.
+template <class Tag, class T>
+LIBNORM_INLINE void pack_rows(const Factor<T>& a, Index row, Index rows, Index first, Index terms,
+                              T* packed) {
+  constexpr Index height = GemmTile<Tag, T>::kRows;
+  for (Index k = 0; k < terms; ++k) {
+    const T* source = a.data + row + (first + k) * a.col_stride;
+    Index i = 0;
+    for (; i + height <= rows; i += height) {
+      std::memcpy(packed + i * kSegment + k * height, source + i, sizeof(T[height]));
+    }
+    for (Index r = i; r < rows; ++r) packed[i * kSegment + k * height + r - i] = source[r];
+  }
+}
+
+/// Rows that share a packed panel of B: few enough that their part of A stays in a core's cache.
 /// Columns that share one reading of A.
+inline constexpr Index kRowBlock = 144;
 inline constexpr Index kColumnBlock = 128;
 
+/// Asks for the lines of `count` numbers, so that packing finds them near.
+template <class T>
+LIBNORM_INLINE void prefetch(const T* p, Index count) {
+  constexpr Index kLine = 64 / Index(sizeof(T));
+  for (Index i = 0; i < count; i += kLine) __builtin_prefetch(p + i, 0, 2);
+}
+
 /// Rows [row, row_end) and columns [col, col_end) of the product, on this thread; at most
-/// kColumnBlock columns. A panel of B that serves one tile alone is read where it stands.
+/// kRowBlock rows and kColumnBlock columns. A panel of B that serves one tile alone is read where
+/// it stands.
 template <class Tag, class T>
 LIBNORM_INLINE void multiply_block(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c,
                                    const T* bias, Output output, Index row, Index row_end,
                                    Index col, Index col_end) {
   using Tile = GemmTile<Tag, T>;
   alignas(64) T packed_b[kSegment * kColumnBlock];
-  alignas(64) T packed_a[kSegment * Tile::kRows];
+  alignas(64) T packed_a[kSegment * kRowBlock];
   const Index panels = (col_end - col + Tile::kWidth - 1) / Tile::kWidth;
   const bool one_tile = row_end - row <= Tile::kRows;
+  const bool pack_a = a.row_stride == 1 && a.col_stride != 1 && panels > 1;
   Index first = 0;
   do {
     const Index terms = a.cols - first < kSegment ? a.cols - first : kSegment;
@@ -183,20 +208,22 @@ LIBNORM_INLINE void multiply_block(const Factor<T>& a, const Factor<T>& b, const
       if (one_tile && b.col_stride == 1 && cols == Tile::kWidth) continue;
       pack_panel<Tag>(b, first, terms, j, cols, packed_b + p * kSegment * Tile::kWidth);
     }
+    if (pack_a) pack_rows<Tag>(a, row, row_end - row, first, terms, packed_a);
     for (Index i = row; i < row_end; i += Tile::kRows) {
       const Index rows = row_end - i < Tile::kRows ? row_end - i : Tile::kRows;
-      typename Tile::Segment s;
-      s.a = a.data + i * a.row_stride + first * a.col_stride;
-      s.a_row_stride = a.row_stride;
-      s.a_col_stride = a.col_stride;
-      if (a.row_stride == 1 && rows == Tile::kRows && panels > 1) {
-        for (Index k = 0; k < terms; ++k) {
-          std::memcpy(packed_a + k * Tile::kRows, s.a + k * a.col_stride, sizeof(T[Tile::kRows]));
-        }
-        s.a = packed_a;
-        s.a_row_stride = 1;
-        s.a_col_stride = Tile::kRows;
+      // A share of the next segment's rows, while this tile is computed.
+      for (Index k = first + kSegment + (i - row) * kSegment / (row_end - row);
+           pack_a && k < a.cols &&
+           k < first + kSegment + (i - row + Tile::kRows) * kSegment / (row_end - row);
+           ++k) {
+        prefetch(a.data + row + k * a.col_stride, row_end - row);
+        if (b.col_stride == 1) prefetch(b.data + col + k * b.row_stride, col_end - col);
       }
+      typename Tile::Segment s;
+      s.a = pack_a ? packed_a + (i - row) * kSegment
+                   : a.data + i * a.row_stride + first * a.col_stride;
+      s.a_row_stride = pack_a ? 1 : a.row_stride;
+      s.a_col_stride = pack_a ? Index(Tile::kRows) : a.col_stride;
       s.terms = terms;
       s.c_stride = c.stride;
       s.add = output == Output::add || first > 0;
@@ -219,9 +246,12 @@ LIBNORM_INLINE void multiply_block(const Factor<T>& a, const Factor<T>& b, const
 template <class Tag, class T>
 LIBNORM_INLINE void multiply(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c,
                              Output output = Output::overwrite) {
-  for (Index col = 0; col < b.cols; col += kColumnBlock) {
-    const Index col_end = col + kColumnBlock < b.cols ? col + kColumnBlock : b.cols;
-    multiply_block<Tag, T>(a, b, c, nullptr, output, 0, a.rows, col, col_end);
+  for (Index row = 0; row < a.rows; row += kRowBlock) {
+    const Index row_end = row + kRowBlock < a.rows ? row + kRowBlock : a.rows;
+    for (Index col = 0; col < b.cols; col += kColumnBlock) {
+      const Index col_end = col + kColumnBlock < b.cols ? col + kColumnBlock : b.cols;
+      multiply_block<Tag, T>(a, b, c, nullptr, output, row, row_end, col, col_end);
+    }
   }
 }
 
