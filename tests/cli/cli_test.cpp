@@ -1,0 +1,356 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "harness/golden.hpp"
+#include "harness/store.hpp"
+#include "tests/cli/process.hpp"
+
+namespace {
+
+using cli::run;
+using testing::HasSubstr;
+using testing::Not;
+namespace fs = std::filesystem;
+
+constexpr const char* kSmoke = "run e1 --profile smoke --quiet --store s";
+/// Long enough to be stopped on its way, and small.
+constexpr const char* kLong =
+    "run e1 --profile smoke --arms layernorm --threads 1 --steps 6000 --store s";
+
+fs::path only_run(const fs::path& store) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(store / "runs")) found.push_back(entry.path());
+  if (found.size() != 1) throw std::runtime_error("need one run in " + store.string());
+  return found[0];
+}
+
+nlohmann::json shown(const fs::path& directory) {
+  const auto shown = run(directory, "show --json --store s");
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  return nlohmann::json::parse(shown.out);
+}
+
+std::string weights(const fs::path& directory) {
+  const auto rows = shown(directory);
+  EXPECT_EQ(rows.size(), 1u);
+  return rows[0]["weights_sha256"];
+}
+
+struct Mistake {
+  const char* arguments;
+  const char* sentence;
+};
+
+class MistakeTest : public testing::TestWithParam<Mistake> {};
+
+TEST_P(MistakeTest, EndsWithTwoAndOneClearSentence) {
+  const cli::Scratch scratch;
+  const auto outcome = run(scratch.path(), GetParam().arguments);
+  EXPECT_EQ(outcome.code, 2) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr(GetParam().sentence));
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_FALSE(fs::exists(scratch / "s")) << "a mistake must leave nothing behind";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Usage, MistakeTest,
+    testing::Values(
+        Mistake{"frobnicate", "unknown command (frobnicate)"},
+        Mistake{"run", "no experiment given"},
+        Mistake{"run e9 --store s", "experiment: unknown name (e9); use one of e1, e2, e3"},
+        Mistake{"run e1 --store s --arms layernrom", "arm: unknown name (layernrom)"},
+        Mistake{"run e1 --store s --arms layernorm,layernorm", "stands there twice"},
+        Mistake{"run e1 --store s --arms layernorm,,none", "an empty item"},
+        Mistake{"run e1 --store s --protocol wandering", "protocol: unknown name (wandering)"},
+        Mistake{"run e1 --store s --profile tiny", "profile: unknown name (tiny)"},
+        Mistake{"run e1 --store s --frob 3", "unrecognised option '--frob'"},
+        Mistake{"run e1 --store s --step 3", "unrecognised option '--step'"},
+        Mistake{"run e1 --store s --heads 0", "need positive numbers"},
+        Mistake{"run e1 --store s --heads 3", "channels divisible by heads"},
+        Mistake{"run e1 --store s --steps 0", "steps: must be positive"},
+        Mistake{"run e1 --store s --steps 1.5", "--steps"},
+        Mistake{"run e1 --store s --rank 401", "rank <= entities x attributes"},
+        Mistake{"run e1 --store s --learning-rate -1", "need rate > 0"},
+        Mistake{"run e1 --store s --learning-rate nan", "need rate > 0"},
+        Mistake{"run e1 --store s --learning-rate inf", "need rate > 0"},
+        Mistake{"run e1 --store s --beta1 1", "0 <= beta < 1"},
+        Mistake{"run e1 --store s --seeds 0", "no such seeds"},
+        Mistake{"run e1 --store s --seeds 5..2", "no such seeds"},
+        Mistake{"run e1 --store s --seeds a", "not a whole number (a)"},
+        Mistake{"run e1 --store s --threads 0", "need 1 .. 1024"},
+        Mistake{"run e1 --store s --config missing.cfg", "cannot read the file (missing.cfg)"},
+        Mistake{"bless all --store s", "no reason given"},
+        Mistake{"verify --claim e7.flatness", "unknown claim (e7.flatness)"},
+        Mistake{"verify --rows elsewhere", "unknown source (elsewhere)"}));
+
+TEST(Cli, HelpTeachesAtEveryLevel) {
+  const cli::Scratch scratch;
+  const auto top = run(scratch.path(), "--help");
+  EXPECT_EQ(top.code, 0);
+  for (const char* name :
+       {"list", "run", "verify", "figures", "report", "show", "bless", "bench"}) {
+    EXPECT_THAT(top.out, HasSubstr(name));
+    const auto help = run(scratch.path(), std::string(name) + " --help");
+    EXPECT_EQ(help.code, 0) << name;
+    EXPECT_THAT(help.out, HasSubstr("Usage: norm-harness " + std::string(name)));
+  }
+  EXPECT_THAT(run(scratch.path(), "run --help").out, HasSubstr("(=paper)"));
+}
+
+TEST(Cli, ListNamesEverything) {
+  const cli::Scratch scratch;
+  const auto list = run(scratch.path(), "list");
+  EXPECT_EQ(list.code, 0);
+  for (const char* name : {"e1", "e3", "layernorm", "none_matched", "smoke", "accumulated",
+                           "effective_rank", "e3.stagnation"}) {
+    EXPECT_THAT(list.out, HasSubstr(name));
+  }
+}
+
+TEST(Cli, SmokeHasGoldensBits) {
+  const cli::Scratch scratch;
+  const auto smoke = run(scratch.path(), std::string(kSmoke) + " --check");
+  EXPECT_EQ(smoke.code, 0) << smoke.out << smoke.err;
+  EXPECT_THAT(smoke.out, HasSubstr("same bits"));
+}
+
+TEST(Cli, ASecondRunTrainsNothing) {
+  const cli::Scratch scratch;
+  ASSERT_EQ(run(scratch.path(), kSmoke).code, 0);
+  const fs::path row = fs::directory_iterator(scratch / "s/runs")->path() / "row.json";
+  const auto before = fs::last_write_time(row);
+  const auto again = run(scratch.path(), "run e1 --profile smoke --store s");
+  EXPECT_EQ(again.code, 0);
+  EXPECT_THAT(again.out, HasSubstr("stored already"));
+  EXPECT_EQ(fs::last_write_time(row), before);
+}
+
+TEST(Cli, AnOverriddenRunIsCustomAndNeverComparedWithGolden) {
+  const cli::Scratch scratch;
+  const auto custom =
+      run(scratch.path(), "run e1 --profile smoke --arms none --steps 7 --quiet --store s");
+  EXPECT_EQ(custom.code, 0) << custom.err;
+  EXPECT_THAT(custom.out, HasSubstr("custom run"));
+  EXPECT_EQ(shown(scratch.path())[0]["profile"], "custom");
+  // Numbers that are the profile's own make a run of the profile.
+  const auto same =
+      run(scratch.path(), "run e1 --profile smoke --arms none --steps 60 --quiet --store s");
+  EXPECT_THAT(same.out, HasSubstr("same bits"));
+}
+
+TEST(Cli, CheckFailsWhereGoldenHasNoRun) {
+  const cli::Scratch scratch;
+  const auto outcome =
+      run(scratch.path(), "run e1 --profile smoke --arms none --steps 7 --quiet --store s --check");
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("golden lacks a run"));
+}
+
+TEST(Cli, AConfigFileTakesTheSameKeysAndTheCommandLineWins) {
+  const cli::Scratch scratch;
+  cli::write(scratch / "c.cfg", "profile=smoke\nsteps=9\narms=none\nstore=s\n");
+  ASSERT_EQ(run(scratch.path(), "run e1 --config c.cfg --steps 5 --quiet").code, 0);
+  EXPECT_EQ(shown(scratch.path())[0]["steps"], 5);
+  cli::write(scratch / "bad.cfg", "stepz=9\n");
+  const auto bad = run(scratch.path(), "run e1 --config bad.cfg --quiet");
+  EXPECT_EQ(bad.code, 2);
+  EXPECT_THAT(bad.err, HasSubstr("stepz"));
+}
+
+TEST(Cli, ADivergedRunIsRecordedWithStepAndArm) {
+  const cli::Scratch scratch;
+  const auto outcome =
+      run(scratch.path(), "run e1 --profile smoke --arms none --learning-rate-none 1e30 --store s");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("none seed 0: diverged at step"));
+  const auto row = shown(scratch.path())[0];
+  EXPECT_GE(row["diverged_at"], 0);
+  EXPECT_EQ(row["arm"], "none");
+}
+
+TEST(Cli, AStoreThatCannotBeWrittenIsNamed) {
+  const cli::Scratch scratch;
+  cli::write(scratch / "file", "");
+  const auto outcome = run(scratch.path(), "run e1 --profile smoke --quiet --store file/s");
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("file/s"));
+}
+
+TEST(Cli, AFullDiskIsNamedAndNothingStoredIsLost) {
+  const cli::Scratch scratch;
+  ASSERT_EQ(run(scratch.path(), "run e1 --profile smoke --arms none --quiet --store s").code, 0);
+  const std::string before = weights(scratch.path());
+  const auto outcome = run(
+      scratch.path(), "run e1 --profile smoke --arms layernorm --quiet --store s", "ulimit -f 1; ");
+  EXPECT_EQ(outcome.code, 3) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("row.json"));
+  EXPECT_EQ(weights(scratch.path()), before);
+}
+
+TEST(Cli, AnEditedRowIsNamedAndNotUsed) {
+  const cli::Scratch scratch;
+  ASSERT_EQ(run(scratch.path(), "run e1 --profile smoke --arms none --quiet --store s").code, 0);
+  const fs::path row = only_run(scratch / "s") / "row.json";
+  std::string text = cli::read(row);
+  text[text.find("final_loss") + 13] ^= 1;
+  cli::write(row, text);
+  for (const char* command : {"show --store s", "run e1 --profile smoke --arms none --store s",
+                              "verify --profile smoke --store s"}) {
+    const auto outcome = run(scratch.path(), command);
+    EXPECT_EQ(outcome.code, 3) << command;
+    EXPECT_THAT(outcome.err, HasSubstr("row.json")) << command;
+  }
+}
+
+TEST(Cli, ATornCheckpointIsNamed) {
+  const cli::Scratch scratch;
+  const pid_t pid = cli::start(scratch.path(), kLong);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  kill(pid, SIGINT);
+  ASSERT_EQ(cli::wait_for(pid), 130);
+  const fs::path checkpoint = only_run(scratch / "s") / "checkpoint.bin";
+  fs::resize_file(checkpoint, fs::file_size(checkpoint) / 2);
+  const auto outcome = run(scratch.path(), kLong);
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("checkpoint.bin"));
+}
+
+TEST(Cli, GoldenThatIsMissingOrEditedIsNamed) {
+  const cli::Scratch scratch;
+  const auto missing = run(scratch.path(), "verify --golden nowhere");
+  EXPECT_EQ(missing.code, 3);
+  EXPECT_THAT(missing.err, HasSubstr("nowhere"));
+  fs::copy(GOLDEN, scratch / "g", fs::copy_options::recursive);
+  std::string text = cli::read(scratch / "g/smoke/none.jsonl");
+  text[text.size() / 2] ^= 1;
+  cli::write(scratch / "g/smoke/none.jsonl", text);
+  for (const char* command : {"verify --golden g", "figures --golden g", "report --golden g",
+                              "run e1 --profile smoke --quiet --golden g --store s",
+                              "bless all --because x --golden g --store s"}) {
+    const auto outcome = run(scratch.path(), command);
+    EXPECT_EQ(outcome.code, 3) << command;
+    EXPECT_THAT(outcome.err, HasSubstr("none.jsonl")) << command;
+  }
+}
+
+TEST(Cli, BlessIsTheOnlyWayIntoGoldenAndKeepsTheReason) {
+  const cli::Scratch scratch;
+  ASSERT_EQ(run(scratch.path(), "run e1 --profile smoke --arms none --quiet --store s").code, 0);
+  ASSERT_EQ(run(scratch.path(), "bless e1 --because reasons --golden g --store s").code, 0);
+  EXPECT_THAT(cli::read(scratch / "g/manifest.json"), HasSubstr("reasons"));
+  EXPECT_EQ(
+      run(scratch.path(), "run e1 --profile smoke --arms none --golden g --store s --check").code,
+      0);
+}
+
+TEST(Cli, RunsThatDifferFromGoldenAreFound) {
+  const cli::Scratch scratch;
+  ASSERT_EQ(run(scratch.path(), "run e1 --profile smoke --arms none --quiet --store s").code, 0);
+  auto rows = harness::Store(scratch / "s").rows();
+  ASSERT_EQ(rows.size(), 1u);
+  rows[0].weights_sha256[0] = rows[0].weights_sha256[0] == '0' ? '1' : '0';
+  harness::bless(scratch / "g", rows, nlohmann::json::array(), "e1", "a planted difference");
+  const auto outcome =
+      run(scratch.path(), "run e1 --profile smoke --arms none --golden g --store s");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out, HasSubstr("DIFFERS"));
+  EXPECT_THAT(outcome.out, HasSubstr("weights_sha256"));
+}
+
+TEST(Cli, AVerdictThatIsNotGoldensIsFound) {
+  const cli::Scratch scratch;
+  const auto golden = harness::load_golden(GOLDEN);
+  auto verdicts = golden.verdicts;
+  verdicts[0]["outcome"] = verdicts[0]["outcome"] == "FRAGILE" ? "SUPPORTED" : "FRAGILE";
+  harness::bless(scratch / "g", golden.rows, verdicts, "all", "a planted verdict");
+  const auto differs = run(scratch.path(), "verify --golden g --store s");
+  EXPECT_EQ(differs.code, 1) << differs.err;
+  EXPECT_THAT(differs.err, HasSubstr("differs from golden"));
+  verdicts.erase(0);
+  harness::bless(scratch / "g", golden.rows, verdicts, "all", "a verdict left out");
+  const auto missing = run(scratch.path(), "verify --golden g --store s");
+  EXPECT_EQ(missing.code, 3) << missing.err;
+  EXPECT_THAT(missing.err, HasSubstr("golden has no verdict"));
+}
+
+TEST(Cli, AKilledRunGoesOnToTheSameBits) {
+  const cli::Scratch whole, cut;
+  ASSERT_EQ(run(whole.path(), kLong).code, 0);
+  const std::string expected = weights(whole.path());
+  // The first two by Ctrl-C, which writes a checkpoint; then without warning.
+  int stops = 0;
+  for (const int signal : {SIGINT, SIGTERM, SIGKILL, SIGINT, SIGKILL}) {
+    const pid_t pid = cli::start(cut.path(), kLong);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    kill(pid, signal);
+    const int code = cli::wait_for(pid);
+    if (code == 0) break;
+    EXPECT_EQ(code, signal == SIGKILL ? 128 + SIGKILL : 130);
+    ++stops;
+  }
+  EXPECT_GE(stops, 2) << "the runs ended before they could be stopped";
+  ASSERT_EQ(run(cut.path(), kLong).code, 0);
+  EXPECT_EQ(weights(cut.path()), expected);
+}
+
+TEST(Cli, TwoProcessesAreKeptOffOneRun) {
+  const cli::Scratch scratch;
+  const pid_t first = cli::start(scratch.path(), kLong);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const auto second = run(scratch.path(), kLong);
+  EXPECT_EQ(second.code, 3);
+  EXPECT_THAT(second.err, HasSubstr(std::to_string(first)));
+  kill(first, SIGINT);
+  cli::wait_for(first);
+}
+
+TEST(Cli, AnUnknownInstructionSetIsNamed) {
+  const cli::Scratch scratch;
+  const auto outcome = run(scratch.path(), kSmoke, "export LIBNORM_ISA=sse9; ");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("sse9"));
+}
+
+TEST(Cli, EveryInstructionSetAndThreadCountHasGoldensBits) {
+  for (const char* isa : {"scalar", "avx2", "avx512"}) {
+    const cli::Scratch scratch;
+    const auto outcome = run(scratch.path(), "run all --profile smoke --check --quiet --store s",
+                             "export LIBNORM_ISA=" + std::string(isa) + "; ");
+    if (outcome.code == 3 && outcome.err.find("this machine has none") != std::string::npos) {
+      std::cout << "not checked here, the machine has none: " << isa << "\n";
+      continue;
+    }
+    EXPECT_EQ(outcome.code, 0) << isa << outcome.out << outcome.err;
+  }
+  for (const char* threads : {"1", "2", "3", "8"}) {
+    const cli::Scratch scratch;
+    const auto outcome = run(scratch.path(),
+                             "run e2 --arms batchnorm --profile smoke --check --quiet --store s "
+                             "--threads " +
+                                 std::string(threads));
+    EXPECT_EQ(outcome.code, 0) << threads << outcome.out << outcome.err;
+  }
+}
+
+TEST(Cli, FiguresAndReportComeFromTheStoreWithoutTraining) {
+  const cli::Scratch scratch;
+  ASSERT_EQ(run(scratch.path(), "run all --profile smoke --seeds 2 --quiet --store s").code, 0);
+  const auto figures =
+      run(scratch.path(),
+          "figures --profile smoke --rows store --store s --output f --protocol published");
+  EXPECT_EQ(figures.code, 0) << figures.err;
+  for (const char* name : {"f/figure1.svg", "f/figure2.png", "f/figure3.gp"}) {
+    EXPECT_GT(fs::file_size(scratch / name), 1000u) << name;
+  }
+  const auto report = run(scratch.path(), "report --store s --output r/report.html");
+  EXPECT_EQ(report.code, 0) << report.err;
+  EXPECT_THAT(cli::read(scratch / "r/report.html"), HasSubstr("e3.stagnation"));
+}
+
+}  // namespace

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <sys/types.h>
+
+#include "tests/unit/harness_samples.hpp"
+
+namespace cli {
+
+/// What a command left behind.
+struct Outcome {
+  /// The exit code, or 128 + signal.
+  int code = 0;
+  std::string out, err;
+};
+
+/// Runs `norm-harness ARGUMENTS` with the shell's quoting, in `directory`. `before` is shell text
+/// put in front, as `ulimit -f 8;`.
+Outcome run(const std::filesystem::path& directory, const std::string& arguments,
+            const std::string& before = "");
+
+/// Starts the same without waiting; returns the process id.
+pid_t start(const std::filesystem::path& directory, const std::string& arguments);
+/// Waits for it; returns the exit code, or 128 + signal.
+int wait_for(pid_t pid);
+
+std::string read(const std::filesystem::path& path);
+void write(const std::filesystem::path& path, const std::string& text);
+
+/// A folder of its own for each test, gone at the end.
+class Scratch : public harness::ScratchFolder {
+ public:
+  std::filesystem::path operator/(const std::string& name) const { return path() / name; }
+};
+
+}  // namespace cli

@@ -1,0 +1,58 @@
+#include <algorithm>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "libnorm/models/transformer.hpp"
+#include "tests/gradient/differences.hpp"
+#include "tests/support/models.hpp"
+
+namespace libnorm::test {
+namespace {
+
+/// At most `kPicks` places of a tensor: its ends, and some between.
+constexpr Index kPicks = 6;
+
+std::vector<Index> places(const GradientPart& part) {
+  std::vector<Index> at = {part.first, part.first + part.size - 1};
+  const Random random(31, Purpose::test, stream_of(part.name));
+  for (std::uint64_t i = 2; i < std::uint64_t(kPicks); ++i) {
+    at.push_back(part.first + random.below(i, part.size));
+  }
+  return at;
+}
+
+void expect_gradient(std::string_view norm, Depth depth, const Sample& sample, Path path) {
+  Transformer<double> model = small_model<double>(norm, depth);
+  const Batch batch = sample.batch(path);
+  const auto loss = [&] { return model.loss_and_gradient(batch); };
+  loss();
+  const std::vector<double> gradient = model.gradient();
+  const double few = kDifference + 10 * 0x1p-53 * sample.amplification(norm, 2 * depth.blocks);
+  for (const GradientPart& part : gradient_parts(model.parameters(), norm == "batchnorm")) {
+    for (Index i : places(part)) {
+      EXPECT_NEAR(gradient[std::size_t(i)], derivative(loss, model.weights()[std::size_t(i)]), few)
+          << part.name << "[" << i - part.first << "]";
+    }
+  }
+}
+
+class TransformerGradient : public testing::TestWithParam<NamedNorm> {};
+
+TEST_P(TransformerGradient, IsTheDifferenceQuotient) {
+  for (const Depth& depth : kDepths) {
+    for (const Sample& sample : samples()) {
+      for (Path path : {Path::shortcut, Path::dense}) {
+        SCOPED_TRACE(testing::Message() << depth.blocks << " blocks, " << sample.name
+                                        << (path == Path::dense ? ", dense" : ", shortcut"));
+        expect_gradient(GetParam().name, depth, sample, path);
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, TransformerGradient, testing::ValuesIn(named_norms()),
+                         [](const auto& norm) { return std::string(norm.param.name); });
+
+}  // namespace
+}  // namespace libnorm::test

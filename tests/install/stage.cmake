@@ -1,0 +1,21 @@
+# Installs into one folder and moves it to another: nothing in it may know where it was made.
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
+
+file(REMOVE_RECURSE ${STAGE} ${STAGE}-first)
+run("installing" ${CMAKE_COMMAND} --install ${BUILD} --prefix ${STAGE}-first)
+file(RENAME ${STAGE}-first ${STAGE})
+
+file(GLOB_RECURSE texts ${STAGE}/*.cmake ${STAGE}/*.pc ${STAGE}/*.hpp)
+list(LENGTH texts count)
+if(count LESS 20)
+  message(FATAL_ERROR "only ${count} headers and package files were installed")
+endif()
+foreach(text ${texts})
+  file(READ ${text} content)
+  foreach(folder ${SOURCE} ${STAGE}-first)
+    string(FIND "${content}" ${folder} place)
+    if(NOT place EQUAL -1)
+      message(FATAL_ERROR "${text} names ${folder}, which a user does not have")
+    endif()
+  endforeach()
+endforeach()

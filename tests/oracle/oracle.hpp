@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+/// What the library computes, written again as plainly as possible: loops over double, libm's
+/// functions, a row for each position, no shortcut. It shares no code with the library.
+namespace oracle {
+
+struct Matrix {
+  std::size_t rows = 0, cols = 0;
+  std::vector<double> data;
+
+  Matrix() = default;
+  Matrix(std::size_t r, std::size_t c) : rows(r), cols(c), data(r * c, 0.0) {}
+  template <class T>
+  Matrix(std::size_t r, std::size_t c, const std::vector<T>& values)
+      : rows(r), cols(c), data(values.begin(), values.end()) {}
+
+  double& operator()(std::size_t r, std::size_t c) { return data.at(r * cols + c); }
+  double operator()(std::size_t r, std::size_t c) const { return data.at(r * cols + c); }
+};
+
+Matrix transposed(const Matrix& a);
+Matrix product(const Matrix& a, const Matrix& b);
+Matrix sum(const Matrix& a, const Matrix& b);
+/// x W^T + b.
+Matrix linear(const Matrix& x, const Matrix& weight, const Matrix& bias);
+std::vector<double> column_sums(const Matrix& a);
+
+double gelu(double x);
+double gelu_slope(double x);
+
+/// Self-attention within consecutive runs of rows of the given lengths; qkv [R, 3C]. A row j
+/// counts `counts[j]` times as a key.
+Matrix attention(const Matrix& qkv, const std::vector<std::size_t>& lengths,
+                 const std::vector<double>& counts, std::size_t heads);
+
+/// Running statistics of a batchnorm.
+struct Running {
+  std::vector<double> mean, variance;
+};
+
+enum class Phase { training, evaluation };
+
+/// layernorm, batchnorm, manual_l2, sphere or none. Null gain and bias mean no affine part; in
+/// training `running` is updated unless null.
+Matrix norm(const std::string& name, const Matrix& x, const Matrix* gain, const Matrix* bias,
+            Phase phase, Running* running);
+
+double cross_entropy(const Matrix& logits, const std::vector<std::int32_t>& targets,
+                     Matrix* d_logits = nullptr);
+
+struct Adam {
+  double rate, beta1, beta2, epsilon;
+  std::vector<double> m, v;
+  int steps = 0;
+
+  void step(std::vector<double>& weights, const std::vector<double>& gradient);
+};
+
+/// The post-norm transformer; parameters and running statistics by the project's names.
+struct Transformer {
+  std::string norm;
+  std::size_t heads = 1, blocks = 1;
+  std::map<std::string, Matrix> parameters;
+  /// By the norm's name, as in `blocks.0.norm1`.
+  std::map<std::string, Running> running;
+
+  /// [B T, C] of every block for `ids`, sequences of `length`.
+  std::vector<Matrix> activations(const std::vector<std::int32_t>& ids, std::size_t length,
+                                  Phase phase);
+  Matrix logits(const std::vector<std::int32_t>& ids, std::size_t length, std::size_t readout,
+                Phase phase);
+};
+
+}  // namespace oracle

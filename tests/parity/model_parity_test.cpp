@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "libnorm/data/associative_recall.hpp"
+#include "libnorm/models/transformer.hpp"
+#include "libnorm/optim/adam.hpp"
+#include "tests/support/everywhere.hpp"
+#include "tests/support/models.hpp"
+
+namespace libnorm::test {
+namespace {
+
+/// The task of the experiments, smaller, with enough rows for several tasks of every launch.
+const AssociativeRecall kTask{6, 10, 12, 40};
+
+template <class T>
+Transformer<T> task_model(std::string_view norm, Depth depth) {
+  TransformerOptions options;
+  options.vocabulary = options.outputs = kTask.vocabulary();
+  options.channels = 34;
+  options.hidden = 131;
+  options.heads = depth.heads;
+  options.blocks = depth.blocks;
+  options.norm = find_norm(norm).norm;
+  Transformer<T> model(options);
+  model.initialize(5);
+  return model;
+}
+
+/// Losses, weights and running statistics of three steps, then the logits in evaluation.
+template <class T>
+std::vector<T> train(std::string_view norm, Depth depth, Path path) {
+  Transformer<T> model = task_model<T>(norm, depth);
+  AdamOptions options;
+  options.learning_rate = 1e-2;
+  Adam<T> adam(model.size(), options);
+  Batch batch;
+  std::vector<T> all;
+  for (std::uint32_t step = 0; step < 3; ++step) {
+    kTask.draw(1, Purpose::training_batch, step, path, batch);
+    all.push_back(T(model.loss_and_gradient(batch)));
+    adam.step(model.weights().data(), model.gradient().data());
+  }
+  for (const auto& more :
+       {model.weights(), model.running_values(), values_of(model.logits(batch))}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
+}
+
+class ModelParity : public testing::TestWithParam<NamedNorm> {};
+
+TEST_P(ModelParity, TrainingHasTheSameBitsEverywhere) {
+  for (const Depth& depth : kDepths) {
+    for (Path path : {Path::shortcut, Path::dense}) {
+      SCOPED_TRACE(testing::Message() << depth.blocks << " blocks"
+                                      << (path == Path::dense ? ", dense" : ", shortcut"));
+      expect_same_everywhere("float", [&] { return train<float>(GetParam().name, depth, path); });
+    }
+  }
+  expect_same_everywhere("double", [&] {
+    return train<double>(GetParam().name, {2, 2}, Path::shortcut);
+  });
+}
+
+/// A batch of many row blocks, and each of some of its sequences in one of its own.
+TEST_P(ModelParity, SequencesHaveTheSameLogitsAlone) {
+  const AssociativeRecall many{6, 10, 12, 150};
+  Sample drawn{"drawn", many.length(), many.length() - 1, {}, {}};
+  const Random random(3, Purpose::test);
+  for (Index i = 0; i < many.batch * many.length(); ++i) {
+    drawn.ids.push_back(std::int32_t(random.below(std::uint64_t(i), many.keys())));
+  }
+  for (const Depth& depth : kDepths) {
+    Transformer<float> model = task_model<float>(GetParam().name, depth);
+    const Index width = many.vocabulary();
+    for (Path path : {Path::shortcut, Path::dense}) {
+      for_each_isa([&] {
+        const auto all = values_of(model.logits(drawn.batch(path, width)));
+        for (Index b : {0, 1, 71, 143, 144, 149}) {
+          Sample alone = drawn;
+          alone.ids = slice(drawn.ids, b * drawn.length, drawn.length);
+          EXPECT_TRUE(same_bits("logits", slice(all, b * width, width),
+                                values_of(model.logits(alone.batch(path, width)))))
+              << "sequence " << b;
+        }
+      });
+    }
+  }
+}
+
+TEST_P(ModelParity, OrderOfTokensDoesNotMatter) {
+  const Sample sample = samples()[0];
+  Sample turned = sample;
+  // Each sequence backwards: what was read out last stands first.
+  for (Index b = 0; b < sample.sequences(); ++b) {
+    const auto first = turned.ids.begin() + b * sample.length;
+    std::reverse(first, first + sample.length);
+  }
+  turned.readout = sample.length - 1 - sample.readout;
+  for (const Depth& depth : kDepths) {
+    Transformer<float> model = small_model<float>(GetParam().name, depth), other = model;
+    const Batch batch = sample.batch(Path::shortcut), backwards = turned.batch(Path::shortcut);
+    EXPECT_EQ(model.loss_and_gradient(batch), other.loss_and_gradient(backwards));
+    EXPECT_TRUE(same_bits("gradient", model.gradient(), other.gradient()));
+    EXPECT_TRUE(
+        same_bits("logits", values_of(model.logits(batch)), values_of(other.logits(backwards))));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, ModelParity, testing::ValuesIn(named_norms()),
+                         [](const auto& norm) { return std::string(norm.param.name); });
+
+}  // namespace
+}  // namespace libnorm::test

@@ -1,0 +1,122 @@
+#include "libnorm/data/batch.hpp"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/models.hpp"
+
+namespace libnorm::test {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+
+TEST(Batch, ShortcutKeepsEachTokenOfASequenceOnce) {
+  Batch b;
+  b.assign({3, 1, 3, 3, 5, 0, 0, 0, 0, 0, 5, 4, 3, 2, 1}, 3, 5, 2, {9, 8, 7}, 6, Path::shortcut);
+  EXPECT_EQ(b.path, Path::shortcut);
+  EXPECT_EQ(b.sequences, 3);
+  EXPECT_EQ(b.positions, 15);
+  EXPECT_EQ(b.rows(), 9);
+  EXPECT_EQ(b.ids, (Ids{1, 3, 5, 0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(b.counts, (std::vector<float>{1, 3, 1, 5, 1, 1, 1, 1, 1}));
+  EXPECT_EQ(b.first, (std::vector<Index>{0, 3, 4, 9}));
+  EXPECT_EQ(b.square_first, (std::vector<Index>{0, 9, 10, 35}));
+  EXPECT_EQ(b.sequence_of_row, (Ids{0, 0, 0, 1, 2, 2, 2, 2, 2}));
+  EXPECT_EQ(b.readout_row, (Ids{1, 3, 6}));
+  EXPECT_EQ(b.readout_id, (Ids{3, 0, 3}));
+  EXPECT_EQ(b.targets, (Ids{9, 8, 7}));
+  for (std::size_t r = 0; r < b.counts.size(); ++r) {
+    // One last place of log(5).
+    EXPECT_NEAR(b.log_counts[r], std::log(double(b.counts[r])), 0x1p-52);
+    EXPECT_EQ(b.log_counts[r] == 0.0, b.counts[r] == 1);
+  }
+}
+
+TEST(Batch, DenseKeepsEveryPosition) {
+  Batch b;
+  b.assign({3, 1, 3, 0, 0, 0}, 2, 3, 2, {}, 6, Path::dense);
+  EXPECT_EQ(b.ids, (Ids{3, 1, 3, 0, 0, 0}));
+  EXPECT_EQ(b.counts, (std::vector<float>(6, 1.0f)));
+  EXPECT_EQ(b.log_counts, (std::vector<double>(6, 0.0)));
+  EXPECT_EQ(b.first, (std::vector<Index>{0, 3, 6}));
+  EXPECT_EQ(b.square_first, (std::vector<Index>{0, 9, 18}));
+  EXPECT_EQ(b.readout_row, (Ids{2, 5}));
+  EXPECT_TRUE(b.targets.empty());
+}
+
+Ids members_of(const Groups& groups, Index g) {
+  Ids members;
+  for (Index i = groups.begin(g); i < groups.end(g); ++i) {
+    members.push_back(std::int32_t(groups.member(i)));
+  }
+  return members;
+}
+
+/// Every row stands once in the group of its token, in ascending order; so do read-outs.
+void expect_groups(const Batch& b) {
+  for (std::size_t t = 1; t < b.tokens.size(); ++t) EXPECT_LT(b.tokens[t - 1], b.tokens[t]);
+  ASSERT_EQ(b.rows_of_token().count, Index(b.tokens.size()));
+  ASSERT_EQ(b.readouts_of_token().count, Index(b.tokens.size()));
+  for (std::size_t t = 0; t < b.tokens.size(); ++t) {
+    Ids rows, readouts;
+    for (std::size_t r = 0; r < b.ids.size(); ++r) {
+      if (b.ids[r] == b.tokens[t]) rows.push_back(std::int32_t(r));
+      EXPECT_EQ(b.ids[r], b.tokens[std::size_t(b.token_of_row[r])]);
+    }
+    for (std::size_t s = 0; s < b.readout_id.size(); ++s) {
+      if (b.readout_id[s] == b.tokens[t]) readouts.push_back(std::int32_t(s));
+    }
+    EXPECT_FALSE(rows.empty());
+    EXPECT_EQ(members_of(b.rows_of_token(), Index(t)), rows);
+    EXPECT_EQ(members_of(b.readouts_of_token(), Index(t)), readouts);
+  }
+}
+
+TEST(Batch, GroupsRowsByToken) {
+  for (const Sample& sample : samples()) {
+    for (Path path : {Path::shortcut, Path::dense}) {
+      SCOPED_TRACE(sample.name + (path == Path::dense ? ", dense" : ", shortcut"));
+      expect_groups(sample.batch(path));
+    }
+  }
+}
+
+TEST(Batch, CountsAndLayoutsAgree) {
+  for (const Sample& sample : samples()) {
+    const Batch few = sample.batch(Path::shortcut), dense = sample.batch(Path::dense);
+    EXPECT_EQ(few.positions, Index(sample.ids.size()));
+    EXPECT_EQ(dense.positions, few.positions);
+    EXPECT_EQ(dense.readout_id, few.readout_id);
+    EXPECT_EQ(dense.tokens, few.tokens);
+    for (Index b = 0; b < few.sequences; ++b) {
+      float total = 0;
+      for (Index r = few.first[std::size_t(b)]; r < few.first[std::size_t(b) + 1]; ++r) {
+        total += few.counts[std::size_t(r)];
+        EXPECT_EQ(few.sequence_of_row[std::size_t(r)], b);
+      }
+      EXPECT_EQ(Index(total), sample.length);
+      EXPECT_EQ(few.ids[std::size_t(few.readout_row[std::size_t(b)])],
+                few.readout_id[std::size_t(b)]);
+    }
+  }
+}
+
+TEST(Batch, ForgetsWhatStoodInItBefore) {
+  Batch used = samples()[0].batch(Path::dense);
+  const Batch fresh = samples()[1].batch(Path::shortcut);
+  const Sample sample = samples()[1];
+  used.assign(sample.ids, sample.sequences(), sample.length, sample.readout, sample.targets, 13,
+              Path::shortcut);
+  EXPECT_EQ(used.ids, fresh.ids);
+  EXPECT_EQ(used.counts, fresh.counts);
+  EXPECT_EQ(used.first, fresh.first);
+  EXPECT_EQ(used.square_first, fresh.square_first);
+  EXPECT_EQ(used.readout_row, fresh.readout_row);
+  EXPECT_EQ(used.tokens, fresh.tokens);
+  EXPECT_EQ(used.sequence_of_row, fresh.sequence_of_row);
+  expect_groups(used);
+}
+
+}  // namespace
+}  // namespace libnorm::test

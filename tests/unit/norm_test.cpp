@@ -1,0 +1,141 @@
+#include "libnorm/norms/norm.hpp"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/compare.hpp"
+#include "tests/support/everywhere.hpp"
+#include "tests/support/norm_run.hpp"
+#include "tests/tolerances.hpp"
+
+namespace libnorm::test {
+namespace {
+
+template <class T>
+class Norms : public testing::Test {};
+using Numbers = testing::Types<float, double>;
+TYPED_TEST_SUITE(Norms, Numbers);
+
+struct Shape {
+  Index rows, cols;
+};
+constexpr Shape kShapes[] = {{597, 43}, {2, 1}, {7, 32}, {128, 33}, {129, 5}};
+
+/// The oracle on the rows written out `counts` times; its first copy of each row.
+template <class T>
+oracle::Matrix oracle_forward(const NormCase& c, const NormRun<T>& run, oracle::Phase phase,
+                              oracle::Running& running) {
+  const oracle::Matrix sums =
+      oracle::sum(matrix_of(run.input.view()), matrix_of(run.branch.view()));
+  oracle::Matrix long_x;
+  long_x.cols = sums.cols;
+  std::vector<std::size_t> copy_of;
+  for (std::size_t r = 0; r < sums.rows; ++r) {
+    copy_of.push_back(long_x.rows);
+    for (int i = 0; i < int(run.counts[r]); ++i, ++long_x.rows) {
+      for (std::size_t k = 0; k < sums.cols; ++k) long_x.data.push_back(sums(r, k));
+    }
+  }
+  const oracle::Matrix gain(1, sums.cols, run.gain), bias(1, sums.cols, run.bias);
+  const oracle::Matrix y = oracle::norm(c.oracle_name, long_x, run.affine() ? &gain : nullptr,
+                                        run.affine() ? &bias : nullptr, phase, &running);
+  oracle::Matrix out(sums.rows, sums.cols);
+  for (std::size_t r = 0; r < sums.rows; ++r) {
+    for (std::size_t k = 0; k < sums.cols; ++k) out(r, k) = y(copy_of[r], k);
+  }
+  return out;
+}
+
+template <class T>
+void expect_oracles(const NormCase& c, const Shape& s, Phase phase) {
+  NormRun<T> run(c.norm, s.rows, s.cols);
+  run.draw_counts();
+  oracle::Running running{widened(run.running_mean), widened(run.running_variance)};
+  const oracle::Matrix expected = oracle_forward(
+      c, run, phase == Phase::training ? oracle::Phase::training : oracle::Phase::evaluation,
+      running);
+  run.forward(phase);
+  const double few = tolerance<T>(kNorm);
+  EXPECT_TRUE(close("output", expected.data, values_of(run.output.view()), few));
+  EXPECT_TRUE(run.output.padding_is_untouched() && run.stabilized.padding_is_untouched());
+  if (!c.norm.has_running()) return;
+  EXPECT_TRUE(close("running_mean", running.mean, run.running_mean, few));
+  EXPECT_TRUE(close("running_variance", running.variance, run.running_variance, few));
+}
+
+TYPED_TEST(Norms, AreTheOracles) {
+  for (const NormCase& c : norm_cases()) {
+    for (const Shape& s : kShapes) {
+      for (Phase phase : {Phase::training, Phase::evaluation}) {
+        SCOPED_TRACE(testing::Message() << trace_of(c) << " [" << s.rows << ", " << s.cols << "] "
+                                        << (phase == Phase::training ? "training" : "evaluation"));
+        for_each_isa([&] { expect_oracles<TypeParam>(c, s, phase); });
+      }
+    }
+  }
+}
+
+/// Without a branch and without counts, the null pointers' meaning.
+TYPED_TEST(Norms, NullBranchIsZeroAndNullCountIsOne) {
+  using T = TypeParam;
+  for (const NormCase& c : norm_cases()) {
+    SCOPED_TRACE(trace_of(c));
+    NormRun<T> with(c.norm, 7, 43), without(c.norm, 7, 43);
+    for (Index r = 0; r < 7; ++r) std::fill_n(with.branch.view().row(r), 43, T(0));
+    with.forward();
+    NormArrays<T> a = without.arrays();
+    a.branch = {};
+    a.count = nullptr;
+    norm_forward(c.norm, Phase::training, a);
+    EXPECT_EQ(values_of(with.output.view()), values_of(without.output.view()));
+  }
+}
+
+TYPED_TEST(Norms, LayernormKeepsItsDigitsBesideALargeMean) {
+  using T = TypeParam;
+  NormRun<T> run({StandardizeRows{}, Affine::none}, 4, 64);
+  for (Index i = 0; i < 4 * 64; ++i) {
+    // Whole numbers near 2^20: the mean is exact, and only the deviations count.
+    run.input.view()(i / 64, i % 64) = T((1 << 20) + (i % 2 == 0 ? 1 : -1));
+    run.branch.view()(i / 64, i % 64) = T(0);
+  }
+  run.forward();
+  for (Index i = 0; i < 4 * 64; ++i) {
+    EXPECT_NEAR(double(run.output.view()(i / 64, i % 64)),
+                (i % 2 == 0 ? 1 : -1) / std::sqrt(1 + 1e-5), tolerance<T>(kPointwise));
+  }
+}
+
+TYPED_TEST(Norms, RowsBelowTheFloorAreScaledByTheFloor) {
+  using T = TypeParam;
+  NormRun<T> run({Sphere{}, Affine::none}, 2, 4);
+  for (Index i = 0; i < 8; ++i) {
+    run.input.view()(i / 4, i % 4) = i < 4 ? T(0) : T(1e-12);
+    run.branch.view()(i / 4, i % 4) = T(0);
+  }
+  run.forward();
+  run.backward();
+  for (Index k = 0; k < 4; ++k) {
+    EXPECT_EQ(run.output.view()(0, k), T(0));
+    EXPECT_NEAR(double(run.output.view()(1, k)), 1e-3, 1e-3 * tolerance<T>(kPointwise));
+    for (Index r = 0; r < 2; ++r) {
+      const double d = 1e9 * double(run.d_output.view()(r, k));
+      EXPECT_NEAR(double(run.d_input.view()(r, k)), d, std::abs(d) * tolerance<T>(kPointwise));
+    }
+  }
+}
+
+TEST(NormCatalogue, HoldsThePublishedNamesOnce) {
+  std::vector<std::string> names;
+  for (const NamedNorm& n : named_norms()) {
+    names.emplace_back(n.name);
+    EXPECT_FALSE(n.equation.empty()) << n.name;
+    EXPECT_EQ(&find_norm(n.name), &n);
+  }
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"layernorm", "batchnorm", "manual_l2", "sphere", "none"}));
+}
+
+}  // namespace
+}  // namespace libnorm::test

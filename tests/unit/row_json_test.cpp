@@ -1,0 +1,164 @@
+#include "harness/row_json.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "libnorm/core/error.hpp"
+#include "tests/unit/harness_samples.hpp"
+
+namespace harness {
+namespace {
+
+using libnorm::DataError;
+using libnorm::ValueError;
+using nlohmann::json;
+using testing::HasSubstr;
+
+TEST(RowJson, EveryMemberComesBack) {
+  Row row = sample_row("layernorm", std::numeric_limits<std::uint64_t>::max());
+  row.diverged_at = 3;
+  const Row back = row_from_line(to_line(row), "row");
+  EXPECT_EQ(back.profile, row.profile);
+  EXPECT_EQ(back.arm, row.arm);
+  EXPECT_EQ(back.seed, row.seed);
+  EXPECT_EQ(back.steps, row.steps);
+  EXPECT_EQ(back.diverged_at, row.diverged_at);
+  EXPECT_EQ(back.spec_sha256, row.spec_sha256);
+  EXPECT_EQ(back.weights_sha256, row.weights_sha256);
+  EXPECT_EQ(back.losses_sha256, row.losses_sha256);
+  EXPECT_EQ(back.final_loss, row.final_loss);
+  EXPECT_EQ(back.metrics, row.metrics);
+  EXPECT_EQ(back.curve_stride, row.curve_stride);
+  EXPECT_EQ(back.loss_curve, row.loss_curve);
+  EXPECT_EQ(back.singular_values, row.singular_values);
+  ASSERT_EQ(back.slices.size(), 1u);
+  EXPECT_EQ(back.slices.at("published").alpha, row.slices.at("published").alpha);
+  EXPECT_EQ(back.slices.at("published").loss, row.slices.at("published").loss);
+  EXPECT_EQ(back.seconds, row.seconds);
+  EXPECT_EQ(back.environment.version, row.environment.version);
+  EXPECT_EQ(back.environment.numerics, row.environment.numerics);
+  EXPECT_EQ(back.environment.compiler, row.environment.compiler);
+  EXPECT_EQ(back.environment.flags, row.environment.flags);
+  EXPECT_EQ(back.environment.cpu, row.environment.cpu);
+  EXPECT_EQ(back.environment.isa, row.environment.isa);
+  EXPECT_EQ(back.environment.threads, row.environment.threads);
+}
+
+TEST(RowJson, DoublesComeBackBitForBit) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  Row row = sample_row("none", 0);
+  row.loss_curve = {0.1,       1.0 / 3.0, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308,
+                    0.0,       -0.0,      1e22,   123456789012345678.0,    kInfinity,
+                    -kInfinity};
+  // A walk through bit patterns of all sizes; the multiplier is odd, so that none comes twice.
+  for (std::uint64_t i = 1; i <= 20000; ++i) {
+    const double value = std::bit_cast<double>(i * 0x9e3779b97f4a7c15u);
+    if (!std::isnan(value)) row.loss_curve.push_back(value);
+  }
+  const Row back = row_from_line(to_line(row), "row");
+  ASSERT_EQ(back.loss_curve.size(), row.loss_curve.size());
+  for (std::size_t i = 0; i < row.loss_curve.size(); ++i) {
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(back.loss_curve[i]),
+              std::bit_cast<std::uint64_t>(row.loss_curve[i]))
+        << row.loss_curve[i];
+  }
+}
+
+TEST(RowJson, NonFiniteNumbersSurviveEverywhere) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  Row row = sample_row("none", 0);
+  row.final_loss = std::nan("");
+  row.metrics["effective_rank"] = kInfinity;
+  row.singular_values = {-kInfinity, std::nan("")};
+  row.slices["published"].loss[1] = std::nan("");
+  row.seconds = kInfinity;
+  const std::string line = to_line(row);
+  EXPECT_THAT(line, HasSubstr("\"final_loss\":\"nan\""));
+  const Row back = row_from_line(line, "row");
+  EXPECT_TRUE(std::isnan(back.final_loss));
+  EXPECT_EQ(back.metrics.at("effective_rank"), kInfinity);
+  EXPECT_EQ(back.singular_values[0], -kInfinity);
+  EXPECT_TRUE(std::isnan(back.singular_values[1]));
+  EXPECT_TRUE(std::isnan(back.slices.at("published").loss[1]));
+  EXPECT_EQ(back.seconds, kInfinity);
+  EXPECT_EQ(to_line(back), line);
+}
+
+TEST(RowJson, ALineIsOneLine) {
+  Row row = sample_row("none", 0);
+  row.environment.cpu = "two\nlines";
+  EXPECT_EQ(to_line(row).find('\n'), std::string::npos);
+  EXPECT_EQ(row_from_line(to_line(row), "row").environment.cpu, "two\nlines");
+}
+
+TEST(RowJson, EveryMissingKeyIsNamedWithItsSource) {
+  const json whole = to_json(sample_row("none", 0));
+  EXPECT_EQ(whole.size(), 16u);
+  for (const auto& item : whole.items()) {
+    json cut = whole;
+    cut.erase(item.key());
+    EXPECT_THAT(message_of<DataError>([&] { row_from_json(cut, "row.json"); }),
+                HasSubstr("row.json: the key " + item.key() + " is missing"));
+  }
+  json cut = whole;
+  cut["environment"].erase("isa");
+  EXPECT_THAT(message_of<DataError>([&] { row_from_json(cut, "row.json"); }),
+              HasSubstr("row.json: environment: the key isa is missing"));
+}
+
+TEST(RowJson, UnknownKeysAreNamed) {
+  json more = to_json(sample_row("none", 0));
+  more["accuracy"] = 1;
+  EXPECT_THAT(message_of<DataError>([&] { row_from_json(more, "row.json"); }),
+              HasSubstr("row.json: unknown key (accuracy)"));
+  more.erase("accuracy");
+  more["slices"]["published"]["beta"] = 1;
+  EXPECT_THAT(message_of<DataError>([&] { row_from_json(more, "row.json"); }),
+              HasSubstr("row.json: slices.published: unknown key (beta)"));
+}
+
+TEST(RowJson, WrongTypesAreNamed) {
+  const json whole = to_json(sample_row("none", 0));
+  const auto refuse = [&](const char* pointer, const json& value) {
+    json wrong = whole;
+    wrong[json::json_pointer(pointer)] = value;
+    return message_of<DataError>([&] { row_from_json(wrong, "row.json"); });
+  };
+  EXPECT_THAT(refuse("/seed", -1), HasSubstr("row.json: seed has a wrong value (-1)"));
+  EXPECT_THAT(refuse("/seed", 1.5), HasSubstr("seed has a wrong value (1.5)"));
+  EXPECT_THAT(refuse("/steps", 9223372036854775808u), HasSubstr("steps has a wrong value"));
+  EXPECT_THAT(refuse("/environment/threads", 3000000000u), HasSubstr("environment: threads"));
+  EXPECT_THAT(refuse("/arm", 3), HasSubstr("arm has a wrong value (3); need a string"));
+  EXPECT_THAT(refuse("/final_loss", nullptr), HasSubstr("final_loss has a wrong value (null)"));
+  EXPECT_THAT(refuse("/final_loss", "NaN"), HasSubstr("final_loss has a wrong value (\"NaN\")"));
+  EXPECT_THAT(refuse("/loss_curve/1", "x"), HasSubstr("loss_curve[1] has a wrong value"));
+  EXPECT_THAT(refuse("/metrics", json::array()), HasSubstr("metrics has a wrong value"));
+  EXPECT_THAT(refuse("/slices/published/loss", json::array({1})), HasSubstr("differ in length"));
+  EXPECT_THAT(refuse("/weights_sha256", "abc"), HasSubstr("weights_sha256 has a wrong value"));
+}
+
+TEST(RowJson, RefusesTextThatIsNoRow) {
+  EXPECT_THAT(message_of<DataError>([] { row_from_line("{\"arm\":", "row.json"); }),
+              HasSubstr("row.json: is not JSON"));
+  EXPECT_THROW(row_from_line("[]", "row.json"), DataError);
+  EXPECT_THROW(row_from_line("", "row.json"), DataError);
+}
+
+TEST(RowJson, RefusesToWriteWhatItCouldNotRead) {
+  Row row = sample_row("none", 0);
+  row.environment.cpu = "\xff";
+  EXPECT_THROW(to_line(row), ValueError);
+  row = sample_row("none", 0);
+  row.losses_sha256.clear();
+  EXPECT_THROW(to_line(row), ValueError);
+}
+
+}  // namespace
+}  // namespace harness

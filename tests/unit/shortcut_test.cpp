@@ -1,0 +1,96 @@
+#include <gtest/gtest.h>
+
+#include "libnorm/models/transformer.hpp"
+#include "tests/support/compare.hpp"
+#include "tests/support/models.hpp"
+#include "tests/tolerances.hpp"
+
+/// The exact shortcuts give what the dense path gives, but for rounding.
+namespace libnorm::test {
+namespace {
+
+template <class T>
+class Shortcut : public testing::Test {};
+using Numbers = testing::Types<float, double>;
+TYPED_TEST_SUITE(Shortcut, Numbers);
+
+template <class F>
+void for_each_case(F f) {
+  for (const NamedNorm& norm : named_norms()) {
+    for (const Depth& depth : kDepths) {
+      for (const Sample& sample : samples()) {
+        SCOPED_TRACE(testing::Message()
+                     << norm.name << ", " << depth.blocks << " blocks, " << sample.name);
+        f(norm.name, depth, sample);
+      }
+    }
+  }
+}
+
+/// Rows of the batch written out for each position.
+template <class T>
+std::vector<T> by_position(const MatrixView<const T>& rows, const Batch& batch,
+                           const Sample& sample) {
+  std::vector<T> values;
+  for (Index i = 0; i < Index(sample.ids.size()); ++i) {
+    const T* row = rows.row(row_of_position(batch, sample, i));
+    values.insert(values.end(), row, row + rows.cols);
+  }
+  return values;
+}
+
+TYPED_TEST(Shortcut, GivesTheDenseLossAndGradients) {
+  using T = TypeParam;
+  for_each_case([](std::string_view norm, Depth depth, const Sample& sample) {
+    Transformer<T> few = small_model<T>(norm, depth), dense = few;
+    const double loss = dense.loss_and_gradient(sample.batch(Path::dense));
+    const double value = tolerance<T>(kModelValue) * sample.amplification(norm);
+    EXPECT_NEAR(few.loss_and_gradient(sample.batch(Path::shortcut)), loss, value * loss);
+    if (find_norm(norm).norm.has_running()) {
+      EXPECT_TRUE(close("running", widened(dense.running_values()), few.running_values(), value));
+    }
+    const double gradient =
+        tolerance<T>(kModelGradient) * sample.amplification(norm, 2 * depth.blocks);
+    // In float, four BatchNorms of variance 0 leave nothing but noise (317^4 u = 600).
+    if (gradient > 0.1) return;
+    for (const GradientPart& part : gradient_parts(few.parameters(), norm == "batchnorm")) {
+      const auto want = widened(slice(dense.gradient(), part.first, part.size));
+      // Where all tokens are equal, every gradient before a norm may be noise.
+      const bool noise = part.noise || sample.all_equal();
+      EXPECT_TRUE(within(part.name, want, slice(few.gradient(), part.first, part.size), gradient,
+                         noise ? 1.0 : largest_size(want)));
+    }
+  });
+}
+
+TYPED_TEST(Shortcut, GivesTheDenseLogitsAndLossInEvaluation) {
+  using T = TypeParam;
+  for_each_case([](std::string_view norm, Depth depth, const Sample& sample) {
+    Transformer<T> model = small_model<T>(norm, depth);
+    const Batch few = sample.batch(Path::shortcut), dense = sample.batch(Path::dense);
+    const double value = tolerance<T>(kModelValue);
+    EXPECT_TRUE(close("logits", widened(values_of(model.logits(dense))),
+                      values_of(model.logits(few)), value));
+    const double loss = model.loss(dense);
+    EXPECT_NEAR(model.loss(few), loss, value * loss);
+  });
+}
+
+TYPED_TEST(Shortcut, GivesTheDenseActivations) {
+  using T = TypeParam;
+  for_each_case([](std::string_view norm, Depth depth, const Sample& sample) {
+    Transformer<T> model = small_model<T>(norm, depth);
+    const Batch few = sample.batch(Path::shortcut), dense = sample.batch(Path::dense);
+    for (Phase phase : {Phase::training, Phase::evaluation}) {
+      for (Index b = 0; b < depth.blocks; ++b) {
+        const auto want = by_position(model.activations(dense, b, phase), dense, sample);
+        const auto have = by_position(model.activations(few, b, phase), few, sample);
+        EXPECT_TRUE(close("activations", widened(want), have,
+                          tolerance<T>(kModelValue) * sample.amplification(norm)));
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace libnorm::test

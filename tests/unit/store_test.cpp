@@ -1,0 +1,326 @@
+#include "harness/store.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "libnorm/core/error.hpp"
+#include "tests/unit/harness_samples.hpp"
+
+namespace harness {
+namespace {
+
+namespace fs = std::filesystem;
+using libnorm::DataError;
+using libnorm::ValueError;
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::vector<std::byte> bytes_of(const std::string& text) {
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+Spec sample_spec(std::uint64_t seed) {
+  return Spec().set("arm", "layernorm").set("seed", seed).set("epsilon", 1e-8);
+}
+
+Row sample_row_of(const Spec& spec) {
+  Row row = sample_row(spec.text("arm"), spec.unsigned_integer("seed"));
+  row.spec_sha256 = spec.sha256();
+  return row;
+}
+
+/// Tries versions of a file with one byte changed, cut short, or with a byte too many; of its
+/// places every one or, for a long file, one in `stride`.
+void for_each_damage(const fs::path& path, std::size_t stride, const std::function<void()>& check) {
+  const std::string whole = read_file(path);
+  ASSERT_FALSE(whole.empty());
+  for (std::size_t i = 0; i < whole.size(); i += stride) {
+    for (const char bit : {0x01, 0x20}) {
+      SCOPED_TRACE("byte " + std::to_string(i) + " flipped by " + std::to_string(bit));
+      std::string flipped = whole;
+      flipped[i] = static_cast<char>(flipped[i] ^ bit);
+      scribble(path, flipped);
+      check();
+    }
+  }
+  for (std::size_t size = 0; size < whole.size(); size += stride) {
+    SCOPED_TRACE("cut to " + std::to_string(size) + " bytes");
+    scribble(path, whole.substr(0, size));
+    check();
+  }
+  SCOPED_TRACE("one byte too many");
+  scribble(path, whole + "\n");
+  check();
+  scribble(path, whole);
+}
+
+/// A child process that runs a body, which tells by its pipe how far it came.
+class Child {
+ public:
+  explicit Child(const std::function<void(const std::function<void()>& tell)>& body) {
+    int ends[2];
+    if (pipe(ends) != 0) throw std::runtime_error("pipe");
+    pid_ = fork();
+    if (pid_ == 0) {
+      close(ends[0]);
+      try {
+        body([&] {
+          if (write(ends[1], "x", 1) != 1) _exit(3);
+        });
+      } catch (...) {
+        _exit(2);
+      }
+      _exit(0);
+    }
+    close(ends[1]);
+    told_ = ends[0];
+  }
+  ~Child() {
+    kill_now();
+    close(told_);
+  }
+  bool wait_until_told() {
+    char byte;
+    return read(told_, &byte, 1) == 1;
+  }
+  void kill_now() {
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+  int told_ = -1;
+};
+
+TEST(Store, SaysWhenItCannotBeWrittenTo) {
+  const ScratchFolder scratch;
+  scribble(scratch.path() / "file", "");
+  EXPECT_THAT(message_of<DataError>([&] { Store store(scratch.path() / "file" / "store"); }),
+              AllOf(HasSubstr((scratch.path() / "file").string()), HasSubstr("Not a directory")));
+  // A folder that is there and takes no files, not even from the root user.
+  fs::create_directory_symlink("/proc/self/fdinfo", scratch.path() / "runs");
+  EXPECT_THAT(message_of<DataError>([&] { Store store(scratch.path()); }),
+              HasSubstr("cannot write to"));
+}
+
+TEST(Store, FindsARunOnlyAfterItFinished) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path() / "deep" / "store");
+  const Spec spec = sample_spec(1);
+  EXPECT_EQ(store.find(spec), std::nullopt);
+  const LockedRun run = store.lock(spec);
+  EXPECT_EQ(store.find(spec), std::nullopt);
+  EXPECT_TRUE(store.rows().empty());
+  EXPECT_EQ(run.folder(), scratch.path() / "deep/store/runs" / spec.sha256().substr(0, 16));
+  EXPECT_EQ(read_file(run.folder() / "spec.txt"), spec.canonical());
+  run.finish(sample_row_of(spec));
+  ASSERT_TRUE(store.find(spec).has_value());
+  EXPECT_EQ(store.find(spec)->weights_sha256, sample_row_of(spec).weights_sha256);
+  EXPECT_EQ(store.find(sample_spec(2)), std::nullopt);
+}
+
+TEST(Store, ListsRowsInOrderAndPassesOverUnfinishedRuns) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  for (const std::uint64_t seed : {3, 1, 20, 2}) {
+    const LockedRun run = store.lock(sample_spec(seed));
+    if (seed != 20) run.finish(sample_row_of(sample_spec(seed)));
+  }
+  fs::create_directory(scratch.path() / "runs" / "0123456789abcdef");  // killed before spec.txt
+  std::vector<std::uint64_t> seeds;
+  for (const Row& row : store.rows()) seeds.push_back(row.seed);
+  EXPECT_THAT(seeds, testing::ElementsAre(1, 2, 3));
+}
+
+TEST(Store, RefusesTheRowOfAnotherSpec) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  const LockedRun run = store.lock(sample_spec(1));
+  EXPECT_THROW(run.finish(sample_row_of(sample_spec(2))), ValueError);
+  EXPECT_EQ(store.find(sample_spec(1)), std::nullopt);
+}
+
+TEST(Store, NoDamageToARowGoesUnnoticed) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  const Spec spec = sample_spec(1);
+  store.lock(spec).finish(sample_row_of(spec));
+  const fs::path path = store.folder(spec) / "row.json";
+  const auto named = AllOf(HasSubstr(path.string()), HasSubstr("torn or edited"),
+                           HasSubstr("delete the folder " + store.folder(spec).string()));
+  for_each_damage(path, 31, [&] {
+    EXPECT_THAT(message_of<DataError>([&] { store.rows(); }), named);
+    EXPECT_THAT(message_of<DataError>([&] { store.find(spec); }), named);
+  });
+  EXPECT_EQ(store.rows().size(), 1u);
+}
+
+TEST(Store, NoDamageToASpecGoesUnnoticed) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  const Spec spec = sample_spec(1);
+  store.lock(spec).finish(sample_row_of(spec));
+  const fs::path path = store.folder(spec) / "spec.txt";
+  const auto named = AllOf(HasSubstr(path.string()), HasSubstr("delete the folder"));
+  for_each_damage(path, 1, [&] {
+    EXPECT_THAT(message_of<DataError>([&] { store.rows(); }), named);
+    EXPECT_THAT(message_of<DataError>([&] { store.lock(spec); }), named);
+  });
+  fs::remove(path);
+  EXPECT_THAT(message_of<DataError>([&] { store.rows(); }), HasSubstr("is missing"));
+  EXPECT_THAT(message_of<DataError>([&] { store.lock(spec); }), HasSubstr("is missing"));
+}
+
+TEST(Store, ARowInAnotherRunsFolderIsNoticed) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  store.lock(sample_spec(1)).finish(sample_row_of(sample_spec(1)));
+  store.lock(sample_spec(2));
+  fs::copy(store.folder(sample_spec(1)) / "row.json", store.folder(sample_spec(2)));
+  EXPECT_THAT(message_of<DataError>([&] { store.rows(); }), HasSubstr("the row of another run"));
+  fs::remove_all(store.folder(sample_spec(2)));
+  fs::rename(store.folder(sample_spec(1)), scratch.path() / "runs" / "renamed");
+  EXPECT_THAT(message_of<DataError>([&] { store.rows(); }), HasSubstr("does not belong"));
+}
+
+TEST(Store, ARowOfAnotherVersionIsNamed) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  store.lock(sample_spec(1));
+  scribble(store.folder(sample_spec(1)) / "row.json", seal("row", "{}"));
+  EXPECT_THAT(message_of<DataError>([&] { store.rows(); }),
+              AllOf(HasSubstr("row.json"), HasSubstr("the key profile is missing"),
+                    HasSubstr("delete the folder")));
+}
+
+TEST(Checkpoint, ComesBackAndReplacesTheOneBefore) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  const LockedRun run = store.lock(sample_spec(1));
+  EXPECT_EQ(run.load_checkpoint(), std::nullopt);
+  for (const std::string& state :
+       {std::string("a\0\n\xff", 4), std::string(), std::string(300000, 'z')}) {
+    run.save_checkpoint(bytes_of(state));
+    EXPECT_EQ(run.load_checkpoint(), bytes_of(state));
+  }
+}
+
+TEST(Checkpoint, NoDamageGoesUnnoticed) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  const LockedRun run = store.lock(sample_spec(1));
+  run.save_checkpoint(bytes_of("weights and moments"));
+  for_each_damage(run.folder() / "checkpoint.bin", 3, [&] {
+    EXPECT_THAT(message_of<DataError>([&] { run.load_checkpoint(); }),
+                AllOf(HasSubstr("checkpoint.bin"), HasSubstr("torn"),
+                      HasSubstr("delete the folder " + run.folder().string())));
+  });
+  EXPECT_EQ(run.load_checkpoint(), bytes_of("weights and moments"));
+}
+
+TEST(Checkpoint, OfAnotherRunIsRefused) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  store.lock(sample_spec(1)).save_checkpoint(bytes_of("state"));
+  const LockedRun run = store.lock(sample_spec(2));
+  fs::copy(store.folder(sample_spec(1)) / "checkpoint.bin", run.folder());
+  EXPECT_THAT(message_of<DataError>([&] { run.load_checkpoint(); }), HasSubstr("another run"));
+}
+
+TEST(Checkpoint, AFullDiskKeepsTheOneBefore) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  const LockedRun run = store.lock(sample_spec(1));
+  run.save_checkpoint(bytes_of("first"));
+  {
+    const FileSizeLimit limit(100);
+    EXPECT_THROW(run.save_checkpoint(bytes_of(std::string(5000, 'x'))), DataError);
+  }
+  EXPECT_EQ(run.load_checkpoint(), bytes_of("first"));
+}
+
+TEST(Kill, BetweenWriteAndRenameKeepsTheOldFilesAndIsTidiedUp) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  const Spec spec = sample_spec(1);
+  store.lock(spec).save_checkpoint(bytes_of("first"));
+  scribble(store.folder(spec) / ".checkpoint.bin.aside", "libnorm check");
+  scribble(store.folder(spec) / ".row.json.aside", "{\"row\":{");
+  EXPECT_TRUE(store.rows().empty());
+  const LockedRun run = store.lock(spec);
+  EXPECT_EQ(run.load_checkpoint(), bytes_of("first"));
+  EXPECT_THAT(names_in(run.folder()),
+              testing::UnorderedElementsAre("checkpoint.bin", "lock", "spec.txt"));
+  run.finish(sample_row_of(spec));
+  EXPECT_EQ(store.rows().size(), 1u);
+}
+
+TEST(Kill, AtAnyMomentLeavesAWholeCheckpointAndAFreeLock) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  const Spec spec = sample_spec(1);
+  for (int round = 0; round < 10; ++round) {
+    Child child([&](const std::function<void()>& tell) {
+      const LockedRun run = store.lock(spec);
+      for (char fill = 'a';; fill = fill == 'z' ? 'a' : static_cast<char>(fill + 1)) {
+        run.save_checkpoint(bytes_of(std::string(200000, fill)));
+        tell();
+      }
+    });
+    for (int i = 0; i <= round; ++i) ASSERT_TRUE(child.wait_until_told());
+    child.kill_now();
+    const auto state = store.lock(spec).load_checkpoint();
+    ASSERT_TRUE(state.has_value());
+    ASSERT_EQ(state->size(), 200000u);
+    EXPECT_EQ(*state, std::vector<std::byte>(200000, state->front()));
+  }
+}
+
+TEST(Lock, KeepsAnotherProcessOutAndNamesIt) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  Child child([&](const std::function<void()>& tell) {
+    const LockedRun run = store.lock(sample_spec(1));
+    tell();
+    while (true) pause();
+  });
+  ASSERT_TRUE(child.wait_until_told());
+  EXPECT_THAT(message_of<DataError>([&] { store.lock(sample_spec(1)); }),
+              HasSubstr("is held by another process (pid " + std::to_string(child.pid()) + ")"));
+  EXPECT_NO_THROW(store.lock(sample_spec(2)));
+  EXPECT_TRUE(store.rows().empty());
+  child.kill_now();
+  EXPECT_NO_THROW(store.lock(sample_spec(1)));
+}
+
+TEST(Lock, IsOfOneHolderWithinAProcessTooAndMovesWithIt) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  {
+    LockedRun run = store.lock(sample_spec(1));
+    const LockedRun moved = std::move(run);
+    EXPECT_THROW(store.lock(sample_spec(1)), DataError);
+  }
+  EXPECT_NO_THROW(store.lock(sample_spec(1)));
+}
+
+}  // namespace
+}  // namespace harness

@@ -1,0 +1,115 @@
+#include "libnorm/models/transformer.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/compare.hpp"
+#include "tests/support/models.hpp"
+#include "tests/tolerances.hpp"
+
+namespace libnorm::test {
+namespace {
+
+template <class T>
+class TransformerValues : public testing::Test {};
+using Numbers = testing::Types<float, double>;
+TYPED_TEST_SUITE(TransformerValues, Numbers);
+
+/// The oracle's rows of the positions, in the order of the batch's rows.
+std::vector<double> rows_of(const oracle::Matrix& positions, const Batch& batch,
+                            const Sample& sample) {
+  std::vector<double> rows(std::size_t(batch.rows()) * positions.cols);
+  for (Index i = 0; i < Index(sample.ids.size()); ++i) {
+    const Index row = row_of_position(batch, sample, i);
+    std::copy_n(positions.data.begin() + i * Index(positions.cols), positions.cols,
+                rows.begin() + row * Index(positions.cols));
+  }
+  return rows;
+}
+
+template <class T>
+void expect_activations(Transformer<T>& model, oracle::Transformer& o, const Sample& sample,
+                        const Batch& batch, Phase phase, double few) {
+  const auto all =
+      o.activations(sample.ids, std::size_t(sample.length),
+                    phase == Phase::training ? oracle::Phase::training : oracle::Phase::evaluation);
+  const auto running = model.running_values();
+  for (Index b = 0; b < model.options().blocks; ++b) {
+    EXPECT_TRUE(close("activations", rows_of(all[std::size_t(b)], batch, sample),
+                      values_of(model.activations(batch, b, phase)), few));
+  }
+  EXPECT_EQ(running, model.running_values()) << "activations must not update statistics";
+}
+
+template <class T>
+void expect_oracles(std::string_view norm, Depth depth, const Sample& sample, Path path) {
+  Transformer<T> model = small_model<T>(norm, depth);
+  const Batch batch = sample.batch(path);
+  const double few = tolerance<T>(kModelValue) * sample.amplification(norm);
+  oracle::Transformer o = oracle_of(model, norm);
+  expect_activations(model, o, sample, batch, Phase::training, few);
+
+  o = oracle_of(model, norm);
+  const std::size_t length = std::size_t(sample.length), readout = std::size_t(sample.readout);
+  const double loss = model.loss_and_gradient(batch);
+  const double expected = oracle::cross_entropy(
+      o.logits(sample.ids, length, readout, oracle::Phase::training), sample.targets);
+  EXPECT_NEAR(loss, expected, few * expected);
+  for (const Parameter& p : model.running().all()) {
+    const auto& statistics = o.running.at(p.name.substr(0, p.name.rfind('.')));
+    const bool mean = p.name.find("running_mean") != std::string::npos;
+    const auto begin = model.running_values().begin() + p.offset;
+    EXPECT_TRUE(close(p.name, mean ? statistics.mean : statistics.variance,
+                      std::vector<T>(begin, begin + p.size()), few));
+  }
+
+  o = oracle_of(model, norm);
+  expect_activations(model, o, sample, batch, Phase::evaluation, few);
+  const oracle::Matrix logits = o.logits(sample.ids, length, readout, oracle::Phase::evaluation);
+  EXPECT_TRUE(close("logits", logits.data, values_of(model.logits(batch)), few));
+  const double eval_loss = oracle::cross_entropy(logits, sample.targets);
+  EXPECT_NEAR(model.loss(batch), eval_loss, few * eval_loss);
+}
+
+TYPED_TEST(TransformerValues, AreTheOracles) {
+  for (const NamedNorm& norm : named_norms()) {
+    for (const Depth& depth : kDepths) {
+      for (const Sample& sample : samples()) {
+        for (Path path : {Path::shortcut, Path::dense}) {
+          SCOPED_TRACE(testing::Message()
+                       << norm.name << ", " << depth.blocks << " blocks, " << sample.name
+                       << (path == Path::dense ? ", dense" : ", shortcut"));
+          expect_oracles<TypeParam>(norm.name, depth, sample, path);
+        }
+      }
+    }
+  }
+}
+
+/// Buffers are kept from call to call: a large batch must leave nothing for a small one.
+TEST(Transformer, ForgetsTheBatchBefore) {
+  for (const NamedNorm& norm : named_norms()) {
+    SCOPED_TRACE(norm.name);
+    Transformer<float> used = small_model<float>(norm.name, {2, 2});
+    Transformer<float> fresh = used;
+    const auto running = used.running_values();
+    for (const Sample& sample : samples()) {
+      used.loss_and_gradient(sample.batch(Path::dense));
+    }
+    used.running_values() = running;
+    const Batch batch = samples()[1].batch(Path::shortcut);
+    EXPECT_EQ(fresh.loss_and_gradient(batch), used.loss_and_gradient(batch));
+    EXPECT_TRUE(same_bits("gradient", fresh.gradient(), used.gradient()));
+  }
+}
+
+TEST(Transformer, CountsFewerOperationsOnTheShortcutPath) {
+  Transformer<float> model = small_model<float>("layernorm", {1, 1});
+  model.loss_and_gradient(samples()[0].batch(Path::shortcut));
+  const double shortcut = model.flop();
+  model.loss_and_gradient(samples()[0].batch(Path::dense));
+  EXPECT_GT(shortcut, 0.0);
+  EXPECT_GT(model.flop() - shortcut, 2 * shortcut);
+}
+
+}  // namespace
+}  // namespace libnorm::test
