@@ -23,8 +23,8 @@ constexpr Tolerance sum_of(double n) { return {n + 2, 2 * n + 2}; }
 /// is two roundings. The tail of GELU is off by 1.3e-15, 12 u (core/math.hpp).
 inline constexpr Tolerance kPointwise{4, 16};
 
-/// A softmax and its weighted sum: the score's error, K u of at most 10, becomes a relative error of
-/// the share (K = 43 channels a head); the sums over at most 41 keys add 41 roundings more.
+/// A softmax and its weighted sum: the error of a score of size 8 over 43 channels, 344 u, becomes
+/// a relative error of the share; the sums over at most 130 keys add 130 roundings.
 inline constexpr Tolerance kAttention{512, 512};
 
 /// A norm over 43 to 597 numbers: the mean, the variance and the quotient each carry the error of
@@ -39,14 +39,14 @@ inline constexpr Tolerance kModelValue{100, 100};
 /// along z out of it, which may leave a tenth: 10 x 100.
 inline constexpr Tolerance kModelGradient{1000, 1000};
 
-/// A loss or weight norm after 50 steps of Adam: each step moves a weight by the rate x m / sqrt(v),
-/// of which the error relative to the weight is the rate (5e-3) x a gradient's error, 50 of them in
-/// a row: 0.25 x 1000.
+/// A loss or weight norm after 50 steps of Adam: each step moves a weight by the rate x m /
+/// sqrt(v), of which the error relative to the weight is the rate (5e-3) x a gradient's error, 50
+/// of them in a row: 0.25 x 1000.
 inline constexpr Tolerance kTraining{250, 250};
 
-/// A derivative by five points a step h = 2^-10 apart, of a function of size 1 to 10: its rounding,
-/// 1.5 x 100 u / h, is 2e-11; the formula's error, h^4 / 30 times the fifth derivative (up to 1e4,
-/// where a norm divides by a deviation of a third), 3e-10.
-inline constexpr double kDifference = 1e-9;
+/// A derivative by five points a step h = 2^-10 apart, of a function of size 1: its rounding,
+/// 1.5 x 100 u / h, is 2e-11; the formula's error, h^4 / 30 times the fifth derivative (up to 2e3,
+/// where norms divide by deviations of a third), 6e-11.
+inline constexpr double kDifference = 1e-10;
 
 }  // namespace libnorm::test

@@ -152,13 +152,14 @@ Exit run_command(const std::vector<std::string>& words) {
   const RecallOptions options = chosen_options(arguments);
   const auto plan = plan_runs(profile_of(options), options, chosen_arms(arguments),
                               parse_seeds(arguments.text("seeds")));
+  const int threads = checked_threads(arguments);
   const Store store(arguments.text("store"));
   Progress::Style style =
       isatty(STDOUT_FILENO) ? Progress::Style::terminal : Progress::Style::lines;
   if (arguments.has("quiet")) style = Progress::Style::quiet;
   Progress progress(std::cout, style);
   stop_on_signals();
-  const auto rows = make_runs(plan, checked_threads(arguments), store, progress);
+  const auto rows = make_runs(plan, threads, store, progress);
   return compare_with_golden(rows, arguments);
 }
 

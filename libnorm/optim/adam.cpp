@@ -1,5 +1,7 @@
 #include "libnorm/optim/adam.hpp"
 
+#include <limits>
+
 #include "libnorm/core/launch.hpp"
 #include "libnorm/core/simd.hpp"
 #include "libnorm/optim/adam_body.hpp"
@@ -9,13 +11,16 @@ namespace libnorm {
 template <class T>
 Adam<T>::Adam(Index size, const AdamOptions& options) : options_(options) {
   const auto is_decay = [](double beta) { return 0 <= beta && beta < 1; };
-  if (!(options.learning_rate > 0) || !(options.epsilon > 0) || !is_decay(options.beta1) ||
-      !is_decay(options.beta2)) {
+  const auto is_positive = [](double x) {
+    return 0 < x && x < std::numeric_limits<double>::infinity();
+  };
+  if (!is_positive(options.learning_rate) || !is_positive(options.epsilon) ||
+      !is_decay(options.beta1) || !is_decay(options.beta2)) {
     throw ValueError("Adam: options outside their domain (learning_rate " +
                      std::to_string(options.learning_rate) + ", beta1 " +
                      std::to_string(options.beta1) + ", beta2 " + std::to_string(options.beta2) +
                      ", epsilon " + std::to_string(options.epsilon) +
-                     "); need rate > 0, epsilon > 0 and 0 <= beta < 1");
+                     "); need finite rate > 0, epsilon > 0 and 0 <= beta < 1");
   }
   m_.assign(std::size_t(size), T(0));
   v_.assign(std::size_t(size), T(0));

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 constexpr const char* kSmoke = "run e1 --profile smoke --quiet --store s";
 /// Long enough to be stopped on its way, and small.
 constexpr const char* kLong =
-    "run e1 --profile smoke --arms layernorm --threads 1 --steps 6000 --store s";
+    "run e1 --profile smoke --arms layernorm --threads 1 --steps 40000 --store s";
 
 fs::path only_run(const fs::path& store) {
   std::vector<fs::path> found;
@@ -76,9 +76,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"run e1 --store s --steps 0", "steps: must be positive"},
         Mistake{"run e1 --store s --steps 1.5", "--steps"},
         Mistake{"run e1 --store s --rank 401", "rank <= entities x attributes"},
-        Mistake{"run e1 --store s --learning-rate -1", "need rate > 0"},
-        Mistake{"run e1 --store s --learning-rate nan", "need rate > 0"},
-        Mistake{"run e1 --store s --learning-rate inf", "need rate > 0"},
+        Mistake{"run e1 --store s --learning-rate -1", "need finite rate > 0"},
+        Mistake{"run e1 --store s --learning-rate nan", "need finite rate > 0"},
+        Mistake{"run e1 --store s --learning-rate inf", "need finite rate > 0"},
         Mistake{"run e1 --store s --beta1 1", "0 <= beta < 1"},
         Mistake{"run e1 --store s --seeds 0", "no such seeds"},
         Mistake{"run e1 --store s --seeds 5..2", "no such seeds"},
@@ -87,7 +87,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"run e1 --store s --config missing.cfg", "cannot read the file (missing.cfg)"},
         Mistake{"bless all --store s", "no reason given"},
         Mistake{"verify --claim e7.flatness", "unknown claim (e7.flatness)"},
-        Mistake{"verify --rows elsewhere", "unknown source (elsewhere)"}));
+        Mistake{"verify --rows elsewhere", "unknown source (elsewhere)"}),
+    [](const auto& mistake) { return "Number" + std::to_string(mistake.index); });
 
 TEST(Cli, HelpTeachesAtEveryLevel) {
   const cli::Scratch scratch;

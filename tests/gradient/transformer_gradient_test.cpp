@@ -28,7 +28,8 @@ void expect_gradient(std::string_view norm, Depth depth, const Sample& sample, P
   const auto loss = [&] { return model.loss_and_gradient(batch); };
   loss();
   const std::vector<double> gradient = model.gradient();
-  const double few = kDifference + 10 * 0x1p-53 * sample.amplification(norm, 2 * depth.blocks);
+  const double few =
+      kDifference + tolerance<double>(kModelValue) * sample.amplification(norm, 2 * depth.blocks);
   for (const GradientPart& part : gradient_parts(model.parameters(), norm == "batchnorm")) {
     for (Index i : places(part)) {
       EXPECT_NEAR(gradient[std::size_t(i)], derivative(loss, model.weights()[std::size_t(i)]), few)

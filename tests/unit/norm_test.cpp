@@ -107,6 +107,36 @@ TYPED_TEST(Norms, LayernormKeepsItsDigitsBesideALargeMean) {
   }
 }
 
+/// 1 / ||x|| as the documented order gives it: element i to lane i mod 32, each lane a chain of
+/// fused multiply-adds, lanes folded in halves.
+template <class T>
+T inverse_length(const MatrixView<const T>& x, const MatrixView<const T>& branch, Index row) {
+  T lanes[32] = {};
+  for (Index c = 0; c < x.cols; ++c) {
+    const T v = x(row, c) + branch(row, c);
+    lanes[c % 32] = std::fma(v, v, lanes[c % 32]);
+  }
+  for (int half = 16; half > 0; half /= 2) {
+    for (int l = 0; l < half; ++l) lanes[l] = lanes[l] + lanes[l + half];
+  }
+  return T(1) / std::sqrt(lanes[0]);
+}
+
+TYPED_TEST(Norms, SumsAlongARowHaveTheDocumentedOrder) {
+  using T = TypeParam;
+  for (Index cols : {2, 31, 33, 64, 128, 597}) {
+    NormRun<T> run({Sphere{}, Affine::none}, 9, cols);
+    std::vector<T> expected;
+    for (Index r = 0; r < 9; ++r) {
+      expected.push_back(inverse_length<T>(run.input.view(), run.branch.view(), r));
+    }
+    for_each_isa([&] {
+      run.forward();
+      EXPECT_TRUE(same_bits("scale", expected, {run.scale.begin(), run.scale.begin() + 9}));
+    });
+  }
+}
+
 TYPED_TEST(Norms, RowsBelowTheFloorAreScaledByTheFloor) {
   using T = TypeParam;
   NormRun<T> run({Sphere{}, Affine::none}, 2, 4);
