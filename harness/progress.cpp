@@ -1,5 +1,6 @@
 #include "harness/progress.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -32,7 +33,8 @@ void Progress::found(std::size_t run) {
 
 void Progress::start(std::size_t run, std::int64_t steps) {
   const std::lock_guard lock(mutex_);
-  if (trained_here_ == 0) start_ = Clock::now();
+  runs_[run].start = Clock::now();
+  runs_[run].done_before = steps;
   runs_[run].done = steps;
   runs_[run].active = true;
   if (steps > 0) say(fmt::format("{}: goes on from step {}", runs_[run].name, steps));
@@ -40,7 +42,6 @@ void Progress::start(std::size_t run, std::int64_t steps) {
 
 void Progress::step(std::size_t run, std::int64_t steps, double loss) {
   const std::lock_guard lock(mutex_);
-  trained_here_ += steps - runs_[run].done;
   runs_[run].done = steps;
   runs_[run].loss = loss;
   if (style_ == Style::quiet) return;
@@ -70,12 +71,33 @@ void Progress::done() {
   line_is_open_ = false;
 }
 
+std::optional<double> Progress::pace(const Run& run) {
+  const std::int64_t steps = run.done - run.done_before;
+  if (!run.active || steps < 1) return {};
+  const std::chrono::duration<double> spent = Clock::now() - run.start;
+  return spent.count() / double(steps);
+}
+
 std::string Progress::time_left() const {
-  std::int64_t left = 0;
-  for (const Run& r : runs_) left += r.steps - r.done;
-  if (trained_here_ == 0) return "?";
-  const std::chrono::duration<double> spent = Clock::now() - start_;
-  return duration_text(spent.count() / double(trained_here_) * double(left));
+  // A run that has not begun is taken to be like those at work. The end cannot come before that of
+  // the slowest run, nor before all work is shared out.
+  double slowest = 0, paces = 0, work = 0;
+  std::int64_t steps_to_begin = 0;
+  int active = 0;
+  for (const Run& r : runs_) {
+    const double left = double(r.steps - r.done);
+    if (const auto own = pace(r)) {
+      slowest = std::max(slowest, *own * left);
+      work += *own * left;
+      paces += *own;
+      ++active;
+    } else {
+      steps_to_begin += r.steps - r.done;
+    }
+  }
+  if (active == 0) return "?";
+  work += paces / active * double(steps_to_begin);
+  return duration_text(std::max(slowest, work / active));
 }
 
 void Progress::draw() {

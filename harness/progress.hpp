@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -37,18 +38,20 @@ class Progress {
     std::int64_t done = 0;
     double loss = 0;
     bool active = false;
+    Clock::time_point start{};
+    std::int64_t done_before = 0;
   };
 
   void draw();
   void say(const std::string& line);
+  /// Seconds a step of a run has taken so far, or nothing before its first.
+  static std::optional<double> pace(const Run& run);
   std::string time_left() const;
 
   std::ostream& out_;
   Style style_;
   std::mutex mutex_;
   std::vector<Run> runs_;
-  std::int64_t trained_here_ = 0;
-  Clock::time_point start_ = Clock::now();
   Clock::time_point drawn_{};
   bool line_is_open_ = false;
 };

@@ -25,8 +25,18 @@ static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it"
 
 void request_stop(int) { stop_requested = true; }
 
-Row make_run(const PlannedRun& planned, int threads, const Store& store, std::size_t index,
-             const std::atomic<bool>& stop, Progress& progress) {
+/// What the runs at work share.
+struct Crew {
+  int threads = 1;
+  std::atomic<int> runs = 0;
+  std::atomic<bool> stop = false;
+
+  /// Threads for each of the runs at work now.
+  int share() const { return std::max(1, threads / std::max(1, runs.load())); }
+};
+
+Row make_run(const PlannedRun& planned, const Crew& crew, const Store& store, std::size_t index,
+             Progress& progress) {
   const LockedRun held = store.lock(planned.spec());
   if (auto row = store.find(planned.spec())) return *row;  // Another process was quicker.
   RecallRun run(planned.options, planned.arm, planned.seed);
@@ -34,8 +44,8 @@ Row make_run(const PlannedRun& planned, int threads, const Store& store, std::si
   progress.start(index, run.steps_done());
   const auto start = Clock::now();
   auto saved = start;
-  while (!run.finished()) {
-    if (stop_requested || stop) {
+  const auto step = [&] {
+    if (stop_requested || crew.stop) {
       held.save_checkpoint(run.state());
       throw Interrupted("stopped at step " + std::to_string(run.steps_done()) + " of " +
                         std::string(planned.arm.name) + ", seed " + std::to_string(planned.seed) +
@@ -47,10 +57,18 @@ Row make_run(const PlannedRun& planned, int threads, const Store& store, std::si
       held.save_checkpoint(run.state());
       saved = Clock::now();
     }
+  };
+  // Threads that other runs leave are taken up between two steps.
+  while (!run.finished()) {
+    const int share = crew.share();
+    libnorm::with_threads(share, [&] {
+      while (!run.finished() && share == crew.share()) step();
+    });
   }
-  Row row = run.row(planned.profile);
+  Row row;
+  libnorm::with_threads(crew.share(), [&] { row = run.row(planned.profile); });
   row.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  row.environment = environment(threads);
+  row.environment = environment(crew.threads);
   held.finish(row);
   progress.finish(index, row);
   return row;
@@ -96,23 +114,24 @@ std::vector<Row> make_runs(const std::vector<PlannedRun>& plan, int threads, con
   if (open.empty()) return rows;
 
   const int jobs = int(std::min(open.size(), std::size_t(threads)));
+  Crew crew;
+  crew.threads = threads;
+  crew.runs = jobs;
   std::atomic<std::size_t> next = 0;
-  std::atomic<bool> stop = false;
   std::exception_ptr failure;
   std::mutex failure_mutex;
   const auto work = [&] {
     try {
-      libnorm::with_threads(threads / jobs, [&] {
-        for (std::size_t k = next++; k < open.size(); k = next++) {
-          const std::size_t i = open[k];
-          rows[i] = make_run(plan[i], threads / jobs, store, i, stop, progress);
-        }
-      });
+      for (std::size_t k = next++; k < open.size(); k = next++) {
+        const std::size_t i = open[k];
+        rows[i] = make_run(plan[i], crew, store, i, progress);
+      }
     } catch (...) {
       const std::lock_guard lock(failure_mutex);
       if (!failure) failure = std::current_exception();
-      stop = true;
+      crew.stop = true;
     }
+    --crew.runs;
   };
   std::vector<std::thread> workers;
   for (int j = 1; j < jobs; ++j) workers.emplace_back(work);

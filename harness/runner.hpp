@@ -36,8 +36,8 @@ void stop_on_signals();
 
 /// Makes the runs that the store lacks, going on from checkpoints, and returns the rows of all, in
 /// the order of the plan. As many runs at once as there are threads, since one small model keeps
-/// few threads busy; threads that are left over work within a run. Bits depend on neither.
-/// Throws: DataError; Interrupted after a signal, with checkpoints written.
+/// few threads busy; threads that are left over, as at the end, work within a run. Bits depend on
+/// neither. Throws: DataError; Interrupted after a signal, with checkpoints written.
 std::vector<Row> make_runs(const std::vector<PlannedRun>& plan, int threads, const Store& store,
                            Progress& progress);
 

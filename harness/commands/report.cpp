@@ -15,8 +15,16 @@ namespace {
 
 namespace po = boost::program_options;
 
-std::string controls_text(const PartResult& part) {
+/// The standardized effect, the difference these seeds could have found, and what controls did.
+std::string notes_text(const PartResult& part) {
   std::string text;
+  if (part.numbers.standardized) {
+    text = "standardized effect " + four_digits(*part.numbers.standardized);
+  }
+  if (part.numbers.detectable) {
+    text += (text.empty() ? "" : "; ") + std::string("detectable ") +
+            four_digits(*part.numbers.detectable);
+  }
   for (const ControlResult& control : part.controls) {
     text += fmt::format("{}with {}: {}{}", text.empty() ? "" : "; ", control.name,
                         four_digits(control.numbers.effect), control.flips ? ", flips it" : "");
@@ -35,7 +43,7 @@ ReportPart report_part(const PartResult& part) {
   }
   out.p_holm = part.p_holm;
   out.superiority = part.numbers.superiority.probability;
-  out.controls = controls_text(part);
+  out.controls = notes_text(part);
   return out;
 }
 
