@@ -7,6 +7,7 @@
 #include <Eigen/QR>
 #include <Eigen/SVD>
 
+#include "libnorm/core/eigen.hpp"
 #include "libnorm/core/math.hpp"
 
 namespace libnorm {
@@ -17,11 +18,8 @@ std::vector<double> singular_values(const MatrixView<const T>& a, const float* c
     throw ShapeError("singular_values: the matrix is empty (" + shape_text(a.rows, a.cols) +
                      "); need at least [1, 1]");
   }
-  Eigen::MatrixXd m(a.rows, a.cols);
-  for (Index r = 0; r < a.rows; ++r) {
-    const double weight = count == nullptr ? 1.0 : std::sqrt(double(count[r]));
-    for (Index c = 0; c < a.cols; ++c) m(r, c) = weight * double(a(r, c));
-  }
+  Eigen::MatrixXd m = as_eigen(a).template cast<double>();
+  for (Index r = 0; count != nullptr && r < a.rows; ++r) m.row(r) *= std::sqrt(double(count[r]));
   if (!m.allFinite()) {
     throw ValueError("singular_values: the matrix holds a number that is not finite; need none");
   }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numbers>
 
+#include "libnorm/core/eigen.hpp"
 #include "libnorm/core/rng.hpp"
 
 namespace {
@@ -73,6 +74,24 @@ TEST(SingularValues, ReadStridesAndWideMatrices) {
   for (const double s : packed) squares += s * s;
   for (const double v : narrow) frobenius += v * v;
   EXPECT_NEAR(squares, frobenius, 1e-12 * frobenius);
+}
+
+TEST(EigenMaps, AreTheSameMemoryBothWays) {
+  std::vector<float> x = {1, 2, 3, 4, 5, 6, 7, 8};
+  const MatrixView<float> view(x.data(), 2, 3, 4);
+  auto map = libnorm::as_eigen(view);
+  EXPECT_EQ(map.rows(), 2);
+  EXPECT_EQ(map(1, 2), 7);
+  map(1, 2) = 70;
+  EXPECT_EQ(x[6], 70);
+  const MatrixView<const float> constant = view;
+  EXPECT_EQ(libnorm::as_eigen(constant)(0, 1), 2);
+  Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> matrix(2, 3);
+  matrix << 1, 2, 3, 4, 5, 6;
+  const auto back = libnorm::view_of(matrix);
+  EXPECT_EQ(back(1, 0), 4);
+  EXPECT_EQ(back.stride, 3);
+  EXPECT_EQ(back.data, matrix.data());
 }
 
 TEST(SingularValues, RefuseWhatHasNone) {
