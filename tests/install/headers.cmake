@@ -8,8 +8,8 @@ foreach(header ${headers})
   string(APPEND lines "#include \"${header}\"\n")
   file(WRITE ${WORK}/one.cpp "#include \"${header}\"\n")
   run("compiling ${header} alone" ${CXX} -std=c++20 -fsyntax-only -Wall -Wextra -Wconversion
-      -Werror -I${STAGE}/include ${WORK}/one.cpp)
+      -Werror -isystem ${EIGEN} -I${STAGE}/include ${WORK}/one.cpp)
 endforeach()
 file(WRITE ${WORK}/all.cpp "${lines}int main() {}\n")
-run("compiling all headers together" ${CXX} -std=c++20 -fsyntax-only -I${STAGE}/include
+run("compiling all headers together" ${CXX} -std=c++20 -fsyntax-only -isystem ${EIGEN} -I${STAGE}/include
     ${WORK}/all.cpp)

@@ -193,7 +193,8 @@ TEST(Errors, Models) {
 TEST(Errors, Adam) {
   const auto text = [](const std::string& rate, const std::string& beta) {
     return "Adam: options outside their domain (learning_rate " + rate + ", beta1 " + beta +
-           ", beta2 0.999000, epsilon 0.000000); need finite rate > 0, epsilon > 0 and 0 <= beta < 1";
+           ", beta2 0.999000, epsilon 0.000000); need finite rate > 0, epsilon > 0 and 0 <= beta < "
+           "1";
   };
   expect_error<ValueError>(text("0.000000", "0.900000"), [] {
     Adam<float>(1, {0.0, 0.9, 0.999, 1e-8});
