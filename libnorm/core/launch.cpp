@@ -110,6 +110,16 @@ void detail::for_chunks(Index count, Index grain, void (*chunk)(const void*, Ind
                     });
 }
 
+void for_each_output(Index count, const std::function<void(Index)>& f) {
+  detail::for_chunks(
+      count, 1,
+      [](const void* p, Index begin, Index end) {
+        const auto& call = *static_cast<const std::function<void(Index)>*>(p);
+        for (Index i = begin; i < end; ++i) call(i);
+      },
+      &f);
+}
+
 void with_threads(int threads, const std::function<void()>& f) {
   if (threads < 1) {
     throw ValueError("with_threads: threads must be positive (" + std::to_string(threads) +

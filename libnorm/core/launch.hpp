@@ -50,6 +50,10 @@ void launch(Index count, Index grain, const Body& body) {
       &call);
 }
 
+/// Calls f(i) for i = 0 .. count-1 on the threads of the current arena: for work of one's own that
+/// is not a body, such as a solver. Each call writes what no other does.
+void for_each_output(Index count, const std::function<void(Index)>& f);
+
 /// Calls f with `threads` threads for the launches within.
 /// Throws: ValueError if threads < 1.
 void with_threads(int threads, const std::function<void()>& f);

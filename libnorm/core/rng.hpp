@@ -16,6 +16,7 @@ enum class Purpose : std::uint32_t {
   direction = 4,
   resampling = 5,
   test = 6,
+  corpus = 7,
 };
 
 /// Random numbers as a function: f(seed, purpose, stream, index), the same on every machine, in any

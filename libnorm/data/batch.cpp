@@ -22,6 +22,15 @@ void group(const std::vector<std::int32_t>& keys, Index key_count, std::vector<I
   first[0] = 0;
 }
 
+void check_ids(std::span<const std::int32_t> ids, Index vocabulary) {
+  for (const std::int32_t id : ids) {
+    if (id < 0 || id >= vocabulary) {
+      throw ValueError("Batch: token id out of range (" + std::to_string(id) + "); need 0 .. " +
+                       std::to_string(vocabulary - 1));
+    }
+  }
+}
+
 }  // namespace
 
 void Batch::assign(const std::vector<std::int32_t>& sequence_ids, Index sequence_count,
@@ -36,16 +45,45 @@ void Batch::assign(const std::vector<std::int32_t>& sequence_ids, Index sequence
                      std::to_string(target_ids.size()) +
                      " targets); need sequences x length ids and a target each");
   }
-  for (const std::int32_t id : sequence_ids) {
-    if (id < 0 || id >= vocabulary) {
-      throw ValueError("Batch: token id out of range (" + std::to_string(id) + "); need 0 .. " +
-                       std::to_string(vocabulary - 1));
-    }
+  check_ids(sequence_ids, vocabulary);
+  begin(sequence_count, vocabulary, layout);
+  targets = target_ids;
+  for (Index b = 0; b < sequence_count; ++b) {
+    add_sequence({sequence_ids.data() + b * length, std::size_t(length)}, 0, 0, readout);
   }
+  group_by_token(vocabulary);
+}
+
+void Batch::assign(const Corpus& corpus, std::span<const std::int32_t> which,
+                   const Padding& padding, Index readout, Index vocabulary, Path layout) {
+  if (which.empty()) throw ShapeError("Batch: no sequences (0); need at least one");
+  for (const std::int32_t i : which) {
+    const auto sequence = corpus.sequence(i);
+    const Index length = Index(sequence.size());
+    if (readout < 0 || readout >= length || (padding.length > 0 && length > padding.length)) {
+      throw ShapeError("Batch: sequence " + std::to_string(i) + " does not fit (" +
+                       std::to_string(length) + " tokens, read-out " + std::to_string(readout) +
+                       ", padded length " + std::to_string(padding.length) +
+                       "); need a token at the read-out and no more than the padded length");
+    }
+    check_ids(sequence, vocabulary);
+  }
+  if (padding.length > 0) check_ids({&padding.id, 1}, vocabulary);
+  begin(Index(which.size()), vocabulary, layout);
+  targets.clear();
+  for (const std::int32_t i : which) {
+    const auto sequence = corpus.sequence(i);
+    const Index padded = padding.length > 0 ? padding.length - Index(sequence.size()) : 0;
+    add_sequence(sequence, padding.id, padded, readout);
+    targets.push_back(corpus.labels[std::size_t(i)]);
+  }
+  group_by_token(vocabulary);
+}
+
+void Batch::begin(Index sequence_count, Index vocabulary, Path layout) {
   path = layout;
   sequences = sequence_count;
-  positions = sequence_count * length;
-  targets = target_ids;
+  positions = 0;
   for (auto* list : {&ids, &sequence_of_row, &readout_row, &readout_id}) list->clear();
   counts.clear();
   log_counts.clear();
@@ -53,28 +91,28 @@ void Batch::assign(const std::vector<std::int32_t>& sequence_ids, Index sequence
   square_first.assign(1, 0);
   present_.assign(std::size_t(vocabulary + 63) / 64, 0);
   repeats_.assign(std::size_t(vocabulary), 0);
-  for (Index b = 0; b < sequence_count; ++b) {
-    add_sequence(sequence_ids.data() + b * length, length, readout);
-  }
-  group_by_token(vocabulary);
 }
 
-void Batch::add_sequence(const std::int32_t* sequence, Index length, Index readout) {
+void Batch::add_sequence(std::span<const std::int32_t> sequence, std::int32_t padding_id,
+                         Index padded, Index readout) {
   const std::int32_t b = std::int32_t(first.size()) - 1;
-  const Index start = first.back();
-  const std::int32_t read_id = sequence[readout];
+  const Index start = first.back(), length = Index(sequence.size()) + padded;
+  const std::int32_t read_id = sequence[std::size_t(readout)];
+  positions += length;
   readout_id.push_back(read_id);
   if (path == Path::dense) {
-    ids.insert(ids.end(), sequence, sequence + length);
+    ids.insert(ids.end(), sequence.begin(), sequence.end());
+    ids.insert(ids.end(), std::size_t(padded), padding_id);
     counts.insert(counts.end(), std::size_t(length), 1.0f);
     log_counts.insert(log_counts.end(), std::size_t(length), 0.0);
     readout_row.push_back(std::int32_t(start + readout));
   } else {
-    for (Index i = 0; i < length; ++i) {
-      const std::size_t id = std::size_t(sequence[i]);
-      present_[id / 64] |= std::uint64_t{1} << id % 64;
-      ++repeats_[id];
-    }
+    const auto add = [&](std::int32_t id, Index count) {
+      present_[std::size_t(id) / 64] |= std::uint64_t{1} << id % 64;
+      repeats_[std::size_t(id)] += std::int32_t(count);
+    };
+    for (const std::int32_t id : sequence) add(id, 1);
+    if (padded > 0) add(padding_id, padded);
     for (std::size_t word = 0; word < present_.size(); ++word) {
       for (; present_[word] != 0; present_[word] &= present_[word] - 1) {
         const std::int32_t id = std::int32_t(word * 64) + std::countr_zero(present_[word]);

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "libnorm/core/error.hpp"
 #include "libnorm/core/groups.hpp"
+#include "libnorm/data/corpus.hpp"
 
 namespace libnorm {
 
@@ -12,6 +14,13 @@ namespace libnorm {
 /// (shortcut), or one row for each position, as PyTorch computes (dense). The two are equal but for
 /// rounding.
 enum class Path { shortcut, dense };
+
+/// What stands behind a sequence up to a length that all share: PyTorch's padding. It takes part in
+/// attention like any other token. Length 0 is none, as a mask over the padding would have it.
+struct Padding {
+  std::int32_t id = 0;
+  Index length = 0;
+};
 
 /// Sequences of token ids, laid out for a model without positions.
 ///
@@ -58,8 +67,17 @@ class Batch {
               Index readout, const std::vector<std::int32_t>& target_ids, Index vocabulary,
               Path layout);
 
+  /// Lays out sequences `which` of a corpus, each padded; targets are their labels. The work for a
+  /// sequence goes with its own length in the shortcut layout, not with the padded one.
+  /// Throws: ShapeError for no sequence, one that is longer than the padded length, or one without
+  /// a token at `readout`; ValueError for an id outside 0 .. vocabulary-1.
+  void assign(const Corpus& corpus, std::span<const std::int32_t> which, const Padding& padding,
+              Index readout, Index vocabulary, Path layout);
+
  private:
-  void add_sequence(const std::int32_t* sequence, Index length, Index readout);
+  void begin(Index sequence_count, Index vocabulary, Path layout);
+  void add_sequence(std::span<const std::int32_t> sequence, std::int32_t padding_id, Index padded,
+                    Index readout);
   void group_by_token(Index vocabulary);
 
   /// A bit for each id of the sequence at hand, and how often it stands there.

@@ -74,11 +74,30 @@ double condition_number(std::span<const double> s) {
   return *low > 0 ? *high / *low : std::numeric_limits<double>::infinity();
 }
 
+double decay_exponent(std::span<const double> s) {
+  constexpr double kRounding = 1e-6;
+  const double top = s.empty() ? 0 : s.front();
+  double n = 0, x_mean = 0, y_mean = 0, along = 0, square = 0;
+  for (const double value : s) {
+    if (!(value > kRounding * top)) break;
+    // Welford's update: no difference of large sums.
+    const double x = math::log(n + 1), y = 2 * math::log(value / top);
+    n += 1;
+    const double from_mean = x - x_mean;
+    x_mean += from_mean / n;
+    y_mean += (y - y_mean) / n;
+    along += from_mean * (y - y_mean);
+    square += from_mean * (x - x_mean);
+  }
+  return n < 2 ? 0 : -along / square;
+}
+
 std::span<const SpectralMetric> spectral_metrics() {
   static constexpr SpectralMetric kMetrics[] = {
       {"effective_rank", "dimensions", "exp of the entropy of s / sum s", &effective_rank},
       {"participation_ratio", "dimensions", "(sum s^2)^2 / sum s^4", &participation_ratio},
       {"stable_rank", "dimensions", "sum s^2 / max s^2", &stable_rank},
+      {"decay_exponent", "1", "a of the least-squares fit s_i^2 ~ i^-a", &decay_exponent},
       {"condition_number", "1", "max s / min s", &condition_number},
   };
   return kMetrics;

@@ -30,6 +30,12 @@ double stable_rank(std::span<const double> s);
 /// max s / min s; infinite where the smallest is 0.
 double condition_number(std::span<const double> s);
 
+/// The a of l_i ~ i^-a, l_i = s_i^2, i from 1: minus the slope of the least-squares line of log l_i
+/// over log i, each i alike. Values below 1e-6 of the largest are rounding (of float activations)
+/// and left out, with all that come after. 0 with fewer than two values.
+/// Source: alpha-ReQ (Agrawal et al. 2022), which fits by eye a range of i; here it is all of them.
+double decay_exponent(std::span<const double> s);
+
 /// A number that says how isotropic a spectrum is.
 struct SpectralMetric {
   std::string_view name;

@@ -126,10 +126,11 @@ MatrixView<const T> Block<T>::attend(const Batch& batch, const BlockInput<T>& in
 
 template <class T>
 MatrixView<const T> Block<T>::forward(const Batch& batch, const BlockInput<T>& input, RowSet set,
-                                      Phase phase, const T* weights, T* running) {
+                                      Phase phase, const T* weights, T* running,
+                                      BlockScratch<T>& scratch) {
   const Index n = input.rows.rows, c = options_.channels, h = options_.hidden;
   const auto attended = attend(batch, input, set, weights);
-  const auto branch = branch_.view(n, c);
+  const auto branch = scratch.branch.view(n, c);
   product(plain(attended), transposed(matrix(weights + at_.out_weight, c, c)), branch,
           weights + at_.out_bias);
   arrays1_ =
@@ -143,7 +144,7 @@ MatrixView<const T> Block<T>::forward(const Batch& batch, const BlockInput<T>& i
   product(plain(middle), transposed(matrix(weights + at_.weight1, h, c)), hidden,
           weights + at_.ffn_bias1);
   gelu<T>(hidden, hidden, slope_.view(n, h));
-  const auto branch2 = branch2_.view(n, c);
+  const auto branch2 = scratch.branch.view(n, c);
   product(plain(hidden), transposed(matrix(weights + at_.weight2, c, h)), branch2,
           weights + at_.ffn_bias2);
   arrays2_ =
@@ -157,15 +158,16 @@ MatrixView<const T> Block<T>::forward(const Batch& batch, const BlockInput<T>& i
 template <class T>
 void Block<T>::backward(const Batch& batch, const BlockInput<T>& input, RowSet set,
                         const MatrixView<const T>& d_output, const T* weights, T* gradient,
-                        const MatrixView<T>& d_rows, const MatrixView<T>& d_table) {
+                        const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
+                        BlockScratch<T>& scratch) {
   const Index n = input.rows.rows, c = options_.channels, h = options_.hidden;
   const bool affine = options_.norm.affine == Affine::gain_and_bias;
   const auto affine_gradient = [&](Index offset) { return affine ? gradient + offset : nullptr; };
 
-  const auto d_sum2 = d_sum2_.view(n, c);
+  const auto d_sum2 = scratch.d_sum2.view(n, c);
   norm_backward<T>(options_.norm, arrays2_, d_output, d_sum2, affine_gradient(at_.gain2),
                    affine_gradient(at_.bias2));
-  const auto d_hidden = d_hidden_.view(n, h);
+  const auto d_hidden = scratch.d_hidden.view(n, h);
   product(plain(d_sum2), plain(matrix(weights + at_.weight2, c, h)), d_hidden);
   weight_gradient(d_sum2, hidden_.view(n, h), gradient + at_.weight2, gradient + at_.ffn_bias2);
   gelu_backward<T>(d_hidden, slope_.view(n, h), d_hidden);
@@ -176,16 +178,17 @@ void Block<T>::backward(const Batch& batch, const BlockInput<T>& input, RowSet s
   norm_backward<T>(options_.norm, arrays1_, d_sum2, d_rows, affine_gradient(at_.gain1),
                    affine_gradient(at_.bias1));
 
-  const auto d_attended = d_attended_.view(n, c);
+  const auto d_attended = scratch.d_attended.view(n, c);
   product(plain(d_rows), plain(matrix(weights + at_.out_weight, c, c)), d_attended);
   weight_gradient(d_rows, attended_.view(n, c), gradient + at_.out_weight, gradient + at_.out_bias);
-  attend_backward(batch, input, set, d_attended, weights, gradient, d_rows, d_table);
+  attend_backward(batch, input, set, d_attended, weights, gradient, d_rows, d_table, scratch);
 }
 
 template <class T>
 void Block<T>::attend_backward(const Batch& batch, const BlockInput<T>& input, RowSet set,
                                const MatrixView<const T>& d_attended, const T* weights, T* gradient,
-                               const MatrixView<T>& d_rows, const MatrixView<T>& d_table) {
+                               const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
+                               BlockScratch<T>& scratch) {
   const Index c = options_.channels, heads = options_.heads;
   const T* const w = weights + at_.in_weight;
   T* const d_w = gradient + at_.in_weight;
@@ -195,11 +198,11 @@ void Block<T>::attend_backward(const Batch& batch, const BlockInput<T>& input, R
     const Index n = input.rows.rows, u = input.table.rows;
     const auto query = projected_.view(n, c);
     const auto kv = table_projected_.view(u, 2 * c);
-    const auto d_query = d_projected_.view(n, c);
-    const auto d_kv = d_table_projected_.view(u, 2 * c);
+    const auto d_query = scratch.d_projected.view(n, c);
+    const auto d_kv = scratch.d_table_projected.view(u, 2 * c);
     readout_attention_backward<T>(query, kv, input.table_row, input.users, sequences, heads,
                                   share_.view(heads, batch.rows()).data, d_attended,
-                                  d_share_.view(heads, batch.rows()).data, d_query, d_kv);
+                                  scratch.d_share.view(heads, batch.rows()).data, d_query, d_kv);
     flop_ += 8.0 * double(batch.rows()) * double(c);
     weight_gradient(d_query, input.rows, d_w, d_bias);
     weight_gradient(d_kv, input.table, d_w + c * c, d_bias + c);
@@ -209,12 +212,12 @@ void Block<T>::attend_backward(const Batch& batch, const BlockInput<T>& input, R
   }
   const Index squares = batch.square_first.back();
   const auto qkv = projected_.view(batch.rows(), 3 * c);
-  auto d_qkv = d_projected_.view(batch.rows(), 3 * c);
+  auto d_qkv = scratch.d_projected.view(batch.rows(), 3 * c);
   attention_backward<T>(qkv, sequences, heads, share_.view(heads, squares).data, d_attended,
-                        d_share_.view(heads, squares).data, d_qkv);
+                        scratch.d_share.view(heads, squares).data, d_qkv);
   flop_ += 8.0 * double(squares) * double(c);
   if (input.table_row != nullptr) {
-    const auto d_projected = d_table_projected_.view(input.table.rows, 3 * c);
+    const auto d_projected = scratch.d_table_projected.view(input.table.rows, 3 * c);
     sum_groups<T>(d_qkv, input.users, {}, d_projected);
     d_qkv = d_projected;
   }

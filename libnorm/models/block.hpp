@@ -28,6 +28,12 @@ struct BlockInput {
   Groups users;
 };
 
+/// Memory for what no pass keeps: blocks work one after the other and share it.
+template <class T>
+struct BlockScratch {
+  Buffer<T> branch, d_share, d_hidden, d_sum2, d_attended, d_projected, d_table_projected;
+};
+
 /// One post-norm block: x = norm1(x + attention(x)), x = norm2(x + ffn(x)). It keeps what its
 /// backward pass needs; weights, running values and gradients live in the model's flat vectors.
 template <class T>
@@ -37,15 +43,17 @@ class Block {
   Block(const BlockOptions& options, const std::string& name, ParameterList& parameters,
         ParameterList& running);
 
-  /// Output rows [N, C]. `running` is null where running statistics are not to be updated.
+  /// Output rows [N, C], kept until the next call. `running` is null where running statistics are
+  /// not to be updated.
   MatrixView<const T> forward(const Batch& batch, const BlockInput<T>& input, RowSet set,
-                              Phase phase, const T* weights, T* running);
+                              Phase phase, const T* weights, T* running, BlockScratch<T>& scratch);
 
   /// From d_output [N, C]: the gradients of the block's tensors, d_rows [N, C] and d_table [U, C].
   /// Where the table is the rows themselves (d_table empty), d_rows takes in both.
   void backward(const Batch& batch, const BlockInput<T>& input, RowSet set,
                 const MatrixView<const T>& d_output, const T* weights, T* gradient,
-                const MatrixView<T>& d_rows, const MatrixView<T>& d_table);
+                const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
+                BlockScratch<T>& scratch);
 
   /// What forward returned last.
   MatrixView<const T> output() const { return arrays2_.output; }
@@ -66,7 +74,8 @@ class Block {
                              const T* weights);
   void attend_backward(const Batch& batch, const BlockInput<T>& input, RowSet set,
                        const MatrixView<const T>& d_attended, const T* weights, T* gradient,
-                       const MatrixView<T>& d_rows, const MatrixView<T>& d_table);
+                       const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
+                       BlockScratch<T>& scratch);
   NormArrays<T> norm_arrays(const Batch& batch, RowSet set, NormBuffers& buffers,
                             const MatrixView<const T>& input, const MatrixView<const T>& branch,
                             const T* gain, const T* bias);
@@ -78,8 +87,7 @@ class Block {
 
   BlockOptions options_;
   Offsets at_{};
-  Buffer<T> projected_, table_projected_, share_, d_share_, attended_, branch_, hidden_, slope_,
-      branch2_, d_hidden_, d_sum2_, d_middle_, d_attended_, d_projected_, d_table_projected_;
+  Buffer<T> projected_, table_projected_, share_, attended_, hidden_, slope_;
   NormBuffers norm1_, norm2_;
   NormArrays<T> arrays1_, arrays2_;
   double flop_ = 0;

@@ -92,7 +92,7 @@ void Transformer<T>::forward(const Batch& batch, Phase phase, RowSet last_rows, 
         inputs_[b].rows = read;
       }
     }
-    rows = blocks_[b].forward(batch, inputs_[b], set, phase, weights_.data(), running);
+    rows = blocks_[b].forward(batch, inputs_[b], set, phase, weights_.data(), running, scratch_);
   }
   output_ = rows;
 }
@@ -110,6 +110,7 @@ MatrixView<T> Transformer<T>::head(const Batch& batch) {
   const MatrixView<const T> weight(weights_.data() + head_weight_, options_.outputs, c);
   gemm<T>(plain(read_rows_), transposed(weight), logits, weights_.data() + head_bias_);
   flop_ += head_flop(batch);
+  last_logits_ = logits;
   return logits;
 }
 
@@ -147,13 +148,20 @@ MatrixView<const T> Transformer<T>::logits(const Batch& batch) {
 
 template <class T>
 MatrixView<const T> Transformer<T>::activations(const Batch& batch, Index block, Phase phase) {
-  check(batch, false);
   if (block < 0 || block >= options_.blocks) {
     throw ValueError("Transformer::activations: no such block (" + std::to_string(block) +
                      "); need 0 .. " + std::to_string(options_.blocks - 1));
   }
+  return all_activations(batch, phase)[std::size_t(block)];
+}
+
+template <class T>
+std::vector<MatrixView<const T>> Transformer<T>::all_activations(const Batch& batch, Phase phase) {
+  check(batch, false);
   forward(batch, phase, RowSet::all, phase == Phase::training ? nullptr : running_.data());
-  return blocks_[std::size_t(block)].output();
+  std::vector<MatrixView<const T>> outputs;
+  for (const Block<T>& block : blocks_) outputs.push_back(block.output());
+  return outputs;
 }
 
 template <class T>
@@ -181,7 +189,7 @@ void Transformer<T>::backward(const Batch& batch, const MatrixView<const T>& d_l
     const bool own_table = input.table.data != input.rows.data;
     const auto d_table = own_table ? d_table_.view(input.table.rows, c) : MatrixView<T>();
     blocks_[b].backward(batch, input, set, d_output, weights_.data(), gradient_.data(), d_rows,
-                        d_table);
+                        d_table, scratch_);
     if (b == 0) {
       embedding_gradient(batch, set, d_rows, d_table);
     } else if (set == RowSet::readout) {

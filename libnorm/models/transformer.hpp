@@ -68,6 +68,13 @@ class Transformer {
   /// training; the view lasts until the next call. No row is left out, and no statistic updated.
   MatrixView<const T> activations(const Batch& batch, Index block, Phase phase = Phase::evaluation);
 
+  /// Outputs of all blocks from one pass, each as above. Saves what as many calls would repeat.
+  std::vector<MatrixView<const T>> all_activations(const Batch& batch,
+                                                   Phase phase = Phase::evaluation);
+
+  /// Logits [B, outputs] of the last pass that made any; the view lasts until the next call.
+  MatrixView<const T> last_logits() const { return last_logits_; }
+
   /// Floating-point operations of the products computed so far, a multiply-add counting two.
   double flop() const;
 
@@ -88,12 +95,13 @@ class Transformer {
   ParameterList parameters_, running_list_;
   std::vector<T> weights_, running_, gradient_;
   std::vector<Block<T>> blocks_;
+  BlockScratch<T> scratch_;
   Index embedding_ = 0, head_weight_ = 0, head_bias_ = 0;
 
   /// What the backward pass finds of the forward pass.
   std::vector<BlockInput<T>> inputs_;
   RowSet last_rows_ = RowSet::all;
-  MatrixView<const T> output_, read_rows_;
+  MatrixView<const T> output_, read_rows_, last_logits_;
   Buffer<T> input_, token_rows_, last_input_, read_, logits_, loss_;
   Buffer<T> d_logits_, d_read_, d_rows_[2], d_last_, d_table_, d_tokens_;
   double flop_ = 0;

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libnorm/core/error.hpp"
+
+namespace libnorm {
+
+/// The tokenizer of uncased BERT, whose vocabulary has one token a line; a token's id is the number
+/// of its line, from 0.
+///
+/// A text is read as UTF-8, and bytes that are none are dropped. Then
+///   1. U+0000, U+FFFD and characters of the categories Cc and Cf are dropped, but for tab, line
+///      feed and carriage return; an ideograph of Chinese stands as a word of its own;
+///   2. words are what stands between white space: those three and the categories Z*;
+///   3. words are lower-cased, decomposed (NFD), and rid of the category Mn: of their accents;
+///   4. every punctuation character is a word of its own: the categories P*, and all of ASCII that
+///      is neither letter nor digit;
+///   5. a word is cut, from its start, into the longest tokens there are; those after the first are
+///      written with ## before them. A word of more than 100 characters, or with a rest that no
+///      token begins, is [UNK].
+/// Special tokens are not known in the text: "[SEP]" there is three words.
+///
+/// The reference's lower case looks at one character's neighbours: a capital sigma that ends a word
+/// becomes a final one. Here each character is mapped alone, as in Hugging Face's fast tokenizers.
+/// Categories and mappings are those of the Unicode version of utf8proc; they do not change for
+/// characters that were assigned before.
+///
+/// Source: Devlin et al. 2019, `tokenization.py` of google-research/bert with `do_lower_case`; the
+/// limit of 100 is that of Hugging Face's BertTokenizer, Google's is 200.
+///
+/// Constant once made: threads can share one.
+class WordPiece {
+ public:
+  /// Throws: DataError for no tokens; for one that is empty, not UTF-8, or there twice; and if
+  /// [PAD], [UNK], [CLS] or [SEP] is missing.
+  explicit WordPiece(std::vector<std::string> tokens);
+
+  /// Reads a vocabulary; lines may end as under Windows.
+  /// expected_size: how many tokens it must have; 0 for any number.
+  /// Throws: DataError, naming file and line, for a file that cannot be read, and as above.
+  static WordPiece read(const std::filesystem::path& file, Index expected_size = 0);
+
+  /// Appends the ids of [CLS], the text, [SEP], without padding. At most max_length of them: what
+  /// is too much is left out before [SEP].
+  /// Throws: ValueError if max_length < 2.
+  void encode(std::string_view text, Index max_length, std::vector<std::int32_t>& out) const;
+
+  Index size() const { return Index(tokens_.size()); }
+  /// Throws: ValueError unless 0 <= id < size().
+  const std::string& token(std::int32_t id) const;
+
+  std::int32_t pad() const { return pad_; }
+  std::int32_t unk() const { return unk_; }
+  std::int32_t cls() const { return cls_; }
+  std::int32_t sep() const { return sep_; }
+
+ private:
+  /// A step from a node of the trie to the next: one of a hash table, whose free places have child
+  /// 0.
+  struct Edge {
+    std::uint32_t node = 0;
+    std::uint32_t byte : 8 = 0;
+    std::uint32_t child : 24 = 0;
+  };
+  class Word;
+  class Words;
+
+  WordPiece(std::vector<std::string> tokens, const std::string& file);
+  void check(const std::string& file) const;
+  std::int32_t find_special(const char* token, const std::string& file) const;
+
+  std::size_t place(std::uint32_t node, unsigned char byte) const;
+  void insert(std::uint32_t root, std::string_view bytes, std::int32_t id);
+  void grow();
+  void add_word(const Word& word, std::vector<std::int32_t>& out) const;
+
+  std::vector<std::string> tokens_;
+  std::int32_t pad_ = 0, unk_ = 0, cls_ = 0, sep_ = 0;
+  std::vector<Edge> edges_;
+  /// For each node of the trie the token that ends there, or -1.
+  std::vector<std::int32_t> id_of_node_;
+};
+
+}  // namespace libnorm
