@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 
 namespace harness {
 namespace {
@@ -22,6 +23,8 @@ constexpr double kTitleAbove = 12;  // of the panel's edge, to the middle of the
 constexpr double kXLabelBelow = 33;
 constexpr double kYLabelBeside = 20;  // of the longest tick label
 constexpr double kRight = 14;
+constexpr double kAbovePanel = kTitleAbove + 0.7 * kLine;
+constexpr double kBelowPanel = kXLabelBelow + 0.8 * kLine;
 constexpr double kPixelsPerUnit = 3.125;  // 2100 pixels: 300 an inch
 
 // Values spanning more than this factor read better on a logarithmic axis.
@@ -92,9 +95,20 @@ Axis log_axis(double smallest_positive, double smallest, double largest, int dec
 struct Layout {
   double height = 0, panel_bottom = 0, key_bottom = 0;
   int key_columns = 1, key_rows = 1;
-  std::vector<double> left;
+  std::size_t columns = 1, rows = 1;
+  std::vector<double> left;  // of a column
   double panel_width = 0;
+
+  double left_of(std::size_t panel) const { return left[panel % columns]; }
+  double bottom_of(std::size_t panel) const {
+    const auto rows_below = static_cast<double>(rows - 1 - panel / columns);
+    return panel_bottom + rows_below * (kPanelHeight + kAbovePanel + kBelowPanel);
+  }
 };
+
+bool is_labelled(const Chart& chart, const Layout& layout, std::size_t panel) {
+  return chart.y_axes == YAxes::separate || panel % layout.columns == 0;
+}
 
 std::size_t longest_label(const Axis& axis) {
   std::size_t longest = 0;
@@ -119,16 +133,20 @@ Layout lay_out(const Chart& chart) {
   layout.key_columns = std::clamp(static_cast<int>(kWidth / column), 1, std::max(1, entries));
   layout.key_rows = (entries + layout.key_columns - 1) / layout.key_columns;
   layout.key_bottom = (static_cast<double>(chart.notes.size()) + 0.4) * kLine;
-  layout.panel_bottom = layout.key_bottom + layout.key_rows * kLine + kXLabelBelow + 0.8 * kLine;
-  layout.height = std::ceil(layout.panel_bottom + kPanelHeight + kTitleAbove + 0.7 * kLine);
+  layout.panel_bottom = layout.key_bottom + layout.key_rows * kLine + kBelowPanel;
+  layout.columns = chart.columns == 0 ? chart.panels.size() : chart.columns;
+  layout.rows = (chart.panels.size() + layout.columns - 1) / layout.columns;
+  layout.height = std::ceil(layout.bottom_of(0) + kPanelHeight + kAbovePanel);
 
-  double taken = kRight * static_cast<double>(chart.panels.size());
-  std::vector<double> margins;
-  for (const Panel& panel : chart.panels) {
-    margins.push_back(y_label_distance(panel) + 0.6 * kLine);
-    taken += margins.back();
+  std::vector<double> margins(layout.columns, 0);
+  for (std::size_t p = 0; p < chart.panels.size(); ++p) {
+    double& margin = margins[p % layout.columns];
+    if (!is_labelled(chart, layout, p)) continue;
+    margin = std::max(margin, y_label_distance(chart.panels[p]) + 0.6 * kLine);
   }
-  layout.panel_width = (kWidth - taken) / static_cast<double>(chart.panels.size());
+  const double taken =
+      std::accumulate(margins.begin(), margins.end(), kRight * static_cast<double>(layout.columns));
+  layout.panel_width = (kWidth - taken) / static_cast<double>(layout.columns);
   double at = 0;
   for (const double margin : margins) {
     layout.left.push_back(at + margin);
@@ -175,10 +193,13 @@ void write_data(std::string& script, const Chart& chart) {
   }
 }
 
-std::string ticks(const Axis& axis) {
+enum class TickLabels { shown, hidden };
+
+std::string ticks(const Axis& axis, TickLabels labels) {
   std::string list;
   for (const Tick& tick : axis.ticks) {
-    list += fmt::format("{}\"{}\" {:.9g}", list.empty() ? "" : ", ", tick.label, tick.at);
+    list += fmt::format("{}\"{}\" {:.9g}", list.empty() ? "" : ", ",
+                        labels == TickLabels::shown ? tick.label : "", tick.at);
   }
   return "(" + list + ")";
 }
@@ -191,20 +212,26 @@ std::string label(int tag, std::string_view text, double x, double y, const Layo
 
 void write_panel(std::string& script, const Chart& chart, const Layout& layout, std::size_t index) {
   const Panel& panel = chart.panels[index];
-  const double left = layout.left[index], right = left + layout.panel_width;
-  const double middle = 0.5 * (left + right), bottom = layout.panel_bottom;
+  const double left = layout.left_of(index), right = left + layout.panel_width;
+  const double middle = 0.5 * (left + right), bottom = layout.bottom_of(index);
+  const bool labelled = is_labelled(chart, layout, index);
   script += fmt::format("\n  set lmargin at screen {:.5f}; set rmargin at screen {:.5f}\n",
                         left / kWidth, right / kWidth);
+  if (layout.rows > 1) {
+    script += fmt::format("  set bmargin at screen {:.5f}; set tmargin at screen {:.5f}\n",
+                          bottom / layout.height, (bottom + kPanelHeight) / layout.height);
+  }
   script += label(1, panel.title, middle, bottom + kPanelHeight + kTitleAbove, layout) + "\n";
   script += label(2, panel.x_label, middle, bottom - kXLabelBelow, layout) + "\n";
-  script +=
-      label(3, panel.y_label, left - y_label_distance(panel), bottom + 0.5 * kPanelHeight, layout) +
-      " rotate by 90\n";
+  script += label(3, labelled ? panel.y_label : "", left - y_label_distance(panel),
+                  bottom + 0.5 * kPanelHeight, layout) +
+            " rotate by 90\n";
   script += fmt::format(
       "  {}set logscale y\n  set xrange [{:.9g}:{:.9g}]\n  set yrange [{:.9g}:{:.9g}]\n"
       "  set xtics {} offset 0,0.3\n  set ytics {} offset 0.6,0\n",
       panel.y.scale == Scale::log ? "" : "un", panel.x.low, panel.x.high, panel.y.low, panel.y.high,
-      ticks(panel.x), ticks(panel.y));
+      ticks(panel.x, TickLabels::shown),
+      ticks(panel.y, labelled ? TickLabels::shown : TickLabels::hidden));
   script += std::isfinite(panel.y.foot)
                 ? fmt::format("  at(y) = y < {0:.9g} ? {0:.9g} : y\n", panel.y.foot)
                 : "  at(y) = y\n";
@@ -293,6 +320,21 @@ Axis fit_axis(const std::vector<Curve>& curves, ScaleChoice choice, int decades)
   const bool wide = largest > kLogRatio * std::max(smallest, 0.0);
   if (choice == ScaleChoice::by_data && !wide) return padded_linear_axis(smallest, largest);
   return log_axis(positive, smallest, largest, decades);
+}
+
+std::vector<std::string> wrap(const std::string& text, std::size_t letters) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find(' ', at);
+    const std::string word = text.substr(at, end - at);
+    at = end == std::string::npos ? text.size() : end + 1;
+    if (lines.empty() || lines.back().size() + 1 + word.size() > letters) {
+      lines.push_back(word);
+    } else {
+      lines.back() += " " + word;
+    }
+  }
+  return lines;
 }
 
 std::string chart_script(const Chart& chart) {

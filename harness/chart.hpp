@@ -54,14 +54,24 @@ struct KeyEntry {
   std::string_view colour, dash;  // as gnuplot writes them
 };
 
-/// Panels side by side, one key and some lines of notes under them.
+/// shared: the panels have one y axis, and only the first of a row has its label and numbers.
+enum class YAxes { separate, shared };
+
+/// Panels in rows, one key and some lines of notes under them.
 struct Chart {
   std::string name;   // of the files
   std::string about;  // first line of the script
   std::vector<Panel> panels;
   std::vector<KeyEntry> key;
   std::vector<std::string> notes;
+  /// Panels in a row; 0: all of them.
+  std::size_t columns = 0;
+  YAxes y_axes = YAxes::separate;
 };
+
+/// Texts of at most so many letters, broken between words: the lines of a note that is too long for
+/// the width of a chart.
+std::vector<std::string> wrap(const std::string& text, std::size_t letters = 100);
 
 /// The gnuplot script, with its data, that draws `<name>.svg` and `<name>.png` where it is run.
 std::string chart_script(const Chart& chart);

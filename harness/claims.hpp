@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ struct Metric {
   int version = 1;
   std::string unit;
   std::function<double(const Row&)> value;
+  /// Where in the model it is taken, in labels after the arm: `layer 3`. Empty if it is of the
+  /// whole.
+  std::string at = {};
 };
 
 /// The smallest difference that matters, in the metric's unit, and why.
@@ -29,10 +33,11 @@ struct Control {
   std::string stand_in;
 };
 
-enum class Relation { larger, equivalent };
+enum class Relation { larger, equivalent, not_less };
 
 /// `larger`: A's metric is larger than B's by at least the margin. `equivalent`: the two differ by
-/// less than the margin. Where B names several arms it is the largest of them, seed by seed.
+/// less than the margin. `not_less`: A's is below B's by less than the margin, if it is below at
+/// all. Where B names several arms it is the largest of them, seed by seed.
 struct Part {
   Relation relation = Relation::larger;
   std::string a;
@@ -40,6 +45,8 @@ struct Part {
   Metric metric;
   Margin margin;
   std::vector<Control> controls;
+  /// What is read from B, where that is not what is read from A: one arm at two depths.
+  std::optional<Metric> b_metric = std::nullopt;
 };
 
 /// A sentence of the paper under one protocol. It holds if all its parts hold.
@@ -49,9 +56,17 @@ struct Claim {
   std::string protocol;
   std::string sentence;
   std::vector<Part> parts;
+  /// The study that makes its runs, at whose claim profile and seeds it is judged.
+  std::string study = "recall";
+  /// What they must have been trained on: the rows of a stand-in are no evidence.
+  std::string task = "associative_recall";
+  /// Claims of one family are adjusted for one another. With n seeds a claim of k parts, in a
+  /// family of m, can be contradicted only if m k 2^-n <= 0.05.
+  std::string family = "e1-e3";
 };
 
-/// The seven claims on experiments 1 to 3, under each protocol that bears on them.
+/// The paper's claims, under each protocol that bears on them: seven on experiments 1 to 3, which
+/// make twelve in one family; three on experiment 4, which make ten, a family each.
 const std::vector<Claim>& claims();
 
 }  // namespace harness

@@ -5,7 +5,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
+#include <map>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "harness/spec.hpp"
@@ -14,6 +18,10 @@
 namespace harness {
 namespace {
 
+/// What no solver took part in, and so has the same bits everywhere.
+constexpr std::string_view kExactMetrics[] = {"training_loss", "training_accuracy",
+                                              "held_out_accuracy"};
+
 /// Of the size of a number (of the largest singular value, for those): Eigen's solver errs by
 /// about 128 roundings of 1.1e-16 of the largest, 1.4e-14, and what is made of its values by no
 /// more than some powers of ten beyond.
@@ -21,7 +29,7 @@ constexpr double kSolverTolerance = 1e-9;
 constexpr double kDriftTolerance = 1e-3;
 
 std::string name_of(const Row& row) {
-  return row.profile + "/" + row.arm + " seed " + std::to_string(row.seed);
+  return row.task + "/" + row.profile + "/" + row.arm + " seed " + std::to_string(row.seed);
 }
 
 bool same_bits(double a, double b) {
@@ -37,6 +45,34 @@ double gap(double a, double b, double scale) {
 
 double relative_gap(double a, double b) { return gap(a, b, std::max(std::abs(a), std::abs(b))); }
 
+/// How far apart two numbers of ours are, or nothing where they are the same bits.
+std::optional<double> exact_gap(double expected, double got) {
+  if (same_bits(expected, got)) return std::nullopt;
+  return relative_gap(expected, got);
+}
+
+/// How far apart two values of a metric are, or nothing where they agree as well as it promises.
+/// The metric is the last part of its name: layer3.no_padding.condition_number.
+std::optional<double> metric_gap(std::string_view name, double expected, double got) {
+  const std::string_view metric = name.substr(name.rfind('.') + 1);
+  if (std::find(std::begin(kExactMetrics), std::end(kExactMetrics), metric) !=
+      std::end(kExactMetrics)) {
+    return exact_gap(expected, got);
+  }
+  // The smallest singular value is known to a part of the largest, so that this quotient of the
+  // two is compared upside down.
+  const double distance =
+      metric == "condition_number" ? gap(1 / expected, 1 / got, 1) : relative_gap(expected, got);
+  if (distance <= kSolverTolerance) return std::nullopt;
+  return distance;
+}
+
+std::string describe(double number) { return format_number(number); }
+std::string describe(const Slice&) { return "a slice"; }
+std::string describe(const std::vector<double>& list) {
+  return std::to_string(list.size()) + " values";
+}
+
 class Comparison {
  public:
   Comparison(const Row& fresh, const Row& golden) : fresh_(fresh), golden_(golden) {}
@@ -49,12 +85,18 @@ class Comparison {
   void add_gap(double gap, const std::string& what, double expected, double got,
                const std::string& note = "");
   void check_integer(const std::string& what, std::int64_t expected, std::int64_t got);
-  void check_exact(const std::string& what, const std::vector<double>& expected,
-                   const std::vector<double>& got);
-  bool check_size(const std::string& what, std::size_t expected, std::size_t got);
-  void check_metrics();
-  void check_singular_values();
-  void check_slices();
+  void check_text(const std::string& what, const std::string& expected, const std::string& got);
+  bool check_size(const std::string& what, const std::vector<double>& expected,
+                  const std::vector<double>& got);
+  template <class Gap>
+  void check_list(const std::string& what, const std::vector<double>& expected,
+                  const std::vector<double>& got, const Gap& gap_of);
+  void check_spectrum(const std::string& what, const std::vector<double>& expected,
+                      const std::vector<double>& got);
+  template <class Value, class Check>
+  void check_named(const std::string& member, std::map<std::string, Value> Row::*values,
+                   const Check& check);
+  void check_numbers();
   void check_hashes();
 
   const Row& fresh_;
@@ -84,57 +126,44 @@ void Comparison::check_integer(const std::string& what, std::int64_t expected, s
   }
 }
 
-bool Comparison::check_size(const std::string& what, std::size_t expected, std::size_t got) {
-  if (expected == got) return true;
-  add(Cause::kDifferentResult, what, std::to_string(expected) + " values",
-      std::to_string(got) + " values");
+void Comparison::check_text(const std::string& what, const std::string& expected,
+                            const std::string& got) {
+  if (expected != got) {
+    add(Cause::kDifferentResult, what, '"' + expected + '"', '"' + got + '"');
+  }
+}
+
+bool Comparison::check_size(const std::string& what, const std::vector<double>& expected,
+                            const std::vector<double>& got) {
+  if (expected.size() == got.size()) return true;
+  add(Cause::kDifferentResult, what, describe(expected), describe(got));
   return false;
 }
 
 /// One difference for the whole list, at its first place; its cause goes by the largest.
-void Comparison::check_exact(const std::string& what, const std::vector<double>& expected,
-                             const std::vector<double>& got) {
-  if (!check_size(what, expected.size(), got.size())) return;
+template <class Gap>
+void Comparison::check_list(const std::string& what, const std::vector<double>& expected,
+                            const std::vector<double>& got, const Gap& gap_of) {
+  if (!check_size(what, expected, got)) return;
   std::size_t count = 0;
   std::size_t first = 0;
   double largest = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    if (same_bits(expected[i], got[i])) continue;
+    const std::optional<double> distance = gap_of(expected[i], got[i]);
+    if (!distance) continue;
     if (count++ == 0) first = i;
-    largest = std::max(largest, relative_gap(expected[i], got[i]));
+    largest = std::max(largest, *distance);
   }
   if (count == 0) return;
   add_gap(largest, what + "[" + std::to_string(first) + "]", expected[first], got[first],
           "; " + std::to_string(count) + " of " + std::to_string(expected.size()) +
-              " differ, the most by " + format_number(largest) + " of its size");
+              " differ, the most by a relative " + format_number(largest));
 }
 
-void Comparison::check_metrics() {
-  for (const auto& [name, expected] : golden_.metrics) {
-    const std::string what = "metrics." + name;
-    const auto found = fresh_.metrics.find(name);
-    if (found == fresh_.metrics.end()) {
-      add(Cause::kDifferentResult, what, format_number(expected), "nothing");
-      continue;
-    }
-    // The smallest singular value is known to a part of the largest, so that this quotient of
-    // the two is compared upside down.
-    const bool is_condition = name == "condition_number";
-    const double distance = is_condition ? gap(1 / expected, 1 / found->second, 1)
-                                         : relative_gap(expected, found->second);
-    if (distance > kSolverTolerance) add_gap(distance, what, expected, found->second);
-  }
-  for (const auto& [name, got] : fresh_.metrics) {
-    if (golden_.metrics.count(name) == 0) {
-      add(Cause::kDifferentResult, "metrics." + name, "nothing", format_number(got));
-    }
-  }
-}
-
-void Comparison::check_singular_values() {
-  const auto& expected = golden_.singular_values;
-  const auto& got = fresh_.singular_values;
-  if (!check_size("singular_values", expected.size(), got.size()) || expected.empty()) return;
+/// One difference for the whole spectrum, at its worst place.
+void Comparison::check_spectrum(const std::string& what, const std::vector<double>& expected,
+                                const std::vector<double>& got) {
+  if (!check_size(what, expected, got) || expected.empty()) return;
   std::size_t worst = 0;
   double largest = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -145,26 +174,53 @@ void Comparison::check_singular_values() {
     }
   }
   if (largest > kSolverTolerance) {
-    add_gap(largest, "singular_values[" + std::to_string(worst) + "]", expected[worst], got[worst],
+    add_gap(largest, what + "[" + std::to_string(worst) + "]", expected[worst], got[worst],
             "; by " + format_number(largest) + " of the largest");
   }
 }
 
-void Comparison::check_slices() {
-  for (const auto& [name, expected] : golden_.slices) {
-    const auto found = fresh_.slices.find(name);
-    if (found == fresh_.slices.end()) {
-      add(Cause::kDifferentResult, "slices." + name, "a slice", "nothing");
-      continue;
+/// Holds against each other what both rows have under one name: check(what, name, expected, got).
+template <class Value, class Check>
+void Comparison::check_named(const std::string& member, std::map<std::string, Value> Row::*values,
+                             const Check& check) {
+  const auto& expected = golden_.*values;
+  const auto& got = fresh_.*values;
+  for (const auto& [name, value] : expected) {
+    const std::string what = member + "." + name;
+    const auto found = got.find(name);
+    if (found == got.end()) {
+      add(Cause::kDifferentResult, what, describe(value), "nothing");
+    } else {
+      check(what, name, value, found->second);
     }
-    check_exact("slices." + name + ".alpha", expected.alpha, found->second.alpha);
-    check_exact("slices." + name + ".loss", expected.loss, found->second.loss);
   }
-  for (const auto& item : fresh_.slices) {
-    if (golden_.slices.count(item.first) == 0) {
-      add(Cause::kDifferentResult, "slices." + item.first, "nothing", "a slice");
+  for (const auto& [name, value] : got) {
+    if (expected.count(name) == 0) {
+      add(Cause::kDifferentResult, member + "." + name, "nothing", describe(value));
     }
   }
+}
+
+void Comparison::check_numbers() {
+  using Text = const std::string&;
+  using List = const std::vector<double>&;
+  check_named("metrics", &Row::metrics, [&](Text what, Text name, double expected, double got) {
+    const std::optional<double> distance = metric_gap(name, expected, got);
+    if (distance) add_gap(*distance, what, expected, got);
+  });
+  check_named("epochs", &Row::epochs, [&](Text what, Text name, List expected, List got) {
+    check_list(what, expected, got, [&](double a, double b) { return metric_gap(name, a, b); });
+  });
+  check_list("loss_curve", golden_.loss_curve, fresh_.loss_curve, exact_gap);
+  check_spectrum("singular_values", golden_.singular_values, fresh_.singular_values);
+  check_named("spectra", &Row::spectra, [&](Text what, Text, List expected, List got) {
+    check_spectrum(what, expected, got);
+  });
+  check_named("slices", &Row::slices,
+              [&](Text what, Text, const Slice& expected, const Slice& got) {
+                check_list(what + ".alpha", expected.alpha, got.alpha, exact_gap);
+                check_list(what + ".loss", expected.loss, got.loss, exact_gap);
+              });
 }
 
 /// A hash has no size of difference: it is as far off as the numbers of its row are.
@@ -188,6 +244,7 @@ void Comparison::check_hashes() {
 }
 
 std::vector<Difference> Comparison::run() {
+  check_text("data", golden_.data, fresh_.data);
   if (golden_.spec_sha256 != fresh_.spec_sha256) {
     // Another training: its numbers have nothing to agree with.
     add(Cause::kDifferentResult, "spec_sha256", golden_.spec_sha256, fresh_.spec_sha256);
@@ -200,10 +257,7 @@ std::vector<Difference> Comparison::run() {
     add_gap(relative_gap(golden_.final_loss, fresh_.final_loss), "final_loss", golden_.final_loss,
             fresh_.final_loss);
   }
-  check_metrics();
-  check_exact("loss_curve", golden_.loss_curve, fresh_.loss_curve);
-  check_singular_values();
-  check_slices();
+  check_numbers();
   check_hashes();
   return std::move(differences_);
 }
@@ -213,7 +267,7 @@ std::vector<Difference> Comparison::run() {
 std::vector<Difference> compare(const Row& fresh, const Row& golden) {
   if (name_of(fresh) != name_of(golden)) {
     throw libnorm::ValueError("compare: the rows are of two runs (" + name_of(fresh) + ", golden " +
-                              name_of(golden) + "); need one profile, arm and seed");
+                              name_of(golden) + "); need one task, profile, arm and seed");
   }
   return Comparison(fresh, golden).run();
 }

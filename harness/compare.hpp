@@ -16,14 +16,15 @@ enum class Cause {
 struct Difference {
   Cause cause;
   std::string what;     // the member that differs: "weights_sha256", "metrics.effective_rank"
-  std::string message;  // with profile, arm, seed, expected and arrived values, and the cause
+  std::string message;  // with the run, expected and arrived values, and the cause
 };
 
-/// How a fresh row differs from golden; empty when it does not. Hashes, losses, curves and slices
-/// are equal bit for bit. Metrics and singular values come from a solver whose rounding is not
-/// ours and agree to 1e-9 of their size (singular values: of the largest). Seconds and the
+/// How a fresh row differs from golden; empty when it does not. Data, hashes, losses, accuracies,
+/// curves and slices are equal bit for bit. Other metrics, after training and by epoch, and
+/// singular values come from a solver whose rounding is not ours and agree to 1e-9 of their size
+/// (singular values and condition numbers: of the largest singular value). Seconds and the
 /// environment may differ.
-/// Throws: ValueError when the rows are not of one profile, arm and seed.
+/// Throws: ValueError when the rows are not of one task, profile, arm and seed.
 std::vector<Difference> compare(const Row& fresh, const Row& golden);
 
 }  // namespace harness

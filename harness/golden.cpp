@@ -27,9 +27,20 @@ constexpr const char* kReference = "reference";
   throw DataError("golden: " + file + " " + damage + "; restore the folder with git checkout");
 }
 
-auto key_of(const Row& row) { return std::tie(row.profile, row.arm, row.seed); }
+auto key_of(const Row& row) { return std::tie(row.task, row.profile, row.arm, row.seed); }
 
-std::string file_of(const Row& row) { return row.profile + "/" + row.arm + ".jsonl"; }
+/// Where files stood before tasks had names.
+std::string old_file_of(const Row& row) { return row.profile + "/" + row.arm + ".jsonl"; }
+
+std::string file_of(const Row& row) { return row.task + "/" + old_file_of(row); }
+
+bool belongs_in(const std::string& file, const Row& row) {
+  return file == file_of(row) || (file == old_file_of(row) && row.task == kUnnamedTask);
+}
+
+std::string name_of(const Row& row) {
+  return row.task + "/" + row.profile + "/" + row.arm + " seed " + std::to_string(row.seed);
+}
 
 /// Paths, relative to the folder, of all files that the manifest has to list.
 std::set<std::string> list_files(const fs::path& directory) {
@@ -86,14 +97,14 @@ std::string render(const Manifest& manifest) {
   return seal("manifest", value.dump(2));
 }
 
-/// Adds the rows of one file, which must be of its profile and arm, by ascending seed.
+/// Adds the rows of one file, which must be of its task, profile and arm, by ascending seed.
 void read_rows(const std::string& file, std::string_view content, std::vector<Row>& rows) {
   for (int line_number = 1; !content.empty(); ++line_number) {
     const std::string where = file + " line " + std::to_string(line_number);
     const std::size_t end = std::min(content.find('\n'), content.size());
     Row row = row_from_line(content.substr(0, end), "golden: " + where);
     content.remove_prefix(std::min(end + 1, content.size()));
-    if (file_of(row) != file) fail(where, "holds a row of " + file_of(row));
+    if (!belongs_in(file, row)) fail(where, "holds a row of " + file_of(row));
     if (line_number > 1 && rows.back().seed >= row.seed) {
       fail(where, "is out of order (seed " + std::to_string(row.seed) + ")");
     }
@@ -114,13 +125,13 @@ void require_file_name(const std::string& name, const char* what) {
 
 /// The rows of golden with fresh ones in the place of old ones, in golden's order.
 std::vector<Row> merge(const std::vector<Row>& old_rows, const std::vector<Row>& fresh_rows) {
-  std::map<std::tuple<std::string, std::string, std::uint64_t>, Row> merged;
+  std::map<std::tuple<std::string, std::string, std::string, std::uint64_t>, Row> merged;
   for (const Row& row : fresh_rows) {
+    require_file_name(row.task, "task");
     require_file_name(row.profile, "profile");
     require_file_name(row.arm, "arm");
     if (!merged.emplace(key_of(row), row).second) {
-      throw ValueError("bless: a run came twice (" + row.profile + "/" + row.arm + " seed " +
-                       std::to_string(row.seed) + "); need each once");
+      throw ValueError("bless: a run came twice (" + name_of(row) + "); need each once");
     }
   }
   for (const Row& row : old_rows) merged.emplace(key_of(row), row);
@@ -160,23 +171,29 @@ void write_file(const fs::path& path, const std::string& content) {
   write_atomically(path, content);
 }
 
-}  // namespace
-
-const Row* Golden::find(std::string_view profile, std::string_view arm, std::uint64_t seed) const {
-  const auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) {
-    return row.profile == profile && row.arm == arm && row.seed == seed;
-  });
-  return found == rows.end() ? nullptr : &*found;
-}
-
-bool has_golden(const fs::path& directory) {
+/// Removes a file, and the folders that it leaves empty.
+void remove_file(const fs::path& directory, const std::string& file) {
   std::error_code error;
-  // Without a manifest but with files it is a damaged golden, and none that could be begun anew.
-  return fs::exists(directory / kManifest, error) || !list_files(directory).empty();
+  fs::remove(directory / file, error);
+  if (error) {
+    throw DataError("bless: cannot remove " + (directory / file).string() + " (" + error.message() +
+                    "); remove it by hand, golden is whole without it");
+  }
+  for (fs::path folder = fs::path(file).parent_path(); !folder.empty();
+       folder = folder.parent_path()) {
+    if (!fs::remove(directory / folder, error)) return;  // something else is in it
+  }
 }
 
-Golden load_golden(const fs::path& directory) {
-  const std::set<std::string> files = list_files(directory);
+/// A sound golden, and the files besides the manifest that it came from.
+struct Contents {
+  Golden golden;
+  std::set<std::string> files;
+};
+
+Contents load_contents(const fs::path& directory) {
+  Contents contents = {{}, list_files(directory)};
+  auto& [golden, files] = contents;
   std::error_code error;
   if (!fs::exists(directory / kManifest, error)) {
     fail((directory / kManifest).string(), "is missing");
@@ -190,7 +207,6 @@ Golden load_golden(const fs::path& directory) {
            "remove it");
     }
   }
-  Golden golden;
   for (const auto& [file, expected] : manifest.hashes) {
     if (files.count(file) == 0) fail(file, "is missing (the manifest lists it)");
     const std::string content = read_file(directory / file);
@@ -206,10 +222,35 @@ Golden load_golden(const fs::path& directory) {
     }
   }
   golden.blessings = std::move(manifest.blessings);
-  std::sort(golden.rows.begin(), golden.rows.end(),
+  auto& rows = golden.rows;
+  std::sort(rows.begin(), rows.end(),
             [](const Row& a, const Row& b) { return key_of(a) < key_of(b); });
-  return golden;
+  const auto twice = std::adjacent_find(
+      rows.begin(), rows.end(), [](const Row& a, const Row& b) { return key_of(a) == key_of(b); });
+  if (twice != rows.end()) {
+    fail(file_of(*twice),
+         "holds a run that " + old_file_of(*twice) + " holds too (" + name_of(*twice) + ")");
+  }
+  return contents;
 }
+
+}  // namespace
+
+const Row* Golden::find(std::string_view task, std::string_view profile, std::string_view arm,
+                        std::uint64_t seed) const {
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) {
+    return row.task == task && row.profile == profile && row.arm == arm && row.seed == seed;
+  });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+bool has_golden(const fs::path& directory) {
+  std::error_code error;
+  // Without a manifest but with files it is a damaged golden, and none that could be begun anew.
+  return fs::exists(directory / kManifest, error) || !list_files(directory).empty();
+}
+
+Golden load_golden(const fs::path& directory) { return load_contents(directory).golden; }
 
 void bless(const fs::path& directory, const std::vector<Row>& rows, const json& verdicts,
            const std::string& experiment, const std::string& because) {
@@ -219,14 +260,18 @@ void bless(const fs::path& directory, const std::vector<Row>& rows, const json& 
   if (because.find_first_not_of(" \t\n") == std::string::npos) {
     throw ValueError("bless: no reason (empty); need a sentence on why golden changes");
   }
-  Golden old = has_golden(directory) ? load_golden(directory) : Golden{};
-  old.blessings.push_back({experiment, because});
+  Contents old = has_golden(directory) ? load_contents(directory) : Contents{};
+  old.golden.blessings.push_back({experiment, because});
   // Everything is made before anything is written.
-  const auto files = render(merge(old.rows, rows), verdicts, std::move(old.blessings));
+  const auto files =
+      render(merge(old.golden.rows, rows), verdicts, std::move(old.golden.blessings));
   for (const auto& [file, content] : files) {
     if (file != kManifest) write_file(directory / file, content);
   }
   write_file(directory / kManifest, files.at(kManifest));
+  for (const std::string& file : old.files) {
+    if (files.count(file) == 0) remove_file(directory, file);
+  }
 }
 
 }  // namespace harness

@@ -10,73 +10,13 @@
 #include <string_view>
 #include <utility>
 
+#include "harness/report_texts.hpp"
 #include "libnorm/core/error.hpp"
 
 namespace harness {
 namespace {
 
 using libnorm::DataError;
-
-constexpr std::string_view kStyle = R"css(
-:root { color-scheme: light dark; --ink: #1c1e21; --soft: #565c64; --paper: #ffffff;
-  --line: #d5d9de; --shade: #f4f5f7; --link: #0b5cad; --alarm: #b3261e; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --soft: #a5acb5; --paper: #16181b;
-  --line: #3a3f46; --shade: #202328; --link: #7db8f5; --alarm: #ff8f85; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 70rem; color: var(--ink);
-  background: var(--paper); font: 1rem/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .5rem; }
-h2 { font-size: 1.25rem; margin: 2.5rem 0 .75rem; padding-bottom: .25rem;
-  border-bottom: 1px solid var(--line); }
-h3 { font-size: 1rem; margin: 1.25rem 0 .5rem; }
-a { color: var(--link); }
-code { font: .9em ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
-  overflow-wrap: anywhere; }
-pre { padding: .75rem 1rem; overflow-x: auto; background: var(--shade);
-  border: 1px solid var(--line); border-radius: 4px; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .875rem;
-  font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--soft); padding: 0 0 .5rem; }
-th, td { padding: .4rem .6rem; text-align: left; vertical-align: top; font-weight: normal;
-  border-top: 1px solid var(--line); }
-thead th { font-weight: 600; vertical-align: bottom; border-top: 0;
-  border-bottom: 2px solid var(--line); }
-td.number, th.number { text-align: right; }
-.runs td, .environments td { white-space: nowrap; }
-.runs code { overflow-wrap: normal; }
-.environments td.long { white-space: normal; overflow-wrap: anywhere; min-width: 12rem; }
-.claim { min-width: 15rem; }
-.claim q { display: block; color: var(--soft); margin-top: .2rem; }
-.id { font-weight: 600; }
-.interval { white-space: nowrap; }
-.soft { color: var(--soft); }
-.alarm { color: var(--alarm); font-weight: 600; }
-.word { display: inline-block; padding: .05rem .5rem; border-radius: 3px; color: #ffffff;
-  font-size: .9em; font-weight: 600; letter-spacing: .02em; white-space: nowrap;
-  background: #3d434a; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-.supported { background: #1a7f37; }
-.contradicted { background: #b3261e; }
-.negligible { background: #0b5cad; }
-.fragile { background: #8a5a00; }
-.inconclusive { background: #57606a; }
-.unchecked { background: #000000; outline: 1px solid var(--soft); }
-figure { margin: 0 0 2rem; break-inside: avoid; }
-.picture { background: #ffffff; padding: .75rem; border: 1px solid var(--line);
-  border-radius: 4px; }
-.picture svg { display: block; width: 100%; height: auto; max-width: 60rem; margin: 0 auto; }
-figcaption { font-size: .9rem; color: var(--soft); margin-top: .5rem; max-width: 60rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1rem; margin: 1rem 0; }
-dd { margin: 0; }
-li { margin-bottom: .4rem; max-width: 60rem; }
-@media print { @page { size: A4 landscape; margin: 12mm; }
-  :root { color-scheme: light; --ink: #000000; --soft: #444444; --paper: #ffffff;
-    --line: #bbbbbb; --shade: #ffffff; --link: #000000; --alarm: #b3261e; }
-  body { max-width: none; padding: 0; font-size: 9.5pt; }
-  table { font-size: 7.5pt; } th, td { padding: .2rem .35rem; } .wide { overflow: visible; }
-  tr, pre, dl { break-inside: avoid; } h2, h3 { break-after: avoid; }
-  .runs td.number { white-space: normal; } }
-)css";
 
 struct Word {
   std::string_view word, style, meaning;
@@ -91,30 +31,6 @@ constexpr Word kWords[] = {
     {"COULD NOT CHECK", "unchecked",
      "A run is missing or cannot be used. This is never a success."},
 };
-
-// In HTML already: fixed text only.
-constexpr std::string_view kCaveats = R"html(<ul>
-<li><strong>One seed in the paper.</strong> The published figures show one run of each arm, without
-error bars. Here every arm has as many runs as the table below lists.</li>
-<li><strong>Two learning rates.</strong> As published, <code>none</code> learns with 5e-4 and all
-other arms with 1e-4. <code>none_matched</code> is <code>none</code> with 1e-4.</li>
-<li><strong>manual_l2 changes three things at once:</strong> no centring, no gain and bias, and
-radius 1 where layernorm has &radic;C. Radius 1 bounds the logits, so a high loss may be temperature
-rather than missing expression. <code>sphere</code> has radius &radic;C and no gain and bias.</li>
-<li><strong>Raw sharpness depends on the scale of the weights</strong>
-(<a href="https://arxiv.org/abs/1703.04933">Dinh et al. 2017</a>), and an arm with a lower loss has a
-flatter slice in absolute terms. The filter-normalized slice
-(<a href="https://arxiv.org/abs/1712.09913">Li et al. 2018</a>) takes the scale out.</li>
-<li><strong>Accumulated slice.</strong> In Experiments 2 and 3 the published program adds each step
-to the weights without taking the last one off: what is drawn against &alpha; is a walk along the
-direction to &minus;5.13 and back. The protocol <code>accumulated</code> repeats that walk;
-<code>published</code> is what the paper describes.</li>
-<li><strong>Spectra are not centred.</strong> They mix the mean direction into anisotropy, and
-layernorm&rsquo;s last singular value is near zero by construction.</li>
-<li><strong>The task is a copy.</strong> The answer to every sequence is its own last token, so
-nothing has to be recalled, and the task has no low-rank structure.</li>
-</ul>
-)html";
 
 std::string escape(std::string_view text) {
   std::string escaped;
@@ -214,8 +130,11 @@ std::string verdict_rows(const ReportVerdict& verdict) {
     if (i == 0) {
       html += fmt::format(
           "<th class=\"claim\" scope=\"rowgroup\" rowspan=\"{}\"><span class=\"id\">{}</span> "
-          "<span class=\"soft\">{}</span><q>{}</q></th>",
-          lines, escape(verdict.id), escape(verdict.protocol), escape(verdict.sentence));
+          "<span class=\"soft\">{}</span><q>{}</q>{}</th>",
+          lines, escape(verdict.id), escape(verdict.protocol), escape(verdict.sentence),
+          verdict.regime.empty()
+              ? ""
+              : fmt::format("<span class=\"regime\">{}</span>", escape(verdict.regime)));
       html += fmt::format("<td rowspan=\"{}\">{}<br>{}{}</td>", lines, word_badge(verdict.verdict),
                           agreement_text(verdict),
                           verdict.note.empty() ? "" : "<br>" + escape(verdict.note));
@@ -269,10 +188,26 @@ std::string figure_section(const std::vector<ReportFigure>& figures) {
   return html + "</section>\n";
 }
 
-std::string run_section(const std::vector<Row>& rows) {
+// By task and profile.
+using Groups = std::map<std::pair<std::string, std::string>, std::vector<const Row*>>;
+
+Groups group(const std::vector<Row>& rows) {
+  Groups groups;
+  for (const Row& row : rows) groups[{row.task, row.profile}].push_back(&row);
+  return groups;
+}
+
+bool is_shown(const Row& row, std::string_view metric) {
+  // A layer's other metrics are in the figures, and in the row.
+  return !metric.starts_with("layer") || row.spectra.empty() || metric.ends_with(".effective_rank");
+}
+
+std::string run_table(const std::vector<const Row*>& rows) {
   std::set<std::string> metrics;
-  for (const Row& row : rows) {
-    for (const auto& [name, value] : row.metrics) metrics.insert(name);
+  for (const Row* row : rows) {
+    for (const auto& [name, value] : row->metrics) {
+      if (is_shown(*row, name)) metrics.insert(name);
+    }
   }
   std::string inside =
       "<thead><tr><th scope=\"col\">Arm</th><th scope=\"col\" class=\"number\">Seed</th>"
@@ -282,7 +217,8 @@ std::string run_section(const std::vector<Row>& rows) {
     inside += fmt::format("<th scope=\"col\" class=\"number\">{}</th>", breakable(name));
   }
   inside += "<th scope=\"col\">Weights</th></tr></thead>\n<tbody>\n";
-  for (const Row& row : rows) {
+  for (const Row* each : rows) {
+    const Row& row = *each;
     inside += fmt::format("<tr><th scope=\"row\">{}</th>", escape(row.arm));
     inside += number_cell(fmt::format("{}", row.seed)) + number_cell(fmt::format("{}", row.steps));
     inside +=
@@ -295,12 +231,22 @@ std::string run_section(const std::vector<Row>& rows) {
     inside += fmt::format("<td><code title=\"{}\">{}</code></td></tr>\n",
                           escape(row.weights_sha256), escape(row.weights_sha256.substr(0, 12)));
   }
-  return "<section id=\"runs\">\n<h2>Every run</h2>\n" +
-         table("runs", "Every run",
+  return table("runs", "Every run",
                "Final loss: mean of the last 100 training losses (of all, if fewer), in nats. "
                "Weights: the first 12 digits of the SHA-256 of the final weights.",
-               inside + "</tbody>\n") +
-         "</section>\n";
+               inside + "</tbody>\n");
+}
+
+std::string run_section(const std::vector<Row>& rows) {
+  std::string html = "<section id=\"runs\">\n<h2>Every run</h2>\n";
+  const Groups groups = group(rows);
+  for (const auto& [key, of_key] : groups) {
+    if (groups.size() > 1) {
+      html += fmt::format("<h3>{}, profile {}</h3>\n", escape(key.first), escape(key.second));
+    }
+    html += run_table(of_key);
+  }
+  return html + "</section>\n";
 }
 
 std::string environment_section(const std::vector<Row>& rows) {
@@ -337,24 +283,26 @@ std::string joined(const std::set<std::string>& names) {
 }
 
 std::string summary(const ReportData& data) {
-  std::set<std::string> arms, profiles, machines;
-  std::set<std::uint64_t> seeds;
-  for (const Row& row : data.rows) {
-    arms.insert(row.arm);
-    profiles.insert(row.profile);
-    machines.insert(fmt::format("{} ({})", row.environment.cpu, row.environment.isa));
-    seeds.insert(row.seed);
+  std::string html;
+  const Groups groups = group(data.rows);
+  for (const auto& [key, rows] : groups) {
+    std::set<std::string> arms, machines;
+    std::set<std::uint64_t> seeds;
+    for (const Row* row : rows) {
+      arms.insert(row->arm);
+      machines.insert(fmt::format("{} ({})", row->environment.cpu, row->environment.isa));
+      seeds.insert(row->seed);
+    }
+    html += fmt::format("<p>{}{} runs: {} seeds of the arms {} (profile {}). Made on {}.</p>\n",
+                        groups.size() > 1 ? escape(key.first) + ": " : "", rows.size(),
+                        seeds.size(), joined(arms), escape(key.second), joined(machines));
   }
   const auto count = [&](Agreement agreement) {
     return std::ranges::count(data.verdicts, agreement, &ReportVerdict::agreement);
   };
   const auto differs = count(Agreement::differs), unchecked = count(Agreement::no_golden);
-  std::string html = fmt::format(
-      "<p>{} runs: {} seeds of the arms {} (profile {}). Made on {}.</p>\n<p>{} of {} verdicts are "
-      "as in "
-      "golden",
-      data.rows.size(), seeds.size(), joined(arms), joined(profiles), joined(machines),
-      count(Agreement::matches), data.verdicts.size());
+  html += fmt::format("<p>{} of {} verdicts are as in golden", count(Agreement::matches),
+                      data.verdicts.size());
   if (differs > 0) html += fmt::format("; <span class=\"alarm\">{} differ from it</span>", differs);
   if (unchecked > 0) {
     html += fmt::format("; <span class=\"alarm\">{} could not be compared</span>", unchecked);

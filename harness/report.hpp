@@ -31,6 +31,8 @@ struct ReportVerdict {
   int seeds = 0;
   std::string note;  // may be empty
   std::vector<ReportPart> parts;
+  /// What the runs were trained on and for how long; may be empty.
+  std::string regime = {};
 };
 
 struct ReportFigure {
@@ -54,8 +56,10 @@ struct ReportData {
 std::string four_digits(double value);
 
 /// One HTML page that needs no other file: verdicts, figures, caveats, every run's numbers, where
-/// they were made and how to make them again. A function of its argument alone.
-/// throws: DataError if a figure is not an SVG picture, or carries a script
+/// they were made and how to make them again. A function of its argument alone. Rows of several
+/// tasks or profiles have a table each. Of the spectra of several layers it has the effective
+/// ranks, which verdicts rest on. throws: DataError if a figure is not an SVG picture, or carries a
+/// script
 std::string html_report(const ReportData& data);
 
 }  // namespace harness

@@ -26,6 +26,10 @@ struct Environment {
 
 /// One finished run: an arm trained from one seed, and everything measured on it.
 struct Row {
+  /// What it was trained on: associative_recall, ag_news or topics.
+  std::string task = "associative_recall";
+  /// The data set in words, with rows and checksum; empty where the task is generated alone.
+  std::string data;
   std::string profile;
   std::string arm;
   std::uint64_t seed = 0;
@@ -45,6 +49,10 @@ struct Row {
   std::vector<double> loss_curve;
   std::vector<double> singular_values;
   std::map<std::string, Slice> slices;
+  /// Numbers at the end of each epoch, by the name that the last one has among `metrics`.
+  std::map<std::string, std::vector<double>> epochs;
+  /// Singular values of several matrices after training: `layer3.no_padding.centred`.
+  std::map<std::string, std::vector<double>> spectra;
   double seconds = 0;
   Environment environment;
 };

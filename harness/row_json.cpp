@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "harness/sha256.hpp"
@@ -50,6 +51,34 @@ std::vector<double> numbers_from_json(const json& value, const std::string& wher
     numbers.push_back(number_from_json(item, where + "[" + std::to_string(numbers.size()) + "]"));
   }
   return numbers;
+}
+
+using NamedNumbers = std::map<std::string, std::vector<double>>;
+
+json named_numbers_to_json(const NamedNumbers& lists) {
+  json object = json::object();
+  for (const auto& [name, values] : lists) object[name] = numbers_to_json(values);
+  return object;
+}
+
+NamedNumbers named_numbers_from_json(const json& value, const std::string& where) {
+  if (!value.is_object()) refuse(where, value, "an object");
+  NamedNumbers lists;
+  for (const auto& item : value.items()) {
+    lists[item.key()] = numbers_from_json(item.value(), where + "." + item.key());
+  }
+  return lists;
+}
+
+/// What is wrong with lists that are not all of one length; empty where nothing is.
+std::string describe_unequal(const NamedNumbers& lists) {
+  for (const auto& [name, values] : lists) {
+    const auto& [first, first_values] = *lists.begin();
+    if (values.size() == first_values.size()) continue;
+    return first + " and " + name + " differ in length (" + std::to_string(first_values.size()) +
+           " and " + std::to_string(values.size()) + "); need a number of each for every epoch";
+  }
+  return "";
 }
 
 template <class T>
@@ -145,28 +174,36 @@ json to_json(const Row& row) {
                        "digits in spec_sha256, weights_sha256 and losses_sha256");
     }
   }
+  if (const std::string unequal = describe_unequal(row.epochs); !unequal.empty()) {
+    throw ValueError("row: epochs: " + unequal);
+  }
   json metrics = json::object();
   for (const auto& [name, value] : row.metrics) metrics[name] = number_to_json(value);
   json slices = json::object();
   for (const auto& [name, slice] : row.slices) {
     slices[name] = {{"alpha", numbers_to_json(slice.alpha)}, {"loss", numbers_to_json(slice.loss)}};
   }
-  return {{"profile", row.profile},
-          {"arm", row.arm},
-          {"seed", row.seed},
-          {"steps", row.steps},
-          {"diverged_at", row.diverged_at},
-          {"spec_sha256", row.spec_sha256},
-          {"weights_sha256", row.weights_sha256},
-          {"losses_sha256", row.losses_sha256},
-          {"final_loss", number_to_json(row.final_loss)},
-          {"metrics", std::move(metrics)},
-          {"curve_stride", row.curve_stride},
-          {"loss_curve", numbers_to_json(row.loss_curve)},
-          {"singular_values", numbers_to_json(row.singular_values)},
-          {"slices", std::move(slices)},
-          {"seconds", number_to_json(row.seconds)},
-          {"environment", to_json(row.environment)}};
+  json value = {{"task", row.task},
+                {"profile", row.profile},
+                {"arm", row.arm},
+                {"seed", row.seed},
+                {"steps", row.steps},
+                {"diverged_at", row.diverged_at},
+                {"spec_sha256", row.spec_sha256},
+                {"weights_sha256", row.weights_sha256},
+                {"losses_sha256", row.losses_sha256},
+                {"final_loss", number_to_json(row.final_loss)},
+                {"metrics", std::move(metrics)},
+                {"curve_stride", row.curve_stride},
+                {"loss_curve", numbers_to_json(row.loss_curve)},
+                {"singular_values", numbers_to_json(row.singular_values)},
+                {"slices", std::move(slices)},
+                {"seconds", number_to_json(row.seconds)},
+                {"environment", to_json(row.environment)}};
+  if (!row.data.empty()) value["data"] = row.data;
+  if (!row.epochs.empty()) value["epochs"] = named_numbers_to_json(row.epochs);
+  if (!row.spectra.empty()) value["spectra"] = named_numbers_to_json(row.spectra);
+  return value;
 }
 
 std::string to_line(const Row& row) {
@@ -186,7 +223,14 @@ Row row_from_json(const json& value, const std::string& source) {
   const auto integer = [&](const char* key) {
     return integer_from_json<std::int64_t>(members.take(key), source + ": " + key);
   };
+  const auto named_numbers = [&](const char* key) {
+    if (!members.has(key)) return NamedNumbers{};
+    return named_numbers_from_json(members.take(key), source + ": " + key);
+  };
   Row row;
+  // Rows made before tasks had names are all of the one task that there was.
+  row.task = members.has("task") ? members.text("task") : kUnnamedTask;
+  if (members.has("data")) row.data = members.text("data");
   row.profile = members.text("profile");
   row.arm = members.text("arm");
   row.seed = integer_from_json<std::uint64_t>(members.take("seed"), source + ": seed");
@@ -209,6 +253,11 @@ Row row_from_json(const json& value, const std::string& source) {
   for (const auto& item : slices.items()) {
     row.slices[item.key()] = slice_from_json(item.value(), source + ": slices." + item.key());
   }
+  row.epochs = named_numbers("epochs");
+  if (const std::string unequal = describe_unequal(row.epochs); !unequal.empty()) {
+    throw DataError(source + ": epochs: " + unequal);
+  }
+  row.spectra = named_numbers("spectra");
   row.seconds = number_from_json(members.take("seconds"), source + ": seconds");
   row.environment = environment_from_json(members.take("environment"), source + ": environment");
   members.require_none_left();

@@ -9,18 +9,22 @@
 
 namespace harness {
 
-/// A row as JSON, keyed by its members' names. Doubles and 64-bit seeds come back bit for bit;
-/// JSON has no nan or infinity, which become the strings "nan", "inf" and "-inf" (a nan keeps no
-/// sign and no payload).
+/// The task of rows that do not name theirs: they were made when there was no other.
+inline constexpr const char* kUnnamedTask = "associative_recall";
+
+/// A row as JSON, keyed by its members' names; data, epochs and spectra only where not empty.
+/// Doubles and 64-bit seeds come back bit for bit; JSON has no nan or infinity, which become the
+/// strings "nan", "inf" and "-inf" (a nan keeps no sign and no payload).
 /// Throws: ValueError for a row that could not be read back: a hash that is not 64 hexadecimal
-/// digits, text that is not UTF-8.
+/// digits, text that is not UTF-8, epochs of unequal lengths.
 nlohmann::json to_json(const Row& row);
 
 /// The row as one line of text, without the line feed; the same row gives the same bytes.
 std::string to_line(const Row& row);
 
 /// source: what the JSON came from, for messages.
-/// Throws: DataError with source and key for a key that is missing, unknown or of a wrong type.
+/// Throws: DataError with source and key for a key that is missing, unknown or of a wrong type, and
+/// for epochs of unequal lengths.
 Row row_from_json(const nlohmann::json& json, const std::string& source);
 
 /// Throws: DataError, also for text that is not JSON.
@@ -35,6 +39,8 @@ class Members {
   /// where: the object's place, for messages. Throws: DataError when it is no object.
   Members(const nlohmann::json& object, std::string where);
 
+  /// Whether there is such a member, for those that may be missing.
+  bool has(const std::string& key) const { return object_.contains(key); }
   const nlohmann::json& take(const std::string& key);
   std::string text(const std::string& key);
   const std::string& where() const { return where_; }

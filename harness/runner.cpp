@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "harness/environment.hpp"
-#include "harness/experiments/recall_run.hpp"
+#include "harness/experiments/run_state.hpp"
 #include "libnorm/core/launch.hpp"
 
 namespace harness {
@@ -18,7 +18,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// A kill loses at most the steps of this long.
-constexpr std::chrono::seconds kCheckpointEvery{10};
+constexpr double kCheckpointEvery = 10, kLargeCheckpointEvery = 120;
+
+bool is_checkpoint_due(const PlannedRun& planned, const TrainingRun& run,
+                       const RunnerOptions& options, double seconds) {
+  const bool large = planned.size == RunSize::large && !run.at_landmark();
+  return seconds >=
+         options.checkpoint_every.value_or(large ? kLargeCheckpointEvery : kCheckpointEvery);
+}
 
 std::atomic<bool> stop_requested = false;
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
@@ -27,34 +34,64 @@ void request_stop(int) { stop_requested = true; }
 
 /// What the runs at work share.
 struct Crew {
-  int threads = 1;
+  RunnerOptions options;
   std::atomic<int> runs = 0;
   std::atomic<bool> stop = false;
 
   /// Threads for each of the runs at work now.
-  int share() const { return std::max(1, threads / std::max(1, runs.load())); }
+  int share() const { return std::max(1, options.threads / std::max(1, runs.load())); }
+};
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// A run, and the time it has had in this process and before.
+struct Timed {
+  TrainingRun& run;
+  const LockedRun& held;
+  double before = 0;
+  Clock::time_point start = Clock::now();
+
+  double seconds() const { return before + seconds_since(start); }
+
+  /// The run's state, and behind it the seconds.
+  void save() const {
+    auto state = run.state();
+    append(state, std::vector<double>{seconds()});
+    held.save_checkpoint(state);
+  }
+  void restore(std::span<const std::byte> state) {
+    std::vector<double> seconds(1);
+    const std::size_t size = state.size() - std::min(state.size(), sizeof(double));
+    auto last = state.subspan(size);
+    take(last, seconds);
+    run.restore(state.first(size));
+    before = seconds[0];
+  }
 };
 
 Row make_run(const PlannedRun& planned, const Crew& crew, const Store& store, std::size_t index,
              Progress& progress) {
-  const LockedRun held = store.lock(planned.spec());
-  if (auto row = store.find(planned.spec())) return *row;  // Another process was quicker.
-  RecallRun run(planned.options, planned.arm, planned.seed);
-  if (const auto state = held.load_checkpoint()) run.restore(*state);
+  const LockedRun held = store.lock(planned.spec);
+  if (auto row = store.find(planned.spec)) return *row;  // Another process was quicker.
+  const std::unique_ptr<TrainingRun> made = planned.make();
+  TrainingRun& run = *made;
+  Timed timed{run, held};
+  if (const auto state = held.load_checkpoint()) timed.restore(*state);
   progress.start(index, run.steps_done());
-  const auto start = Clock::now();
-  auto saved = start;
+  auto saved = Clock::now();
   const auto step = [&] {
     if (stop_requested || crew.stop) {
-      held.save_checkpoint(run.state());
+      timed.save();
       throw Interrupted("stopped at step " + std::to_string(run.steps_done()) + " of " +
-                        std::string(planned.arm.name) + ", seed " + std::to_string(planned.seed) +
+                        planned.arm + ", seed " + std::to_string(planned.seed) +
                         "; the same command goes on from there");
     }
     run.step();
     progress.step(index, run.steps_done(), run.last_loss());
-    if (Clock::now() - saved > kCheckpointEvery) {
-      held.save_checkpoint(run.state());
+    if (is_checkpoint_due(planned, run, crew.options, seconds_since(saved))) {
+      timed.save();
       saved = Clock::now();
     }
   };
@@ -67,55 +104,19 @@ Row make_run(const PlannedRun& planned, const Crew& crew, const Store& store, st
   }
   Row row;
   libnorm::with_threads(crew.share(), [&] { row = run.row(planned.profile); });
-  row.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  row.environment = environment(crew.threads);
+  row.seconds = timed.seconds();
+  row.environment = environment(crew.options.threads);
   held.finish(row);
   progress.finish(index, row);
   return row;
 }
 
-}  // namespace
-
-void stop_on_signals() {
-  struct sigaction action = {};
-  action.sa_handler = request_stop;
-  // A second signal ends the process at once.
-  action.sa_flags = int(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-std::vector<PlannedRun> plan_runs(const std::string& profile, const RecallOptions& options,
-                                  const std::vector<std::string>& arms,
-                                  const std::vector<std::uint64_t>& seeds) {
-  std::vector<PlannedRun> plan;
-  for (const std::uint64_t seed : seeds) {
-    for (const std::string& arm : arms) {
-      plan.push_back({profile, options, find_recall_arm(arm), seed});
-    }
-  }
-  return plan;
-}
-
-std::vector<Row> make_runs(const std::vector<PlannedRun>& plan, int threads, const Store& store,
-                           Progress& progress) {
-  std::vector<Row> rows(plan.size());
-  std::vector<std::size_t> open;
-  for (std::size_t i = 0; i < plan.size(); ++i) {
-    progress.add(std::string(plan[i].arm.name) + " seed " + std::to_string(plan[i].seed),
-                 plan[i].options.steps);
-    if (auto row = store.find(plan[i].spec())) {
-      rows[i] = std::move(*row);
-      progress.found(i);
-    } else {
-      open.push_back(i);
-    }
-  }
-  if (open.empty()) return rows;
-
-  const int jobs = int(std::min(open.size(), std::size_t(threads)));
+/// Makes the runs `open` of a plan, `jobs` at once.
+void make_open_runs(const std::vector<PlannedRun>& plan, const std::vector<std::size_t>& open,
+                    int jobs, const RunnerOptions& options, const Store& store, Progress& progress,
+                    std::vector<Row>& rows) {
   Crew crew;
-  crew.threads = threads;
+  crew.options = options;
   crew.runs = jobs;
   std::atomic<std::size_t> next = 0;
   std::exception_ptr failure;
@@ -134,11 +135,42 @@ std::vector<Row> make_runs(const std::vector<PlannedRun>& plan, int threads, con
     --crew.runs;
   };
   std::vector<std::thread> workers;
-  for (int j = 1; j < jobs; ++j) workers.emplace_back(work);
-  work();
+  for (int j = 0; j < jobs; ++j) workers.emplace_back(work);
   for (std::thread& worker : workers) worker.join();
+  if (!failure) return;
   progress.done();
-  if (failure) std::rethrow_exception(failure);
+  std::rethrow_exception(failure);
+}
+
+}  // namespace
+
+void stop_on_signals() {
+  struct sigaction action = {};
+  action.sa_handler = request_stop;
+  // A second signal ends the process at once.
+  action.sa_flags = int(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+std::vector<Row> make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& options,
+                           const Store& store, Progress& progress) {
+  std::vector<Row> rows(plan.size());
+  std::vector<std::size_t> small, large;
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    progress.add(plan[i].arm + " seed " + std::to_string(plan[i].seed), plan[i].steps);
+    if (auto row = store.find(plan[i].spec)) {
+      rows[i] = std::move(*row);
+      progress.found(i);
+    } else {
+      (plan[i].size == RunSize::small ? small : large).push_back(i);
+    }
+  }
+  const int jobs = int(std::min(small.size(), std::size_t(options.threads)));
+  make_open_runs(plan, small, jobs, options, store, progress, rows);
+  make_open_runs(plan, large, int(std::min<std::size_t>(large.size(), 1)), options, store, progress,
+                 rows);
+  progress.done();
   return rows;
 }
 

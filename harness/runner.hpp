@@ -1,29 +1,15 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "harness/experiments/recall.hpp"
+#include "harness/experiments/study.hpp"
 #include "harness/progress.hpp"
 #include "harness/results.hpp"
 #include "harness/store.hpp"
 
 namespace harness {
-
-/// One run to be made.
-struct PlannedRun {
-  std::string profile;
-  RecallOptions options;
-  RecallArm arm;
-  std::uint64_t seed = 0;
-
-  Spec spec() const { return recall_spec(options, arm, seed); }
-};
-
-/// Every arm from every seed; a run that several experiments share stands there once.
-std::vector<PlannedRun> plan_runs(const std::string& profile, const RecallOptions& options,
-                                  const std::vector<std::string>& arms,
-                                  const std::vector<std::uint64_t>& seeds);
 
 /// Ctrl-C came: every run writes a checkpoint and stops.
 class Interrupted : public std::runtime_error {
@@ -34,11 +20,20 @@ class Interrupted : public std::runtime_error {
 /// From now on Ctrl-C and SIGTERM ask for a stop instead of ending the process.
 void stop_on_signals();
 
+/// How runs are made; bits depend on none of it.
+struct RunnerOptions {
+  int threads = 1;
+  /// Seconds between checkpoints, or nothing: 10, and 120 for large runs, whose checkpoints take a
+  /// while to write, with one at each landmark too.
+  std::optional<double> checkpoint_every;
+};
+
 /// Makes the runs that the store lacks, going on from checkpoints, and returns the rows of all, in
-/// the order of the plan. As many runs at once as there are threads, since one small model keeps
-/// few threads busy; threads that are left over, as at the end, work within a run. Bits depend on
-/// neither. Throws: DataError; Interrupted after a signal, with checkpoints written.
-std::vector<Row> make_runs(const std::vector<PlannedRun>& plan, int threads, const Store& store,
-                           Progress& progress);
+/// the order of the plan. As many small runs at once as there are threads, since one small model
+/// keeps few threads busy; threads that are left over, as at the end, work within a run. Large runs
+/// come one after the other, each with all threads. Bits depend on none of this. Throws: DataError;
+/// Interrupted after a signal, with checkpoints written.
+std::vector<Row> make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& options,
+                           const Store& store, Progress& progress);
 
 }  // namespace harness

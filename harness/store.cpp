@@ -306,7 +306,7 @@ std::vector<Row> Store::rows() const {
   }
   if (error) fail_to_read(runs_, error.value());
   const auto order = [](const Row& row) {
-    return std::tie(row.profile, row.arm, row.seed, row.spec_sha256);
+    return std::tie(row.task, row.profile, row.arm, row.seed, row.spec_sha256);
   };
   std::sort(rows.begin(), rows.end(),
             [&](const Row& a, const Row& b) { return order(a) < order(b); });

@@ -83,7 +83,7 @@ class Store {
   /// The row of a run, or nothing if it is not finished. Throws: DataError.
   std::optional<Row> find(const Spec& spec) const;
 
-  /// The rows of all finished runs, by profile, arm, seed and spec hash. Throws: DataError.
+  /// The rows of all finished runs, by task, profile, arm, seed and spec hash. Throws: DataError.
   std::vector<Row> rows() const;
 
  private:

@@ -222,6 +222,8 @@ std::vector<std::string> differences(const Verdict& golden, const Verdict& now) 
               now.id + in_brackets(now.protocol));
   differ.text("experiment", golden.experiment, now.experiment);
   differ.text("sentence", golden.sentence, now.sentence);
+  if (!golden.regime.empty() && !now.regime.empty())
+    differ.text("regime", golden.regime, now.regime);
   differ.text("outcome", word(golden.outcome), word(now.outcome));
   differ.text("seeds", fmt::format("{}", fmt::join(golden.seeds, " ")),
               fmt::format("{}", fmt::join(now.seeds, " ")));
@@ -254,6 +256,7 @@ void to_json(json& j, const Verdict& verdict) {
        {"notes", verdict.notes},
        {"runs", verdict.runs},
        {"environments", verdict.environments}};
+  if (!verdict.regime.empty()) j["regime"] = verdict.regime;
 }
 
 void from_json(const json& j, Verdict& verdict) {
@@ -263,6 +266,7 @@ void from_json(const json& j, Verdict& verdict) {
     j.at("experiment").get_to(read.experiment);
     j.at("protocol").get_to(read.protocol);
     j.at("sentence").get_to(read.sentence);
+    if (j.contains("regime")) j.at("regime").get_to(read.regime);
     j.at("seeds").get_to(read.seeds);
     j.at("family").get_to(read.family);
     read.outcome = outcome_of(j.at("outcome").get<std::string>());
@@ -289,14 +293,20 @@ std::string summary(const Verdict& verdict) {
   }
   text +=
       fmt::format("{}; p = {:.3g}, n = {}", joined(parts), verdict.p_holm, verdict.seeds.size());
+  if (!verdict.regime.empty()) text += "; " + verdict.regime;
   return verdict.notes.empty() ? text : text + "; " + joined(verdict.notes);
 }
 
 std::string table(const std::vector<Verdict>& verdicts) {
-  constexpr const char* kLine = "{:<50} {:<16} {:>9} {:>20} {:>8} {:>7} {:>4}\n";
+  constexpr const char* kLine = "{:<54} {:<16} {:>9} {:>20} {:>8} {:>7} {:>4}\n";
   std::string text =
       fmt::format(kLine, "claim", "verdict", "effect", "95% interval", "p", "P(A>B)", "n");
+  std::string regime;
   for (const Verdict& verdict : verdicts) {
+    if (verdict.regime != regime) {
+      regime = verdict.regime;
+      text += regime.empty() ? "\n" : "\n" + regime + "\n";
+    }
     const bool checked = verdict.outcome != Outcome::could_not_check;
     text += fmt::format(kLine, verdict.id + in_brackets(verdict.protocol), word(verdict.outcome),
                         "", "", checked ? fmt::format("{:.3g}", verdict.p_holm) : "", "",

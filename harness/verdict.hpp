@@ -52,7 +52,8 @@ struct ControlResult {
 };
 
 struct PartResult {
-  /// `none - layernorm`, or `batchnorm ~ layernorm` for an equivalence.
+  /// `none - layernorm`; `batchnorm ~ layernorm` for an equivalence; `none lowest layer not below
+  /// none layer 1` where only a fall counts.
   std::string label;
   std::string metric;
   int metric_version = 0;
@@ -73,6 +74,9 @@ struct Verdict {
   std::string experiment;
   std::string protocol;
   std::string sentence;
+  /// What the runs were trained on and for how long, so that no verdict is read beyond it: `profile
+  /// paper: associative_recall, 4000 steps, 10 seeds`. Empty in verdicts stored without it.
+  std::string regime;
   // design
   std::vector<std::uint64_t> seeds;
   int family = 0;
@@ -92,7 +96,8 @@ struct Verdict {
 
 /// Where `now` departs from `golden`, one line each: identity, seeds, outcomes (of the claim, its
 /// parts and controls), and numbers to six digits (1e-6 relative or 1e-9). Evidence and notes are
-/// not compared: the same verdict may come from another machine.
+/// not compared: the same verdict may come from another machine. Nor is a regime that one
+/// of them lacks.
 std::vector<std::string> differences(const Verdict& golden, const Verdict& now);
 
 /// No differences. Being to six digits it is not transitive.
@@ -107,7 +112,8 @@ void from_json(const nlohmann::json& json, Verdict& verdict);
 /// [-1.60, -1.46] decades, P(A>B) = 0.00; p = 0.0117, n = 10`.
 std::string summary(const Verdict& verdict);
 
-/// A plain-text table: a line per claim, and below it a line per part and per control.
+/// A plain-text table: a line per claim, and below it a line per part and per control. Above the
+/// claims of one regime, that.
 std::string table(const std::vector<Verdict>& verdicts);
 
 }  // namespace harness

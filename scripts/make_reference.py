@@ -64,12 +64,21 @@ training.json       one block, one head, 50 steps. shared: ids [50,B,T], targets
                     learning_rate. outputs losses [50], norm.PARAMETER [] (the L2 norm of the
                     tensor after the last step), all in float64; float32.losses and
                     float32.norm.PARAMETER are the same from the float32 run
+encoder.json        the classifier of Experiment 4, small: three blocks, two heads, position 0 read
+                    out, K classes. shared: ids [B,T] (padded with id 0), lengths [B], targets
+                    [B], every parameter, and probe.N [N] for N = C and F. A case is an arm under a
+                    protocol: published (padding is attended to) or masked (it is not). settings
+                    arm, protocol, blocks, heads, learning_rate. outputs logits [B,K], loss [];
+                    activations.N [P] (block N's output times probe.C at each position that counts,
+                    sequence after sequence; padding counts if published); grad.PARAMETER for each
+                    parameter the arm has, a block's weight [O,I] times probe.I, hence [O]; and of
+                    training steps on this batch: losses [S] (before each), final_logits [B,K]
 
 Parameters: embedding.weight [V,C]; for each block N: blocks.N.attention.in_proj.weight, .bias,
 blocks.N.attention.out_proj.weight, .bias, blocks.N.norm1.gain, .bias, blocks.N.ffn.linear1.weight
 [F,C], .bias, blocks.N.ffn.linear2.weight [C,F], .bias, blocks.N.norm2.gain, .bias; head.weight
-[V,C], head.bias [V]. The norms named sphere (radius sqrt(C)) and manual_l2 (radius 1) are
-l2_normalize with the floor 1e-9.
+[V,C], head.bias [V] (in encoder.json K for V). The norms named sphere (radius sqrt(C)) and
+manual_l2 (radius 1) are l2_normalize with the floor 1e-9.
 """
 
 import argparse
@@ -297,9 +306,9 @@ def adam_cases():
                 "second_moment": state["exp_avg_sq"]})]
 
 
-def draw_parameters(vocabulary, channels, hidden, blocks, bias_scale):
+def draw_parameters(vocabulary, channels, hidden, blocks, bias_scale, outputs=None):
   """Drawn values for every parameter, named as in the project; near PyTorch's initial scale."""
-  model = Transformer("layernorm", vocabulary, channels, hidden, 1, blocks)
+  model = Transformer("layernorm", vocabulary, channels, hidden, 1, blocks, outputs=outputs)
   values = {}
   for torch_name, parameter in model.named_parameters():
     name = project_name(torch_name)
@@ -314,10 +323,12 @@ def draw_parameters(vocabulary, channels, hidden, blocks, bias_scale):
   return values
 
 
-def make_model(arm, values, heads, blocks, dtype=torch.float64):
+def make_model(arm, values, heads, blocks, dtype=torch.float64, readout=-1):
   vocabulary, channels = values["embedding.weight"].shape
   hidden = values["blocks.0.ffn.linear1.bias"].shape[0]
-  model = Transformer(arm, vocabulary, channels, hidden, heads, blocks).to(dtype)
+  outputs = values["head.bias"].shape[0]
+  model = Transformer(arm, vocabulary, channels, hidden, heads, blocks, outputs=outputs,
+                      readout=readout).to(dtype)
   with torch.no_grad():
     for torch_name, parameter in model.named_parameters():
       parameter.copy_(values[project_name(torch_name)])
@@ -393,6 +404,60 @@ def training_file():
   return {"ids": ids, "targets": targets} | values, cases
 
 
+ENCODER_ARMS = ("layernorm", "manual_l2", "none", "sphere")
+PADDED = 10
+TEXTS = ([5], [3, 9, 3, 14, 9, 3, 22, 1, 17, 9], [8, 8, 8], [12, 4, 12, 19, 4, 7, 12],
+         [20, 6, 2, 20])
+
+
+def check_alone(model, logits):
+  """Behind a mask a text's logits must be those of the text alone, without padding or mask."""
+  for text, expected in zip(TEXTS, logits):
+    torch.testing.assert_close(model(torch.tensor([text]))[0], expected, rtol=1e-12, atol=1e-12)
+
+
+def encoder_case(arm, protocol, ids, targets, values, probes):
+  settings = {"arm": arm, "protocol": protocol, "blocks": 3, "heads": 2, "learning_rate": 2e-4}
+  model = make_model(arm, values, settings["heads"], settings["blocks"], readout=0)
+  padding = ids == 0
+  masked = padding if protocol == "masked" else None
+  counts = ~padding if protocol == "masked" else torch.ones_like(padding)
+  states = model.states(ids, masked)
+  outputs = {"logits": model(ids, masked)}
+  if protocol == "masked":
+    check_alone(model, outputs["logits"])
+  outputs |= {f"activations.{n}": (x @ probes[x.shape[2]])[counts] for n, x in enumerate(states)}
+  optimizer = torch.optim.Adam(model.parameters(), lr=settings["learning_rate"])
+  losses = []
+  for step in range(20):
+    optimizer.zero_grad()
+    losses.append(functional.cross_entropy(model(ids, masked), targets))
+    losses[-1].backward()
+    if step == 0:
+      for torch_name, parameter in model.named_parameters():
+        name, grad = project_name(torch_name), parameter.grad.clone()
+        matrix = name.startswith("blocks.") and grad.dim() == 2
+        outputs[f"grad.{name}"] = grad @ probes[grad.shape[1]] if matrix else grad
+    optimizer.step()
+  outputs |= {"loss": losses[0], "losses": torch.stack(losses),
+              "final_logits": model(ids, masked)}
+  return case(f"{arm}_{protocol}", settings, {}, outputs)
+
+
+def encoder_file():
+  channels, hidden = 12, 20
+  values = draw_parameters(vocabulary=23, channels=channels, hidden=hidden, blocks=3,
+                           bias_scale=0.25, outputs=4)
+  probes = {n: draw(n) for n in (channels, hidden)}
+  ids = torch.tensor([text + [0] * (PADDED - len(text)) for text in TEXTS])
+  targets = torch.tensor([2, 0, 3, 1, 2])
+  cases = [encoder_case(arm, protocol, ids, targets, values, probes)
+           for arm in ENCODER_ARMS for protocol in ("published", "masked")]
+  shared = {"ids": ids, "lengths": torch.tensor([len(text) for text in TEXTS]),
+            "targets": targets} | {f"probe.{n}": probe for n, probe in probes.items()}
+  return shared | values, cases
+
+
 TAIL = ("PyTorch forms 1 + erf(x / sqrt 2) as written, so for x < -4 only the absolute error is "
         "small (about 1e-16 |x|); compare absolutely there.")
 NO_GRADIENT = ("The key third of each in_proj.bias has no effect on the loss, so its gradient is "
@@ -423,6 +488,9 @@ FILES = {
                       + NO_GRADIENT, lambda: transformer_file(heads=2, blocks=2)),
     "training": ("50 steps of training per arm, in float64 and in float32. " + AMPLIFIED,
                  training_file),
+    "encoder": ("The classifier of Experiment 4, small, per arm and protocol: forward, gradients, "
+                "20 steps of Adam. Gradients of the blocks' weights and activations are given as "
+                "products with drawn vectors. " + NO_GRADIENT, encoder_file),
 }
 
 

@@ -63,28 +63,38 @@ class Block(nn.Module):
     self.ffn = FeedForward(channels, hidden)
     self.norm2 = make_norm(arm, channels)
 
-  def attend(self, x):
-    return self.attention(x, x, x, need_weights=False)[0]
+  def attend(self, x, masked=None):
+    return self.attention(x, x, x, key_padding_mask=masked, need_weights=False)[0]
 
-  def forward(self, x):
-    x = self.norm1(x + self.attend(x))
+  def forward(self, x, masked=None):
+    x = self.norm1(x + self.attend(x, masked))
     return self.norm2(x + self.ffn(x))
 
 
 class Transformer(nn.Module):
-  """The published model: post-norm blocks, no positions, no mask, a head on the last position."""
+  """The published model: post-norm blocks, no positions, a head on one position.
 
-  def __init__(self, arm, vocabulary, channels, hidden, heads=1, blocks=1, block_type=Block):
+  Experiments 1 to 3 read the last position and tell all tokens apart. `masked` [B, T] is true
+  where no position may attend to; the published models mask nothing, not even padding.
+  """
+
+  def __init__(self, arm, vocabulary, channels, hidden, heads=1, blocks=1, block_type=Block,
+               outputs=None, readout=-1):
     super().__init__()
     self.embedding = nn.Embedding(vocabulary, channels)
     self.blocks = nn.ModuleList(block_type(arm, channels, hidden, heads) for _ in range(blocks))
-    self.head = nn.Linear(channels, vocabulary)
+    self.head = nn.Linear(channels, vocabulary if outputs is None else outputs)
+    self.readout = readout
 
-  def activations(self, ids):
-    x = self.embedding(ids)
+  def states(self, ids, masked=None):
+    """The output of each block."""
+    states = [self.embedding(ids)]
     for block in self.blocks:
-      x = block(x)
-    return x
+      states.append(block(states[-1], masked))
+    return states[1:]
 
-  def forward(self, ids):
-    return self.head(self.activations(ids)[:, -1])
+  def activations(self, ids, masked=None):
+    return self.states(ids, masked)[-1]
+
+  def forward(self, ids, masked=None):
+    return self.head(self.activations(ids, masked)[:, self.readout])

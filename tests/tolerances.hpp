@@ -44,6 +44,12 @@ inline constexpr Tolerance kModelGradient{1000, 1000};
 /// of them in a row: 0.25 x 1000.
 inline constexpr Tolerance kTraining{250, 250};
 
+/// The same for three blocks: a value has half as many operations again, a gradient ten times a
+/// value's error; 20 steps of Adam at a rate of 2e-4 add 20 x 2e-4 x 1500 to a value's.
+inline constexpr Tolerance kEncoderValue{150, 150};
+inline constexpr Tolerance kEncoderGradient{1500, 1500};
+inline constexpr Tolerance kEncoderTraining{156, 156};
+
 /// A derivative by five points a step h = 2^-10 apart, of a function of size 1: its rounding,
 /// 1.5 x 100 u / h, is 2e-11; the formula's error, h^4 / 30 times the fifth derivative (up to 2e3,
 /// where norms divide by deviations of a third), 6e-11.

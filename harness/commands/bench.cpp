@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/commands/command.hpp"
-#include "harness/experiments/recall.hpp"
+#include "harness/experiments/study.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/ops/gemm.hpp"
 
@@ -40,30 +40,22 @@ double fastest(int repetitions, F f) {
   return best;
 }
 
-BenchRow bench_arm(const RecallExperiment& experiment, const RecallArm& arm,
-                   const RecallOptions& options, double peak) {
-  libnorm::Transformer<float> model(model_options(options, arm));
-  libnorm::Adam<float> adam(model.size(), adam_options(options, arm));
-  model.initialize(0);
-  libnorm::Batch batch;
-  std::uint32_t step = 0;
+BenchRow bench_run(const std::string& experiment, const PlannedRun& planned, Index batch,
+                   double peak) {
+  const std::unique_ptr<TrainingRun> run = planned.make();
   const auto train = [&](int steps) {
-    for (int i = 0; i < steps; ++i) {
-      options.task().draw(0, libnorm::Purpose::training_batch, step++, options.path, batch);
-      model.loss_and_gradient(batch);
-      adam.step(model.weights().data(), model.gradient().data());
-    }
+    for (int i = 0; i < steps; ++i) run->step();
   };
   train(2);
   const double once = fastest(1, [&] { train(1); });
   const int steps = std::clamp(int(0.25 / once), 1, 100);
-  const double flop_before = model.flop();
-  const std::uint32_t step_before = step;
+  const double flop_before = run->flop();
+  const Index step_before = run->steps_done();
   const double seconds = fastest(7, [&] { train(steps); }) / steps;
-  const double flop = (model.flop() - flop_before) / double(step - step_before);
-  return {std::string(experiment.id),
-          std::string(arm.name),
-          options.batch,
+  const double flop = (run->flop() - flop_before) / double(run->steps_done() - step_before);
+  return {experiment,
+          planned.arm,
+          batch,
           seconds * 1e3,
           flop * 1e-9,
           flop / seconds * 1e-9,
@@ -98,20 +90,57 @@ BenchRow bench_product(const Product& p, double peak) {
           flop / seconds * 1e-9 / peak};
 }
 
-std::vector<Product> products(const RecallOptions& o) {
-  const Index c = o.channels, h = o.hidden, v = o.task().vocabulary(), b = o.batch;
-  const Index rows = b * o.task().length();
+/// Of Experiments 1 to 3, where `rows` is batch x positions, and of Experiment 4, where it is what
+/// AG News has of distinct tokens in a batch.
+std::vector<Product> recall_products() {
+  const Index c = 128, h = 512, keys = 400, vocabulary = 402, b = 128, rows = 128 * 41;
   return {
-      {"table: queries, keys, values", o.task().keys(), 3 * c, c, false, true},
+      {"table: queries, keys, values", keys, 3 * c, c, false, true},
       {"ffn 1, read-out rows", b, h, c, false, true},
       {"ffn 2, read-out rows", b, c, h, false, true},
       {"ffn 1 gradient, read-out rows", h, c, b, true, false},
-      {"head", b, v, c, false, true},
+      {"head", b, vocabulary, c, false, true},
       {"ffn 1, all rows", rows, h, c, false, true},
       {"ffn 2, all rows", rows, c, h, false, true},
       {"ffn 1 input gradient, all rows", rows, c, h, false, false},
       {"ffn 1 gradient, all rows", h, c, rows, true, false},
   };
+}
+std::vector<Product> encoder_products() {
+  const Index c = 128, h = 512, rows = 10957;
+  return {
+      {"e4 queries, keys, values", rows, 3 * c, c, false, true},
+      {"e4 ffn 1", rows, h, c, false, true},
+      {"e4 ffn 2", rows, c, h, false, true},
+      {"e4 ffn 1 input gradient", rows, c, h, false, false},
+      {"e4 ffn 1 gradient", h, c, rows, true, false},
+  };
+}
+
+/// Every arm of an experiment's figure that no experiment before it has, at the paper's scale; of
+/// Experiment 4 with the texts that there are, for a step is as long on the subset.
+std::vector<BenchRow> bench_experiment(const FoundExperiment& found, const Arguments& arguments,
+                                       const std::vector<std::string>& wanted,
+                                       std::vector<std::string>& done, double peak) {
+  const bool is_encoder = found.study->name() == "encoder";
+  Request request;
+  request.profile = is_encoder ? "subset" : "paper";
+  request.seeds = {0};
+  if (arguments.has("dense")) request.path = libnorm::Path::dense;
+  if (arguments.has("data")) request.data = arguments.text("data");
+  for (const std::string& arm : found.experiment->arms) {
+    const std::string name = std::string(found.study->name()) + " " + arm;
+    const bool chosen = wanted.empty() || std::count(wanted.begin(), wanted.end(), arm) > 0;
+    if (!chosen || std::count(done.begin(), done.end(), name) > 0) continue;
+    done.push_back(name);
+    request.arms.push_back(arm);
+  }
+  std::vector<BenchRow> rows;
+  for (const PlannedRun& planned : found.study->plan(request)) {
+    rows.push_back(
+        bench_run(std::string(found.experiment->id), planned, planned.spec.integer("batch"), peak));
+  }
+  return rows;
 }
 
 }  // namespace
@@ -123,16 +152,33 @@ Exit bench_command(const std::vector<std::string>& words) {
       "fused multiply-adds measured in the same run. GFLOP counts what products need, a\n"
       "multiply-add as two; with --dense, what PyTorch's way of computing needs.");
   arguments.options()("threads", po::value<int>()->default_value(1), "threads")(
+      "experiment", po::value<std::string>()->default_value("all"), "one, a list as e1,e4, or all")(
       "arms", po::value<std::string>(), "only these arms, as a,b")(
+      "data", po::value<std::string>(), "folder of AG News, for e4; see `run --help`")(
       "dense", "compute as PyTorch does, without the exact shortcuts")("json",
                                                                        "a JSON list of rows");
   if (!arguments.parse(words)) return Exit::ok;
   const int threads = checked_threads(arguments);
+  std::vector<FoundExperiment> experiments;
+  if (arguments.text("experiment") == "all") {
+    for (const Study* study : studies()) {
+      for (const Experiment& e : study->experiments()) experiments.push_back({study, &e});
+    }
+  } else {
+    for (const std::string& id : split_list(arguments.text("experiment"), "experiment")) {
+      experiments.push_back(find_experiment(id));
+    }
+  }
   std::vector<std::string> wanted;
   if (arguments.has("arms")) wanted = split_list(arguments.text("arms"), "arms");
-  for (const std::string& arm : wanted) find_recall_arm(arm);
-  RecallOptions options = find_recall_profile("paper").options;
-  if (arguments.has("dense")) options.path = libnorm::Path::dense;
+  for (const std::string& arm : wanted) {
+    const auto& arms = experiments.front().study->arms();
+    const bool known = std::any_of(experiments.begin(), experiments.end(), [&](const auto& e) {
+      const auto& list = e.study->arms();
+      return std::any_of(list.begin(), list.end(), [&](auto& a) { return a.name == arm; });
+    });
+    if (!known) find_named(arms, &ArmInfo::name, arm, "arm");
+  }
 
   std::vector<BenchRow> rows;
   double peak = 0;
@@ -142,15 +188,19 @@ Exit bench_command(const std::vector<std::string>& words) {
     const double seconds = fastest(7, [&] { flop = libnorm::chain_fmas(kRounds); });
     peak = flop / seconds * 1e-9 * threads;
     std::vector<std::string> done;
-    for (const RecallExperiment& e : recall_experiments()) {
-      for (const std::string& name : e.arms) {
-        const bool chosen = wanted.empty() || std::count(wanted.begin(), wanted.end(), name) > 0;
-        if (!chosen || std::count(done.begin(), done.end(), name) > 0) continue;
-        done.push_back(name);
-        rows.push_back(bench_arm(e, find_recall_arm(name), options, peak));
+    bool has_recall = false, has_encoder = false;
+    for (const FoundExperiment& e : experiments) {
+      for (BenchRow& row : bench_experiment(e, arguments, wanted, done, peak)) {
+        rows.push_back(std::move(row));
       }
+      (e.study->name() == "encoder" ? has_encoder : has_recall) = true;
     }
-    for (const Product& p : products(options)) rows.push_back(bench_product(p, peak));
+    if (has_recall) {
+      for (const Product& p : recall_products()) rows.push_back(bench_product(p, peak));
+    }
+    if (has_encoder) {
+      for (const Product& p : encoder_products()) rows.push_back(bench_product(p, peak));
+    }
   });
   if (arguments.has("json")) {
     nlohmann::json list = nlohmann::json::array();

@@ -2,7 +2,7 @@
 
 #include "harness/commands/command.hpp"
 #include "harness/commands/verdicts.hpp"
-#include "harness/experiments/recall.hpp"
+#include "harness/experiments/study.hpp"
 #include "harness/row_json.hpp"
 #include "harness/store.hpp"
 
@@ -12,10 +12,12 @@ namespace {
 namespace po = boost::program_options;
 
 bool belongs(const Row& row, const std::string& experiment) {
-  for (const RecallExperiment& e : recall_experiments()) {
+  for (const Experiment& e : study_of(row).experiments()) {
     if (experiment != "all" && e.id != experiment) continue;
-    for (const auto* arms : {&e.arms, &e.controls}) {
-      if (std::find(arms->begin(), arms->end(), row.arm) != arms->end()) return true;
+    std::vector<std::vector<std::string>> lists = {e.arms, e.controls};
+    for (const auto& [protocol, arms] : e.trainings) lists.push_back(arms);
+    for (const auto& arms : lists) {
+      if (std::find(arms.begin(), arms.end(), row.arm) != arms.end()) return true;
     }
   }
   return false;
@@ -25,11 +27,11 @@ bool belongs(const Row& row, const std::string& experiment) {
 
 Exit bless_command(const std::vector<std::string>& words) {
   Arguments arguments(
-      "bless e1|e2|e3|all --because \"...\" [options]",
+      "bless e1|e2|e3|e4|all --because \"...\" [options]",
       "Makes the store's rows of an experiment golden, in place of those of the same "
       "arm and\nseed, and judges the claims anew. Golden is written by nothing else.");
   arguments.positional("experiment");
-  arguments.options()("experiment", po::value<std::string>(), "e1, e2, e3, or all")(
+  arguments.options()("experiment", po::value<std::string>(), "e1, e2, e3, e4, or all")(
       "because", po::value<std::string>(), "the reason, kept in golden's manifest")(
       "store", po::value<std::string>()->default_value("out/store"),
       "folder of the runs made here")("golden",
@@ -37,10 +39,10 @@ Exit bless_command(const std::vector<std::string>& words) {
                                       "folder of the committed results");
   if (!arguments.parse(words)) return Exit::ok;
   if (!arguments.has("experiment")) {
-    throw UsageError("bless: no experiment given; need e1, e2, e3 or all");
+    throw UsageError("bless: no experiment given; need e1, e2, e3, e4 or all");
   }
   const std::string& experiment = arguments.text("experiment");
-  if (experiment != "all") find_recall_experiment(experiment);
+  if (experiment != "all") find_experiment(experiment);
   if (!arguments.has("because") || arguments.text("because").empty()) {
     throw UsageError("bless: no reason given; need --because \"...\"");
   }

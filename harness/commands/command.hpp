@@ -36,6 +36,7 @@ Exit show_command(const std::vector<std::string>& arguments);
 Exit bless_command(const std::vector<std::string>& arguments);
 Exit bench_command(const std::vector<std::string>& arguments);
 Exit list_command(const std::vector<std::string>& arguments);
+Exit tokenize_command(const std::vector<std::string>& arguments);
 
 /// A mistake on the command line or in a config file.
 class UsageError : public std::runtime_error {
@@ -80,7 +81,7 @@ bool is_current(const Row& row);
 /// Adds --store, --golden, --profile and --rows, which tell where rows come from.
 void add_row_options(Arguments& arguments);
 
-/// Rows of one profile, from the store, from golden, or from both (the store's row where both have
+/// Rows of one profile (each study's claim profile if none is named), from the store, from golden, or from both (the store's row where both have
 /// one). Rows of another definition of the profile are passed over. `golden` is filled where it
 /// was read.
 /// Throws: DataError if golden is asked for and missing.

@@ -1,9 +1,7 @@
-#include "harness/figures.hpp"
-
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
-#include "harness/experiments/recall.hpp"
+#include "harness/commands/drawing.hpp"
 
 namespace harness {
 
@@ -11,35 +9,29 @@ namespace po = boost::program_options;
 
 Exit figures_command(const std::vector<std::string>& words) {
   Arguments arguments(
-      "figures [e1|e2|e3|all] [options]",
-      "Draws the paper's figures from stored rows, each as SVG, PNG and the gnuplot "
-      "script\nwith its data. Nothing is trained.");
+      "figures [e1|e2|e3|e4|all] [options]",
+      "Draws the paper's figures from stored rows, each as SVG, PNG and the gnuplot script\n"
+      "with its data; for e4 also spectral metrics against depth. Nothing is trained.\n"
+      "An experiment that has no rows is an error if it is named; of `all`, it is named and\n"
+      "left out. Rows of a study that are of several profiles or of a generated corpus are drawn\n"
+      "apart, those that no claim is judged from in a folder TASK-PROFILE within the output.");
   arguments.positional("experiment");
   add_row_options(arguments);
   arguments.options()("experiment", po::value<std::string>()->default_value("all"),
-                      "e1, e2, e3, or all")("protocol",
-                                            po::value<std::string>()->default_value("all"),
-                                            "published, accumulated, filter_normalized, or all")(
+                      "e1, e2, e3, e4, or all")(
+      "protocol", po::value<std::string>()->default_value("all"),
+      "published, accumulated or filter_normalized; for e4 published, centred, no_padding,\n"
+      "no_padding_centred or masked; or all: masked is then drawn where its runs are there")(
       "arms", po::value<std::string>(), "these arms instead of the figure's, as a,b")(
       "output", po::value<std::string>()->default_value("out/figures"), "folder to draw in");
   if (!arguments.parse(words)) return Exit::ok;
-  const std::string& wanted = arguments.text("experiment");
-  const std::string& protocol = arguments.text("protocol");
-  if (wanted != "all") find_recall_experiment(wanted);
-  if (protocol != "all") find_protocol(protocol);
-  const auto rows = read_rows(arguments);
-  for (const RecallExperiment& e : recall_experiments()) {
-    if (wanted != "all" && wanted != e.id) continue;
-    for (const std::string& p : e.protocols) {
-      if (protocol != "all" && protocol != p) continue;
-      const FigureSpec spec{
-          e.figure, std::string(e.id),
-          arguments.has("arms") ? split_list(arguments.text("arms"), "arms") : e.arms, p};
-      for (const auto& path : draw_figure(rows, spec, arguments.text("output"))) {
-        fmt::print("{}\n", path.string());
-      }
-    }
+  DrawRequest request{arguments.text("experiment"), arguments.text("protocol")};
+  if (arguments.has("arms")) request.arms = split_list(arguments.text("arms"), "arms");
+  const Drawing drawing = draw_figures(read_rows(arguments), request, arguments.text("output"));
+  for (const DrawnFigure& figure : drawing.figures) {
+    for (const auto& path : figure.files) fmt::print("{}\n", path.string());
   }
+  for (const std::string& line : drawing.missing) fmt::print(stderr, "figures: {}\n", line);
   return Exit::ok;
 }
 

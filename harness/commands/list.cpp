@@ -2,8 +2,9 @@
 
 #include "harness/claims.hpp"
 #include "harness/commands/command.hpp"
-#include "harness/experiments/recall.hpp"
+#include "harness/experiments/study.hpp"
 #include "libnorm/metrics/spectrum.hpp"
+#include "libnorm/norms/norm.hpp"
 
 namespace harness {
 namespace {
@@ -21,20 +22,25 @@ Exit list_command(const std::vector<std::string>& words) {
                       "Names the experiments, arms, profiles, protocols, metrics and claims.");
   if (!arguments.parse(words)) return Exit::ok;
   fmt::print("Experiments\n");
-  for (const RecallExperiment& e : recall_experiments()) {
-    fmt::print("  {:18} {}\n  {:18} arms {}; controls {}\n", e.id, e.description, "",
-               joined(e.arms), joined(e.controls));
+  for (const Study* study : studies()) {
+    for (const Experiment& e : study->experiments()) {
+      fmt::print("  {:18} {}\n  {:18} arms {}; controls {}\n", e.id, e.description, "",
+                 joined(e.arms), joined(e.controls));
+    }
   }
-  fmt::print("\nArms\n");
-  for (const RecallArm& arm : recall_arms()) {
-    fmt::print("  {:18} {}\n  {:18} {}\n", arm.name, arm.description, "",
-               libnorm::find_norm(arm.norm).equation);
+  for (const Study* study : studies()) {
+    const auto& experiments = study->experiments();
+    fmt::print("\nArms of {} to {}\n", experiments.front().id, experiments.back().id);
+    for (const ArmInfo& arm : study->arms()) {
+      fmt::print("  {:18} {}\n  {:18} {}\n", arm.name, arm.description, "",
+                 libnorm::find_norm(arm.norm).equation);
+    }
+    fmt::print("\nTheir profiles\n");
+    for (const ProfileInfo& p : study->profiles())
+      fmt::print("  {:18} {}\n", p.name, p.description);
+    fmt::print("\nTheir protocols\n");
+    for (const Protocol& p : study->protocols()) fmt::print("  {:18} {}\n", p.name, p.description);
   }
-  fmt::print("\nProfiles\n");
-  for (const RecallProfile& p : recall_profiles())
-    fmt::print("  {:18} {}\n", p.name, p.description);
-  fmt::print("\nProtocols\n");
-  for (const Protocol& p : protocols()) fmt::print("  {:18} {}\n", p.name, p.description);
   fmt::print("\nMetrics\n");
   for (const libnorm::SpectralMetric& m : libnorm::spectral_metrics()) {
     fmt::print("  {:18} {} ({})\n", m.name, m.definition, m.unit);

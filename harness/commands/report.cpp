@@ -5,9 +5,8 @@
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
+#include "harness/commands/drawing.hpp"
 #include "harness/commands/verdicts.hpp"
-#include "harness/experiments/recall.hpp"
-#include "harness/figures.hpp"
 #include "harness/store.hpp"
 
 namespace harness {
@@ -59,37 +58,17 @@ ReportVerdict report_verdict(const CheckedVerdict& checked) {
     out.agreement = checked.differences.empty() ? Agreement::matches : Agreement::differs;
   }
   out.seeds = int(v.seeds.size());
+  out.regime = v.regime;
   for (const std::string& note : v.notes) out.note += (out.note.empty() ? "" : "; ") + note;
   for (const PartResult& part : v.parts) out.parts.push_back(report_part(part));
   return out;
 }
 
-std::string arms_text(const std::vector<std::string>& arms) {
-  std::string text;
-  for (const std::string& arm : arms) text += (text.empty() ? "" : ", ") + arm;
-  return text;
-}
-
 std::vector<ReportFigure> report_figures(const std::vector<Row>& rows,
                                          const std::filesystem::path& directory) {
   std::vector<ReportFigure> figures;
-  for (const RecallExperiment& e : recall_experiments()) {
-    for (const std::string& protocol : e.protocols) {
-      const FigureSpec spec{e.figure, std::string(e.id), e.arms, protocol};
-      const auto paths = draw_figure(rows, spec, directory);
-      ReportFigure figure;
-      figure.heading = fmt::format("Figure {}, {} protocol", e.figure, protocol);
-      figure.caption = fmt::format(
-          "{}: training loss, {}, and singular values of the block's output. Lines are medians "
-          "over seeds, bands their range.",
-          e.description, find_protocol(protocol).description);
-      figure.alt = fmt::format(
-          "Three panels for the arms {}: loss against step, loss slice, "
-          "singular values against index.",
-          arms_text(e.arms));
-      figure.svg = read_file(paths.front());
-      figures.push_back(std::move(figure));
-    }
+  for (const DrawnFigure& drawn : draw_figures(rows, {}, directory).figures) {
+    figures.push_back({drawn.heading, drawn.caption, drawn.alt, read_file(drawn.files.front())});
   }
   return figures;
 }
@@ -109,14 +88,15 @@ Exit report_command(const std::vector<std::string>& words) {
   const auto rows = read_rows(arguments, &golden);
   const std::filesystem::path output = arguments.text("output");
   ReportData data;
-  data.title = "Stabilizer and expressive engine: Experiments 1 to 3";
+  data.title = "Stabilizer and expressive engine: Experiments 1 to 4";
   for (const CheckedVerdict& checked : check_verdicts(rows, golden)) {
     data.verdicts.push_back(report_verdict(checked));
   }
   data.figures = report_figures(rows, output.parent_path() / "figures");
   data.rows = rows;
-  data.commands = {"scripts/reproduce", "norm-harness run all --profile paper --seeds 10",
-                   "norm-harness verify", "norm-harness report"};
+  data.commands = {"scripts/reproduce", "norm-harness run e3 --profile paper --seeds 10",
+                   "norm-harness run e4 --profile quick --seeds 8", "norm-harness verify",
+                   "norm-harness report"};
   write_atomically(output, html_report(data));
   fmt::print("{}\n", output.string());
   return Exit::ok;

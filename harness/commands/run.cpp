@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <iostream>
 
 #include <fmt/format.h>
@@ -6,7 +7,7 @@
 
 #include "harness/commands/command.hpp"
 #include "harness/compare.hpp"
-#include "harness/experiments/recall_run.hpp"
+#include "harness/experiments/study.hpp"
 #include "harness/runner.hpp"
 
 namespace harness {
@@ -14,51 +15,136 @@ namespace {
 
 namespace po = boost::program_options;
 
-std::vector<std::string> chosen_arms(const Arguments& arguments) {
-  if (arguments.has("arms")) {
-    std::vector<std::string> arms = split_list(arguments.text("arms"), "arms");
-    for (const std::string& arm : arms) find_recall_arm(arm);
-    return arms;
+/// A study, and those of its experiments that were asked for.
+struct Chosen {
+  const Study* study;
+  std::vector<const Experiment*> experiments;
+};
+
+std::vector<Chosen> chosen_experiments(const std::string& text) {
+  std::vector<Chosen> chosen;
+  for (const Study* study : studies()) chosen.push_back({study, {}});
+  const auto add = [&](const FoundExperiment& found) {
+    for (Chosen& c : chosen) {
+      if (c.study == found.study) c.experiments.push_back(found.experiment);
+    }
+  };
+  if (text == "all") {
+    for (Chosen& c : chosen) {
+      for (const Experiment& e : c.study->experiments()) c.experiments.push_back(&e);
+    }
+  } else {
+    for (const std::string& id : split_list(text, "experiment")) add(find_experiment(id));
   }
+  std::erase_if(chosen, [](const Chosen& c) { return c.experiments.empty(); });
+  return chosen;
+}
+
+bool has(const std::vector<std::string>& list, std::string_view item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+/// In the order of the study's catalogue.
+std::vector<std::string> default_arms(const Chosen& chosen, const std::string& protocol) {
   std::vector<std::string> arms;
-  for (const RecallArm& arm : recall_arms()) {
-    for (const RecallExperiment& e : recall_experiments()) {
-      const bool wanted =
-          arguments.text("experiment") == "all" || e.id == arguments.text("experiment");
-      const auto has = [&](const std::vector<std::string>& list) {
-        return std::find(list.begin(), list.end(), arm.name) != list.end();
-      };
-      if (wanted && (has(e.arms) || has(e.controls))) {
-        arms.emplace_back(arm.name);
-        break;
-      }
+  for (const ArmInfo& arm : chosen.study->arms()) {
+    const bool wanted =
+        std::any_of(chosen.experiments.begin(), chosen.experiments.end(), [&](const Experiment* e) {
+          const auto own = e->trainings.find(protocol);
+          if (own != e->trainings.end()) return has(own->second, arm.name);
+          return has(e->arms, arm.name) || has(e->controls, arm.name);
+        });
+    if (wanted) arms.emplace_back(arm.name);
+  }
+  return arms;
+}
+
+/// The arms named with --arms that a study has, or those of its experiments.
+std::vector<std::string> arms_of(const Chosen& chosen, const Arguments& arguments) {
+  if (!arguments.has("arms")) return default_arms(chosen, arguments.text("protocol"));
+  std::vector<std::string> arms;
+  for (const std::string& name : split_list(arguments.text("arms"), "arms")) {
+    for (const ArmInfo& arm : chosen.study->arms()) {
+      if (arm.name == name) arms.push_back(name);
     }
   }
   return arms;
 }
 
-RecallOptions chosen_options(const Arguments& arguments) {
-  RecallOptions options = find_recall_profile(arguments.text("profile")).options;
-  for (const RecallKey& key : recall_keys()) {
-    const std::string name(key.name);
-    if (!arguments.has(name)) continue;
-    if (key.count != nullptr) {
-      options.*key.count = arguments.get<Index>(name);
-    } else {
-      options.*key.number = arguments.get<double>(name);
+/// Names that no chosen study knows are mistakes, not requests for nothing.
+void check_names(const std::vector<Chosen>& chosen, const Arguments& arguments) {
+  const auto fits = [&](const auto& list_of, std::string_view name) {
+    return std::any_of(chosen.begin(), chosen.end(), [&](const Chosen& c) {
+      const auto& list = list_of(*c.study);
+      return std::any_of(list.begin(), list.end(), [&](const auto& x) { return x.name == name; });
+    });
+  };
+  if (arguments.has("arms")) {
+    for (const std::string& name : split_list(arguments.text("arms"), "arms")) {
+      if (fits(
+              [](const Study& s) -> const auto& { return s.arms(); }, name))
+        continue;
+      find_named(chosen.front().study->arms(), &ArmInfo::name, name, "arm");
     }
   }
-  if (arguments.has("dense")) options.path = libnorm::Path::dense;
-  check(options);
-  return options;
+  const std::string& protocol = arguments.text("protocol");
+  if (!fits(
+          [](const Study& s) -> const auto& { return s.protocols(); }, protocol)) {
+    find_named(chosen.front().study->protocols(), &Protocol::name, protocol, "protocol");
+  }
+  for (const Study* study : studies()) {
+    for (const NumberInfo& number : study->numbers()) {
+      const std::string name(number.name);
+      if (arguments.has(name) &&
+          !fits(
+              [](const Study& s) -> const auto& { return s.numbers(); }, name)) {
+        throw UsageError(fmt::format("--{}: {} has no such number; `norm-harness list` tells of {}",
+                                     name, arguments.text("experiment"), study->name()));
+      }
+    }
+  }
 }
 
-/// The profile with these numbers; `custom` if none has them.
-std::string profile_of(const RecallOptions& options) {
-  for (const RecallProfile& profile : recall_profiles()) {
-    if (profile.options == options) return std::string(profile.name);
+Request request_for(const Chosen& chosen, const Arguments& arguments) {
+  Request request;
+  request.profile = arguments.text("profile");
+  request.arms = arms_of(chosen, arguments);
+  request.seeds = parse_seeds(arguments.text("seeds"));
+  if (arguments.has("dense")) request.path = libnorm::Path::dense;
+  for (const NumberInfo& number : chosen.study->numbers()) {
+    const std::string name(number.name);
+    if (!arguments.has(name)) continue;
+    request.numbers[name] = number.kind == NumberKind::count ? double(arguments.get<Index>(name))
+                                                             : arguments.get<double>(name);
   }
-  return "custom";
+  if (arguments.has("data")) request.data = arguments.text("data");
+  if (arguments.has("any-data")) request.trust = Trust::any;
+  request.cache = std::filesystem::path(arguments.text("store")) / "cache";
+  return request;
+}
+
+/// Shard i of n: every n-th run of the plan, from the i-th.
+std::vector<PlannedRun> shard_of(std::vector<PlannedRun> plan, const std::string& text) {
+  const auto refuse = [&] {
+    return UsageError(fmt::format("--shard: no such part ({}); need i/n with 1 <= i <= n", text));
+  };
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos) throw refuse();
+  const auto number = [&](std::size_t from, std::size_t to) {
+    std::size_t value = 0;
+    const auto r = std::from_chars(text.data() + from, text.data() + to, value);
+    if (r.ec != std::errc() || r.ptr != text.data() + to) throw refuse();
+    return value;
+  };
+  const std::size_t i = number(0, slash), n = number(slash + 1, text.size());
+  if (i < 1 || i > n) throw refuse();
+  std::vector<PlannedRun> part;
+  for (std::size_t k = i - 1; k < plan.size(); k += n) part.push_back(std::move(plan[k]));
+  if (part.empty()) {
+    throw UsageError(
+        fmt::format("--shard: nothing is left for it ({} of {} runs)", text, plan.size()));
+  }
+  return part;
 }
 
 std::string metric_text(const Row& row, const std::string& name) {
@@ -66,36 +152,52 @@ std::string metric_text(const Row& row, const std::string& name) {
   return metric == row.metrics.end() ? "-" : fmt::format("{:.4g}", metric->second);
 }
 
+/// Prints what came of the runs of one study, `words` being how each stands to golden.
+void print_table(const Study& study, const std::string& protocol, const std::vector<Row>& rows,
+                 const std::vector<std::string>& words) {
+  std::string task;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Row& row = rows[i];
+    if (&study_of(row) != &study) continue;
+    if (row.task != task) {
+      task = row.task;
+      if (!row.data.empty()) fmt::print("\n{}", row.data);
+      fmt::print("\n{:18} {:>5} {:>7} {:>11}", "arm", "seed", "steps", "loss");
+      for (const Column& c : study.columns(protocol)) fmt::print(" {:>{}}", c.title, c.width());
+      fmt::print(" {:>8}  {:14} {}\n", "seconds", "weights", "golden");
+    }
+    fmt::print("{:18} {:5} {:7} {:11.4e}", row.arm, row.seed, row.steps, row.final_loss);
+    for (const Column& c : study.columns(protocol)) {
+      fmt::print(" {:>{}}", metric_text(row, c.metric), c.width());
+    }
+    fmt::print(" {:8.1f}  {:.12}   {}\n", row.seconds, row.weights_sha256, words[i]);
+  }
+}
+
 /// Prints what came of each run, and how it stands to golden.
-Exit compare_with_golden(const std::vector<Row>& rows, const Arguments& arguments) {
+Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<Row>& rows,
+                         const Arguments& arguments) {
   const bool must_check = arguments.has("check");
   const std::string& directory = arguments.text("golden");
   Golden golden;
-  const bool custom = rows.front().profile == "custom";
-  if (!custom && (must_check || has_golden(directory))) golden = load_golden(directory);
+  const bool all_custom =
+      std::all_of(rows.begin(), rows.end(), [](const Row& row) { return row.profile == "custom"; });
+  if (!all_custom && (must_check || has_golden(directory))) golden = load_golden(directory);
   Exit exit = Exit::ok;
-  const std::string& protocol = arguments.text("protocol");
-  const std::string sharpness =
-      protocol == "filter_normalized" ? "slice_max." + protocol : "slice_range." + protocol;
-  fmt::print("\nsharpness: {}, in nats\n", sharpness);
-  fmt::print("{:14} {:>5} {:>7} {:>11} {:>10} {:>11} {:>8}  {:14} {}\n", "arm", "seed", "steps",
-             "loss", "eff. rank", "sharpness", "seconds", "weights", "golden");
-  std::string notes;
+  std::vector<std::string> words, notes;
   for (const Row& row : rows) {
-    std::string word = custom ? "custom run" : "not in golden";
-    if (const Row* expected = golden.find(row.profile, row.arm, row.seed)) {
+    words.emplace_back(row.profile == "custom" ? "custom run" : "not in golden");
+    if (const Row* expected = golden.find(row.task, row.profile, row.arm, row.seed)) {
       const auto differences = compare(row, *expected);
-      word = differences.empty() ? "same bits" : "DIFFERS";
+      words.back() = differences.empty() ? "same bits" : "DIFFERS";
       if (!differences.empty()) exit = Exit::differs;
-      for (const Difference& d : differences) notes += "  " + d.message + "\n";
+      for (const Difference& d : differences) notes.push_back(d.message);
     } else if (must_check && exit == Exit::ok) {
       exit = Exit::no_data;
     }
-    fmt::print("{:14} {:5} {:7} {:11.4e} {:>10} {:>11} {:8.1f}  {:.12}   {}\n", row.arm, row.seed,
-               row.steps, row.final_loss, metric_text(row, "effective_rank"),
-               metric_text(row, sharpness), row.seconds, row.weights_sha256, word);
   }
-  if (!notes.empty()) fmt::print("\n{}", notes);
+  for (const Chosen& c : chosen) print_table(*c.study, arguments.text("protocol"), rows, words);
+  if (!notes.empty()) fmt::print("\n  {}\n", fmt::join(notes, "\n  "));
   if (exit == Exit::no_data) {
     fmt::print(stderr, "run: --check was asked for, and golden lacks a run above ({})\n",
                directory);
@@ -103,64 +205,92 @@ Exit compare_with_golden(const std::vector<Row>& rows, const Arguments& argument
   return exit;
 }
 
+/// Every number of every study once, with what each study means by it.
+void add_numbers(Arguments& arguments) {
+  std::vector<std::string_view> added;
+  for (const Study* study : studies()) {
+    for (const NumberInfo& number : study->numbers()) {
+      if (std::find(added.begin(), added.end(), number.name) != added.end()) continue;
+      added.push_back(number.name);
+      const std::string name(number.name), help(number.help);
+      if (number.kind == NumberKind::count) {
+        arguments.options()(name.c_str(), po::value<Index>(), help.c_str());
+      } else {
+        arguments.options()(name.c_str(), po::value<double>(), help.c_str());
+      }
+    }
+  }
+}
+
 }  // namespace
 
 Exit run_command(const std::vector<std::string>& words) {
   Arguments arguments(
-      "run e1|e2|e3|all [options]",
+      "run e1|e2|e3|e4|all [options]",
       "Trains the arms of an experiment, measures them, and keeps a row for each in the store. "
       "Runs\n"
       "that are stored already are not made again, and one that was cut short goes on. Every run "
       "is\n"
       "compared with golden, bit for bit.\n\n"
       "Any number of the experiment can be given; a run with other numbers than its profile's is\n"
-      "marked `custom` and never compared with golden.");
+      "marked `custom` and never compared with golden. Experiment 4 reads AG News, or trains on\n"
+      "generated texts where it is missing, and says so.");
   arguments.positional("experiment");
-  arguments.options()("experiment", po::value<std::string>(), "e1, e2, e3, or all")(
+  arguments.options()("experiment", po::value<std::string>(), "one, a list as e1,e2, or all")(
       "profile", po::value<std::string>()->default_value("paper"),
-      "smoke (seconds) or paper (the paper's scale)")(
+      "smoke (seconds) or paper (the paper's scale); for e4 also quick and subset")(
       "arms", po::value<std::string>(),
       "only these arms, as a,b; the default is the experiment's, controls included")(
       "seeds", po::value<std::string>()->default_value("1"),
       "how many seeds (0 .. N-1), or a list 0,2,5, or a range 3..7")(
+      "shard", po::value<std::string>(),
+      "only part i of n of the runs, as 2/8, to share them out among machines")(
       "threads", po::value<int>()->default_value(default_threads()),
-      "threads; results do not depend on it")("store",
-                                              po::value<std::string>()->default_value("out/store"),
-                                              "folder of the runs made here")(
-      "golden", po::value<std::string>()->default_value(default_golden()),
-      "folder of the committed results")("check",
-                                         "fail unless golden has every run, with the same bits")(
+      "threads; results do not depend on it")(
+      "checkpoint-every", po::value<double>(),
+      "seconds between checkpoints; the default is 10, for e4 120 and after each epoch")(
+      "store", po::value<std::string>()->default_value("out/store"),
+      "folder of the runs made here")("golden",
+                                      po::value<std::string>()->default_value(default_golden()),
+                                      "folder of the committed results")(
+      "check", "fail unless golden has every run, with the same bits")(
+      "data", po::value<std::string>(),
+      "folder with ag_news and wordpiece, as scripts/fetch_data makes it; else the one that\n"
+      "LIBNORM_DATA names, else `data` in the checkout")(
+      "any-data", "take files of other content than AG News's (a custom run)")(
       "dense", "compute as PyTorch does, without the exact shortcuts (a custom run)")(
       "protocol", po::value<std::string>()->default_value("published"),
-      "whose slice the table shows; every run measures all: published, accumulated,\n"
-      "filter_normalized")("quiet", "no progress");
-  for (const RecallKey& key : recall_keys()) {
-    const std::string help(key.help);
-    if (key.count != nullptr) {
-      arguments.options()(std::string(key.name).c_str(), po::value<Index>(), help.c_str());
-    } else {
-      arguments.options()(std::string(key.name).c_str(), po::value<double>(), help.c_str());
-    }
-  }
+      "whose numbers the table shows; every run measures all. For e4 also `masked`: trains with\n"
+      "the padding left out")("quiet", "no progress");
+  add_numbers(arguments);
   if (!arguments.parse(words)) return Exit::ok;
   if (!arguments.has("experiment")) {
-    throw UsageError("run: no experiment given; need e1, e2, e3 or all");
+    throw UsageError("run: no experiment given; need e1, e2, e3, e4 or all");
   }
-  if (arguments.text("experiment") != "all") find_recall_experiment(arguments.text("experiment"));
-  find_protocol(arguments.text("protocol"));
-
-  const RecallOptions options = chosen_options(arguments);
-  const auto plan = plan_runs(profile_of(options), options, chosen_arms(arguments),
-                              parse_seeds(arguments.text("seeds")));
-  const int threads = checked_threads(arguments);
+  const std::vector<Chosen> chosen = chosen_experiments(arguments.text("experiment"));
+  check_names(chosen, arguments);
+  std::vector<PlannedRun> plan;
+  for (const Chosen& c : chosen) {
+    for (PlannedRun& run : c.study->plan(request_for(c, arguments))) plan.push_back(std::move(run));
+  }
+  if (arguments.has("shard")) plan = shard_of(std::move(plan), arguments.text("shard"));
+  RunnerOptions options;
+  options.threads = checked_threads(arguments);
+  if (arguments.has("checkpoint-every")) {
+    options.checkpoint_every = arguments.get<double>("checkpoint-every");
+    if (!(*options.checkpoint_every >= 0)) {
+      throw UsageError(fmt::format("--checkpoint-every: impossible ({}); need 0 or more seconds",
+                                   *options.checkpoint_every));
+    }
+  }
   const Store store(arguments.text("store"));
   Progress::Style style =
       isatty(STDOUT_FILENO) ? Progress::Style::terminal : Progress::Style::lines;
   if (arguments.has("quiet")) style = Progress::Style::quiet;
   Progress progress(std::cout, style);
   stop_on_signals();
-  const auto rows = make_runs(plan, threads, store, progress);
-  return compare_with_golden(rows, arguments);
+  const auto rows = make_runs(plan, options, store, progress);
+  return compare_with_golden(chosen, rows, arguments);
 }
 
 }  // namespace harness

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
-#include "harness/experiments/recall.hpp"
+#include "harness/experiments/study.hpp"
 #include "harness/row_json.hpp"
 #include "harness/store.hpp"
 
@@ -10,11 +10,11 @@ namespace {
 
 namespace po = boost::program_options;
 
-nlohmann::json experiments_of(const std::string& arm) {
+nlohmann::json experiments_of(const Row& row) {
   nlohmann::json list = nlohmann::json::array();
-  for (const RecallExperiment& e : recall_experiments()) {
+  for (const Experiment& e : study_of(row).experiments()) {
     const auto has = [&](const std::vector<std::string>& arms) {
-      return std::find(arms.begin(), arms.end(), arm) != arms.end();
+      return std::find(arms.begin(), arms.end(), row.arm) != arms.end();
     };
     if (has(e.arms) || has(e.controls)) list.push_back(e.id);
   }
@@ -40,9 +40,9 @@ Exit show_command(const std::vector<std::string>& words) {
     nlohmann::json list = nlohmann::json::array();
     for (const Row& row : rows) {
       nlohmann::json json = to_json(row);
-      json["experiment"] = experiments_of(row.arm);
+      json["experiment"] = experiments_of(row);
       json["protocol"] = nlohmann::json::array();
-      for (const Protocol& p : protocols()) {
+      for (const Protocol& p : study_of(row).protocols()) {
         if (row.slices.count(std::string(p.name)) > 0) json["protocol"].push_back(p.name);
       }
       list.push_back(std::move(json));
@@ -50,11 +50,11 @@ Exit show_command(const std::vector<std::string>& words) {
     fmt::print("{}\n", list.dump(2));
     return Exit::ok;
   }
-  fmt::print("{:8} {:14} {:>6} {:>7} {:>12} {:>9}  {}\n", "profile", "arm", "seed", "steps", "loss",
-             "seconds", "weights");
+  fmt::print("{:18} {:8} {:18} {:>6} {:>7} {:>12} {:>9}  {}\n", "task", "profile", "arm", "seed",
+             "steps", "loss", "seconds", "weights");
   for (const Row& row : rows) {
-    fmt::print("{:8} {:14} {:6} {:7} {:12.4e} {:9.1f}  {}\n", row.profile, row.arm, row.seed,
-               row.steps, row.final_loss, row.seconds, row.weights_sha256);
+    fmt::print("{:18} {:8} {:18} {:6} {:7} {:12.4e} {:9.1f}  {}\n", row.task, row.profile, row.arm,
+               row.seed, row.steps, row.final_loss, row.seconds, row.weights_sha256);
   }
   return Exit::ok;
 }

@@ -1,15 +1,26 @@
 #include "harness/commands/verdicts.hpp"
 
+#include <utility>
+
+#include "harness/experiments/study.hpp"
 #include "harness/judge.hpp"
 
 namespace harness {
 
 std::vector<Verdict> judge_claims(const std::vector<Row>& rows) {
-  std::vector<Row> fixed;
-  for (const Row& row : rows) {
-    if (row.seed < kClaimSeeds) fixed.push_back(row);
+  std::vector<Verdict> verdicts;
+  for (const Study* study : studies()) {
+    std::vector<Row> planned;
+    for (const Row& row : rows) {
+      if (row.profile == study->claim_profile() && row.seed < study->claim_seeds()) {
+        planned.push_back(row);
+      }
+    }
+    for (Verdict& verdict : judge_study(study->name(), planned, study->claim_seeds())) {
+      verdicts.push_back(std::move(verdict));
+    }
   }
-  return judge(fixed, kClaimSeeds);
+  return verdicts;
 }
 
 std::vector<CheckedVerdict> check_verdicts(const std::vector<Row>& rows, const Golden& golden) {

@@ -1,17 +1,19 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/golden.hpp"
+#include "harness/results.hpp"
 #include "harness/verdict.hpp"
 
 namespace harness {
 
-/// Seeds of every claim, 0 .. 9, fixed before the first run.
-inline constexpr std::size_t kClaimSeeds = 10;
-
-/// Judges from the rows of those seeds; a row of another seed is no evidence that was planned.
+/// Judges every claim, study by study, from rows of any tasks and profiles. Evidence is what was
+/// planned: a row of the claim's task, at its study's claim profile, from one of its claim seeds.
+/// Without any, a study's claims are COULD NOT CHECK.
+/// Throws: DataError if two of these rows are of one run.
 std::vector<Verdict> judge_claims(const std::vector<Row>& rows);
 
 /// A verdict, and what golden says of it.

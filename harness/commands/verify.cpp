@@ -3,6 +3,7 @@
 #include "harness/commands/command.hpp"
 #include "harness/commands/verdicts.hpp"
 #include "harness/compare.hpp"
+#include "harness/experiments/study.hpp"
 #include "harness/store.hpp"
 
 namespace harness {
@@ -10,7 +11,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// Holds the store's rows of the profile against golden's.
+/// Holds the store's rows of the profile, or of that which claims are judged at, against golden's.
 Exit compare_store(const Arguments& arguments, const Golden& golden) {
   const std::filesystem::path directory = arguments.text("store");
   if (!std::filesystem::exists(directory)) {
@@ -20,8 +21,11 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
   int same = 0, unknown = 0;
   Exit exit = Exit::ok;
   for (const Row& row : Store(directory).rows()) {
-    if (row.profile != arguments.text("profile") || !is_current(row)) continue;
-    const Row* expected = golden.find(row.profile, row.arm, row.seed);
+    const std::string profile = arguments.has("profile")
+                                    ? arguments.text("profile")
+                                    : std::string(study_of(row).claim_profile());
+    if (row.profile != profile || !is_current(row)) continue;
+    const Row* expected = golden.find(row.task, row.profile, row.arm, row.seed);
     if (expected == nullptr) {
       ++unknown;
       continue;

@@ -1,22 +1,10 @@
 #include "harness/experiments/recall.hpp"
 
 #include "harness/environment.hpp"
+#include "harness/experiments/recall_run.hpp"
 
 namespace harness {
 namespace {
-
-template <class T>
-const T& find(const std::vector<T>& list, std::string_view T::*key, std::string_view wanted,
-              const std::string& what) {
-  std::string known;
-  for (const T& item : list) {
-    if (item.*key == wanted) return item;
-    known += known.empty() ? "" : ", ";
-    known += item.*key;
-  }
-  throw libnorm::ValueError(what + ": unknown name (" + std::string(wanted) + "); use one of " +
-                            known);
-}
 
 /// Widths that are no multiple of the lanes, sums longer than a segment and a shard: small, and
 /// through every branch that the paper's scale takes.
@@ -73,50 +61,7 @@ const std::vector<RecallArm>& recall_arms() {
 }
 
 const RecallArm& find_recall_arm(std::string_view name) {
-  return find(recall_arms(), &RecallArm::name, name, "arm");
-}
-
-const std::vector<RecallExperiment>& recall_experiments() {
-  static const std::vector<RecallExperiment> experiments = {
-      {"e1",
-       1,
-       {"layernorm", "none"},
-       {"none_matched"},
-       {"published", "filter_normalized"},
-       "LayerNorm against no normalization (Figure 1)"},
-      {"e2",
-       2,
-       {"layernorm", "batchnorm", "none"},
-       {"none_matched"},
-       {"published", "accumulated", "filter_normalized"},
-       "BatchNorm beside them (Figure 2)"},
-      {"e3",
-       3,
-       {"layernorm", "batchnorm", "manual_l2", "none"},
-       {"sphere", "none_matched"},
-       {"published", "accumulated", "filter_normalized"},
-       "the sphere without an affine part beside them (Figure 3)"},
-  };
-  return experiments;
-}
-
-const RecallExperiment& find_recall_experiment(std::string_view id) {
-  return find(recall_experiments(), &RecallExperiment::id, id, "experiment");
-}
-
-const std::vector<Protocol>& protocols() {
-  static const std::vector<Protocol> list = {
-      {"published", "loss along one direction of norm 1, alpha in [-0.5, 0.5]"},
-      {"accumulated",
-       "the same, with displacements never taken off, as the notebooks of e2 and e3 do"},
-      {"filter_normalized",
-       "loss along 10 filter-normalized directions (Li et al. 2018), alpha in [-1, 1]"},
-  };
-  return list;
-}
-
-const Protocol& find_protocol(std::string_view name) {
-  return find(protocols(), &Protocol::name, name, "protocol");
+  return find_named(recall_arms(), &RecallArm::name, name, "arm");
 }
 
 const std::vector<RecallProfile>& recall_profiles() {
@@ -128,7 +73,7 @@ const std::vector<RecallProfile>& recall_profiles() {
 }
 
 const RecallProfile& find_recall_profile(std::string_view name) {
-  return find(recall_profiles(), &RecallProfile::name, name, "profile");
+  return find_named(recall_profiles(), &RecallProfile::name, name, "profile");
 }
 
 Spec recall_spec(const RecallOptions& options, const RecallArm& arm, std::uint64_t seed) {
@@ -170,6 +115,136 @@ libnorm::TransformerOptions model_options(const RecallOptions& options, const Re
 
 libnorm::AdamOptions adam_options(const RecallOptions& options, const RecallArm& arm) {
   return {options.*arm.learning_rate, options.beta1, options.beta2, options.epsilon};
+}
+
+namespace {
+
+class RecallStudy final : public Study {
+ public:
+  std::string_view name() const override { return "recall"; }
+  std::string_view claim_profile() const override { return "paper"; }
+  std::size_t claim_seeds() const override { return 10; }
+
+  const std::vector<Experiment>& experiments() const override {
+    static const std::vector<Experiment> list = {
+        {"e1",
+         1,
+         {"layernorm", "none"},
+         {"none_matched"},
+         {"published", "filter_normalized"},
+         "LayerNorm against no normalization (Figure 1)"},
+        {"e2",
+         2,
+         {"layernorm", "batchnorm", "none"},
+         {"none_matched"},
+         {"published", "accumulated", "filter_normalized"},
+         "BatchNorm beside them (Figure 2)"},
+        {"e3",
+         3,
+         {"layernorm", "batchnorm", "manual_l2", "none"},
+         {"sphere", "none_matched"},
+         {"published", "accumulated", "filter_normalized"},
+         "the sphere without an affine part beside them (Figure 3)"},
+    };
+    return list;
+  }
+
+  const std::vector<ArmInfo>& arms() const override {
+    static const std::vector<ArmInfo> list = [] {
+      std::vector<ArmInfo> infos;
+      for (const RecallArm& arm : recall_arms()) {
+        infos.push_back({arm.name, arm.norm, arm.description});
+      }
+      return infos;
+    }();
+    return list;
+  }
+
+  const std::vector<Protocol>& protocols() const override {
+    static const std::vector<Protocol> list = {
+        {"published", "loss along one direction of norm 1, alpha in [-0.5, 0.5]"},
+        {"accumulated",
+         "the same, with displacements never taken off, as the notebooks of e2 and e3 do"},
+        {"filter_normalized",
+         "loss along 10 filter-normalized directions (Li et al. 2018), alpha in [-1, 1]"},
+    };
+    return list;
+  }
+
+  std::vector<Column> columns(std::string_view protocol) const override {
+    const bool is_rise = protocol == "filter_normalized";
+    return {{"effective_rank", "eff. rank"},
+            {(is_rise ? "slice_max." : "slice_range.") + std::string(protocol), "sharpness"}};
+  }
+
+  const std::vector<ProfileInfo>& profiles() const override {
+    static const std::vector<ProfileInfo> list = [] {
+      std::vector<ProfileInfo> infos;
+      for (const RecallProfile& p : recall_profiles()) infos.push_back({p.name, p.description});
+      return infos;
+    }();
+    return list;
+  }
+
+  const std::vector<NumberInfo>& numbers() const override {
+    static const std::vector<NumberInfo> list = [] {
+      std::vector<NumberInfo> infos;
+      for (const RecallKey& key : recall_keys()) {
+        infos.push_back(
+            {key.name, key.help, key.count != nullptr ? NumberKind::count : NumberKind::real});
+      }
+      return infos;
+    }();
+    return list;
+  }
+
+  std::vector<PlannedRun> plan(const Request& request) const override {
+    RecallOptions options = find_recall_profile(request.profile).options;
+    for (const RecallKey& key : recall_keys()) {
+      const auto given = request.numbers.find(key.name);
+      if (given == request.numbers.end()) continue;
+      if (key.count != nullptr) {
+        options.*key.count = Index(given->second);
+      } else {
+        options.*key.number = given->second;
+      }
+    }
+    options.path = request.path;
+    check(options);
+    std::string profile = "custom";
+    for (const RecallProfile& p : recall_profiles()) {
+      if (p.options == options) profile = p.name;
+    }
+    std::vector<PlannedRun> runs;
+    for (const std::uint64_t seed : request.seeds) {
+      for (const std::string& name : request.arms) {
+        const RecallArm arm = find_recall_arm(name);
+        runs.push_back({"associative_recall", profile, name, seed, options.steps, RunSize::small,
+                        recall_spec(options, arm, seed),
+                        [=] { return std::make_unique<RecallRun>(options, arm, seed); }});
+      }
+    }
+    return runs;
+  }
+
+  bool is_current(const Row& row) const override {
+    if (row.task != "associative_recall") return false;
+    for (const RecallProfile& profile : recall_profiles()) {
+      if (profile.name != row.profile) continue;
+      for (const RecallArm& arm : recall_arms()) {
+        if (arm.name != row.arm) continue;
+        return recall_spec(profile.options, arm, row.seed).sha256() == row.spec_sha256;
+      }
+    }
+    return false;
+  }
+};
+
+}  // namespace
+
+const Study& recall_study() {
+  static const RecallStudy study;
+  return study;
 }
 
 }  // namespace harness

@@ -5,14 +5,13 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/experiments/study.hpp"
 #include "harness/spec.hpp"
 #include "libnorm/data/associative_recall.hpp"
 #include "libnorm/models/transformer.hpp"
 #include "libnorm/optim/adam.hpp"
 
 namespace harness {
-
-using libnorm::Index;
 
 /// Every number of Experiments 1 to 3, with the paper's values.
 struct RecallOptions {
@@ -57,28 +56,6 @@ const std::vector<RecallArm>& recall_arms();
 /// Throws: ValueError for an unknown name, with the known ones.
 const RecallArm& find_recall_arm(std::string_view name);
 
-/// An experiment of the paper: the arms of its figure, and the controls its verdicts quote.
-struct RecallExperiment {
-  std::string_view id;
-  int figure;
-  std::vector<std::string> arms;
-  std::vector<std::string> controls;
-  std::vector<std::string> protocols;
-  std::string_view description;
-};
-const std::vector<RecallExperiment>& recall_experiments();
-/// Throws: ValueError for an unknown id, with the known ones.
-const RecallExperiment& find_recall_experiment(std::string_view id);
-
-/// How loss slices are taken; each run has all of them.
-struct Protocol {
-  std::string_view name;
-  std::string_view description;
-};
-const std::vector<Protocol>& protocols();
-/// Throws: ValueError for an unknown name, with the known ones.
-const Protocol& find_protocol(std::string_view name);
-
 /// Scales at which the experiments are run.
 struct RecallProfile {
   std::string_view name;
@@ -91,6 +68,9 @@ const RecallProfile& find_recall_profile(std::string_view name);
 
 /// All that decides the bits of one run.
 Spec recall_spec(const RecallOptions& options, const RecallArm& arm, std::uint64_t seed);
+
+/// Experiments 1 to 3.
+const Study& recall_study();
 
 libnorm::TransformerOptions model_options(const RecallOptions& options, const RecallArm& arm);
 libnorm::AdamOptions adam_options(const RecallOptions& options, const RecallArm& arm);

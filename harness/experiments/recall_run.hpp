@@ -9,27 +9,21 @@
 
 namespace harness {
 
-/// One arm in training, from one seed: step by step, and able to stop and go on at any of them
-/// with the same bits.
-class RecallRun {
+/// One arm of Experiments 1 to 3 in training.
+class RecallRun final : public TrainingRun {
  public:
   /// Throws: ValueError for options outside their domain.
   RecallRun(const RecallOptions& options, const RecallArm& arm, std::uint64_t seed);
 
-  Index steps_done() const { return Index(losses_.size()); }
-  bool finished() const { return steps_done() == options_.steps || diverged_; }
-  double last_loss() const { return losses_.empty() ? 0 : double(losses_.back()); }
+  Index steps_done() const override { return Index(losses_.size()); }
+  bool finished() const override { return steps_done() == options_.steps || diverged_; }
+  double last_loss() const override { return losses_.empty() ? 0 : double(losses_.back()); }
 
-  /// One training step. A loss that is not finite ends the run.
-  void step();
-
-  /// All that a later step depends on.
-  std::vector<std::byte> state() const;
-  /// Throws: DataError for a state of another size.
-  void restore(std::span<const std::byte> state);
-
-  /// The row of a finished run, with everything measured; of a diverged run, without.
-  Row row(std::string_view profile);
+  double flop() const override { return model_.flop(); }
+  void step() override;
+  std::vector<std::byte> state() const override;
+  void restore(std::span<const std::byte> state) override;
+  Row row(std::string_view profile) override;
 
  private:
   void measure(Row& row);

@@ -38,6 +38,10 @@ TEST(Verdict, JsonThatIsDamagedIsRefused) {
   for (const auto& item : good.items()) {
     nlohmann::json bad = good;
     bad.erase(item.key());
+    if (item.key() == "regime") {  // golden from before it was kept has none
+      EXPECT_EQ(bad.get<Verdict>().regime, "");
+      continue;
+    }
     EXPECT_THROW(bad.get<Verdict>(), DataError) << item.key();
   }
   nlohmann::json bad = good;
@@ -74,7 +78,12 @@ TEST(Verdict, EqualityIsWordsAndSixDigits) {
   EXPECT_TRUE(changed([](Verdict& v) { v.p_holm *= 2; }));
   EXPECT_TRUE(changed([](Verdict& v) { v.family = 11; }));
   EXPECT_TRUE(changed([](Verdict& v) { v.protocol = "accumulated"; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.regime = "another"; }));
   Verdict now = golden;
+  Verdict before = golden;
+  before.regime = "";
+  EXPECT_EQ(before, golden);
+  EXPECT_EQ(golden, before);
   now.outcome = Outcome::fragile;
   EXPECT_THAT(differences(golden, now),
               ElementsAre("e1.isotropy [published]: outcome differs (golden SUPPORTED, "
@@ -106,6 +115,11 @@ TEST(Verdict, SummaryAndTableSayTheNumbers) {
   EXPECT_EQ(summary(verdict),
             "e1.flatness [published] CONTRADICTED: log10 slice range none - layernorm = -1.53 "
             "[-1.6, -1.46] decades, P(A>B) = 0.00; p = 0.0117, n = 10");
+  verdict.regime = "profile paper: a task, 10 steps, 10 seeds";
+  EXPECT_THAT(summary(verdict), HasSubstr("n = 10; profile paper: a task, 10 steps, 10 seeds"));
+  EXPECT_THAT(table({verdict, verdict}),
+              ::testing::ContainsRegex("\n\nprofile paper: a task, 10 steps, 10 seeds\n"
+                                       "e1.flatness [^\n]*\n[^\n]*\ne1.flatness"));
   const std::string text = table(judge(planted_rows(paper_world())));
   EXPECT_THAT(text, HasSubstr("e3.stagnation [published]"));
   EXPECT_THAT(text, HasSubstr("with sphere for manual_l2"));

@@ -45,6 +45,65 @@ TEST(Batch, DenseKeepsEveryPosition) {
   EXPECT_TRUE(b.targets.empty());
 }
 
+/// Three texts of 4, 1 and 6 tokens over a vocabulary of 9, padding being 0.
+Corpus texts() {
+  Corpus c;
+  c.ids = {7, 3, 3, 8, 7, 7, 2, 5, 2, 2, 8};
+  c.first = {0, 4, 5, 11};
+  c.labels = {2, 0, 1};
+  return c;
+}
+
+void expect_same_layout(const Batch& a, const Batch& b) {
+  EXPECT_EQ(a.positions, b.positions);
+  EXPECT_EQ(a.ids, b.ids);
+  EXPECT_EQ(a.counts, b.counts);
+  EXPECT_EQ(a.log_counts, b.log_counts);
+  EXPECT_EQ(a.first, b.first);
+  EXPECT_EQ(a.square_first, b.square_first);
+  EXPECT_EQ(a.sequence_of_row, b.sequence_of_row);
+  EXPECT_EQ(a.readout_row, b.readout_row);
+  EXPECT_EQ(a.readout_id, b.readout_id);
+  EXPECT_EQ(a.targets, b.targets);
+  EXPECT_EQ(a.tokens, b.tokens);
+  EXPECT_EQ(a.token_of_row, b.token_of_row);
+}
+
+TEST(Batch, OfACorpusIsThatOfItsPaddedTexts) {
+  for (const Path path : {Path::shortcut, Path::dense}) {
+    Batch padded, written_out;
+    const Ids which = {2, 0, 1};
+    padded.assign(texts(), which, {0, 6}, 0, 9, path);
+    written_out.assign({7, 2, 5, 2, 2, 8, 7, 3, 3, 8, 0, 0, 7, 0, 0, 0, 0, 0}, 3, 6, 0, {1, 2, 0},
+                       9, path);
+    expect_same_layout(padded, written_out);
+  }
+}
+
+TEST(Batch, WithoutPaddingHasTheTextsAlone) {
+  Batch b;
+  b.assign(texts(), Ids{0, 1}, {}, 0, 9, Path::shortcut);
+  EXPECT_EQ(b.positions, 5);
+  EXPECT_EQ(b.ids, (Ids{3, 7, 8, 7}));
+  EXPECT_EQ(b.counts, (std::vector<float>{2, 1, 1, 1}));
+  EXPECT_EQ(b.first, (std::vector<Index>{0, 3, 4}));
+  EXPECT_EQ(b.readout_row, (Ids{1, 3}));
+  b.assign(texts(), Ids{0, 1}, {}, 0, 9, Path::dense);
+  EXPECT_EQ(b.ids, (Ids{7, 3, 3, 8, 7}));
+}
+
+TEST(Batch, RefusesTextsThatDoNotFit) {
+  Batch b;
+  const auto assign = [&](const Ids& which, Index length, Index readout, Index vocabulary) {
+    b.assign(texts(), which, {0, length}, readout, vocabulary, Path::shortcut);
+  };
+  EXPECT_THROW(assign({}, 6, 0, 9), ShapeError);
+  EXPECT_THROW(assign({0, 2}, 5, 0, 9), ShapeError);
+  EXPECT_THROW(assign({1}, 6, 1, 9), ShapeError) << "padding cannot be read out";
+  EXPECT_THROW(assign({0}, 6, 0, 8), ValueError);
+  EXPECT_NO_THROW(assign({0, 2}, 6, 0, 9));
+}
+
 Ids members_of(const Groups& groups, Index g) {
   Ids members;
   for (Index i = groups.begin(g); i < groups.end(g); ++i) {

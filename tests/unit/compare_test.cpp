@@ -39,7 +39,8 @@ void expect_one(const std::string& what, Cause cause, const std::function<void(R
                                ? "different bits, same numbers within 1e-3 (platform drift)"
                                : "different result";
   EXPECT_THAT(differences[0].message,
-              AllOf(HasSubstr("smoke/layernorm seed 3: " + what), HasSubstr(says)));
+              AllOf(HasSubstr("golden: associative_recall/smoke/layernorm seed 3: " + what),
+                    HasSubstr(says)));
 }
 
 TEST(Compare, TheSameRowDoesNotDiffer) {
@@ -56,6 +57,9 @@ TEST(Compare, NanEqualsNan) {
   row.loss_curve[1] = std::nan("");
   row.metrics["effective_rank"] = std::nan("");
   row.singular_values = {std::nan(""), std::nan(""), std::nan("")};
+  row.epochs["training_loss"][1] = std::nan("");
+  row.epochs["layer3.no_padding.effective_rank"][1] = std::nan("");
+  row.spectra["layer3.published"] = {std::nan(""), std::nan("")};
   EXPECT_TRUE(compare(row, row).empty());
 }
 
@@ -70,6 +74,26 @@ TEST(Compare, ExactValuesTakeNoToleranceAtAll) {
              [&](Row& row) { nudge(row.slices["published"].alpha[0]); });
   expect_one("slices.published.alpha[1]", drift,
              [&](Row& row) { row.slices["published"].alpha[1] = -0.0; });
+  expect_one("epochs.training_loss[1]", drift,
+             [&](Row& row) { nudge(row.epochs["training_loss"][1]); });
+}
+
+TEST(Compare, LossesAndAccuraciesAmongMetricsAreExactToo) {
+  for (const std::string name : {"training_loss", "training_accuracy", "held_out_accuracy"}) {
+    Row golden = golden_row();
+    golden.metrics[name] = 0.25;
+    golden.epochs[name] = {0.125, 0.5, 0.25};
+    Row fresh = golden;
+    EXPECT_TRUE(compare(fresh, golden).empty());
+    fresh.metrics[name] = std::nextafter(0.25, 1);
+    fresh.epochs[name][1] = std::nextafter(0.5, 1);
+    fresh.epochs[name][2] = fresh.metrics[name];
+    const auto differences = compare(fresh, golden);
+    ASSERT_EQ(differences.size(), 2u) << name;
+    EXPECT_EQ(differences[0].what, "metrics." + name);
+    EXPECT_EQ(differences[1].what, "epochs." + name + "[1]");
+    EXPECT_THAT(differences[1].message, HasSubstr("2 of 3 differ"));
+  }
 }
 
 TEST(Compare, SolverValuesAgreeToTheirTolerance) {
@@ -87,6 +111,56 @@ TEST(Compare, SolverValuesAgreeToTheirTolerance) {
   expect_one("singular_values[2]", drift, [](Row& row) { row.singular_values[2] += 2e-9 * 700; });
 }
 
+TEST(Compare, EpochsAndSpectraAgreeToTheSolversTolerance) {
+  const std::string rank = "layer3.no_padding.effective_rank";
+  const std::string condition = "layer3.no_padding.condition_number";
+  EXPECT_TRUE(compare_changed([&](Row& row) {
+                row.epochs[rank][1] *= 1 + 5e-10;
+                row.epochs[condition][1] *= 1 + 1e-6;  // 3e-11 of the largest value
+                row.spectra["layer3.no_padding"][0] *= 1 + 5e-10;
+                row.spectra["layer3.no_padding"][2] += 5e-10 * 500;
+                row.spectra["layer3.published"][1] += 5e-10 * 4;
+              }).empty());
+  const auto drift = Cause::kPlatformDrift;
+  expect_one("epochs." + rank + "[1]", drift, [&](Row& row) { row.epochs[rank][1] *= 1 + 2e-9; });
+  expect_one("epochs." + condition + "[0]", drift,
+             [&](Row& row) { row.epochs[condition][0] *= 1 + 1e-3; });
+  expect_one("spectra.layer3.no_padding[2]", drift,
+             [](Row& row) { row.spectra["layer3.no_padding"][2] += 2e-9 * 500; });
+  // Each spectrum by its own largest: 4, not 700 or 500.
+  expect_one("spectra.layer3.published[1]", drift,
+             [](Row& row) { row.spectra["layer3.published"][1] += 2e-9 * 4; });
+}
+
+TEST(Compare, AMetricIsKnownByTheLastPartOfItsName) {
+  const auto differs = [](const std::string& name, double factor) {
+    Row golden = golden_row();
+    golden.metrics[name] = 1e5;
+    Row fresh = golden;
+    fresh.metrics[name] *= factor;
+    return !compare(fresh, golden).empty();
+  };
+  EXPECT_FALSE(differs("layer3.no_padding_centred.condition_number", 1 + 1e-6));
+  EXPECT_TRUE(differs("layer3.no_padding_centred.condition_number", 1 + 1e-3));
+  EXPECT_TRUE(differs("layer3.no_padding_centred.decay_exponent", 1 + 1e-6));
+  EXPECT_FALSE(differs("layer3.no_padding_centred.decay_exponent", 1 + 5e-10));
+  EXPECT_TRUE(differs("condition_number.effective_rank", 1 + 1e-6));
+}
+
+TEST(Compare, AnotherDataSetIsAnotherResultThoughTheNumbersAgree) {
+  expect_one("data", Cause::kDifferentResult, [](Row& row) { row.data = "made up"; });
+  expect_one("data", Cause::kDifferentResult, [](Row& row) { row.data.clear(); });
+  const auto differences = compare_changed([](Row& row) {
+    row.data = "made up";
+    row.spec_sha256 = sha256_hex("other");
+    row.final_loss = 7;
+  });
+  ASSERT_EQ(differences.size(), 2u);  // why the spec is another, and that it is
+  EXPECT_THAT(differences[0].message,
+              HasSubstr("(got \"made up\", expected \"AG News, 4 rows, sha256 12ab\")"));
+  EXPECT_EQ(differences[1].what, "spec_sha256");
+}
+
 TEST(Compare, TellsDriftFromAnotherResultByTheNumbers) {
   const auto drift = Cause::kPlatformDrift;
   const auto result = Cause::kDifferentResult;
@@ -100,6 +174,11 @@ TEST(Compare, TellsDriftFromAnotherResultByTheNumbers) {
   expect_one("metrics.effective_rank", result,
              [](Row& row) { row.metrics["effective_rank"] = 68; });
   expect_one("singular_values[1]", result, [](Row& row) { row.singular_values[1] = 5; });
+  expect_one("epochs.training_loss[0]", result, [](Row& row) {
+    row.epochs["training_loss"] = {1.6, 1.0 / 7.0, 0.125};
+  });
+  expect_one("spectra.layer3.published[1]", result,
+             [](Row& row) { row.spectra["layer3.published"][1] = 0.6; });
   expect_one("steps", result, [](Row& row) { row.steps = 5; });
   expect_one("diverged_at", result, [](Row& row) { row.diverged_at = 2; });
   expect_one("curve_stride", result, [](Row& row) { row.curve_stride = 1; });
@@ -114,6 +193,15 @@ TEST(Compare, WhatIsThereOnOneSideOnlyIsAnotherResult) {
   expect_one("slices.accumulated", result, [](Row& row) { row.slices["accumulated"] = {}; });
   expect_one("loss_curve", result, [](Row& row) { row.loss_curve.pop_back(); });
   expect_one("singular_values", result, [](Row& row) { row.singular_values.clear(); });
+  expect_one("epochs.training_loss", result, [](Row& row) { row.epochs.erase("training_loss"); });
+  expect_one("epochs.seconds", result, [](Row& row) { row.epochs["seconds"] = {1, 2, 3}; });
+  expect_one("epochs.training_loss", result,
+             [](Row& row) { row.epochs["training_loss"].pop_back(); });
+  expect_one("spectra.layer3.published", result,
+             [](Row& row) { row.spectra.erase("layer3.published"); });
+  expect_one("spectra.layer9", result, [](Row& row) { row.spectra["layer9"] = {1}; });
+  expect_one("spectra.layer3.published", result,
+             [](Row& row) { row.spectra["layer3.published"].push_back(0); });
 }
 
 TEST(Compare, AHashIsAsFarOffAsTheNumbersOfItsRow) {
@@ -151,6 +239,7 @@ TEST(Compare, RefusesRowsOfTwoRuns) {
   EXPECT_THROW(compare(sample_row("none", 3), golden_row()), libnorm::ValueError);
   EXPECT_THROW(compare(sample_row("layernorm", 4), golden_row()), libnorm::ValueError);
   EXPECT_THROW(compare_changed([](Row& row) { row.profile = "paper"; }), libnorm::ValueError);
+  EXPECT_THROW(compare_changed([](Row& row) { row.task = "topics"; }), libnorm::ValueError);
 }
 
 }  // namespace

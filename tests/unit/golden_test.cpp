@@ -4,8 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
-#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -58,11 +59,12 @@ TEST_F(GoldenFolder, HoldsWhatWasBlessed) {
   ASSERT_EQ(golden.blessings.size(), 1u);
   EXPECT_EQ(golden.blessings[0].experiment, "e1");
   EXPECT_EQ(golden.blessings[0].because, "first results");
-  ASSERT_NE(golden.find("smoke", "none", 9), nullptr);
-  EXPECT_EQ(golden.find("smoke", "none", 9)->seed, 9u);
-  EXPECT_EQ(golden.find("paper", "none", 9), nullptr);
-  EXPECT_EQ(golden.find("smoke", "none", 11), nullptr);
-  EXPECT_EQ(read_file(path() / "smoke/none.jsonl"),
+  ASSERT_NE(golden.find("associative_recall", "smoke", "none", 9), nullptr);
+  EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 9)->seed, 9u);
+  EXPECT_EQ(golden.find("associative_recall", "paper", "none", 9), nullptr);
+  EXPECT_EQ(golden.find("topics", "smoke", "none", 9), nullptr);
+  EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 11), nullptr);
+  EXPECT_EQ(read_file(path() / "associative_recall/smoke/none.jsonl"),
             to_line(sample_row("none", 9)) + "\n" + to_line(sample_row("none", 10)) + "\n");
 }
 
@@ -76,12 +78,26 @@ TEST_F(GoldenFolder, BlessingReplacesTheSameRunAndKeepsTheRest) {
   const Golden golden = load_golden(path());
   ASSERT_EQ(golden.rows.size(), 5u);
   EXPECT_EQ(golden.rows.front().profile, "paper");
-  EXPECT_EQ(golden.find("smoke", "none", 9)->final_loss, 0.75);
-  EXPECT_EQ(golden.find("smoke", "none", 10)->final_loss, 0.1);
-  EXPECT_NE(golden.find("smoke", "layernorm", 1), nullptr);
+  EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 9)->final_loss, 0.75);
+  EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 10)->final_loss, 0.1);
+  EXPECT_NE(golden.find("associative_recall", "smoke", "layernorm", 1), nullptr);
   EXPECT_EQ(golden.verdicts, json({{"e2", 1}}));
   ASSERT_EQ(golden.blessings.size(), 2u);
   EXPECT_EQ(golden.blessings[1].because, "a fix");
+}
+
+TEST_F(GoldenFolder, RunsOfTwoTasksDoNotMeet) {
+  bless_two_arms();
+  Row other = sample_row("none", 9);
+  other.task = "ag_news";
+  other.final_loss = 0.75;
+  bless(path(), {other}, {}, "e4", "another task");
+  const Golden golden = load_golden(path());
+  ASSERT_EQ(golden.rows.size(), 4u);
+  EXPECT_EQ(golden.rows.front().task, "ag_news");
+  EXPECT_EQ(golden.find("ag_news", "smoke", "none", 9)->final_loss, 0.75);
+  EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 9)->final_loss, 0.1);
+  EXPECT_EQ(read_file(path() / "ag_news/smoke/none.jsonl"), to_line(other) + "\n");
 }
 
 TEST_F(GoldenFolder, TheSameBlessingsGiveTheSameBytes) {
@@ -89,7 +105,8 @@ TEST_F(GoldenFolder, TheSameBlessingsGiveTheSameBytes) {
   const ScratchFolder other;
   bless(other.path(), {sample_row("layernorm", 1), sample_row("none", 9), sample_row("none", 10)},
         {{"e1.flatness", "CONTRADICTED"}}, "e1", "first results");
-  for (const char* file : {"manifest.json", "verdicts.json", "smoke/none.jsonl"}) {
+  for (const char* file :
+       {"manifest.json", "verdicts.json", "associative_recall/smoke/none.jsonl"}) {
     EXPECT_EQ(read_file(path() / file), read_file(other.path() / file)) << file;
   }
 }
@@ -97,7 +114,8 @@ TEST_F(GoldenFolder, TheSameBlessingsGiveTheSameBytes) {
 TEST_F(GoldenFolder, AFlippedByteInAnyFileIsNoticedAndNamed) {
   bless_two_arms();
   for (const std::string file :
-       {"manifest.json", "verdicts.json", "smoke/none.jsonl", "smoke/layernorm.jsonl"}) {
+       {"manifest.json", "verdicts.json", "associative_recall/smoke/none.jsonl",
+        "associative_recall/smoke/layernorm.jsonl"}) {
     const std::string whole = read_file(path() / file);
     for (std::size_t i = 0; i < whole.size(); i += 23) {
       std::string flipped = whole;
@@ -125,7 +143,8 @@ TEST_F(GoldenFolder, SaysBothHashesOfAFileThatDiffers) {
 
 TEST_F(GoldenFolder, AMissingFileIsNamed) {
   EXPECT_THAT(load_message(), AllOf(HasSubstr("manifest.json"), HasSubstr("is missing")));
-  for (const std::string file : {"manifest.json", "verdicts.json", "smoke/none.jsonl"}) {
+  for (const std::string file :
+       {"manifest.json", "verdicts.json", "associative_recall/smoke/none.jsonl"}) {
     bless_two_arms();
     const std::string whole = read_file(path() / file);
     fs::remove(path() / file);
@@ -136,7 +155,8 @@ TEST_F(GoldenFolder, AMissingFileIsNamed) {
 
 TEST_F(GoldenFolder, AFileThatNobodyListedIsNamed) {
   bless_two_arms();
-  for (const std::string file : {"smoke/sphere.jsonl", "notes.txt", "smoke/.none.jsonl.aside"}) {
+  for (const std::string file : {"associative_recall/smoke/sphere.jsonl", "notes.txt",
+                                 "associative_recall/smoke/.none.jsonl.aside"}) {
     scribble(file, "");
     EXPECT_THAT(load_message(), HasSubstr(file + " is not in the manifest"));
     fs::remove(path() / file);
@@ -146,8 +166,8 @@ TEST_F(GoldenFolder, AFileThatNobodyListedIsNamed) {
 
 TEST_F(GoldenFolder, DamageIsNotBlessedByTheWay) {
   bless_two_arms();
-  const std::string whole = read_file(path() / "smoke/none.jsonl");
-  scribble("smoke/none.jsonl", whole.substr(0, whole.find('\n') + 1));
+  const std::string whole = read_file(path() / "associative_recall/smoke/none.jsonl");
+  scribble("associative_recall/smoke/none.jsonl", whole.substr(0, whole.find('\n') + 1));
   const std::string manifest = read_file(path() / "manifest.json");
   const auto bless_again = [&] { bless(path(), {sample_row("none", 9)}, {}, "e1", "again"); };
   EXPECT_THROW(bless_again(), DataError);
@@ -172,6 +192,12 @@ TEST_F(GoldenFolder, RefusesWithoutAReasonAndLeavesTheFolderAsItWas) {
                ValueError);
   EXPECT_THROW(bless(path(), {sample_row("../none", 1)}, {}, "e1", "why"), ValueError);
   EXPECT_THROW(bless(path(), {sample_row("", 1)}, {}, "e1", "why"), ValueError);
+  for (const std::string task : {"", "../up", "AG News", "reference"}) {
+    Row named = sample_row("none", 1);
+    named.task = task;
+    EXPECT_THAT(message_of<ValueError>([&] { bless(path(), {named}, {}, "e1", "why"); }),
+                HasSubstr("a row has the task \"" + task + "\""));
+  }
   Row custom = sample_row("none", 1);
   custom.profile = "custom";
   EXPECT_THROW(bless(path(), {custom}, {}, "e1", "why"), ValueError);
@@ -181,11 +207,11 @@ TEST_F(GoldenFolder, RefusesWithoutAReasonAndLeavesTheFolderAsItWas) {
 }
 
 /// Gives the folder the right hashes for what is in it, as a careless tool might.
-void forge_manifest(const fs::path& path, const std::string& file) {
-  const json files = {{file, sha256_hex(read_file(path / file))},
-                      {"verdicts.json", sha256_hex(read_file(path / "verdicts.json"))}};
-  write_atomically(path / "manifest.json",
-                   seal("manifest", json({{"files", files}, {"blessings", json::array()}}).dump()));
+void forge_manifest(const fs::path& path, const std::vector<std::string>& files) {
+  json hashes = {{"verdicts.json", sha256_hex(read_file(path / "verdicts.json"))}};
+  for (const std::string& file : files) hashes[file] = sha256_hex(read_file(path / file));
+  const json manifest = {{"files", hashes}, {"blessings", json::array()}};
+  write_atomically(path / "manifest.json", seal("manifest", manifest.dump()));
 }
 
 TEST_F(GoldenFolder, RowsInTheWrongPlaceAreNamedThoughTheHashesHold) {
@@ -193,13 +219,210 @@ TEST_F(GoldenFolder, RowsInTheWrongPlaceAreNamedThoughTheHashesHold) {
   const std::string one = to_line(sample_row("none", 1)) + "\n";
   const std::string two = to_line(sample_row("none", 2)) + "\n";
   for (const std::string& content : {two + one, one + one}) {
-    scribble("smoke/none.jsonl", content);
-    forge_manifest(path(), "smoke/none.jsonl");
-    EXPECT_THAT(load_message(), HasSubstr("smoke/none.jsonl line 2 is out of order"));
+    scribble("associative_recall/smoke/none.jsonl", content);
+    forge_manifest(path(), {"associative_recall/smoke/none.jsonl"});
+    EXPECT_THAT(load_message(),
+                HasSubstr("associative_recall/smoke/none.jsonl line 2 is out of order"));
   }
-  scribble("smoke/none.jsonl", one + to_line(sample_row("sphere", 2)) + "\n");
-  forge_manifest(path(), "smoke/none.jsonl");
-  EXPECT_THAT(load_message(), HasSubstr("line 2 holds a row of smoke/sphere.jsonl"));
+  scribble("associative_recall/smoke/none.jsonl", one + to_line(sample_row("sphere", 2)) + "\n");
+  forge_manifest(path(), {"associative_recall/smoke/none.jsonl"});
+  EXPECT_THAT(load_message(),
+              HasSubstr("line 2 holds a row of associative_recall/smoke/sphere.jsonl"));
+}
+
+TEST_F(GoldenFolder, ARowOfAnotherTaskIsInTheWrongPlace) {
+  Row other = sample_row("none", 9);
+  other.task = "topics";
+  scribble("verdicts.json", "{}\n");
+  for (const std::string folder : {"associative_recall/smoke", "smoke"}) {
+    const std::string file = folder + "/none.jsonl";
+    fs::create_directories(path() / folder);
+    scribble(file, to_line(other) + "\n");
+    forge_manifest(path(), {file});
+    EXPECT_THAT(load_message(), HasSubstr(file + " line 1 holds a row of topics/smoke/none.jsonl"));
+    fs::remove(path() / file);
+  }
+}
+
+/// Every file of golden, with its content, by its path.
+std::map<std::string, std::string> contents_of(const fs::path& golden) {
+  std::map<std::string, std::string> contents;
+  for (const auto& entry : fs::recursive_directory_iterator(golden)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string file = entry.path().lexically_relative(golden).generic_string();
+    if (!file.starts_with("reference/")) contents[file] = read_file(entry.path());
+  }
+  return contents;
+}
+
+/// A golden as it was made before tasks had names: `<profile>/<arm>.jsonl`, rows without a task.
+class OldGoldenFolder : public GoldenFolder {
+ protected:
+  OldGoldenFolder() {
+    fs::create_directories(path() / "smoke");
+    fs::create_directories(path() / "paper");
+    scribble("smoke/layernorm.jsonl", old_line("smoke", "layernorm", 1));
+    scribble("smoke/none.jsonl", old_line("smoke", "none", 9) + old_line("smoke", "none", 10));
+    scribble("paper/none.jsonl", old_line("paper", "none", 0));
+    scribble("verdicts.json", json({{"e1", 1}}).dump(2) + "\n");
+    forge_manifest(path(), {"smoke/layernorm.jsonl", "smoke/none.jsonl", "paper/none.jsonl"});
+    before_ = contents_of(path());
+  }
+  static std::string old_line(const std::string& profile, const std::string& arm,
+                              std::uint64_t seed) {
+    Row row = sample_row(arm, seed);
+    row.profile = profile;
+    json value = to_json(row);
+    for (const char* key : {"task", "data", "epochs", "spectra"}) value.erase(key);
+    return value.dump() + "\n";
+  }
+  void bless_again() const { bless(path(), {sample_row("none", 11)}, {{"e1", 1}}, "e1", "moved"); }
+
+  /// Removes what golden says is to be removed, until it loads.
+  void repair() const {
+    for (int round = 0; round < 20; ++round) {
+      std::string message;
+      try {
+        load_golden(path());
+        return;
+      } catch (const DataError& error) {
+        message = error.what();
+      }
+      const std::size_t end = message.find(" is not in the manifest");
+      ASSERT_NE(end, std::string::npos) << message;
+      ASSERT_TRUE(fs::remove(path() / message.substr(8, end - 8))) << message;  // after "golden: "
+    }
+    FAIL() << "it never loads";
+  }
+
+  std::map<std::string, std::string> before_;
+};
+
+TEST_F(OldGoldenFolder, Loads) {
+  const Golden golden = load_golden(path());
+  ASSERT_EQ(golden.rows.size(), 4u);
+  EXPECT_EQ(golden.rows.front().profile, "paper");
+  ASSERT_NE(golden.find("associative_recall", "smoke", "none", 10), nullptr);
+  EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 10)->task, "associative_recall");
+  EXPECT_NE(golden.find("associative_recall", "paper", "none", 0), nullptr);
+}
+
+TEST_F(OldGoldenFolder, IsHeldToItsManifestAsEver) {
+  for (const auto& [file, content] : before_) {
+    scribble(file, content + " ");
+    EXPECT_THAT(load_message(), HasSubstr(file));
+    fs::remove(path() / file);
+    EXPECT_THAT(load_message(), AllOf(HasSubstr(file), HasSubstr("is missing")));
+    scribble(file, content);
+  }
+  scribble("smoke/sphere.jsonl", old_line("smoke", "sphere", 0));
+  EXPECT_THAT(load_message(), HasSubstr("smoke/sphere.jsonl is not in the manifest"));
+}
+
+TEST_F(OldGoldenFolder, IsMovedByTheNextBlessing) {
+  bless_again();
+  std::vector<std::string> files;
+  for (const auto& item : contents_of(path())) files.push_back(item.first);
+  EXPECT_THAT(files, testing::ElementsAre("associative_recall/paper/none.jsonl",
+                                          "associative_recall/smoke/layernorm.jsonl",
+                                          "associative_recall/smoke/none.jsonl", "manifest.json",
+                                          "verdicts.json"));
+  EXPECT_THAT(names_in(path()), testing::UnorderedElementsAre("associative_recall", "reference",
+                                                              "manifest.json", "verdicts.json"));
+  EXPECT_EQ(read_file(path() / "reference/adam.json"), "not ours");
+  const Golden golden = load_golden(path());
+  EXPECT_EQ(golden.rows.size(), 5u);
+  EXPECT_NE(golden.find("associative_recall", "smoke", "none", 11), nullptr);
+  Row moved = sample_row("none", 9);
+  moved.data.clear();
+  moved.epochs.clear();
+  moved.spectra.clear();
+  EXPECT_EQ(to_line(*golden.find("associative_recall", "smoke", "none", 9)), to_line(moved));
+}
+
+TEST_F(OldGoldenFolder, AMoveCutShortWhileItWritesKeepsAllThatWas) {
+  // A folder in the way of the file that is written aside stops a blessing just there.
+  for (const std::string file :
+       {"associative_recall/paper/.none.jsonl.aside", "associative_recall/smoke/.none.jsonl.aside",
+        ".verdicts.json.aside", ".manifest.json.aside"}) {
+    SCOPED_TRACE(file);
+    fs::create_directories(path() / file);
+    EXPECT_THROW(bless_again(), DataError);
+    fs::remove(path() / file);
+    for (const auto& [old_file, content] : before_) {
+      EXPECT_EQ(read_file(path() / old_file), content) << old_file;
+    }
+    // Only before the first file it loads.
+    if (contents_of(path()) != before_) {
+      EXPECT_THAT(load_message(), HasSubstr("left by a bless cut short"));
+    }
+    repair();
+    EXPECT_EQ(contents_of(path()), before_);
+  }
+}
+
+TEST_F(OldGoldenFolder, AMoveCutShortWhileItRemovesIsNoticedAndCanBeEnded) {
+  bless_again();
+  const auto after = contents_of(path());
+  for (const std::string file : {"smoke/none.jsonl", "smoke/layernorm.jsonl", "paper/none.jsonl"}) {
+    fs::create_directories((path() / file).parent_path());
+    scribble(file, before_.at(file));
+    EXPECT_THAT(load_message(), AllOf(HasSubstr(file), HasSubstr("left by a bless cut short")));
+    EXPECT_THROW(bless_again(), DataError);
+  }
+  repair();
+  EXPECT_EQ(contents_of(path()), after);
+  EXPECT_NO_THROW(bless_again());  // beside the folders that are left, empty
+}
+
+TEST_F(OldGoldenFolder, ARunInBothPlacesIsNamed) {
+  fs::create_directories(path() / "associative_recall/paper");
+  Row row = sample_row("none", 0);
+  row.profile = "paper";
+  scribble("associative_recall/paper/none.jsonl", to_line(row) + "\n");
+  forge_manifest(path(), {"smoke/layernorm.jsonl", "smoke/none.jsonl", "paper/none.jsonl",
+                          "associative_recall/paper/none.jsonl"});
+  EXPECT_THAT(load_message(),
+              HasSubstr("associative_recall/paper/none.jsonl holds a run that paper/none.jsonl "
+                        "holds too (associative_recall/paper/none seed 0)"));
+}
+
+const fs::path kCommitted = fs::path(__FILE__).parent_path() / "../../golden";
+const std::vector<std::string> kCommittedArms = {"batchnorm", "layernorm", "manual_l2",
+                                                 "none",      "sphere",    "none_matched"};
+
+void expect_committed_runs(const Golden& golden) {
+  for (const std::string& arm : kCommittedArms) {
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+      EXPECT_NE(golden.find("associative_recall", "paper", arm, seed), nullptr) << arm << seed;
+      if (seed >= 2) continue;
+      EXPECT_NE(golden.find("associative_recall", "smoke", arm, seed), nullptr) << arm << seed;
+    }
+  }
+}
+
+TEST(CommittedGolden, Loads) {
+  const Golden golden = load_golden(kCommitted);
+  expect_committed_runs(golden);
+  EXPECT_FALSE(golden.verdicts.empty());
+}
+
+TEST(CommittedGolden, StandsWhereItBelongsAfterTheNextBlessing) {
+  const ScratchFolder scratch;
+  fs::copy(kCommitted, scratch.path(), fs::copy_options::recursive);
+  const Golden before = load_golden(scratch.path());
+  bless(scratch.path(), {}, before.verdicts, "all", "a test");
+  const Golden after = load_golden(scratch.path());
+  expect_committed_runs(after);
+  ASSERT_EQ(after.rows.size(), before.rows.size());
+  for (std::size_t i = 0; i < after.rows.size(); ++i) {
+    EXPECT_EQ(to_line(after.rows[i]), to_line(before.rows[i]));
+  }
+  EXPECT_EQ(after.verdicts, before.verdicts);
+  EXPECT_FALSE(fs::exists(scratch.path() / "paper"));
+  EXPECT_FALSE(fs::exists(scratch.path() / "smoke"));
+  EXPECT_TRUE(fs::exists(scratch.path() / "associative_recall/paper/none_matched.jsonl"));
+  EXPECT_TRUE(fs::exists(scratch.path() / "reference/adam.json"));
 }
 
 }  // namespace

@@ -75,6 +75,8 @@ class FileSizeLimit {
 /// A row with something in every member.
 inline Row sample_row(const std::string& arm, std::uint64_t seed) {
   Row row;
+  row.task = "associative_recall";
+  row.data = "AG News, 4 rows, sha256 12ab";
   row.profile = "smoke";
   row.arm = arm;
   row.seed = seed;
@@ -88,6 +90,10 @@ inline Row sample_row(const std::string& arm, std::uint64_t seed) {
   row.loss_curve = {6.0, 1.0 / 3.0};
   row.singular_values = {700.5, 3.25, 0.007};
   row.slices["published"] = {{-0.5, 0.0, 0.5}, {1.5, 0.25, 1.75}};
+  row.epochs = {{"training_loss", {1.5, 1.0 / 7.0, 0.125}},
+                {"layer3.no_padding.effective_rank", {115.2, 100.5, 99.25}},
+                {"layer3.no_padding.condition_number", {1e5, 1.0 / 3.0 * 1e5, 1e6}}};
+  row.spectra = {{"layer3.no_padding", {500.5, 2.25, 0.005}}, {"layer3.published", {4.0, 0.5}}};
   row.seconds = 12.5;
   row.environment = {"0.1.0", "1", "GCC 12.2", "-O3", "a \"quoted\" cpu", "avx512", 8};
   return row;

@@ -128,17 +128,24 @@ TEST(RecallSpec, TellsArmsSeedsRatesAndPathsApart) {
 TEST(Runner, TrainsWhatIsMissingOnceAndSaysSo) {
   const harness::ScratchFolder folder;
   const harness::Store store(folder.path());
-  const auto plan = harness::plan_runs("custom", small(), {"layernorm", "sphere", "none"}, {0, 1});
+  harness::Request request;
+  request.profile = "smoke";
+  request.arms = {"layernorm", "sphere", "none"};
+  request.seeds = {0, 1};
+  request.numbers["steps"] = 12;
+  const auto plan = harness::recall_study().plan(request);
   ASSERT_EQ(plan.size(), 6u);
   std::ostringstream first, second;
   harness::Progress told(first, harness::Progress::Style::lines);
-  const auto rows = harness::make_runs(plan, 3, store, told);
+  const auto rows = harness::make_runs(plan, {.threads = 3, .checkpoint_every = {}}, store, told);
   ASSERT_EQ(rows.size(), 6u);
   EXPECT_EQ(rows[4].arm, "sphere");
+  EXPECT_EQ(rows[4].profile, "custom");
   EXPECT_EQ(rows[4].seed, 1u);
   EXPECT_THAT(first.str(), HasSubstr("sphere seed 1: 12 steps in"));
   harness::Progress again(second, harness::Progress::Style::lines);
-  const auto stored = harness::make_runs(plan, 1, store, again);
+  const auto stored =
+      harness::make_runs(plan, {.threads = 1, .checkpoint_every = {}}, store, again);
   EXPECT_EQ(stored[4].weights_sha256, rows[4].weights_sha256);
   EXPECT_THAT(second.str(), HasSubstr("sphere seed 1: stored already"));
 }

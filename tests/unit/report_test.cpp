@@ -128,7 +128,7 @@ TEST(HtmlReport, EveryTextIsEscaped) {
   for (std::string* text :
        {&verdict.id, &verdict.protocol, &verdict.sentence, &verdict.verdict, &verdict.expected,
         &verdict.note, &verdict.parts[0].label, &verdict.parts[0].verdict, &verdict.parts[0].effect,
-        &verdict.parts[0].interval, &verdict.parts[0].controls}) {
+        &verdict.parts[0].interval, &verdict.parts[0].controls, &verdict.regime}) {
     *text = bad;
   }
   verdict.agreement = Agreement::differs;
@@ -141,10 +141,10 @@ TEST(HtmlReport, EveryTextIsEscaped) {
   const std::string html = harness::html_report(data);
   EXPECT_FALSE(has(html, "<b>"));
   EXPECT_FALSE(has(html, "\x01"));
-  // Title twice; 11 of the verdict; 3 of the figure; arm, profile, CPU
+  // Title twice; 12 of the verdict; 3 of the figure; arm, profile, CPU
   // and instruction set in the summary, arm, the
   // metric, the hash twice (the 12 letters of it are all there are); 6 of the environment; command.
-  EXPECT_EQ(count(html, good), 2 + 11 + 3 + 2 + 2 + 1 + 1 + 2 + 6 + 1);
+  EXPECT_EQ(count(html, good), 2 + 12 + 3 + 2 + 2 + 1 + 1 + 2 + 6 + 1);
 }
 
 TEST(HtmlReport, PicturesShareNoIds) {
@@ -184,6 +184,46 @@ TEST(HtmlReport, ListsEveryRunAndWhereItWasMade) {
   EXPECT_EQ(count(html, "<td>some cpu</td>"), 1);  // one environment, two runs
   data.rows[1].environment.cpu = "other cpu";
   EXPECT_TRUE(has(harness::html_report(data), "<td>other cpu</td>"));
+}
+
+TEST(HtmlReport, RowsOfSeveralTasksAndProfilesAreKeptApart) {
+  ReportData data = make_data();
+  EXPECT_FALSE(has(harness::html_report(data), "<h3>associative_recall"));
+  for (const char* profile : {"quick", "subset"}) {
+    Row row;
+    row.task = "ag_news";
+    row.profile = profile;
+    row.arm = "sphere";
+    row.metrics = {{"held_out_accuracy", 0.875},
+                   {"layer3.published.effective_rank", 61.5},
+                   {"layer3.published.decay_exponent", 1.25}};
+    row.spectra["layer3.published"] = {2, 1};
+    data.rows.push_back(row);
+  }
+  const std::string html = harness::html_report(data);
+  for (const char* part :
+       {"<p>associative_recall: 1 runs: 1 seeds of the arms layernorm (profile paper).",
+        "<p>ag_news: 1 runs: 1 seeds of the arms sphere (profile quick).",
+        "<p>ag_news: 1 runs: 1 seeds of the arms sphere (profile subset).",
+        "<h3>associative_recall, profile paper</h3>", "<h3>ag_news, profile quick</h3>",
+        "<h3>ag_news, profile subset</h3>"}) {
+    EXPECT_EQ(count(html, part), 1) << part;
+  }
+  EXPECT_EQ(count(html, "layer3.<wbr>published.<wbr>effective_<wbr>rank"), 2);
+  EXPECT_EQ(count(html, "<td class=\"number\">61.50</td>"), 2);
+  EXPECT_FALSE(has(html, "decay_<wbr>exponent"));
+}
+
+TEST(HtmlReport, SaysWhatAVerdictIsOf) {
+  ReportData data = make_data();
+  EXPECT_FALSE(has(harness::html_report(data), "<span class=\"regime\">"));
+  data.verdicts[0].regime = "profile quick: AG News, 8 seeds";
+  EXPECT_TRUE(has(harness::html_report(data),
+                  "</q><span class=\"regime\">profile quick: AG News, 8 seeds</span></th>"));
+  for (const char* caveat :
+       {"padding", "accuracy is that of training", "the radius", "how much was trained"}) {
+    EXPECT_TRUE(has(harness::html_report(data), std::string("Experiment 4: ") + caveat)) << caveat;
+  }
 }
 
 TEST(HtmlReport, IsAFunctionOfItsArgument) {

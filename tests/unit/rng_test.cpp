@@ -25,8 +25,9 @@ TEST(Random, IsPhilox) {
 TEST(Random, DependsOnEverySetting) {
   std::set<std::uint64_t> seen;
   for (std::uint64_t seed : {0ull, 1ull, 1ull << 32}) {
-    for (Purpose purpose : {Purpose::initial_values, Purpose::training_batch, Purpose::probe_batch,
-                            Purpose::direction, Purpose::resampling, Purpose::test}) {
+    for (Purpose purpose :
+         {Purpose::initial_values, Purpose::training_batch, Purpose::probe_batch,
+          Purpose::direction, Purpose::resampling, Purpose::test, Purpose::corpus}) {
       for (std::uint32_t stream : {0u, 1u}) {
         for (std::uint64_t index : {0ull, 1ull, 1ull << 32}) {
           seen.insert(Random(seed, purpose, stream).bits(index));

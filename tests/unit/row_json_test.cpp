@@ -19,12 +19,16 @@ namespace {
 using libnorm::DataError;
 using libnorm::ValueError;
 using nlohmann::json;
+using testing::AllOf;
 using testing::HasSubstr;
 
 TEST(RowJson, EveryMemberComesBack) {
   Row row = sample_row("layernorm", std::numeric_limits<std::uint64_t>::max());
+  row.task = "ag_news";
   row.diverged_at = 3;
   const Row back = row_from_line(to_line(row), "row");
+  EXPECT_EQ(back.task, row.task);
+  EXPECT_EQ(back.data, row.data);
   EXPECT_EQ(back.profile, row.profile);
   EXPECT_EQ(back.arm, row.arm);
   EXPECT_EQ(back.seed, row.seed);
@@ -41,6 +45,8 @@ TEST(RowJson, EveryMemberComesBack) {
   ASSERT_EQ(back.slices.size(), 1u);
   EXPECT_EQ(back.slices.at("published").alpha, row.slices.at("published").alpha);
   EXPECT_EQ(back.slices.at("published").loss, row.slices.at("published").loss);
+  EXPECT_EQ(back.epochs, row.epochs);
+  EXPECT_EQ(back.spectra, row.spectra);
   EXPECT_EQ(back.seconds, row.seconds);
   EXPECT_EQ(back.environment.version, row.environment.version);
   EXPECT_EQ(back.environment.numerics, row.environment.numerics);
@@ -78,6 +84,8 @@ TEST(RowJson, NonFiniteNumbersSurviveEverywhere) {
   row.metrics["effective_rank"] = kInfinity;
   row.singular_values = {-kInfinity, std::nan("")};
   row.slices["published"].loss[1] = std::nan("");
+  row.epochs["training_loss"][2] = std::nan("");
+  row.spectra["layer3.published"][1] = kInfinity;
   row.seconds = kInfinity;
   const std::string line = to_line(row);
   EXPECT_THAT(line, HasSubstr("\"final_loss\":\"nan\""));
@@ -87,6 +95,8 @@ TEST(RowJson, NonFiniteNumbersSurviveEverywhere) {
   EXPECT_EQ(back.singular_values[0], -kInfinity);
   EXPECT_TRUE(std::isnan(back.singular_values[1]));
   EXPECT_TRUE(std::isnan(back.slices.at("published").loss[1]));
+  EXPECT_TRUE(std::isnan(back.epochs.at("training_loss")[2]));
+  EXPECT_EQ(back.spectra.at("layer3.published")[1], kInfinity);
   EXPECT_EQ(back.seconds, kInfinity);
   EXPECT_EQ(to_line(back), line);
 }
@@ -100,8 +110,10 @@ TEST(RowJson, ALineIsOneLine) {
 
 TEST(RowJson, EveryMissingKeyIsNamedWithItsSource) {
   const json whole = to_json(sample_row("none", 0));
-  EXPECT_EQ(whole.size(), 16u);
+  EXPECT_EQ(whole.size(), 20u);
   for (const auto& item : whole.items()) {
+    const std::string& key = item.key();
+    if (key == "task" || key == "data" || key == "epochs" || key == "spectra") continue;
     json cut = whole;
     cut.erase(item.key());
     EXPECT_THAT(message_of<DataError>([&] { row_from_json(cut, "row.json"); }),
@@ -111,6 +123,44 @@ TEST(RowJson, EveryMissingKeyIsNamedWithItsSource) {
   cut["environment"].erase("isa");
   EXPECT_THAT(message_of<DataError>([&] { row_from_json(cut, "row.json"); }),
               HasSubstr("row.json: environment: the key isa is missing"));
+}
+
+TEST(RowJson, WhatIsEmptyIsLeftOutButForTheTask) {
+  Row row = sample_row("none", 0);
+  row.data.clear();
+  row.epochs.clear();
+  row.spectra.clear();
+  const json value = to_json(row);
+  EXPECT_EQ(value.size(), 17u);
+  EXPECT_EQ(value["task"], "associative_recall");
+  const Row back = row_from_json(value, "row.json");
+  EXPECT_EQ(back.data, "");
+  EXPECT_TRUE(back.epochs.empty());
+  EXPECT_TRUE(back.spectra.empty());
+}
+
+TEST(RowJson, ARowWithoutATaskIsOfTheOneThatThereWasFirst) {
+  Row row = sample_row("none", 0);
+  row.task = "ag_news";
+  json value = to_json(row);
+  EXPECT_EQ(row_from_json(value, "row.json").task, "ag_news");
+  value.erase("task");
+  EXPECT_EQ(row_from_json(value, "row.json").task, "associative_recall");
+}
+
+TEST(RowJson, EpochsOfUnequalLengthsAreRefusedBothWays) {
+  json value = to_json(sample_row("none", 0));
+  value["epochs"]["training_loss"].push_back(1);
+  const auto named = HasSubstr(
+      "epochs: layer3.no_padding.condition_number and training_loss differ in length (3 and 4)");
+  EXPECT_THAT(message_of<DataError>([&] { row_from_json(value, "row.json"); }),
+              AllOf(HasSubstr("row.json: "), named));
+  Row row = sample_row("none", 0);
+  row.epochs["training_loss"].push_back(1);
+  EXPECT_THAT(message_of<ValueError>([&] { to_line(row); }), named);
+  value = to_json(sample_row("none", 0));
+  value["spectra"]["layer3.published"].push_back(1);  // matrices may be of any shape
+  EXPECT_NO_THROW(row_from_json(value, "row.json"));
 }
 
 TEST(RowJson, UnknownKeysAreNamed) {
@@ -141,6 +191,14 @@ TEST(RowJson, WrongTypesAreNamed) {
   EXPECT_THAT(refuse("/loss_curve/1", "x"), HasSubstr("loss_curve[1] has a wrong value"));
   EXPECT_THAT(refuse("/metrics", json::array()), HasSubstr("metrics has a wrong value"));
   EXPECT_THAT(refuse("/slices/published/loss", json::array({1})), HasSubstr("differ in length"));
+  EXPECT_THAT(refuse("/task", 3), HasSubstr("task has a wrong value (3); need a string"));
+  EXPECT_THAT(refuse("/data", nullptr), HasSubstr("data has a wrong value (null)"));
+  EXPECT_THAT(refuse("/epochs", 3), HasSubstr("epochs has a wrong value (3); need an object"));
+  EXPECT_THAT(refuse("/epochs/training_loss/1", "x"),
+              HasSubstr("epochs.training_loss[1] has a wrong value"));
+  EXPECT_THAT(refuse("/spectra", json::array()), HasSubstr("spectra has a wrong value ([])"));
+  EXPECT_THAT(refuse("/spectra/layer3.published", 1),
+              HasSubstr("spectra.layer3.published has a wrong value (1); need a list"));
   EXPECT_THAT(refuse("/weights_sha256", "abc"), HasSubstr("weights_sha256 has a wrong value"));
 }
 

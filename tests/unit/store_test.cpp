@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -148,6 +149,36 @@ TEST(Store, ListsRowsInOrderAndPassesOverUnfinishedRuns) {
   std::vector<std::uint64_t> seeds;
   for (const Row& row : store.rows()) seeds.push_back(row.seed);
   EXPECT_THAT(seeds, testing::ElementsAre(1, 2, 3));
+}
+
+TEST(Store, OrdersRowsByTaskProfileArmSeedAndSpec) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  std::vector<std::string> expected;
+  std::uint64_t variant = 0;
+  for (const std::string task : {"ag_news", "associative_recall"}) {
+    for (const std::string profile : {"paper", "smoke"}) {
+      for (const std::string arm : {"layernorm", "none"}) {
+        for (const std::uint64_t seed : {2, 10}) {
+          std::vector<std::string> hashes;
+          for (int i = 0; i < 2; ++i) {
+            const Spec spec = sample_spec(seed).set("variant", variant++);
+            Row row = sample_row(arm, seed);
+            row.task = task;
+            row.profile = profile;
+            row.spec_sha256 = spec.sha256();
+            store.lock(spec).finish(row);
+            hashes.push_back(spec.sha256());
+          }
+          std::sort(hashes.begin(), hashes.end());
+          expected.insert(expected.end(), hashes.begin(), hashes.end());
+        }
+      }
+    }
+  }
+  std::vector<std::string> hashes;
+  for (const Row& row : store.rows()) hashes.push_back(row.spec_sha256);
+  EXPECT_EQ(hashes, expected);
 }
 
 TEST(Store, RefusesTheRowOfAnotherSpec) {

@@ -1,0 +1,82 @@
+#include <fstream>
+#include <iostream>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "harness/commands/command.hpp"
+#include "libnorm/data/wordpiece.hpp"
+
+namespace harness {
+namespace {
+
+namespace po = boost::program_options;
+using libnorm::Index;
+
+enum class Print { ids, tokens };
+
+void tokenize(const libnorm::WordPiece& pieces, Index length, Print print, std::istream& texts) {
+  std::vector<std::int32_t> ids;
+  std::string out;
+  for (std::string text; std::getline(texts, text);) {
+    ids.clear();
+    out.clear();
+    pieces.encode(text, length, ids);
+    for (const std::int32_t id : ids) {
+      if (!out.empty()) out += ' ';
+      out += print == Print::tokens ? pieces.token(id) : std::to_string(id);
+    }
+    fmt::print("{}\n", out);
+  }
+}
+
+Index checked_length(const Arguments& arguments) {
+  if (!arguments.has("length")) return std::numeric_limits<Index>::max();
+  const Index length = arguments.get<Index>("length");
+  if (length < 2) {
+    throw UsageError(
+        fmt::format("--length: too short ({}); need at least 2, for [CLS] and [SEP]", length));
+  }
+  return length;
+}
+
+}  // namespace
+
+Exit tokenize_command(const std::vector<std::string>& words) {
+  Arguments arguments("tokenize --vocab FILE [options] [TEXT]",
+                      "Reads the file TEXT, or what comes in, and prints for each line the ids of "
+                      "its WordPiece\ntokens, [CLS] and [SEP] included, as uncased BERT has them. "
+                      "Nothing is padded.\n\n"
+                      "  echo 'Unbelievable!' | norm-harness tokenize --vocab vocab.txt --tokens\n"
+                      "  [CLS] unbelievable ! [SEP]");
+  arguments.options()("vocab", po::value<std::string>()->value_name("FILE"),
+                      "the vocabulary, one token a line: vocab.txt of bert-base-uncased or "
+                      "distilbert-base-uncased")("tokens", "print tokens rather than ids")(
+      "length", po::value<Index>()->value_name("N"),
+      "cut to N ids, [CLS] and [SEP] included; without it nothing is cut")(
+      "text", po::value<std::string>()->value_name("TEXT"), "the file to read; needs no name");
+  arguments.positional("text");
+  if (!arguments.parse(words)) return Exit::ok;
+  if (!arguments.has("vocab")) {
+    throw UsageError(
+        "--vocab: no vocabulary given; need a file with one token a line, as vocab.txt of "
+        "bert-base-uncased");
+  }
+  const Index length = checked_length(arguments);
+  const Print print = arguments.has("tokens") ? Print::tokens : Print::ids;
+  const libnorm::WordPiece pieces = libnorm::WordPiece::read(arguments.text("vocab"));
+  if (!arguments.has("text")) {
+    tokenize(pieces, length, print, std::cin);
+    return Exit::ok;
+  }
+  const std::string& path = arguments.text("text");
+  std::ifstream file(path);
+  if (!file || std::filesystem::is_directory(path)) {
+    throw libnorm::DataError(
+        fmt::format("tokenize: cannot read the file ({}); need one text a line", path));
+  }
+  tokenize(pieces, length, print, file);
+  return Exit::ok;
+}
+
+}  // namespace harness

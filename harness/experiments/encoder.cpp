@@ -1,0 +1,317 @@
+#include "harness/experiments/encoder.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "harness/environment.hpp"
+#include "harness/experiments/encoder_data.hpp"
+#include "harness/experiments/encoder_run.hpp"
+
+namespace harness {
+namespace {
+
+/// Version of what is measured on an encoder.
+constexpr const char* kEncoderMeasures = "1";
+
+struct EncoderProfile {
+  std::string_view name;
+  std::string_view description;
+  EncoderOptions options;
+};
+
+/// Widths that are no multiple of the lanes, a last batch that is smaller, texts that are cut.
+EncoderOptions smoke() {
+  EncoderOptions o;
+  o.texts = Texts::topics;
+  o.rows = 150;
+  o.test_rows = 70;
+  o.epochs = 3;
+  o.batch = 32;
+  o.length = 48;
+  o.channels = 40;
+  o.hidden = 100;
+  o.heads = 2;
+  o.blocks = 6;
+  o.vocabulary = 700;
+  return o;
+}
+
+/// A few minutes for all arms. Tested on a part of the test split, or testing would take as long
+/// as training.
+EncoderOptions quick() {
+  EncoderOptions o;
+  o.texts = Texts::subset;
+  o.rows = 4096;
+  o.test_rows = 2048;
+  return o;
+}
+
+EncoderOptions subset() {
+  EncoderOptions o;
+  o.texts = Texts::subset;
+  return o;
+}
+
+const std::vector<EncoderProfile>& encoder_profiles() {
+  static const std::vector<EncoderProfile> profiles = {
+      {"smoke", "a small model on generated texts: seconds", smoke()},
+      {"quick", "the paper's model on 4,096 rows of AG News, 15 epochs: minutes", quick()},
+      {"subset", "47,598 rows of AG News, 15 epochs: half an hour an arm", subset()},
+      {"paper", "the paper's scale: 120,000 rows, 15 epochs: over an hour an arm",
+       EncoderOptions{}},
+  };
+  return profiles;
+}
+
+/// A number of EncoderOptions under its name on the command line.
+struct EncoderKey {
+  NumberInfo info;
+  Index EncoderOptions::*count;
+  double EncoderOptions::*number;
+};
+
+const std::vector<EncoderKey>& encoder_keys() {
+  using O = EncoderOptions;
+  const auto count = [](std::string_view name, std::string_view help, Index O::*member) {
+    return EncoderKey{{name, help, NumberKind::count}, member, nullptr};
+  };
+  const auto real = [](std::string_view name, std::string_view help, double O::*member) {
+    return EncoderKey{{name, help, NumberKind::real}, nullptr, member};
+  };
+  static const std::vector<EncoderKey> keys = {
+      count("rows", "the first so many texts; 0: all", &O::rows),
+      count("test-rows", "the first so many test texts; 0: all", &O::test_rows),
+      count("epochs", "passes over the texts", &O::epochs),
+      count("batch", "sequences in a batch", &O::batch),
+      count("length", "tokens that texts are cut and padded to", &O::length),
+      count("vocabulary", "tokens of generated texts", &O::vocabulary),
+      count("channels", "width of the model", &O::channels),
+      count("hidden", "width of the ffn", &O::hidden),
+      count("heads", "attention heads; they divide the channels", &O::heads),
+      count("blocks", "transformer blocks", &O::blocks),
+      real("learning-rate", "Adam's learning rate", &O::learning_rate),
+      real("beta1", "Adam's decay of the first moment", &O::beta1),
+      real("beta2", "Adam's decay of the second moment", &O::beta2),
+      real("epsilon", "Adam's epsilon", &O::epsilon),
+  };
+  return keys;
+}
+
+std::string spec_key(std::string_view name) {
+  std::string key(name);
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
+
+class EncoderStudy final : public Study {
+ public:
+  std::string_view name() const override { return "encoder"; }
+  std::string_view claim_profile() const override { return "quick"; }
+  std::size_t claim_seeds() const override { return 8; }
+
+  const std::vector<Experiment>& experiments() const override {
+    static const std::vector<Experiment> list = {
+        {"e4",
+         4,
+         {"layernorm", "manual_l2", "none"},
+         {"sphere"},
+         {kSpectrumVariants, kSpectrumVariants + std::size(kSpectrumVariants)},
+         "six blocks on AG News, layer by layer (Figure 4)",
+         {{"masked", {"layernorm_masked", "manual_l2_masked", "none_masked", "sphere_masked"}}}},
+    };
+    return list;
+  }
+
+  const std::vector<ArmInfo>& arms() const override {
+    static const std::vector<ArmInfo> list = [] {
+      std::vector<ArmInfo> infos;
+      for (const EncoderArm& arm : encoder_arms()) {
+        infos.push_back({arm.name, arm.norm, arm.description});
+      }
+      return infos;
+    }();
+    return list;
+  }
+
+  const std::vector<Protocol>& protocols() const override {
+    static const std::vector<Protocol> list = {
+        {"published", "spectra of all positions of a batch, padding included, as they are"},
+        {"centred", "the same, less their mean"},
+        {"no_padding", "spectra of the positions that hold text"},
+        {"no_padding_centred", "the same, less their mean"},
+        {"masked", "trained with the padding left out, by arms of its own"},
+    };
+    return list;
+  }
+
+  std::vector<Column> columns(std::string_view protocol) const override {
+    const std::string variant(protocol == "masked" ? "no_padding" : protocol);
+    std::vector<Column> list = {{"training_accuracy", "training"},
+                                {"held_out_accuracy", "held-out"}};
+    for (const char* layer : {"1", "3", "6"}) {
+      list.push_back({std::string("layer") + layer + "." + variant + ".effective_rank",
+                      std::string("rank ") + layer});
+    }
+    return list;
+  }
+
+  const std::vector<ProfileInfo>& profiles() const override {
+    static const std::vector<ProfileInfo> list = [] {
+      std::vector<ProfileInfo> infos;
+      for (const EncoderProfile& p : encoder_profiles()) infos.push_back({p.name, p.description});
+      return infos;
+    }();
+    return list;
+  }
+
+  const std::vector<NumberInfo>& numbers() const override {
+    static const std::vector<NumberInfo> list = [] {
+      std::vector<NumberInfo> infos;
+      for (const EncoderKey& key : encoder_keys()) infos.push_back(key.info);
+      return infos;
+    }();
+    return list;
+  }
+
+  std::vector<PlannedRun> plan(const Request& request) const override;
+  bool is_current(const Row& row) const override;
+};
+
+std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
+  const EncoderProfile& profile =
+      find_named(encoder_profiles(), &EncoderProfile::name, request.profile, "profile");
+  EncoderOptions options = profile.options;
+  for (const EncoderKey& key : encoder_keys()) {
+    const auto given = request.numbers.find(key.info.name);
+    if (given == request.numbers.end()) continue;
+    if (key.count != nullptr) {
+      options.*key.count = Index(given->second);
+    } else {
+      options.*key.number = given->second;
+    }
+  }
+  options.path = request.path;
+  check(options);
+  const auto corpora =
+      std::make_shared<EncoderCorpora>(options, request.data, request.trust, request.cache);
+  const EncoderData names = corpora->names();
+  const bool custom = !(options == profile.options) || !corpora->is_known();
+  const Index steps =
+      options.epochs * ((corpora->train_rows() + options.batch - 1) / options.batch);
+  // A step of many rows keeps all threads busy, and takes much memory.
+  const RunSize size = options.batch * options.channels < 8192 ? RunSize::small : RunSize::large;
+  std::vector<PlannedRun> runs;
+  for (const std::uint64_t seed : request.seeds) {
+    for (const std::string& name : request.arms) {
+      const EncoderArm arm = find_encoder_arm(name);
+      runs.push_back({names.task, custom ? "custom" : std::string(profile.name), name, seed, steps,
+                      size, encoder_spec(options, arm, seed, names), [=] {
+                        return std::make_unique<EncoderRun>(options, arm, seed,
+                                                            corpora->of_seed(seed));
+                      }});
+    }
+  }
+  return runs;
+}
+
+bool EncoderStudy::is_current(const Row& row) const {
+  for (const EncoderProfile& profile : encoder_profiles()) {
+    if (profile.name != row.profile) continue;
+    for (const EncoderArm& arm : encoder_arms()) {
+      if (arm.name != row.arm) continue;
+      const EncoderData expected = EncoderCorpora::expected(profile.options, row.task);
+      return encoder_spec(profile.options, arm, row.seed, expected).sha256() == row.spec_sha256;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+const std::vector<EncoderArm>& encoder_arms() {
+  static const std::vector<EncoderArm> arms = {
+      {"layernorm", "layernorm", PaddingUse::attended, "LayerNorm with gain and bias"},
+      {"manual_l2", "manual_l2", PaddingUse::attended, "the sphere of radius 1, no gain, no bias"},
+      {"none", "none", PaddingUse::attended, "no normalization"},
+      {"sphere", "sphere", PaddingUse::attended,
+       "control: the sphere of radius sqrt(C), no gain, no bias"},
+      {"layernorm_masked", "layernorm", PaddingUse::left_out, "LayerNorm, padding left out"},
+      {"manual_l2_masked", "manual_l2", PaddingUse::left_out, "radius 1, padding left out"},
+      {"none_masked", "none", PaddingUse::left_out, "no normalization, padding left out"},
+      {"sphere_masked", "sphere", PaddingUse::left_out, "radius sqrt(C), padding left out"},
+  };
+  return arms;
+}
+
+const EncoderArm& find_encoder_arm(std::string_view name) {
+  return find_named(encoder_arms(), &EncoderArm::name, name, "arm");
+}
+
+Spec encoder_spec(const EncoderOptions& options, const EncoderArm& arm, std::uint64_t seed,
+                  const EncoderData& data) {
+  Spec spec;
+  spec.set("task", data.task);
+  spec.set("numerics", std::string_view(kNumerics));
+  spec.set("measures", std::string_view(kEncoderMeasures));
+  spec.set("arm", arm.name);
+  spec.set("norm", arm.norm);
+  spec.set("padding",
+           std::string_view(arm.padding == PaddingUse::attended ? "attended" : "left_out"));
+  spec.set("seed", seed);
+  spec.set("path", std::string_view(options.path == libnorm::Path::dense ? "dense" : "shortcut"));
+  spec.set("train", data.train_name);
+  spec.set("test", data.test_name);
+  for (const EncoderKey& key : encoder_keys()) {
+    if (key.count != nullptr) {
+      spec.set(spec_key(key.info.name), options.*key.count);
+    } else {
+      spec.set(spec_key(key.info.name), options.*key.number);
+    }
+  }
+  spec.set("vocabulary", data.vocabulary);
+  return spec;
+}
+
+libnorm::TransformerOptions model_options(const EncoderOptions& options, const EncoderArm& arm,
+                                          const EncoderData& data) {
+  libnorm::TransformerOptions m;
+  m.vocabulary = data.vocabulary;
+  m.outputs = kTextClasses;
+  m.channels = options.channels;
+  m.hidden = options.hidden;
+  m.heads = options.heads;
+  m.blocks = options.blocks;
+  m.norm = libnorm::find_norm(arm.norm).norm;
+  return m;
+}
+
+libnorm::AdamOptions adam_options(const EncoderOptions& options) {
+  return {options.learning_rate, options.beta1, options.beta2, options.epsilon};
+}
+
+void check(const EncoderOptions& options) {
+  constexpr Index kMost = Index{1} << 20;
+  const auto within = [&](std::string_view name, Index value, Index least) {
+    if (value >= least && value <= kMost) return;
+    throw libnorm::ValueError(
+        fmt::format("{}: outside its range ({}); need {} .. {}", name, value, least, kMost));
+  };
+  within("rows", options.rows, 0);
+  within("test-rows", options.test_rows, 0);
+  within("epochs", options.epochs, 1);
+  within("batch", options.batch, 1);
+  within("length", options.length, 2);
+  EncoderData data;
+  data.vocabulary = options.vocabulary;
+  model_options(options, encoder_arms().front(), data).check();
+  libnorm::Adam<float>(0, adam_options(options));
+}
+
+const Study& encoder_study() {
+  static const EncoderStudy study;
+  return study;
+}
+
+}  // namespace harness
