@@ -148,10 +148,7 @@ void withhold(Verdict& verdict, std::size_t golden_seeds) {
 /// Rows of other tasks that were offered where there are none of the claims' own.
 void note_stand_ins(Verdict& verdict, const std::vector<Row>& rows, const std::string& task) {
   std::set<std::string> others;
-  for (const Row& row : rows) {
-    if (row.task == task) return;
-    others.insert(row.task);
-  }
+  for (const Row& row : rows) others.insert(row.task);
   for (const std::string& other : others) {
     verdict.notes.push_back("rows of task " + other + " are no evidence on " + task);
   }

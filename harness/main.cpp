@@ -1,5 +1,9 @@
 #include <csignal>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
@@ -65,6 +69,11 @@ int main(int argc, char** argv) {
   };
   // A file-size limit is then an error like a full disk, with a sentence of its own.
   std::signal(SIGXFSZ, SIG_IGN);
+#if defined(__GLIBC__)
+  // Large blocks go back to the system when a run is over; by default glibc keeps more and more of
+  // them in pieces.
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
   Exit exit = Exit::ok;
   try {
     exit = run({argv + 1, argv + argc});

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <tuple>
+
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
@@ -29,7 +32,8 @@ Exit bless_command(const std::vector<std::string>& words) {
   Arguments arguments(
       "bless e1|e2|e3|e4|all --because \"...\" [options]",
       "Makes the store's rows of an experiment golden, in place of those of the same "
-      "arm and\nseed, and judges the claims anew. Golden is written by nothing else.");
+      "task,\nprofile, arm and seed, and judges the claims anew. Golden is written by nothing "
+      "else.");
   arguments.positional("experiment");
   arguments.options()("experiment", po::value<std::string>(), "e1, e2, e3, e4, or all")(
       "because", po::value<std::string>(), "the reason, kept in golden's manifest")(
@@ -56,18 +60,21 @@ Exit bless_command(const std::vector<std::string>& words) {
     throw libnorm::DataError("bless: the store has no run of " + experiment + " (" +
                              arguments.text("store") + "); make them with `norm-harness run`");
   }
-  // Claims are judged from all of the paper profile: what golden has, and what it gets now.
-  std::vector<Row> paper;
+  // Claims are judged from what golden has, and what it gets now in its place.
+  std::vector<Row> evidence;
+  const auto key = [](const Row& row) {
+    return std::tie(row.task, row.profile, row.arm, row.seed);
+  };
   const auto take = [&](const std::vector<Row>& more) {
     for (const Row& row : more) {
-      if (row.profile != "paper") continue;
-      std::erase_if(paper, [&](const Row& r) { return r.arm == row.arm && r.seed == row.seed; });
-      paper.push_back(row);
+      if (!is_current(row)) continue;
+      std::erase_if(evidence, [&](const Row& r) { return key(r) == key(row); });
+      evidence.push_back(row);
     }
   };
   if (has_golden(directory)) take(load_golden(directory).rows);
   take(rows);
-  bless(directory, rows, judge_claims(paper), experiment, arguments.text("because"));
+  bless(directory, rows, judge_claims(evidence), experiment, arguments.text("because"));
   fmt::print("{} rows are golden now, in {}\n", rows.size(), directory.string());
   return Exit::ok;
 }

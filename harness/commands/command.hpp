@@ -81,10 +81,10 @@ bool is_current(const Row& row);
 /// Adds --store, --golden, --profile and --rows, which tell where rows come from.
 void add_row_options(Arguments& arguments);
 
-/// Rows of one profile (each study's claim profile if none is named), from the store, from golden, or from both (the store's row where both have
-/// one). Rows of another definition of the profile are passed over. `golden` is filled where it
-/// was read.
-/// Throws: DataError if golden is asked for and missing.
+/// Rows of one profile (each study's claim profile if none is named), from the store, from golden,
+/// or from both (the store's row where both have one). Rows of another definition of the profile
+/// are passed over. `golden` is filled where it was read. Throws: DataError if golden is asked for
+/// and missing.
 std::vector<Row> read_rows(const Arguments& arguments, Golden* golden = nullptr);
 
 /// `a,b,c` as a list. Throws: UsageError for an empty item.

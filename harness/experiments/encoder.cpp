@@ -1,6 +1,5 @@
 #include "harness/experiments/encoder.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -8,18 +7,13 @@
 #include "harness/environment.hpp"
 #include "harness/experiments/encoder_data.hpp"
 #include "harness/experiments/encoder_run.hpp"
+#include "harness/experiments/numbers.hpp"
 
 namespace harness {
 namespace {
 
 /// Version of what is measured on an encoder.
 constexpr const char* kEncoderMeasures = "1";
-
-struct EncoderProfile {
-  std::string_view name;
-  std::string_view description;
-  EncoderOptions options;
-};
 
 /// Widths that are no multiple of the lanes, a last batch that is smaller, texts that are cut.
 EncoderOptions smoke() {
@@ -54,8 +48,8 @@ EncoderOptions subset() {
   return o;
 }
 
-const std::vector<EncoderProfile>& encoder_profiles() {
-  static const std::vector<EncoderProfile> profiles = {
+const std::vector<Profile<EncoderOptions>>& encoder_profiles() {
+  static const std::vector<Profile<EncoderOptions>> profiles = {
       {"smoke", "a small model on generated texts: seconds", smoke()},
       {"quick", "the paper's model on 4,096 rows of AG News, 15 epochs: minutes", quick()},
       {"subset", "47,598 rows of AG News, 15 epochs: half an hour an arm", subset()},
@@ -65,44 +59,25 @@ const std::vector<EncoderProfile>& encoder_profiles() {
   return profiles;
 }
 
-/// A number of EncoderOptions under its name on the command line.
-struct EncoderKey {
-  NumberInfo info;
-  Index EncoderOptions::*count;
-  double EncoderOptions::*number;
-};
-
-const std::vector<EncoderKey>& encoder_keys() {
+const std::vector<Number<EncoderOptions>>& encoder_numbers() {
   using O = EncoderOptions;
-  const auto count = [](std::string_view name, std::string_view help, Index O::*member) {
-    return EncoderKey{{name, help, NumberKind::count}, member, nullptr};
+  static const std::vector<Number<EncoderOptions>> list = {
+      {"rows", "the first so many texts; 0: all", &O::rows},
+      {"test-rows", "the first so many test texts; 0: all", &O::test_rows},
+      {"epochs", "passes over the texts", &O::epochs},
+      {"batch", "sequences in a batch", &O::batch},
+      {"length", "tokens that texts are cut and padded to", &O::length},
+      {"vocabulary", "tokens of generated texts", &O::vocabulary},
+      {"channels", "width of the model", &O::channels},
+      {"hidden", "width of the ffn", &O::hidden},
+      {"heads", "attention heads; they divide the channels", &O::heads},
+      {"blocks", "transformer blocks", &O::blocks},
+      {"learning-rate", "Adam's learning rate", &O::learning_rate},
+      {"beta1", "Adam's decay of the first moment", &O::beta1},
+      {"beta2", "Adam's decay of the second moment", &O::beta2},
+      {"epsilon", "Adam's epsilon", &O::epsilon},
   };
-  const auto real = [](std::string_view name, std::string_view help, double O::*member) {
-    return EncoderKey{{name, help, NumberKind::real}, nullptr, member};
-  };
-  static const std::vector<EncoderKey> keys = {
-      count("rows", "the first so many texts; 0: all", &O::rows),
-      count("test-rows", "the first so many test texts; 0: all", &O::test_rows),
-      count("epochs", "passes over the texts", &O::epochs),
-      count("batch", "sequences in a batch", &O::batch),
-      count("length", "tokens that texts are cut and padded to", &O::length),
-      count("vocabulary", "tokens of generated texts", &O::vocabulary),
-      count("channels", "width of the model", &O::channels),
-      count("hidden", "width of the ffn", &O::hidden),
-      count("heads", "attention heads; they divide the channels", &O::heads),
-      count("blocks", "transformer blocks", &O::blocks),
-      real("learning-rate", "Adam's learning rate", &O::learning_rate),
-      real("beta1", "Adam's decay of the first moment", &O::beta1),
-      real("beta2", "Adam's decay of the second moment", &O::beta2),
-      real("epsilon", "Adam's epsilon", &O::epsilon),
-  };
-  return keys;
-}
-
-std::string spec_key(std::string_view name) {
-  std::string key(name);
-  std::replace(key.begin(), key.end(), '-', '_');
-  return key;
+  return list;
 }
 
 class EncoderStudy final : public Study {
@@ -125,13 +100,7 @@ class EncoderStudy final : public Study {
   }
 
   const std::vector<ArmInfo>& arms() const override {
-    static const std::vector<ArmInfo> list = [] {
-      std::vector<ArmInfo> infos;
-      for (const EncoderArm& arm : encoder_arms()) {
-        infos.push_back({arm.name, arm.norm, arm.description});
-      }
-      return infos;
-    }();
+    static const auto list = infos_of<ArmInfo>(encoder_arms());
     return list;
   }
 
@@ -158,20 +127,12 @@ class EncoderStudy final : public Study {
   }
 
   const std::vector<ProfileInfo>& profiles() const override {
-    static const std::vector<ProfileInfo> list = [] {
-      std::vector<ProfileInfo> infos;
-      for (const EncoderProfile& p : encoder_profiles()) infos.push_back({p.name, p.description});
-      return infos;
-    }();
+    static const auto list = infos_of<ProfileInfo>(encoder_profiles());
     return list;
   }
 
   const std::vector<NumberInfo>& numbers() const override {
-    static const std::vector<NumberInfo> list = [] {
-      std::vector<NumberInfo> infos;
-      for (const EncoderKey& key : encoder_keys()) infos.push_back(key.info);
-      return infos;
-    }();
+    static const auto list = infos_of(encoder_numbers());
     return list;
   }
 
@@ -180,19 +141,9 @@ class EncoderStudy final : public Study {
 };
 
 std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
-  const EncoderProfile& profile =
-      find_named(encoder_profiles(), &EncoderProfile::name, request.profile, "profile");
-  EncoderOptions options = profile.options;
-  for (const EncoderKey& key : encoder_keys()) {
-    const auto given = request.numbers.find(key.info.name);
-    if (given == request.numbers.end()) continue;
-    if (key.count != nullptr) {
-      options.*key.count = Index(given->second);
-    } else {
-      options.*key.number = given->second;
-    }
-  }
-  options.path = request.path;
+  const Profile<EncoderOptions>& profile =
+      find_named(encoder_profiles(), &Profile<EncoderOptions>::name, request.profile, "profile");
+  const EncoderOptions options = with_numbers(profile.options, encoder_numbers(), request);
   check(options);
   const auto corpora =
       std::make_shared<EncoderCorpora>(options, request.data, request.trust, request.cache);
@@ -217,7 +168,7 @@ std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
 }
 
 bool EncoderStudy::is_current(const Row& row) const {
-  for (const EncoderProfile& profile : encoder_profiles()) {
+  for (const Profile<EncoderOptions>& profile : encoder_profiles()) {
     if (profile.name != row.profile) continue;
     for (const EncoderArm& arm : encoder_arms()) {
       if (arm.name != row.arm) continue;
@@ -263,13 +214,8 @@ Spec encoder_spec(const EncoderOptions& options, const EncoderArm& arm, std::uin
   spec.set("path", std::string_view(options.path == libnorm::Path::dense ? "dense" : "shortcut"));
   spec.set("train", data.train_name);
   spec.set("test", data.test_name);
-  for (const EncoderKey& key : encoder_keys()) {
-    if (key.count != nullptr) {
-      spec.set(spec_key(key.info.name), options.*key.count);
-    } else {
-      spec.set(spec_key(key.info.name), options.*key.number);
-    }
-  }
+  for (const Number<EncoderOptions>& number : encoder_numbers()) number.tell(spec, options);
+  // That of the texts, which may be another than was asked for.
   spec.set("vocabulary", data.vocabulary);
   return spec;
 }

@@ -20,30 +20,28 @@ RecallOptions smoke() {
   return o;
 }
 
-}  // namespace
-
-const std::vector<RecallKey>& recall_keys() {
+const std::vector<Number<RecallOptions>>& recall_numbers() {
   using O = RecallOptions;
-  static const std::vector<RecallKey> keys = {
-      {"entities", "entities of the task", &O::entities, nullptr},
-      {"attributes", "attributes of the task; keys are entities x attributes", &O::attributes,
-       nullptr},
-      {"rank", "keys drawn for a sequence of rank + 1 positions", &O::rank, nullptr},
-      {"batch", "sequences in a batch", &O::batch, nullptr},
-      {"channels", "width of the model", &O::channels, nullptr},
-      {"hidden", "width of the ffn", &O::hidden, nullptr},
-      {"heads", "attention heads; they divide the channels", &O::heads, nullptr},
-      {"blocks", "transformer blocks", &O::blocks, nullptr},
-      {"steps", "training steps", &O::steps, nullptr},
-      {"learning-rate", "Adam's learning rate of every arm but none", nullptr, &O::learning_rate},
-      {"learning-rate-none", "Adam's learning rate of the arm none", nullptr,
-       &O::learning_rate_none},
-      {"beta1", "Adam's decay of the first moment", nullptr, &O::beta1},
-      {"beta2", "Adam's decay of the second moment", nullptr, &O::beta2},
-      {"epsilon", "Adam's epsilon", nullptr, &O::epsilon},
+  static const std::vector<Number<RecallOptions>> list = {
+      {"entities", "entities of the task", &O::entities},
+      {"attributes", "attributes of the task; keys are entities x attributes", &O::attributes},
+      {"rank", "keys drawn for a sequence of rank + 1 positions", &O::rank},
+      {"batch", "sequences in a batch", &O::batch},
+      {"channels", "width of the model", &O::channels},
+      {"hidden", "width of the ffn", &O::hidden},
+      {"heads", "attention heads; they divide the channels", &O::heads},
+      {"blocks", "transformer blocks", &O::blocks},
+      {"steps", "training steps", &O::steps},
+      {"learning-rate", "Adam's learning rate of every arm but none", &O::learning_rate},
+      {"learning-rate-none", "Adam's learning rate of the arm none", &O::learning_rate_none},
+      {"beta1", "Adam's decay of the first moment", &O::beta1},
+      {"beta2", "Adam's decay of the second moment", &O::beta2},
+      {"epsilon", "Adam's epsilon", &O::epsilon},
   };
-  return keys;
+  return list;
 }
+
+}  // namespace
 
 const std::vector<RecallArm>& recall_arms() {
   using O = RecallOptions;
@@ -85,17 +83,13 @@ Spec recall_spec(const RecallOptions& options, const RecallArm& arm, std::uint64
   spec.set("norm", arm.norm);
   spec.set("seed", seed);
   spec.set("path", std::string_view(options.path == libnorm::Path::dense ? "dense" : "shortcut"));
-  for (const RecallKey& key : recall_keys()) {
-    std::string name(key.name);
-    for (char& c : name) c = c == '-' ? '_' : c;
+  for (const Number<RecallOptions>& number : recall_numbers()) {
     // An arm's own learning rate decides; that of the others does not.
-    if (key.number == &RecallOptions::learning_rate_none) continue;
-    if (key.number == &RecallOptions::learning_rate) {
-      spec.set(name, options.*arm.learning_rate);
-    } else if (key.count != nullptr) {
-      spec.set(name, options.*key.count);
+    if (number.real == &RecallOptions::learning_rate_none) continue;
+    if (number.real == &RecallOptions::learning_rate) {
+      spec.set(number.key(), options.*arm.learning_rate);
     } else {
-      spec.set(name, options.*key.number);
+      number.tell(spec, options);
     }
   }
   return spec;
@@ -150,13 +144,7 @@ class RecallStudy final : public Study {
   }
 
   const std::vector<ArmInfo>& arms() const override {
-    static const std::vector<ArmInfo> list = [] {
-      std::vector<ArmInfo> infos;
-      for (const RecallArm& arm : recall_arms()) {
-        infos.push_back({arm.name, arm.norm, arm.description});
-      }
-      return infos;
-    }();
+    static const auto list = infos_of<ArmInfo>(recall_arms());
     return list;
   }
 
@@ -178,38 +166,18 @@ class RecallStudy final : public Study {
   }
 
   const std::vector<ProfileInfo>& profiles() const override {
-    static const std::vector<ProfileInfo> list = [] {
-      std::vector<ProfileInfo> infos;
-      for (const RecallProfile& p : recall_profiles()) infos.push_back({p.name, p.description});
-      return infos;
-    }();
+    static const auto list = infos_of<ProfileInfo>(recall_profiles());
     return list;
   }
 
   const std::vector<NumberInfo>& numbers() const override {
-    static const std::vector<NumberInfo> list = [] {
-      std::vector<NumberInfo> infos;
-      for (const RecallKey& key : recall_keys()) {
-        infos.push_back(
-            {key.name, key.help, key.count != nullptr ? NumberKind::count : NumberKind::real});
-      }
-      return infos;
-    }();
+    static const auto list = infos_of(recall_numbers());
     return list;
   }
 
   std::vector<PlannedRun> plan(const Request& request) const override {
-    RecallOptions options = find_recall_profile(request.profile).options;
-    for (const RecallKey& key : recall_keys()) {
-      const auto given = request.numbers.find(key.name);
-      if (given == request.numbers.end()) continue;
-      if (key.count != nullptr) {
-        options.*key.count = Index(given->second);
-      } else {
-        options.*key.number = given->second;
-      }
-    }
-    options.path = request.path;
+    const RecallOptions options =
+        with_numbers(find_recall_profile(request.profile).options, recall_numbers(), request);
     check(options);
     std::string profile = "custom";
     for (const RecallProfile& p : recall_profiles()) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/experiments/numbers.hpp"
 #include "harness/experiments/study.hpp"
 #include "harness/spec.hpp"
 #include "libnorm/data/associative_recall.hpp"
@@ -36,15 +37,6 @@ struct RecallOptions {
   libnorm::AssociativeRecall task() const { return {entities, attributes, rank, batch}; }
 };
 
-/// A number of RecallOptions under its name on the command line.
-struct RecallKey {
-  std::string_view name;
-  std::string_view help;
-  Index RecallOptions::*count;
-  double RecallOptions::*number;
-};
-const std::vector<RecallKey>& recall_keys();
-
 /// A model to train: a norm and the learning rate it gets.
 struct RecallArm {
   std::string_view name;
@@ -56,12 +48,7 @@ const std::vector<RecallArm>& recall_arms();
 /// Throws: ValueError for an unknown name, with the known ones.
 const RecallArm& find_recall_arm(std::string_view name);
 
-/// Scales at which the experiments are run.
-struct RecallProfile {
-  std::string_view name;
-  std::string_view description;
-  RecallOptions options;
-};
+using RecallProfile = Profile<RecallOptions>;
 const std::vector<RecallProfile>& recall_profiles();
 /// Throws: ValueError for an unknown name, with the known ones.
 const RecallProfile& find_recall_profile(std::string_view name);

@@ -40,7 +40,12 @@ class Buffer {
  public:
   /// A view of `rows x cols`; what stood there before is lost.
   MatrixView<T> view(Index rows, Index cols) {
-    if (Index(memory_.size()) < rows * cols) memory_.resize(std::size_t(rows * cols));
+    if (Index(memory_.size()) < rows * cols) {
+      // The old memory goes first, and a little more is taken, or batches that grow by a row would
+      // each move all of it.
+      memory_ = {};
+      memory_.resize(std::size_t(rows * cols + rows * cols / 16));
+    }
     return {memory_.data(), rows, cols};
   }
   T* data() { return memory_.data(); }

@@ -228,9 +228,9 @@ TEST(Cli, GoldenThatIsMissingOrEditedIsNamed) {
   EXPECT_EQ(missing.code, 3);
   EXPECT_THAT(missing.err, HasSubstr("nowhere"));
   fs::copy(GOLDEN, scratch / "g", fs::copy_options::recursive);
-  std::string text = cli::read(scratch / "g/smoke/none.jsonl");
+  std::string text = cli::read(scratch / "g/associative_recall/smoke/none.jsonl");
   text[text.size() / 2] ^= 1;
-  cli::write(scratch / "g/smoke/none.jsonl", text);
+  cli::write(scratch / "g/associative_recall/smoke/none.jsonl", text);
   for (const char* command : {"verify --golden g", "figures --golden g", "report --golden g",
                               "run e1 --profile smoke --quiet --golden g --store s",
                               "bless all --because x --golden g --store s"}) {

@@ -8,6 +8,7 @@
 #include "libnorm/models/transformer.hpp"
 #include "libnorm/optim/adam.hpp"
 #include "tests/reference/reference_file.hpp"
+#include "tests/reference/reference_model.hpp"
 #include "tests/support/compare.hpp"
 #include "tests/support/models.hpp"
 #include "tests/tolerances.hpp"
@@ -21,25 +22,6 @@ template <class T>
 class EncoderReference : public testing::Test {};
 using Numbers = testing::Types<float, double>;
 TYPED_TEST_SUITE(EncoderReference, Numbers);
-
-template <class T>
-Transformer<T> model_of(const Json& shared, const Json& settings) {
-  TransformerOptions options;
-  options.vocabulary = extent(shared, "embedding.weight", 0);
-  options.channels = extent(shared, "embedding.weight", 1);
-  options.hidden = extent(shared, "blocks.0.ffn.linear1.weight", 0);
-  options.outputs = extent(shared, "head.weight", 0);
-  options.heads = settings.at("heads");
-  options.blocks = settings.at("blocks");
-  options.norm = find_norm(settings.at("arm").get<std::string>()).norm;
-  Transformer<T> model(options);
-  for (const Parameter& p : model.parameters().all()) {
-    const auto values = numbers<T>(shared, p.name);
-    EXPECT_EQ(Index(values.size()), p.size()) << p.name;
-    std::copy(values.begin(), values.end(), model.weights().begin() + p.offset);
-  }
-  return model;
-}
 
 Corpus corpus_of(const Json& shared) {
   Corpus corpus;

@@ -328,8 +328,10 @@ TEST(Subset, IsRefusedWhenItsRowsAreNotWhatTheListPromises) {
 TEST(Subset, IsRefusedWhenItsListIsDamaged) {
   const Data data;
   const std::string whole = subset_list(samples(40));
+  std::string fewer = whole;
+  fewer.replace(fewer.find(" 40 "), 4, " 39 ");
   std::vector<std::string> damaged = {"", "\n", whole.substr(0, whole.size() - 8),
-                                      whole + "12345678"};
+                                      whole + "12345678", fewer};
   for (std::size_t i = 0; i < whole.size(); ++i) {
     damaged.push_back(whole);
     damaged.back()[i] ^= 0x11;

@@ -304,7 +304,7 @@ TEST(DrawFigures, AProtocolOfOtherRunsIsDrawnWhereTheyAreThereOrIsNamed) {
 TEST(DrawFigures, ProfilesAndAStandInAreDrawnApart) {
   const harness::ScratchFolder scratch;
   std::vector<Row> rows;
-  for (const char* profile : {"subset", "quick"}) {
+  for (const char* profile : {"paper", "quick"}) {
     for (Row row : all_arms()) {
       row.profile = profile;
       rows.push_back(row);
@@ -314,12 +314,12 @@ TEST(DrawFigures, ProfilesAndAStandInAreDrawnApart) {
   }
   const auto drawing = draw_figures(rows, {"e4", "centred"}, scratch.path());
   EXPECT_THAT(names(drawing, scratch.path()),
-              ElementsAre("figure4-centred.svg", "ag_news-subset/figure4-centred.svg",
-                          "topics-quick/figure4-centred.svg", "topics-subset/figure4-centred.svg"));
-  EXPECT_EQ(drawing.figures[1].heading, "Figure 4, centred protocol, profile subset");
-  EXPECT_EQ(drawing.figures[2].heading,
+              ElementsAre("figure4-centred.svg", "ag_news-paper/figure4-centred.svg",
+                          "topics-paper/figure4-centred.svg", "topics-quick/figure4-centred.svg"));
+  EXPECT_EQ(drawing.figures[1].heading, "Figure 4, centred protocol, profile paper");
+  EXPECT_EQ(drawing.figures[3].heading,
             "Figure 4, centred protocol, profile quick (generated corpus topics, not AG News)");
-  EXPECT_THAT(drawing.figures[2].caption, HasSubstr("Generated corpus topics, not AG News."));
+  EXPECT_THAT(drawing.figures[3].caption, HasSubstr("Generated corpus topics, not AG News."));
   std::erase_if(rows,
                 [](const Row& row) { return row.task != "topics" || row.profile != "quick"; });
   EXPECT_THAT(names(draw_figures(rows, {"e4", "centred"}, scratch.path()), scratch.path()),

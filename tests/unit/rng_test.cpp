@@ -35,7 +35,7 @@ TEST(Random, DependsOnEverySetting) {
       }
     }
   }
-  EXPECT_EQ(seen.size(), 3u * 6u * 2u * 3u);
+  EXPECT_EQ(seen.size(), 3u * 7u * 2u * 3u);
 }
 
 TEST(Random, UniformIsTheBitsMiddleAndNeverAnEnd) {

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "harness/experiments/study.hpp"
+
+namespace harness {
+
+/// A number of a study's options: its name on the command line, and the member that holds it.
+template <class Options>
+struct Number {
+  NumberInfo info;
+  Index Options::*count = nullptr;
+  double Options::*real = nullptr;
+
+  Number(std::string_view name, std::string_view help, std::type_identity_t<Index> Options::*member)
+      : info{name, help, NumberKind::count}, count(member) {}
+  Number(std::string_view name, std::string_view help,
+         std::type_identity_t<double> Options::*member)
+      : info{name, help, NumberKind::real}, real(member) {}
+
+  /// The name as a spec's key.
+  std::string key() const {
+    std::string text(info.name);
+    std::replace(text.begin(), text.end(), '-', '_');
+    return text;
+  }
+  void tell(Spec& spec, const Options& options) const {
+    count != nullptr ? spec.set(key(), options.*count) : spec.set(key(), options.*real);
+  }
+};
+
+template <class Options>
+std::vector<NumberInfo> infos_of(const std::vector<Number<Options>>& numbers) {
+  std::vector<NumberInfo> infos;
+  for (const auto& number : numbers) infos.push_back(number.info);
+  return infos;
+}
+
+/// A profile's options with the numbers that a request gives.
+template <class Options>
+Options with_numbers(Options options, const std::vector<Number<Options>>& numbers,
+                     const Request& request) {
+  for (const auto& number : numbers) {
+    const auto given = request.numbers.find(number.info.name);
+    if (given == request.numbers.end()) continue;
+    if (number.count != nullptr) {
+      options.*number.count = Index(given->second);
+    } else {
+      options.*number.real = given->second;
+    }
+  }
+  options.path = request.path;
+  return options;
+}
+
+/// A scale at which a study is run.
+template <class Options>
+struct Profile {
+  std::string_view name;
+  std::string_view description;
+  Options options;
+};
+
+/// Name and description of each item, with the norm of those that have one.
+template <class Info, class Item>
+std::vector<Info> infos_of(const std::vector<Item>& items) {
+  std::vector<Info> infos;
+  for (const Item& item : items) {
+    if constexpr (std::is_same_v<Info, ArmInfo>) {
+      infos.push_back({item.name, item.norm, item.description});
+    } else {
+      infos.push_back({item.name, item.description});
+    }
+  }
+  return infos;
+}
+
+}  // namespace harness
