@@ -76,6 +76,50 @@ TYPED_TEST(Shortcut, GivesTheDenseLogitsAndLossInEvaluation) {
   });
 }
 
+/// Texts of 5, 1 and 8 tokens with nothing behind them, as with a mask over the padding.
+TYPED_TEST(Shortcut, GivesTheDenseGradientsOfTextsWithoutPadding) {
+  using T = TypeParam;
+  Corpus corpus;
+  corpus.ids = {4, 7, 7, 1, 4, 9, 4, 2, 2, 2, 12, 11, 3, 2};
+  corpus.first = {0, 5, 6, 14};
+  corpus.labels = {3, 0, 10};
+  const std::vector<std::int32_t> which = {2, 0, 1, 0};
+  Batch few, all;
+  few.assign(corpus, which, {}, 0, 13, Path::shortcut);
+  all.assign(corpus, which, {}, 0, 13, Path::dense);
+  ASSERT_LT(few.rows(), all.rows());
+  for (const NamedNorm& norm : named_norms()) {
+    SCOPED_TRACE(norm.name);
+    Transformer<T> model = small_model<T>(norm.name, {2, 2}), dense = model;
+    const double loss = dense.loss_and_gradient(all);
+    EXPECT_NEAR(model.loss_and_gradient(few), loss, tolerance<T>(kModelValue) * loss);
+    for (const GradientPart& part : gradient_parts(model.parameters(), norm.name == "batchnorm")) {
+      const auto want = widened(slice(dense.gradient(), part.first, part.size));
+      EXPECT_TRUE(within(part.name, want, slice(model.gradient(), part.first, part.size),
+                         tolerance<T>(kModelGradient), part.noise ? 1.0 : largest_size(want)));
+    }
+    EXPECT_TRUE(close("logits", widened(values_of(dense.logits(all))), values_of(model.logits(few)),
+                      tolerance<T>(kModelValue)));
+  }
+}
+
+TEST(ShortcutCost, GoesWithTheTextAndNotWithItsPaddedLength) {
+  Corpus corpus;
+  corpus.ids = {4, 7, 7, 1, 4, 9, 4};
+  corpus.first = {0, 5, 7};
+  corpus.labels = {3, 0};
+  std::vector<double> cost;
+  for (const Index length : {8, 512}) {
+    Batch batch;
+    batch.assign(corpus, std::vector<std::int32_t>{0, 1}, {0, length}, 0, 13, Path::shortcut);
+    EXPECT_EQ(batch.positions, 2 * length);
+    Transformer<float> model = small_model<float>("layernorm", {2, 2});
+    model.loss_and_gradient(batch);
+    cost.push_back(model.flop());
+  }
+  EXPECT_EQ(cost[0], cost[1]);
+}
+
 TYPED_TEST(Shortcut, GivesTheDenseActivations) {
   using T = TypeParam;
   for_each_case([](std::string_view norm, Depth depth, const Sample& sample) {
