@@ -22,6 +22,9 @@ using libnorm::RowFactor;
 
 /// The position whose row the head reads: [CLS].
 constexpr Index kReadout = 0;
+/// What a row tells of each spectrum; part of the study's version of measures.
+constexpr std::string_view kSpectralMetrics[] = {
+    "effective_rank", "participation_ratio", "stable_rank", "decay_exponent", "condition_number"};
 constexpr std::size_t kVariants = std::size(kSpectrumVariants);
 
 /// Moves `count` items drawn without replacement to the front.
@@ -243,8 +246,8 @@ void EncoderRun::add_epochs(Row& row) const {
         const auto s = spectrum(epoch, block, v);
         const std::string name =
             "layer" + std::to_string(block + 1) + "." + std::string(kSpectrumVariants[v]);
-        for (const libnorm::SpectralMetric& metric : libnorm::spectral_metrics()) {
-          add(name + "." + std::string(metric.name), metric.value(s));
+        for (const std::string_view metric : kSpectralMetrics) {
+          add(name + "." + std::string(metric), libnorm::find_spectral_metric(metric).value(s));
         }
         row.spectra[name].assign(s.begin(), s.end());
       }

@@ -16,6 +16,9 @@ using libnorm::Purpose;
 using libnorm::Random;
 using libnorm::Walk;
 
+/// What a row tells of its spectrum; part of kMeasures.
+constexpr std::string_view kSpectralMetrics[] = {"effective_rank", "participation_ratio",
+                                                 "stable_rank", "condition_number"};
 constexpr std::uint32_t kSliceBatch = 0, kSpectrumBatch = 1;
 constexpr std::uint32_t kPublishedDirection = 0, kFirstFilterDirection = 1, kFilterDirections = 10;
 
@@ -106,10 +109,8 @@ void RecallRun::measure(Row& row) {
   task_.draw(seed_, Purpose::probe_batch, kSpectrumBatch, options_.path, batch_);
   const auto activations = model_.activations(batch_, options_.blocks - 1);
   row.singular_values = libnorm::singular_values<float>(activations, batch_.counts.data());
-  for (const libnorm::SpectralMetric& metric : libnorm::spectral_metrics()) {
-    // Came later than kMeasures 1, which golden's rows are of; their spectra still tell it.
-    if (metric.name == "decay_exponent") continue;
-    row.metrics[std::string(metric.name)] = metric.value(row.singular_values);
+  for (const std::string_view name : kSpectralMetrics) {
+    row.metrics[std::string(name)] = libnorm::find_spectral_metric(name).value(row.singular_values);
   }
   measure_slices(row);
 }

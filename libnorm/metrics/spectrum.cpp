@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include <Eigen/QR>
 #include <Eigen/SVD>
@@ -101,6 +102,17 @@ std::span<const SpectralMetric> spectral_metrics() {
       {"condition_number", "1", "max s / min s", &condition_number},
   };
   return kMetrics;
+}
+
+const SpectralMetric& find_spectral_metric(std::string_view name) {
+  std::string known;
+  for (const SpectralMetric& metric : spectral_metrics()) {
+    if (metric.name == name) return metric;
+    known += known.empty() ? "" : ", ";
+    known += metric.name;
+  }
+  throw ValueError("spectral metric: unknown name (" + std::string(name) + "); use one of " +
+                   known);
 }
 
 }  // namespace libnorm

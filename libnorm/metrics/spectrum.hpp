@@ -33,7 +33,7 @@ double condition_number(std::span<const double> s);
 /// The a of l_i ~ i^-a, l_i = s_i^2, i from 1: minus the slope of the least-squares line of log l_i
 /// over log i, each i alike. Values below 1e-6 of the largest are rounding (of float activations)
 /// and left out, with all that come after. 0 with fewer than two values.
-/// Source: alpha-ReQ (Agrawal et al. 2022), which fits by eye a range of i; here it is all of them.
+/// Source: alpha-ReQ (Agrawal et al. 2022).
 double decay_exponent(std::span<const double> s);
 
 /// A number that says how isotropic a spectrum is.
@@ -46,5 +46,8 @@ struct SpectralMetric {
 
 /// The catalogue of them.
 std::span<const SpectralMetric> spectral_metrics();
+
+/// Throws: ValueError for an unknown name, with the known ones.
+const SpectralMetric& find_spectral_metric(std::string_view name);
 
 }  // namespace libnorm

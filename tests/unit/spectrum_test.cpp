@@ -151,6 +151,11 @@ TEST(SpectralMetrics, OfZerosAreStated) {
   }
 }
 
+TEST(SpectralMetrics, AreFoundByName) {
+  EXPECT_EQ(libnorm::find_spectral_metric("stable_rank").value, &libnorm::stable_rank);
+  EXPECT_THROW(libnorm::find_spectral_metric("rank"), libnorm::ValueError);
+}
+
 TEST(SpectralMetrics, OfAGaussianMatrixAreThoseOfRandomMatrixTheory) {
   // iid N(0, 1), g = n / m: singular values within sqrt(m) (1 +- sqrt g), participation ratio about
   // n / (1 + (n + 1) / (m - 1)). The edges fluctuate by about n^(-2/3), the ratio by 1 / n.
