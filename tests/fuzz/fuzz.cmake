@@ -18,7 +18,7 @@ function(from_environment variable default)
   endif()
   set(${variable} ${value} PARENT_SCOPE)
 endfunction()
-from_environment(RUNS 100000)
+from_environment(RUNS 20000)
 from_environment(SEED 1)
 
 file(GLOB seeds ${SOURCE}/corpus/${NAME}/*)
