@@ -1,0 +1,366 @@
+#include "libnorm/metrics/row_gram.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
+#include <Eigen/QR>
+#include <Eigen/SVD>
+
+#include "libnorm/core/launch.hpp"
+#include "libnorm/ops/gemm.hpp"
+
+namespace libnorm {
+namespace {
+
+/// Smallest eigenvalue over largest, below which rows are not squared.
+constexpr double kSquaring = 1e-10;
+/// So that sums of them, and singular values, stay finite.
+constexpr double kLargest = 1e290;
+/// Rows that share a partial sum of the mean.
+constexpr Index kMeanShard = 512;
+/// Columns of a block of the square.
+constexpr Index kBlock = 64;
+
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using ConstRows = Eigen::Map<const RowMajor>;
+using ConstMap = Eigen::Map<const Eigen::MatrixXd>;
+
+Index stretch_rows(Index channels) { return std::max<Index>(4096, 8 * channels); }
+
+/// The triangle [C, C] of a matrix of at least C rows, which is overwritten.
+Eigen::MatrixXd triangle_of(Eigen::MatrixXd& m) {
+  const Eigen::HouseholderQR<Eigen::Ref<Eigen::MatrixXd>> qr(m);
+  return m.topRows(m.cols()).triangularView<Eigen::Upper>();
+}
+
+/// Not above the smallest eigenvalue of a symmetric matrix; 0 where Cholesky finds none above 0.
+double least_eigenvalue(const double* gram, Index c) {
+  const Eigen::LLT<Eigen::MatrixXd> cholesky(ConstMap(gram, c, c));
+  if (cholesky.info() != Eigen::Success) return 0;
+  Eigen::MatrixXd inverse = Eigen::MatrixXd::Identity(c, c);
+  cholesky.matrixL().solveInPlace(inverse);
+  const double trace = inverse.squaredNorm();
+  return std::isfinite(trace) ? 1 / trace : 0;
+}
+
+double squared_norm(const std::vector<double>& m) {
+  double sum = 0;
+  for (const double x : m) sum += x * x;
+  return sum;
+}
+
+}  // namespace
+
+RowGram::RowGram(Index channels) : channels_(channels) {
+  if (channels < 1) {
+    throw ShapeError("RowGram: no channels (" + std::to_string(channels) + "); need at least 1");
+  }
+  mean_.assign(std::size_t(channels), 0.0);
+}
+
+template <class T>
+void RowGram::add(const MatrixView<const T>& x, const float* count) {
+  if (x.cols != channels_) {
+    throw ShapeError("RowGram::add: another width (" + shape_text(x.rows, x.cols) + "); need " +
+                     std::to_string(channels_) + " columns");
+  }
+  const Index whole = stretch_rows(channels_);
+  for (Index first = 0; first < x.rows;) {
+    const Index waiting = Index(pending_count_.size());
+    const Index rows = std::min(whole - waiting, x.rows - first);
+    if (rows == whole) {
+      take(x.row_range(first, rows), count == nullptr ? nullptr : count + first);
+    } else {
+      for (Index r = first; r < first + rows; ++r) {
+        const T* row = x.row(r);
+        for (Index c = 0; c < channels_; ++c) pending_.push_back(double(row[c]));
+        pending_count_.push_back(count == nullptr ? 1.0f : count[r]);
+      }
+      if (waiting + rows == whole) flush();
+    }
+    first += rows;
+  }
+}
+
+template void RowGram::add<float>(const MatrixView<const float>&, const float*);
+template void RowGram::add<double>(const MatrixView<const double>&, const float*);
+
+void RowGram::flush() {
+  if (pending_count_.empty()) return;
+  const std::vector<double> rows = std::move(pending_);
+  const std::vector<float> count = std::move(pending_count_);
+  pending_.clear();
+  pending_count_.clear();
+  take(MatrixView<const double>(rows.data(), Index(count.size()), channels_), count.data());
+}
+
+/// One stretch: its mean, then the rest of it squared or factorized.
+template <class T>
+void RowGram::take(const MatrixView<const T>& x, const float* count) {
+  std::vector<double> mean;
+  const double added = read(x, count, mean);
+  if (!(added > 0)) return;
+  centre(x.rows, mean);
+  square(x.rows);
+  if (!accept()) factorize(x.rows);
+  join_mean(added, mean);
+}
+
+/// Copies a stretch, and returns what its counts add up to; `mean` is then its mean.
+template <class T>
+double RowGram::read(const MatrixView<const T>& x, const float* count, std::vector<double>& mean) {
+  const Index c = channels_, shards = (x.rows + kMeanShard - 1) / kMeanShard;
+  if (Index(stretch_.size()) < x.rows * c) stretch_.resize(std::size_t(x.rows * c));
+  weight_.resize(std::size_t(x.rows));
+  std::vector<double> sums(std::size_t(shards * c), 0.0), tops(std::size_t(shards), 0.0);
+  // Means are taken from the first row that counts, so that those of equal rows are exact.
+  Index origin = 0;
+  while (count != nullptr && origin + 1 < x.rows && !(count[origin] > 0)) ++origin;
+  std::vector<double> start(x.row(origin), x.row(origin) + c);
+  std::vector<char> refused(std::size_t(shards), 0);
+  for_each_output(shards, [&](Index shard) {
+    double* sum = sums.data() + shard * c;
+    double top = 0;
+    bool sound = true;
+    const Index end = std::min(x.rows, (shard + 1) * kMeanShard);
+    for (Index r = shard * kMeanShard; r < end; ++r) {
+      const double weight = count == nullptr ? 1.0 : double(count[r]);
+      const T* from = x.row(r);
+      double* to = stretch_.data() + r * c;
+      double row_top = 0;
+      for (Index j = 0; j < c; ++j) to[j] = double(from[j]);
+      for (Index j = 0; j < c; ++j) sum[j] += weight * (to[j] - start[std::size_t(j)]);
+      for (Index j = 0; j < c; ++j) row_top = std::max(row_top, std::abs(to[j]));
+      top = std::max(top, row_top);
+      sound = sound && weight >= 0 && std::isfinite(weight);
+      weight_[std::size_t(r)] = weight;
+    }
+    // A maximum passes over NaN; a sum does not.
+    for (Index j = 0; j < c; ++j) sound = sound && std::isfinite(sum[j]);
+    tops[std::size_t(shard)] = top;
+    refused[std::size_t(shard)] = !sound || top > kLargest;
+  });
+  double total = 0, top = 0;
+  mean.assign(std::size_t(c), 0.0);
+  for (Index shard = 0; shard < shards; ++shard) {
+    if (refused[std::size_t(shard)]) {
+      throw ValueError("RowGram::add: rows " + std::to_string(shard * kMeanShard) +
+                       " .. of a stretch hold a number that is not finite or beyond 1e290, or a "
+                       "negative count; need neither");
+    }
+    top = std::max(top, tops[std::size_t(shard)]);
+    for (Index j = 0; j < c; ++j) mean[std::size_t(j)] += sums[std::size_t(shard * c + j)];
+  }
+  for (Index r = 0; r < x.rows; ++r) {
+    total += weight_[std::size_t(r)];
+    given_ += weight_[std::size_t(r)] > 0;
+  }
+  if (!(total > 0)) return 0;
+  rescale(top);
+  for (Index j = 0; j < c; ++j) {
+    double& m = mean[std::size_t(j)];
+    m = (start[std::size_t(j)] + m / total) * scale_;
+  }
+  return total;
+}
+
+/// The stretch less its mean, each row times the root of its count.
+void RowGram::centre(Index rows, const std::vector<double>& mean) {
+  const Index c = channels_, shards = (rows + kMeanShard - 1) / kMeanShard;
+  for_each_output(shards, [&](Index shard) {
+    const Index end = std::min(rows, (shard + 1) * kMeanShard);
+    for (Index r = shard * kMeanShard; r < end; ++r) {
+      const double root = std::sqrt(weight_[std::size_t(r)]);
+      double* row = stretch_.data() + r * c;
+      for (Index j = 0; j < c; ++j) row[j] = (row[j] * scale_ - mean[std::size_t(j)]) * root;
+    }
+  });
+}
+
+/// Brings numbers of this size to about 1, unless their squares are well inside a double's range.
+void RowGram::rescale(double largest) {
+  constexpr double kHigh = 0x1p300, kLow = 0x1p-300;
+  const double size = largest * scale_;
+  if (!(largest > 0) || (size <= kHigh && (size >= kLow || !is_zero()))) return;
+  // Not beyond 1000, as 2^1074 is no double.
+  const double to = std::ldexp(1.0, std::min(1000, -std::ilogb(largest)));
+  scale_by(to / scale_);
+  scale_ = to;
+}
+
+/// Whether no row was anything but zeros.
+bool RowGram::is_zero() const {
+  const bool no_mean = std::all_of(mean_.begin(), mean_.end(), [](double m) { return m == 0; });
+  return most_ == 0 && triangle_.empty() && no_mean;
+}
+
+void RowGram::scale_by(double factor) {
+  for (double& x : mean_) x *= factor;
+  for (double& x : gram_) x = x * factor * factor;
+  least_ = least_ * factor * factor;
+  most_ = most_ * factor * factor;
+  for (double& x : triangle_) x *= factor;
+  for (double& x : shifts_) x *= factor;
+}
+
+/// square_ = X^T X of the stretch, in blocks on and above the diagonal, then mirrored.
+void RowGram::square(Index rows) {
+  const Index c = channels_;
+  square_.resize(std::size_t(c * c));
+  const MatrixView<const double> x(stretch_.data(), rows, c);
+  const MatrixView<double> g(square_.data(), c, c);
+  // Wide enough to keep a product busy, narrow enough to leave out most of one half.
+  const Index block = std::max(kBlock, (c / 8 + kBlock - 1) / kBlock * kBlock);
+  for (Index first = 0; first < c; first += block) {
+    const Index cols = std::min(block, c - first);
+    const MatrixView<double> out(g.row(first) + first, cols, c - first, c);
+    gemm<double>(transposed(x.col_range(first, cols)), plain(x.col_range(first, c - first)), out);
+  }
+  for (Index i = 0; i < c; ++i) {
+    for (Index j = 0; j < i; ++j) g(i, j) = g(j, i);
+  }
+}
+
+/// Adds the square to the others if that keeps the digits.
+bool RowGram::accept() {
+  const double size = std::sqrt(squared_norm(square_)), most = most_ + size;
+  double least = least_;
+  if (!(least >= kSquaring * most)) least += least_eigenvalue(square_.data(), channels_);
+  if (!(least >= kSquaring * most)) return false;
+  if (gram_.empty()) gram_.assign(square_.size(), 0.0);
+  for (std::size_t i = 0; i < square_.size(); ++i) gram_[i] += square_[i];
+  least_ = least;
+  most_ = most;
+  return true;
+}
+
+/// The triangle of the stretch, by quarters, joins the one there is.
+void RowGram::factorize(Index rows) {
+  const Index c = channels_;
+  const Index part = std::max(c, stretch_rows(c) / 4), parts = (rows + part - 1) / part;
+  std::vector<RowMajor> triangles{std::size_t(parts)};
+  for_each_output(parts, [&](Index p) {
+    const Index first = p * part, n = std::min(part, rows - first);
+    Eigen::MatrixXd m = Eigen::MatrixXd::Zero(std::max(n, c), c);
+    m.topRows(n) = ConstRows(stretch_.data() + first * c, n, c);
+    triangles[std::size_t(p)] = triangle_of(m);
+  });
+  RowMajor stacked(parts * c, c);
+  for (Index p = 0; p < parts; ++p) stacked.middleRows(p * c, c) = triangles[std::size_t(p)];
+  absorb(stacked.data(), stacked.rows());
+}
+
+/// Rows [count, C], as they are, join the triangle.
+void RowGram::absorb(const double* rows, Index count) {
+  const Index c = channels_;
+  if (triangle_.empty()) triangle_.assign(std::size_t(c * c), 0.0);
+  Eigen::MatrixXd stacked(c + count, c);
+  stacked.topRows(c) = ConstMap(triangle_.data(), c, c);
+  stacked.bottomRows(count) = ConstRows(rows, count, c);
+  Eigen::Map<Eigen::MatrixXd>(triangle_.data(), c, c) = triangle_of(stacked);
+}
+
+/// Rows that were centred by `mean` now are by the mean of all. See RowFactor for the formula.
+void RowGram::join_mean(double added, const std::vector<double>& mean) {
+  const double total = rows_ + added, root = std::sqrt(rows_ / total * added);
+  bool moved = false;
+  std::vector<double> shift(mean.size());
+  for (std::size_t j = 0; j < mean.size(); ++j) {
+    const double difference = mean[j] - mean_[j];
+    mean_[j] += added / total * difference;
+    shift[j] = root * difference;
+    moved = moved || shift[j] != 0;
+  }
+  if (moved) shifts_.insert(shifts_.end(), shift.begin(), shift.end());
+  if (Index(shifts_.size()) >= 256 * channels_) {
+    absorb(shifts_.data(), Index(shifts_.size()) / channels_);
+    shifts_.clear();
+  }
+  rows_ = total;
+}
+
+void RowGram::merge(const RowGram& other) {
+  if (other.channels_ != channels_) {
+    throw ShapeError("RowGram::merge: another width (" + std::to_string(other.channels_) +
+                     "); need " + std::to_string(channels_));
+  }
+  flush();
+  RowGram from = other;
+  from.flush();
+  if (!(from.rows_ > 0)) return;
+  double scale = std::min(scale_, from.scale_);
+  if (is_zero()) scale = from.scale_;
+  if (from.is_zero()) scale = scale_;
+  scale_by(scale / scale_);
+  scale_ = scale;
+  from.scale_by(scale / from.scale_);
+  if (!from.gram_.empty()) {
+    if (gram_.empty()) gram_.assign(from.gram_.size(), 0.0);
+    for (std::size_t i = 0; i < gram_.size(); ++i) gram_[i] += from.gram_[i];
+    least_ += from.least_;
+    most_ += from.most_;
+  }
+  if (!from.triangle_.empty()) {
+    const RowMajor rows = ConstMap(from.triangle_.data(), channels_, channels_);
+    absorb(rows.data(), channels_);
+  }
+  shifts_.insert(shifts_.end(), from.shifts_.begin(), from.shifts_.end());
+  given_ += from.given_;
+  join_mean(from.rows_, from.mean_);
+}
+
+double RowGram::rows() const {
+  double total = rows_;
+  for (const float count : pending_count_) total += double(count);
+  return total;
+}
+
+ActivationSpectrum RowGram::spectrum(Centring centring) const {
+  if (!pending_count_.empty()) {
+    RowGram whole = *this;
+    whole.flush();
+    return whole.spectrum(centring);
+  }
+  if (!(rows_ > 0)) {
+    throw ShapeError("RowGram::spectrum: no rows were taken in (0); need at least one");
+  }
+  const Index c = channels_;
+  std::vector<double> extra = shifts_;
+  if (centring == Centring::none) {
+    for (const double m : mean_) extra.push_back(std::sqrt(rows_) * m);
+  }
+  const Index extras = Index(extra.size()) / c;
+  const bool squared = most_ > 0;
+  Eigen::VectorXd s;
+  ActivationSpectrum result;
+  if (squared && triangle_.empty() && least_ >= kSquaring * (most_ + squared_norm(extra))) {
+    Eigen::MatrixXd gram = ConstMap(gram_.data(), c, c);
+    const ConstRows rows(extra.data(), extras, c);
+    gram.noalias() += rows.transpose() * rows;
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(gram, Eigen::EigenvaluesOnly);
+    s = solver.eigenvalues().reverse().cwiseMax(0.0).cwiseSqrt();
+    result.path = SpectrumPath::gram;
+  } else {
+    Eigen::MatrixXd stacked = Eigen::MatrixXd::Zero(2 * c + extras, c);
+    if (squared) {
+      const Eigen::LLT<Eigen::MatrixXd> cholesky(ConstMap(gram_.data(), c, c));
+      stacked.topRows(c) = cholesky.matrixU();
+    }
+    if (!triangle_.empty()) stacked.middleRows(c, c) = ConstMap(triangle_.data(), c, c);
+    stacked.bottomRows(extras) = ConstRows(extra.data(), extras, c);
+    s = Eigen::BDCSVD<Eigen::MatrixXd>(triangle_of(stacked)).singularValues();
+    result.path = squared ? SpectrumPath::both : SpectrumPath::qr;
+  }
+  const double fewest = std::max(std::ceil(rows_), double(given_));
+  const Index kept = fewest < double(c) ? Index(fewest) : c;
+  for (Index i = 0; i < kept; ++i) result.singular_values.push_back(s[i] / scale_);
+  result.rows = rows_;
+  result.channels = c;
+  result.centring = centring;
+  return result;
+}
+
+}  // namespace libnorm
