@@ -385,11 +385,12 @@ TEST(LinearCka, AnswersForDegenerateRows) {
 }
 
 TEST(NearestNeighbours, AreThoseOfAllPairs) {
-  // Far from 0 and with pairs that nearly coincide, which products alone would not tell apart.
+  // Far from 0, and ten heaps of rows that nearly coincide: products alone are off by more than
+  // their distances.
   const Index n = 200, c = 5;
   std::vector<double> x = normals(n * c, 13);
-  for (Index i = 0; i < n / 2 * c; ++i) {
-    x[std::size_t(i + n / 2 * c)] = x[std::size_t(i)] + 1e-9 * double(1 + i % 3);
+  for (Index i = 10 * c; i < n * c; ++i) {
+    x[std::size_t(i)] = x[std::size_t(i % (10 * c))] + 1e-9 * x[std::size_t(i)];
   }
   for (double& v : x) v += 1000;
   const auto found = libnorm::nearest_neighbours(rows_in(x, c), 4);
