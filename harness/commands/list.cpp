@@ -4,7 +4,7 @@
 #include "harness/commands/command.hpp"
 #include "harness/experiments/study.hpp"
 #include "libnorm/metrics/spectrum.hpp"
-#include "libnorm/norms/norm.hpp"
+#include "libnorm/norms/catalogue.hpp"
 
 namespace harness {
 namespace {

@@ -230,7 +230,7 @@ libnorm::TransformerOptions model_options(const EncoderOptions& options, const E
   m.hidden = options.hidden;
   m.heads = options.heads;
   m.blocks = options.blocks;
-  m.norm = libnorm::find_norm(arm.norm).norm;
+  m.normalization = libnorm::parse_normalization(arm.norm);
   return m;
 }
 

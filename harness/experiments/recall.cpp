@@ -103,7 +103,7 @@ libnorm::TransformerOptions model_options(const RecallOptions& options, const Re
   m.hidden = options.hidden;
   m.heads = options.heads;
   m.blocks = options.blocks;
-  m.norm = libnorm::find_norm(arm.norm).norm;
+  m.normalization = libnorm::parse_normalization(arm.norm);
   return m;
 }
 

@@ -12,6 +12,9 @@
 /// NaN, with bits that may differ.
 namespace libnorm::math {
 
+/// 2 / sqrt(pi), the slope of erf at 0.
+inline constexpr double kTwoOverRootPi = 0x1.20dd750429b6dp+0;
+
 /// Phi(x), the standard normal distribution function, and its derivative.
 template <class D>
 struct Gaussian {
@@ -246,6 +249,16 @@ using Single = Functions<One>;
 template <class I>
 using Lanes = Functions<Many<I>>;
 
+/// Not inlined: a body would hold one copy for each register of 32 lanes, and compile for minutes.
+template <class I>
+__attribute__((noinline, const)) typename Many<I>::V erf_of(typename Many<I>::V x) {
+  return Lanes<I>::erf(x);
+}
+template <class I>
+__attribute__((noinline, const)) typename Many<I>::V tanh_of(typename Many<I>::V x) {
+  return Lanes<I>::tanh(x);
+}
+
 }  // namespace detail
 
 /// e^x; infinity above 709.78. The double result has a relative error below 1.7e-16 and is 0 below
@@ -273,7 +286,7 @@ LIBNORM_INLINE double erf(double x) { return detail::Single::erf(x); }
 LIBNORM_INLINE float erf(float x) { return float(erf(double(x))); }
 template <class I, class T>
 LIBNORM_INLINE Pack<I, T> erf(const Pack<I, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::Lanes<I>::erf(v); }, x);
+  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::erf_of<I>(v); }, x);
 }
 
 /// Hyperbolic tangent; odd, also in the sign of zero. The double result has a relative error below
@@ -282,7 +295,7 @@ LIBNORM_INLINE double tanh(double x) { return detail::Single::tanh(x); }
 LIBNORM_INLINE float tanh(float x) { return float(tanh(double(x))); }
 template <class I, class T>
 LIBNORM_INLINE Pack<I, T> tanh(const Pack<I, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::Lanes<I>::tanh(v); }, x);
+  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::tanh_of<I>(v); }, x);
 }
 
 /// Phi(x) = (1 + erf(x / sqrt(2))) / 2 and exp(-x^2/2) / sqrt(2 pi) from one exponential. Relative

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "libnorm/core/dual.hpp"
 #include "libnorm/core/error.hpp"
 #include "libnorm/core/simd.hpp"
 
@@ -167,10 +168,12 @@ LIBNORM_INLINE Pack<I, double> widen(const Pack<I, T>& a) {
   }
 }
 
-/// double to T, rounded to nearest even.
+/// double to T, rounded to nearest even; a constant where T is a dual.
 template <class T, class I>
 LIBNORM_INLINE Pack<I, T> narrow(const Pack<I, double>& a) {
-  if constexpr (std::is_same_v<T, double>) {
+  if constexpr (is_dual<T>) {
+    return Pack<I, T>(narrow<Real<T>>(a));
+  } else if constexpr (std::is_same_v<T, double>) {
     return a;
   } else {
     Pack<I, float> r;

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "libnorm/core/dual.hpp"
 #include "libnorm/core/error.hpp"
 
 namespace libnorm {
@@ -11,20 +13,20 @@ namespace libnorm {
 /// It owns nothing: whoever made the memory keeps it alive.
 template <class T>
 struct MatrixView {
-  T* data = nullptr;
+  Pointer<T> data{};
   Index rows = 0;
   Index cols = 0;
   Index stride = 0;
 
   MatrixView() = default;
-  MatrixView(T* data_, Index rows_, Index cols_) : MatrixView(data_, rows_, cols_, cols_) {}
-  MatrixView(T* data_, Index rows_, Index cols_, Index stride_)
+  MatrixView(Pointer<T> data_, Index rows_, Index cols_) : MatrixView(data_, rows_, cols_, cols_) {}
+  MatrixView(Pointer<T> data_, Index rows_, Index cols_, Index stride_)
       : data(data_), rows(rows_), cols(cols_), stride(stride_) {}
 
   operator MatrixView<const T>() const { return {data, rows, cols, stride}; }
 
-  T* row(Index r) const { return data + r * stride; }
-  T& operator()(Index r, Index c) const { return data[r * stride + c]; }
+  Pointer<T> row(Index r) const { return data + r * stride; }
+  decltype(auto) operator()(Index r, Index c) const { return data[r * stride + c]; }
   Index size() const { return rows * cols; }
 
   MatrixView row_range(Index first, Index count) const { return {row(first), count, cols, stride}; }
@@ -32,6 +34,34 @@ struct MatrixView {
     return {data + first, rows, count, stride};
   }
 };
+
+template <class T>
+MatrixView(T*, Index, Index) -> MatrixView<T>;
+template <class T>
+MatrixView(T*, Index, Index, Index) -> MatrixView<T>;
+
+/// The values, and the tangents, of a matrix of duals.
+template <class T>
+auto value_part(const MatrixView<T>& m) {
+  return MatrixView(value_of(m.data), m.rows, m.cols, m.stride);
+}
+template <class T>
+auto tangent_part(const MatrixView<T>& m) {
+  return MatrixView(m.data.tangent, m.rows, m.cols, m.stride);
+}
+
+/// Sets every number to 0.
+template <class T>
+void set_zero(const MatrixView<T>& m) {
+  for (Index r = 0; r < m.rows; ++r) {
+    if constexpr (is_dual<T>) {
+      std::fill_n(m.row(r).value, m.cols, Real<T>(0));
+      std::fill_n(m.row(r).tangent, m.cols, Real<T>(0));
+    } else {
+      std::fill_n(m.row(r), m.cols, T(0));
+    }
+  }
+}
 
 /// Memory for one matrix at a time: it grows to the largest asked for and stays, so that a training
 /// step allocates nothing after the first.
@@ -48,10 +78,10 @@ class Buffer {
     }
     return {memory_.data(), rows, cols};
   }
-  T* data() { return memory_.data(); }
+  Pointer<T> data() { return memory_.data(); }
 
  private:
-  std::vector<T> memory_;
+  Array<T> memory_;
 };
 
 /// `[rows, cols]`, for messages.

@@ -1,236 +1,238 @@
 #include "libnorm/models/block.hpp"
 
 #include <cmath>
-#include <type_traits>
 
-#include "libnorm/ops/attention.hpp"
 #include "libnorm/ops/gelu.hpp"
-#include "libnorm/ops/gemm.hpp"
 #include "libnorm/ops/rows.hpp"
 
 namespace libnorm {
-namespace {
 
-Sequences sequences_of(const Batch& batch) {
-  return {batch.sequences, batch.first.data(), batch.square_first.data(),
-          batch.sequence_of_row.data(), batch.log_counts.data()};
+template <class T>
+Residual<T>::Residual(const BlockOptions& options, const std::string& name,
+                      ParameterList& parameters, ParameterList& running)
+    : placement_(options.normalization.placement),
+      norm_(options.normalization.norm, options.channels, name + ".", parameters, running) {
+  if (placement_ == Placement::sandwich) {
+    out_norm_.emplace(options.normalization.norm, options.channels, name + "_out.", parameters,
+                      running);
+  }
+  if (options.normalization.residual_scale != ResidualScale::none) {
+    scale_.emplace(options.normalization.scale_norm(), options.channels, name + "_scale.",
+                   parameters, running);
+  }
+  const double alpha = std::sqrt(std::sqrt(2.0 * double(options.blocks)));
+  alpha_.assign(1, T(Real<T>(alpha)));
+  alpha_less_one_.assign(1, T(Real<T>(alpha - 1)));
 }
 
 template <class T>
-MatrixView<const T> matrix(const T* data, Index rows, Index cols) {
-  return {data, rows, cols};
+MatrixView<const T> Residual<T>::enter(const Pass<T>& pass, RowSet set,
+                                       const MatrixView<const T>& x) {
+  return enters() ? norm_.forward(pass, set, x) : x;
 }
 
-}  // namespace
+template <class T>
+MatrixView<const T> Residual<T>::leave(const Pass<T>& pass, RowSet set,
+                                       const MatrixView<const T>& x,
+                                       const MatrixView<const T>& branch) {
+  MatrixView<const T> b = branch;
+  if (out_norm_) b = out_norm_->forward(pass, set, b);
+  if (scale_) b = scale_->forward(pass, set, b);
+  if (placement_ == Placement::post) {
+    output_view_ = norm_.forward(pass, set, x, b);
+  } else if (placement_ == Placement::deep) {
+    const auto sum = deep_sum_.view(x.rows, x.cols);
+    add_scaled_rows<T>(b, x, alpha_.data(), 1, sum);
+    output_view_ = norm_.forward(pass, set, sum);
+  } else {
+    const auto sum = output_.view(x.rows, x.cols);
+    add_rows<T>(x, b, sum);
+    output_view_ = sum;
+  }
+  return output_view_;
+}
+
+template <class T>
+MatrixView<const T> Residual<T>::sum_backward(const MatrixView<const T>& d_y,
+                                              const MatrixView<T>& d_sum, Pointer<T> gradient) {
+  if (enters()) return d_y;
+  norm_.backward(d_y, d_sum, gradient);
+  return d_sum;
+}
+
+template <class T>
+MatrixView<const T> Residual<T>::branch_backward(const MatrixView<const T>& d_sum,
+                                                 Pointer<T> gradient, BlockScratch<T>& scratch) {
+  MatrixView<const T> d = d_sum;
+  if (scale_) {
+    const auto d_scaled = scratch.d_branch.view(d.rows, d.cols);
+    scale_->backward(d, d_scaled, gradient);
+    d = d_scaled;
+  } else if (placement_ == Placement::deep) {
+    // The sum's gradient is about to be multiplied by alpha.
+    const auto copy = scratch.d_branch.view(d.rows, d.cols);
+    copy_rows<T>(d, copy);
+    d = copy;
+  }
+  if (out_norm_) {
+    const auto d_out = scratch.d_out.view(d.rows, d.cols);
+    out_norm_->backward(d, d_out, gradient);
+    d = d_out;
+  }
+  return d;
+}
+
+template <class T>
+void Residual<T>::skip_backward(const MatrixView<T>& d_sum) {
+  if (placement_ == Placement::deep) {
+    add_scaled_rows<T>(d_sum, d_sum, alpha_less_one_.data(), 1, d_sum);
+  }
+}
 
 template <class T>
 Block<T>::Block(const BlockOptions& options, const std::string& name, ParameterList& parameters,
                 ParameterList& running)
-    : options_(options) {
-  const Index c = options.channels, h = options.hidden;
-  const auto uniform = [&](const std::string& tensor, Index rows, Index cols, double bound) {
-    return parameters.add(name + tensor, rows, cols, Initial::uniform, bound);
-  };
-  const auto vector = [&](const std::string& tensor, Index size, Initial initial) {
-    return parameters.add(name + tensor, 1, size, initial);
-  };
-  const auto norm = [&](const std::string& which, Index& gain, Index& bias, Index& mean,
-                        Index& variance) {
-    if (options.norm.affine == Affine::gain_and_bias) {
-      gain = vector(which + "gain", c, Initial::one);
-      bias = vector(which + "bias", c, Initial::zero);
-    }
-    if (options.norm.has_running()) {
-      mean = running.add(name + which + "running_mean", 1, c, Initial::zero);
-      variance = running.add(name + which + "running_var", 1, c, Initial::one);
-    }
-  };
-  const double from_channels = 1.0 / std::sqrt(double(c)), from_hidden = 1.0 / std::sqrt(double(h));
-  // Xavier over the stacked 3C x C matrix; attention's biases start at 0.
-  at_.in_weight = uniform("attention.in_proj.weight", 3 * c, c, std::sqrt(6.0 / double(4 * c)));
-  at_.in_bias = vector("attention.in_proj.bias", 3 * c, Initial::zero);
-  at_.out_weight = uniform("attention.out_proj.weight", c, c, from_channels);
-  at_.out_bias = vector("attention.out_proj.bias", c, Initial::zero);
-  norm("norm1.", at_.gain1, at_.bias1, at_.mean1, at_.variance1);
-  at_.weight1 = uniform("ffn.linear1.weight", h, c, from_channels);
-  at_.ffn_bias1 = uniform("ffn.linear1.bias", 1, h, from_channels);
-  at_.weight2 = uniform("ffn.linear2.weight", c, h, from_hidden);
-  at_.ffn_bias2 = uniform("ffn.linear2.bias", 1, c, from_hidden);
-  norm("norm2.", at_.gain2, at_.bias2, at_.mean2, at_.variance2);
+    : options_(options),
+      attention_(options, name, parameters, running),
+      residual1_(options, name + "norm1", parameters, running),
+      weight1_(parameters.add(name + "ffn.linear1.weight", options.hidden, options.channels,
+                              Initial::uniform, 1.0 / std::sqrt(double(options.channels)))),
+      ffn_bias1_(parameters.add(name + "ffn.linear1.bias", 1, options.hidden, Initial::uniform,
+                                1.0 / std::sqrt(double(options.channels)))),
+      weight2_(parameters.add(name + "ffn.linear2.weight", options.channels, options.hidden,
+                              Initial::uniform, 1.0 / std::sqrt(double(options.hidden)))),
+      ffn_bias2_(parameters.add(name + "ffn.linear2.bias", 1, options.channels, Initial::uniform,
+                                1.0 / std::sqrt(double(options.hidden)))),
+      residual2_(options, name + "norm2", parameters, running) {
+  if (options.normalization.placement == Placement::deep) {
+    const double beta = 1 / std::sqrt(std::sqrt(8.0 * double(options.blocks)));
+    parameters.scale_initial(weight1_, 0, beta);
+    parameters.scale_initial(weight2_, 0, beta);
+    attention_.scale_initial(parameters, beta);
+  }
 }
 
 template <class T>
-void Block<T>::product(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c,
-                       const T* bias, Output output) {
-  flop_ += 2.0 * double(a.rows) * double(a.cols) * double(b.cols);
-  gemm<T>(a, b, c, bias, output);
-}
-
-template <class T>
-void Block<T>::weight_gradient(const MatrixView<const T>& d_y, const MatrixView<const T>& x,
-                               T* d_weight, T* d_bias) {
-  product(transposed(d_y), plain(x), MatrixView<T>(d_weight, d_y.cols, x.cols));
-  sum_columns<T>(d_y, d_bias);
-}
-
-template <class T>
-NormArrays<T> Block<T>::norm_arrays(const Batch& batch, RowSet set, NormBuffers& buffers,
-                                    const MatrixView<const T>& input,
-                                    const MatrixView<const T>& branch, const T* gain,
-                                    const T* bias) {
-  NormArrays<T> a;
-  const Index rows = input.rows, c = options_.channels;
-  a.input = input;
-  a.branch = branch;
-  a.count = set == RowSet::all ? batch.counts.data() : nullptr;
-  a.positions = set == RowSet::all ? batch.positions : rows;
-  const bool affine = options_.norm.affine == Affine::gain_and_bias;
-  a.gain = affine ? gain : nullptr;
-  a.bias = affine ? bias : nullptr;
-  a.output = buffers.output.view(rows, c);
-  a.stabilized = affine ? buffers.stabilized.view(rows, c) : a.output;
-  a.scale = buffers.scale.view(1, rows > 4 * c ? rows : 4 * c).data;
-  return a;
-}
-
-template <class T>
-MatrixView<const T> Block<T>::attend(const Batch& batch, const BlockInput<T>& input, RowSet set,
-                                     const T* weights) {
-  const Index c = options_.channels, heads = options_.heads;
-  const T* const w = weights + at_.in_weight;
-  const T* const bias = weights + at_.in_bias;
-  const MatrixView<T> attended = attended_.view(input.rows.rows, c);
+BlockInput<T> Block<T>::enter_attention(const Pass<T>& pass, const BlockInput<T>& input,
+                                        RowSet set) {
+  if (!residual1_.enters()) return input;
+  BlockInput<T> entered = input;
+  const bool own_table = input.table.data != input.rows.data;
+  entered.table = residual1_.enter(pass, own_table ? RowSet::readout : set, input.table);
+  entered.rows = entered.table;
   if (set == RowSet::readout) {
-    const auto query = projected_.view(input.rows.rows, c);
-    const auto kv = table_projected_.view(input.table.rows, 2 * c);
-    product(plain(input.rows), transposed(matrix(w, c, c)), query, bias);
-    product(plain(input.table), transposed(matrix(w + c * c, 2 * c, c)), kv, bias + c);
-    T* share = share_.view(heads, batch.rows()).data;
-    readout_attention<T>(query, kv, input.table_row, sequences_of(batch), heads, share, attended);
-    flop_ += 4.0 * double(batch.rows()) * double(c);
-    return attended;
+    if (!norm1_of_rows_) norm1_of_rows_ = residual1_.norm();
+    entered.rows = norm1_of_rows_->forward(pass, set, input.rows);
+  } else if (own_table) {
+    entered.rows = input.rows;  // Of these the attention takes the number alone.
   }
-  const auto qkv = projected_.view(batch.rows(), 3 * c);
-  if (input.table_row == nullptr) {
-    product(plain(input.table), transposed(matrix(w, 3 * c, c)), qkv, bias);
-  } else {
-    const auto table = table_projected_.view(input.table.rows, 3 * c);
-    product(plain(input.table), transposed(matrix(w, 3 * c, c)), table, bias);
-    gather_rows<T>(table, input.table_row, qkv);
-  }
-  T* share = share_.view(heads, batch.square_first.back()).data;
-  attention<T>(qkv, sequences_of(batch), heads, share, attended);
-  flop_ += 4.0 * double(batch.square_first.back()) * double(c);
-  return attended;
+  return entered;
 }
 
 template <class T>
-MatrixView<const T> Block<T>::forward(const Batch& batch, const BlockInput<T>& input, RowSet set,
-                                      Phase phase, const T* weights, T* running,
+MatrixView<const T> Block<T>::forward(const Pass<T>& pass, const BlockInput<T>& input, RowSet set,
                                       BlockScratch<T>& scratch) {
   const Index n = input.rows.rows, c = options_.channels, h = options_.hidden;
-  const auto attended = attend(batch, input, set, weights);
+  entered_ = enter_attention(pass, input, set);
   const auto branch = scratch.branch.view(n, c);
-  product(plain(attended), transposed(matrix(weights + at_.out_weight, c, c)), branch,
-          weights + at_.out_bias);
-  arrays1_ =
-      norm_arrays(batch, set, norm1_, input.rows, branch, weights + at_.gain1, weights + at_.bias1);
-  arrays1_.running_mean = running == nullptr ? nullptr : running + at_.mean1;
-  arrays1_.running_variance = running == nullptr ? nullptr : running + at_.variance1;
-  norm_forward(options_.norm, phase, arrays1_);
-  const MatrixView<const T> middle = arrays1_.output;
+  attention_.forward(pass, entered_, set, scratch, branch);
+  const MatrixView<const T> middle = residual1_.leave(pass, set, input.rows, branch);
 
+  entered2_ = residual2_.enter(pass, set, middle);
   const auto hidden = hidden_.view(n, h);
-  product(plain(middle), transposed(matrix(weights + at_.weight1, h, c)), hidden,
-          weights + at_.ffn_bias1);
+  scratch.products.multiply(plain(entered2_),
+                            transposed(weight_matrix<T>(pass.weights + weight1_, h, c)), hidden,
+                            pass.weights + ffn_bias1_);
   gelu<T>(hidden, hidden, slope_.view(n, h));
+  hidden_view_ = hidden;
   const auto branch2 = scratch.branch.view(n, c);
-  product(plain(hidden), transposed(matrix(weights + at_.weight2, c, h)), branch2,
-          weights + at_.ffn_bias2);
-  arrays2_ =
-      norm_arrays(batch, set, norm2_, middle, branch2, weights + at_.gain2, weights + at_.bias2);
-  arrays2_.running_mean = running == nullptr ? nullptr : running + at_.mean2;
-  arrays2_.running_variance = running == nullptr ? nullptr : running + at_.variance2;
-  norm_forward(options_.norm, phase, arrays2_);
-  return arrays2_.output;
+  scratch.products.multiply(plain(hidden_view_),
+                            transposed(weight_matrix<T>(pass.weights + weight2_, c, h)), branch2,
+                            pass.weights + ffn_bias2_);
+  return residual2_.leave(pass, set, middle, branch2);
 }
 
+/// d_middle, the gradient of what the ffn's residual is given.
 template <class T>
-void Block<T>::backward(const Batch& batch, const BlockInput<T>& input, RowSet set,
-                        const MatrixView<const T>& d_output, const T* weights, T* gradient,
-                        const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
-                        BlockScratch<T>& scratch) {
-  const Index n = input.rows.rows, c = options_.channels, h = options_.hidden;
-  const bool affine = options_.norm.affine == Affine::gain_and_bias;
-  const auto affine_gradient = [&](Index offset) { return affine ? gradient + offset : nullptr; };
-
-  const auto d_sum2 = scratch.d_sum2.view(n, c);
-  norm_backward<T>(options_.norm, arrays2_, d_output, d_sum2, affine_gradient(at_.gain2),
-                   affine_gradient(at_.bias2));
+MatrixView<T> Block<T>::ffn_backward(const Pass<T>& pass, const MatrixView<const T>& d_output,
+                                     Pointer<T> gradient, BlockScratch<T>& scratch) {
+  const Index n = d_output.rows, c = options_.channels, h = options_.hidden;
+  Products<T>& products = scratch.products;
+  const auto d_sum = scratch.d_sum2.view(n, c);
+  const auto d_branch = residual2_.branch_backward(
+      residual2_.sum_backward(d_output, d_sum, gradient), gradient, scratch);
   const auto d_hidden = scratch.d_hidden.view(n, h);
-  product(plain(d_sum2), plain(matrix(weights + at_.weight2, c, h)), d_hidden);
-  weight_gradient(d_sum2, hidden_.view(n, h), gradient + at_.weight2, gradient + at_.ffn_bias2);
+  products.multiply(plain(d_branch), plain(weight_matrix<T>(pass.weights + weight2_, c, h)),
+                    d_hidden);
+  weight_gradient<T>(products, d_branch, hidden_view_, gradient + weight2_, gradient + ffn_bias2_);
   gelu_backward<T>(d_hidden, slope_.view(n, h), d_hidden);
-  weight_gradient(d_hidden, arrays1_.output, gradient + at_.weight1, gradient + at_.ffn_bias1);
-  // The residual: d_sum2 is the gradient of norm1's output along the branch that skips the ffn.
-  product(plain(d_hidden), plain(matrix(weights + at_.weight1, h, c)), d_sum2, nullptr,
-          Output::add);
-  norm_backward<T>(options_.norm, arrays1_, d_sum2, d_rows, affine_gradient(at_.gain1),
-                   affine_gradient(at_.bias1));
-
-  const auto d_attended = scratch.d_attended.view(n, c);
-  product(plain(d_rows), plain(matrix(weights + at_.out_weight, c, c)), d_attended);
-  weight_gradient(d_rows, attended_.view(n, c), gradient + at_.out_weight, gradient + at_.out_bias);
-  attend_backward(batch, input, set, d_attended, weights, gradient, d_rows, d_table, scratch);
+  weight_gradient<T>(products, d_hidden, entered2_, gradient + weight1_, gradient + ffn_bias1_);
+  const auto weight1 = plain(weight_matrix<T>(pass.weights + weight1_, h, c));
+  if (!residual2_.enters()) {
+    residual2_.skip_backward(d_sum);
+    // d_sum is the gradient along the way past the ffn; the ffn's own joins it.
+    products.multiply(plain(d_hidden), weight1, d_sum, nullptr, Output::add);
+    return d_sum;
+  }
+  const auto d_entered = scratch.d_entered.view(n, c), d_through = scratch.d_branch.view(n, c);
+  products.multiply(plain(d_hidden), weight1, d_entered);
+  residual2_.norm().backward(d_entered, d_through, gradient);
+  add_rows<T>(d_output, d_through, d_sum);
+  return d_sum;
 }
 
+/// Through the norm before the attention, and past both.
 template <class T>
-void Block<T>::attend_backward(const Batch& batch, const BlockInput<T>& input, RowSet set,
-                               const MatrixView<const T>& d_attended, const T* weights, T* gradient,
-                               const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
-                               BlockScratch<T>& scratch) {
-  const Index c = options_.channels, heads = options_.heads;
-  const T* const w = weights + at_.in_weight;
-  T* const d_w = gradient + at_.in_weight;
-  T* const d_bias = gradient + at_.in_bias;
-  const Sequences sequences = sequences_of(batch);
-  if (set == RowSet::readout) {
-    const Index n = input.rows.rows, u = input.table.rows;
-    const auto query = projected_.view(n, c);
-    const auto kv = table_projected_.view(u, 2 * c);
-    const auto d_query = scratch.d_projected.view(n, c);
-    const auto d_kv = scratch.d_table_projected.view(u, 2 * c);
-    readout_attention_backward<T>(query, kv, input.table_row, input.users, sequences, heads,
-                                  share_.view(heads, batch.rows()).data, d_attended,
-                                  scratch.d_share.view(heads, batch.rows()).data, d_query, d_kv);
-    flop_ += 8.0 * double(batch.rows()) * double(c);
-    weight_gradient(d_query, input.rows, d_w, d_bias);
-    weight_gradient(d_kv, input.table, d_w + c * c, d_bias + c);
-    product(plain(d_query), plain(matrix(w, c, c)), d_rows, nullptr, Output::add);
-    product(plain(d_kv), plain(matrix(w + c * c, 2 * c, c)), d_table);
+void Block<T>::enter_backward(const BlockInput<T>& input, RowSet set,
+                              const MatrixView<const T>& d_skip,
+                              const MatrixView<const T>& d_entered,
+                              const MatrixView<const T>& d_entered_table, Pointer<T> gradient,
+                              const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
+                              BlockScratch<T>& scratch) {
+  const auto d_through = scratch.d_branch.view(input.rows.rows, options_.channels);
+  if (d_table.data == nullptr) {
+    residual1_.norm().backward(d_entered, d_through, gradient);
+    add_rows<T>(d_skip, d_through, d_rows);
     return;
   }
-  const Index squares = batch.square_first.back();
-  const auto qkv = projected_.view(batch.rows(), 3 * c);
-  auto d_qkv = scratch.d_projected.view(batch.rows(), 3 * c);
-  attention_backward<T>(qkv, sequences, heads, share_.view(heads, squares).data, d_attended,
-                        scratch.d_share.view(heads, squares).data, d_qkv);
-  flop_ += 8.0 * double(squares) * double(c);
-  if (input.table_row != nullptr) {
-    const auto d_projected = scratch.d_table_projected.view(input.table.rows, 3 * c);
-    sum_groups<T>(d_qkv, input.users, {}, d_projected);
-    d_qkv = d_projected;
+  residual1_.norm().backward(d_entered_table, d_table, gradient);
+  if (set == RowSet::all) {
+    copy_rows<T>(d_skip, d_rows);
+    return;
   }
-  weight_gradient(d_qkv, input.table, d_w, d_bias);
-  const auto w_all = plain(matrix(w, 3 * c, c));
-  if (d_table.data != nullptr) {
-    product(plain(d_qkv), w_all, d_table);
-  } else {
-    product(plain(d_qkv), w_all, d_rows, nullptr, Output::add);
-  }
+  norm1_of_rows_->backward(d_entered, d_through, gradient, Output::add);
+  add_rows<T>(d_skip, d_through, d_rows);
 }
 
+template <class T>
+void Block<T>::backward(const Pass<T>& pass, const BlockInput<T>& input, RowSet set,
+                        const MatrixView<const T>& d_output, Pointer<T> gradient,
+                        const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
+                        BlockScratch<T>& scratch) {
+  const MatrixView<T> d_middle = ffn_backward(pass, d_output, gradient, scratch);
+  const auto d_branch = residual1_.branch_backward(
+      residual1_.sum_backward(d_middle, d_rows, gradient), gradient, scratch);
+  if (!residual1_.enters()) {
+    residual1_.skip_backward(d_rows);
+    attention_.backward(pass, entered_, set, d_branch, gradient, d_rows, Output::add, d_table,
+                        scratch);
+    return;
+  }
+  const auto d_entered = scratch.d_entered.view(input.rows.rows, options_.channels);
+  const auto d_entered_table = d_table.data == nullptr
+                                   ? MatrixView<T>()
+                                   : scratch.d_entered_table.view(d_table.rows, options_.channels);
+  attention_.backward(pass, entered_, set, d_branch, gradient, d_entered, Output::overwrite,
+                      d_entered_table, scratch);
+  enter_backward(input, set, d_middle, d_entered, d_entered_table, gradient, d_rows, d_table,
+                 scratch);
+}
+
+template class Residual<float>;
+template class Residual<double>;
+template class Residual<Dual<double>>;
 template class Block<float>;
 template class Block<double>;
+template class Block<Dual<double>>;
 
 }  // namespace libnorm

@@ -1,41 +1,53 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
-#include "libnorm/data/batch.hpp"
-#include "libnorm/models/parameters.hpp"
-#include "libnorm/norms/norm.hpp"
+#include "libnorm/models/attention_layer.hpp"
 
 namespace libnorm {
 
-/// Rows that a block computes: all of them, or those that are read out.
-enum class RowSet { all, readout };
-
-/// Sizes of a block.
-struct BlockOptions {
-  Index channels, hidden, heads;
-  Norm norm;
-};
-
-/// What a block is given: its rows [N, C] (all rows of the batch, or the read-out ones), and the
-/// table [U, C] that keys and values are made from. table_row[r] is the row of the table that row r
-/// of the batch uses, null if it is r; users tells which rows use each row of the table.
+/// A residual branch f with the norms before it, on it and behind it.
 template <class T>
-struct BlockInput {
-  MatrixView<const T> rows;
-  MatrixView<const T> table;
-  const std::int32_t* table_row = nullptr;
-  Groups users;
+class Residual {
+ public:
+  /// Declares `name`. for the norm before or behind; then `name`_out. with a sandwich, and
+  /// `name`_scale.
+  Residual(const BlockOptions& options, const std::string& name, ParameterList& parameters,
+           ParameterList& running);
+
+  /// What f is given: norm(x), or x.
+  MatrixView<const T> enter(const Pass<T>& pass, RowSet set, const MatrixView<const T>& x);
+  /// y, from x and f's output; kept until the next call.
+  MatrixView<const T> leave(const Pass<T>& pass, RowSet set, const MatrixView<const T>& x,
+                            const MatrixView<const T>& branch);
+
+  /// From d_y: d_sum, the gradient of what is added up, in d_sum's memory or d_y's.
+  MatrixView<const T> sum_backward(const MatrixView<const T>& d_y, const MatrixView<T>& d_sum,
+                                   Pointer<T> gradient);
+  /// From d_sum: the gradient of f's output, in scratch memory or d_sum's.
+  MatrixView<const T> branch_backward(const MatrixView<const T>& d_sum, Pointer<T> gradient,
+                                      BlockScratch<T>& scratch);
+  /// d_sum becomes what of d_x goes past f, for placements that do not enter.
+  void skip_backward(const MatrixView<T>& d_sum);
+
+  bool enters() const { return libnorm::enters(placement_); }
+  NormLayer<T>& norm() { return norm_; }
+  const NormLayer<T>& norm() const { return norm_; }
+  MatrixView<const T> output() const { return output_view_; }
+
+ private:
+  Placement placement_;
+  /// DeepNorm's alpha, and what makes a sum of alpha d from d: alpha - 1.
+  Array<T> alpha_, alpha_less_one_;
+  NormLayer<T> norm_;
+  std::optional<NormLayer<T>> out_norm_, scale_;
+  Buffer<T> output_, deep_sum_;
+  MatrixView<const T> output_view_;
 };
 
-/// Memory for what no pass keeps: blocks work one after the other and share it.
-template <class T>
-struct BlockScratch {
-  Buffer<T> branch, d_share, d_hidden, d_sum2, d_attended, d_projected, d_table_projected;
-};
-
-/// One post-norm block: x = norm1(x + attention(x)), x = norm2(x + ffn(x)). It keeps what its
-/// backward pass needs; weights, running values and gradients live in the model's flat vectors.
+/// One block: x = residual(x, attention), x = residual(x, ffn). It keeps what its backward pass
+/// needs; weights, running values and gradients live in the model's flat vectors.
 template <class T>
 class Block {
  public:
@@ -43,54 +55,47 @@ class Block {
   Block(const BlockOptions& options, const std::string& name, ParameterList& parameters,
         ParameterList& running);
 
-  /// Output rows [N, C], kept until the next call. `running` is null where running statistics are
-  /// not to be updated.
-  MatrixView<const T> forward(const Batch& batch, const BlockInput<T>& input, RowSet set,
-                              Phase phase, const T* weights, T* running, BlockScratch<T>& scratch);
+  /// Output rows [N, C], kept until the next call.
+  MatrixView<const T> forward(const Pass<T>& pass, const BlockInput<T>& input, RowSet set,
+                              BlockScratch<T>& scratch);
 
   /// From d_output [N, C]: the gradients of the block's tensors, d_rows [N, C] and d_table [U, C].
   /// Where the table is the rows themselves (d_table empty), d_rows takes in both.
-  void backward(const Batch& batch, const BlockInput<T>& input, RowSet set,
-                const MatrixView<const T>& d_output, const T* weights, T* gradient,
+  void backward(const Pass<T>& pass, const BlockInput<T>& input, RowSet set,
+                const MatrixView<const T>& d_output, Pointer<T> gradient,
                 const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
                 BlockScratch<T>& scratch);
 
   /// What forward returned last.
-  MatrixView<const T> output() const { return arrays2_.output; }
+  MatrixView<const T> output() const { return residual2_.output(); }
 
-  /// Floating-point operations of the products so far.
-  double flop() const { return flop_; }
+  /// Activations of the last pass that can be looked at; by name in Transformer::tap.
+  const NormLayer<T>& norm1() const { return residual1_.norm(); }
+  const NormLayer<T>& norm2() const { return residual2_.norm(); }
+  MatrixView<const T> attended() const { return attention_.attended(); }
+  MatrixView<const T> middle() const { return residual1_.output(); }
+  MatrixView<const T> hidden() const { return hidden_view_; }
 
  private:
-  struct Offsets {
-    Index in_weight, in_bias, out_weight, out_bias, gain1, bias1, weight1, ffn_bias1, weight2,
-        ffn_bias2, gain2, bias2, mean1, variance1, mean2, variance2;
-  };
-  struct NormBuffers {
-    Buffer<T> output, stabilized, scale;
-  };
-
-  MatrixView<const T> attend(const Batch& batch, const BlockInput<T>& input, RowSet set,
-                             const T* weights);
-  void attend_backward(const Batch& batch, const BlockInput<T>& input, RowSet set,
-                       const MatrixView<const T>& d_attended, const T* weights, T* gradient,
-                       const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
-                       BlockScratch<T>& scratch);
-  NormArrays<T> norm_arrays(const Batch& batch, RowSet set, NormBuffers& buffers,
-                            const MatrixView<const T>& input, const MatrixView<const T>& branch,
-                            const T* gain, const T* bias);
-  void product(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c,
-               const T* bias = nullptr, Output output = Output::overwrite);
-  /// d_weight = d_y^T x and d_bias = column sums of d_y.
-  void weight_gradient(const MatrixView<const T>& d_y, const MatrixView<const T>& x, T* d_weight,
-                       T* d_bias);
+  BlockInput<T> enter_attention(const Pass<T>& pass, const BlockInput<T>& input, RowSet set);
+  MatrixView<T> ffn_backward(const Pass<T>& pass, const MatrixView<const T>& d_output,
+                             Pointer<T> gradient, BlockScratch<T>& scratch);
+  void enter_backward(const BlockInput<T>& input, RowSet set, const MatrixView<const T>& d_skip,
+                      const MatrixView<const T>& d_entered,
+                      const MatrixView<const T>& d_entered_table, Pointer<T> gradient,
+                      const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
+                      BlockScratch<T>& scratch);
 
   BlockOptions options_;
-  Offsets at_{};
-  Buffer<T> projected_, table_projected_, share_, attended_, hidden_, slope_;
-  NormBuffers norm1_, norm2_;
-  NormArrays<T> arrays1_, arrays2_;
-  double flop_ = 0;
+  AttentionLayer<T> attention_;
+  Residual<T> residual1_;
+  /// The same norm on the rows that are read out, where keys come of others.
+  std::optional<NormLayer<T>> norm1_of_rows_;
+  Index weight1_ = 0, ffn_bias1_ = 0, weight2_ = 0, ffn_bias2_ = 0;
+  Residual<T> residual2_;
+  BlockInput<T> entered_;
+  MatrixView<const T> entered2_, hidden_view_;
+  Buffer<T> hidden_, slope_;
 };
 
 }  // namespace libnorm

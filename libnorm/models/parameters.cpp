@@ -16,6 +16,14 @@ Index ParameterList::add(std::string name, Index rows, Index cols, Initial initi
   return offset;
 }
 
+void ParameterList::scale_initial(Index offset, Index first_row, double scale) {
+  for (Parameter& p : list_) {
+    if (p.offset != offset || p.size() == 0) continue;
+    p.scaled_row = first_row;
+    p.scale = scale;
+  }
+}
+
 const Parameter& ParameterList::find(const std::string& name) const {
   for (const Parameter& p : list_) {
     if (p.name == name) return p;
@@ -32,9 +40,11 @@ void ParameterList::draw(std::uint64_t seed, T* values) const {
       switch (p.initial) {
         case Initial::zero: x = 0; break;
         case Initial::one: x = 1; break;
+        case Initial::constant: x = p.bound; break;
         case Initial::normal: x = random.normal(std::uint64_t(i)); break;
         case Initial::uniform: x = p.bound * (2.0 * random.uniform(std::uint64_t(i)) - 1.0); break;
       }
+      if (i >= p.scaled_row * p.cols && p.scale != 1) x *= p.scale;
       values[p.offset + i] = T(x);
     }
   }

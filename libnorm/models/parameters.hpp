@@ -8,8 +8,8 @@
 
 namespace libnorm {
 
-/// How the first values of a parameter are drawn: PyTorch's defaults.
-enum class Initial { zero, one, normal, uniform };
+/// How the first values of a parameter are drawn: PyTorch's defaults, or a constant.
+enum class Initial { zero, one, constant, normal, uniform };
 
 /// One named tensor in a flat vector.
 struct Parameter {
@@ -18,8 +18,11 @@ struct Parameter {
   Index cols = 0;
   Index offset = 0;
   Initial initial = Initial::zero;
-  /// Half-width of the uniform distribution.
+  /// Half-width of the uniform distribution, or the constant.
   double bound = 0;
+  /// Rows from this one on have first values that are so many times those.
+  Index scaled_row = 0;
+  double scale = 1;
 
   Index size() const { return rows * cols; }
   /// A row is a filter: the weights that feed one output, or one token's embedding.
@@ -31,6 +34,9 @@ class ParameterList {
  public:
   /// Returns the offset. Throws: ValueError for a name that is taken.
   Index add(std::string name, Index rows, Index cols, Initial initial, double bound = 0);
+
+  /// Multiplies the first values of the tensor at `offset`, from row `first_row` on.
+  void scale_initial(Index offset, Index first_row, double scale);
 
   const std::vector<Parameter>& all() const { return list_; }
   /// Throws: ValueError for an unknown name.

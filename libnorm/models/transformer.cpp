@@ -20,6 +20,7 @@ void TransformerOptions::check() const {
                      ", blocks " + std::to_string(blocks) + ", outputs " + std::to_string(outputs) +
                      "); need positive numbers, and channels divisible by heads");
   }
+  normalization.check(channels, heads);
 }
 
 template <class T>
@@ -28,8 +29,12 @@ Transformer<T>::Transformer(const TransformerOptions& options) : options_(option
   const Index c = options.channels;
   embedding_ = parameters_.add("embedding.weight", options.vocabulary, c, Initial::normal);
   for (Index b = 0; b < options.blocks; ++b) {
-    blocks_.emplace_back(BlockOptions{c, options.hidden, options.heads, options.norm},
-                         "blocks." + std::to_string(b) + ".", parameters_, running_list_);
+    blocks_.emplace_back(
+        BlockOptions{c, options.hidden, options.heads, options.blocks, options.normalization},
+        "blocks." + std::to_string(b) + ".", parameters_, running_list_);
+  }
+  if (enters(options.normalization.placement)) {
+    final_norm_.emplace(options.normalization.norm, c, "final_norm.", parameters_, running_list_);
   }
   const double bound = 1.0 / std::sqrt(double(c));
   head_weight_ = parameters_.add("head.weight", options.outputs, c, Initial::uniform, bound);
@@ -37,13 +42,13 @@ Transformer<T>::Transformer(const TransformerOptions& options) : options_(option
   weights_.assign(std::size_t(parameters_.size()), T(0));
   gradient_.assign(std::size_t(parameters_.size()), T(0));
   running_.assign(std::size_t(running_list_.size()), T(0));
-  running_list_.draw(0, running_.data());
+  running_list_.draw(0, value_of(running_.data()));
 }
 
 template <class T>
 void Transformer<T>::initialize(std::uint64_t seed) {
-  parameters_.draw(seed, weights_.data());
-  running_list_.draw(seed, running_.data());
+  parameters_.draw(seed, value_of(weights_.data()));
+  running_list_.draw(seed, value_of(running_.data()));
 }
 
 template <class T>
@@ -66,18 +71,24 @@ BlockInput<T> Transformer<T>::first_input(const Batch& batch, RowSet set) {
   const auto& ids = set == RowSet::all ? batch.ids : batch.readout_id;
   const auto rows = input_.view(Index(ids.size()), options_.channels);
   gather_rows<T>(embedding, ids.data(), rows);
-  if (batch.path == Path::dense) return {rows, rows, nullptr, {batch.rows()}};
+  const bool norm_needs_rows = enters(options_.normalization.placement) &&
+                               options_.normalization.norm.mixes_rows(last_phase_);
+  if (batch.path == Path::dense || norm_needs_rows) return {rows, rows, nullptr, {batch.rows()}};
   const auto table = token_rows_.view(Index(batch.tokens.size()), options_.channels);
   gather_rows<T>(embedding, batch.tokens.data(), table);
   return {rows, table, batch.token_of_row.data(), batch.rows_of_token()};
 }
 
 template <class T>
-void Transformer<T>::forward(const Batch& batch, Phase phase, RowSet last_rows, T* running) {
-  if (batch.path == Path::dense || (options_.norm.mixes_rows() && phase == Phase::training)) {
+void Transformer<T>::forward(const Batch& batch, Phase phase, RowSet last_rows,
+                             Pointer<T> running) {
+  if (batch.path == Path::dense || options_.normalization.norm.mixes_rows(phase)) {
     last_rows = RowSet::all;
   }
   last_rows_ = last_rows;
+  last_phase_ = phase;
+  all_taken_ = false;
+  const Pass<T> pass = pass_of(batch, phase, running);
   inputs_.resize(blocks_.size());
   MatrixView<const T> rows;
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
@@ -92,9 +103,15 @@ void Transformer<T>::forward(const Batch& batch, Phase phase, RowSet last_rows, 
         inputs_[b].rows = read;
       }
     }
-    rows = blocks_[b].forward(batch, inputs_[b], set, phase, weights_.data(), running, scratch_);
+    rows = blocks_[b].forward(pass, inputs_[b], set, scratch_);
   }
+  if (final_norm_) rows = final_norm_->forward(pass, last_rows, rows);
   output_ = rows;
+}
+
+template <class T>
+Pass<T> Transformer<T>::pass_of(const Batch& batch, Phase phase, Pointer<T> running) const {
+  return {batch, phase, weights_.data(), running};
 }
 
 template <class T>
@@ -108,27 +125,39 @@ MatrixView<T> Transformer<T>::head(const Batch& batch) {
   }
   const auto logits = logits_.view(batch.sequences, options_.outputs);
   const MatrixView<const T> weight(weights_.data() + head_weight_, options_.outputs, c);
-  gemm<T>(plain(read_rows_), transposed(weight), logits, weights_.data() + head_bias_);
-  flop_ += head_flop(batch);
+  scratch_.products.multiply(plain(read_rows_), transposed(weight), logits,
+                             weights_.data() + head_bias_);
   last_logits_ = logits;
   return logits;
 }
 
 template <class T>
-double Transformer<T>::head_flop(const Batch& batch) const {
-  return 2.0 * double(batch.sequences) * double(options_.channels) * double(options_.outputs);
+double Transformer<T>::loss_and_gradient(const Batch& batch) {
+  return loss_and_gradient(batch, running_.data());
 }
 
 template <class T>
-double Transformer<T>::loss_and_gradient(const Batch& batch) {
+double Transformer<T>::loss_and_gradient_only(const Batch& batch) {
+  return loss_and_gradient(batch, nullptr);
+}
+
+template <class T>
+double Transformer<T>::loss_and_gradient(const Batch& batch, Pointer<T> running) {
   check(batch, true);
-  forward(batch, Phase::training, RowSet::readout, running_.data());
+  forward(batch, Phase::training, RowSet::readout, running);
   const auto logits = head(batch);
   const auto d_logits = d_logits_.view(logits.rows, logits.cols);
   const double loss =
       cross_entropy<T>(logits, batch.targets.data(), loss_.view(1, batch.sequences).data, d_logits);
+  d_logits_view_ = d_logits;
   backward(batch, d_logits);
   return loss;
+}
+
+template <class T>
+const Array<T>& Transformer<T>::pull_back(const Batch& batch, const MatrixView<const T>& d_logits) {
+  backward(batch, d_logits);
+  return gradient_;
 }
 
 template <class T>
@@ -158,7 +187,9 @@ MatrixView<const T> Transformer<T>::activations(const Batch& batch, Index block,
 template <class T>
 std::vector<MatrixView<const T>> Transformer<T>::all_activations(const Batch& batch, Phase phase) {
   check(batch, false);
-  forward(batch, phase, RowSet::all, phase == Phase::training ? nullptr : running_.data());
+  forward(batch, phase, RowSet::all,
+          phase == Phase::training ? Pointer<T>(nullptr) : running_.data());
+  all_taken_ = true;
   std::vector<MatrixView<const T>> outputs;
   for (const Block<T>& block : blocks_) outputs.push_back(block.output());
   return outputs;
@@ -169,17 +200,21 @@ void Transformer<T>::backward(const Batch& batch, const MatrixView<const T>& d_l
   const Index c = options_.channels;
   const MatrixView<const T> weight(weights_.data() + head_weight_, options_.outputs, c);
   const auto d_read = d_read_.view(batch.sequences, c);
-  gemm<T>(plain(d_logits), plain(weight), d_read);
-  gemm<T>(transposed(d_logits), plain(read_rows_),
-          MatrixView<T>(gradient_.data() + head_weight_, options_.outputs, c));
-  sum_columns<T>(d_logits, gradient_.data() + head_bias_);
-  flop_ += 2 * head_flop(batch);
+  scratch_.products.multiply(plain(d_logits), plain(weight), d_read);
+  weight_gradient<T>(scratch_.products, d_logits, read_rows_, gradient_.data() + head_weight_,
+                     gradient_.data() + head_bias_);
+  const Pass<T> pass = pass_of(batch, Phase::training, nullptr);
 
   MatrixView<T> d_output = d_read;
   if (last_rows_ == RowSet::all) {
     d_output = d_rows_[blocks_.size() % 2].view(batch.rows(), c);
-    std::fill_n(d_output.data, d_output.size(), T(0));
+    set_zero(d_output);
     scatter_rows<T>(d_read, batch.readout_row.data(), d_output, Output::overwrite);
+  }
+  if (final_norm_) {
+    const auto d_normed = d_normed_.view(d_output.rows, c);
+    final_norm_->backward(d_output, d_normed, gradient_.data());
+    d_output = d_normed;
   }
   for (std::size_t b = blocks_.size(); b-- > 0;) {
     const RowSet set = b + 1 == blocks_.size() ? last_rows_ : RowSet::all;
@@ -188,8 +223,7 @@ void Transformer<T>::backward(const Batch& batch, const MatrixView<const T>& d_l
                                                : d_rows_[b % 2].view(batch.rows(), c);
     const bool own_table = input.table.data != input.rows.data;
     const auto d_table = own_table ? d_table_.view(input.table.rows, c) : MatrixView<T>();
-    blocks_[b].backward(batch, input, set, d_output, weights_.data(), gradient_.data(), d_rows,
-                        d_table, scratch_);
+    blocks_[b].backward(pass, input, set, d_output, gradient_.data(), d_rows, d_table, scratch_);
     if (b == 0) {
       embedding_gradient(batch, set, d_rows, d_table);
     } else if (set == RowSet::readout) {
@@ -210,18 +244,60 @@ void Transformer<T>::embedding_gradient(const Batch& batch, RowSet set,
   sum_groups<T>(d_rows, set == RowSet::all ? batch.rows_of_token() : batch.readouts_of_token(),
                 d_table, d_tokens);
   const MatrixView<T> d_embedding(gradient_.data() + embedding_, options_.vocabulary, c);
-  std::fill_n(d_embedding.data, d_embedding.size(), T(0));
+  set_zero(d_embedding);
   scatter_rows<T>(d_tokens, batch.tokens.data(), d_embedding, Output::overwrite);
 }
 
+namespace {
+
+/// The activations of a block, by the ends of their names.
 template <class T>
-double Transformer<T>::flop() const {
-  double total = flop_;
-  for (const Block<T>& block : blocks_) total += block.flop();
-  return total;
+struct BlockTap {
+  const char* name;
+  MatrixView<const T> (*view)(const Block<T>&);
+};
+template <class T>
+constexpr BlockTap<T> kBlockTaps[] = {
+    {"attention.heads", [](const Block<T>& b) { return b.attended(); }},
+    {"norm1.stabilized", [](const Block<T>& b) { return b.norm1().stabilized(); }},
+    {"norm1.out", [](const Block<T>& b) { return b.norm1().output(); }},
+    {"middle", [](const Block<T>& b) { return b.middle(); }},
+    {"ffn.hidden", [](const Block<T>& b) { return b.hidden(); }},
+    {"norm2.stabilized", [](const Block<T>& b) { return b.norm2().stabilized(); }},
+    {"norm2.out", [](const Block<T>& b) { return b.norm2().output(); }},
+    {"out", [](const Block<T>& b) { return b.output(); }},
+};
+
+}  // namespace
+
+template <class T>
+std::vector<std::string> Transformer<T>::tap_names() const {
+  std::vector<std::string> names = {"embedding"};
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    for (const BlockTap<T>& tap : kBlockTaps<T>) {
+      names.push_back("blocks." + std::to_string(b) + "." + tap.name);
+    }
+  }
+  return names;
+}
+
+template <class T>
+MatrixView<const T> Transformer<T>::tap(std::string_view name) const {
+  if (!all_taken_) {
+    throw ValueError("Transformer::tap: the last pass left rows out; need all_activations first");
+  }
+  if (name == "embedding") return inputs_.front().rows;
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    for (const BlockTap<T>& tap : kBlockTaps<T>) {
+      if (name == "blocks." + std::to_string(b) + "." + tap.name) return tap.view(blocks_[b]);
+    }
+  }
+  throw ValueError("Transformer::tap: unknown name (" + std::string(name) +
+                   "); need one that tap_names gives");
 }
 
 template class Transformer<float>;
 template class Transformer<double>;
+template class Transformer<Dual<double>>;
 
 }  // namespace libnorm

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "libnorm/data/batch.hpp"
 #include "libnorm/models/block.hpp"
+#include "libnorm/models/normalization.hpp"
 #include "libnorm/models/parameters.hpp"
-#include "libnorm/norms/norm.hpp"
+#include "libnorm/norms/catalogue.hpp"
 
 namespace libnorm {
 
@@ -17,19 +21,23 @@ struct TransformerOptions {
   Index blocks = 1;
   /// Classes that the head tells apart.
   Index outputs = 402;
-  Norm norm;
+  Normalization normalization;
 
-  /// Throws: ValueError unless every size is positive and heads divide channels.
+  /// Throws: ValueError unless every size is positive, heads divide channels, and norms fit.
   void check() const;
 };
 
-/// A post-norm transformer without positions, mask or dropout, whose head reads one position:
+/// A transformer without positions, mask or dropout, whose head reads one position:
 ///
 ///     x = embedding[token]
 ///     x = norm1(x + attention(x)), x = norm2(x + ffn(x))      for each block
 ///     logits = head(x[read-out])
 ///
-/// ffn is linear, GELU (erf), linear. Weights W [out, in] act as y = x W^T + b.
+/// ffn is linear, GELU (erf), linear. Weights W [out, in] act as y = x W^T + b. Norms may stand
+/// elsewhere (Placement); where they stand before the branches, a last one stands before the head.
+///
+/// T is float or double, or a dual of one, whose gradient has the Hessian's product with the
+/// weights' tangent as its own tangent (see Curvature).
 ///
 /// Exact shortcuts, unless the batch is dense: one row for each distinct token of a sequence; in
 /// the last block queries, and what follows them, for the rows that are read out alone, unless a
@@ -45,11 +53,11 @@ class Transformer {
   /// Running statistics, in the same form.
   const ParameterList& running() const { return running_list_; }
 
-  std::vector<T>& weights() { return weights_; }
-  const std::vector<T>& weights() const { return weights_; }
-  std::vector<T>& running_values() { return running_; }
-  const std::vector<T>& running_values() const { return running_; }
-  const std::vector<T>& gradient() const { return gradient_; }
+  Array<T>& weights() { return weights_; }
+  const Array<T>& weights() const { return weights_; }
+  Array<T>& running_values() { return running_; }
+  const Array<T>& running_values() const { return running_; }
+  const Array<T>& gradient() const { return gradient_; }
 
   /// First values of weights and running statistics.
   void initialize(std::uint64_t seed);
@@ -57,6 +65,16 @@ class Transformer {
   /// Mean cross-entropy in nats over the batch, in training; gradient() holds its gradient after.
   /// Updates the running statistics.
   double loss_and_gradient(const Batch& batch);
+
+  /// The same without updating the running statistics.
+  double loss_and_gradient_only(const Batch& batch);
+
+  /// The gradient that a gradient of the logits [B, outputs] has, after loss_and_gradient on the
+  /// same batch: gradient() holds it.
+  const Array<T>& pull_back(const Batch& batch, const MatrixView<const T>& d_logits);
+
+  /// The loss's gradient by the logits [B, outputs], of the last loss_and_gradient.
+  MatrixView<const T> d_logits() const { return d_logits_view_; }
 
   /// Mean cross-entropy in evaluation.
   double loss(const Batch& batch);
@@ -72,11 +90,26 @@ class Transformer {
   std::vector<MatrixView<const T>> all_activations(const Batch& batch,
                                                    Phase phase = Phase::evaluation);
 
+  /// Activations that can be looked at after all_activations, [R, C] (hidden: [R, hidden]):
+  ///
+  ///     embedding, blocks.0.attention.heads, blocks.0.norm1.stabilized, blocks.0.norm1.out,
+  ///     blocks.0.middle, blocks.0.ffn.hidden, blocks.0.norm2.stabilized, blocks.0.norm2.out,
+  ///     blocks.0.out, ...
+  ///
+  /// stabilized and out are a norm's output before and after its affine part; middle and out are
+  /// what leaves the residuals of attention and ffn.
+  std::vector<std::string> tap_names() const;
+  /// The view lasts until the next pass. Throws: ValueError for an unknown name, or where the last
+  /// pass was not all_activations.
+  MatrixView<const T> tap(std::string_view name) const;
+
   /// Logits [B, outputs] of the last pass that made any; the view lasts until the next call.
   MatrixView<const T> last_logits() const { return last_logits_; }
 
   /// Floating-point operations of the products computed so far, a multiply-add counting two.
-  double flop() const;
+  double flop() const { return scratch_.products.flop(); }
+  /// The products, for a model of duals that is asked for several tangents.
+  Products<T>& products() { return scratch_.products; }
 
   /// Number of weights.
   Index size() const { return parameters_.size(); }
@@ -84,27 +117,31 @@ class Transformer {
  private:
   void check(const Batch& batch, bool targets) const;
   BlockInput<T> first_input(const Batch& batch, RowSet set);
-  void forward(const Batch& batch, Phase phase, RowSet last_rows, T* running);
+  void forward(const Batch& batch, Phase phase, RowSet last_rows, Pointer<T> running);
+  double loss_and_gradient(const Batch& batch, Pointer<T> running);
   MatrixView<T> head(const Batch& batch);
-  double head_flop(const Batch& batch) const;
   void backward(const Batch& batch, const MatrixView<const T>& d_logits);
+  Pass<T> pass_of(const Batch& batch, Phase phase, Pointer<T> running) const;
   void embedding_gradient(const Batch& batch, RowSet set, const MatrixView<const T>& d_rows,
                           const MatrixView<const T>& d_table);
 
   TransformerOptions options_;
   ParameterList parameters_, running_list_;
-  std::vector<T> weights_, running_, gradient_;
+  Array<T> weights_, running_, gradient_;
   std::vector<Block<T>> blocks_;
+  /// Before the head, where the blocks' norms stand before their branches.
+  std::optional<NormLayer<T>> final_norm_;
   BlockScratch<T> scratch_;
   Index embedding_ = 0, head_weight_ = 0, head_bias_ = 0;
 
   /// What the backward pass finds of the forward pass.
   std::vector<BlockInput<T>> inputs_;
   RowSet last_rows_ = RowSet::all;
-  MatrixView<const T> output_, read_rows_, last_logits_;
+  Phase last_phase_ = Phase::training;
+  bool all_taken_ = false;
+  MatrixView<const T> output_, read_rows_, last_logits_, d_logits_view_;
   Buffer<T> input_, token_rows_, last_input_, read_, logits_, loss_;
-  Buffer<T> d_logits_, d_read_, d_rows_[2], d_last_, d_table_, d_tokens_;
-  double flop_ = 0;
+  Buffer<T> d_logits_, d_read_, d_normed_, d_rows_[2], d_last_, d_table_, d_tokens_;
 };
 
 }  // namespace libnorm

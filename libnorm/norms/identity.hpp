@@ -1,17 +1,21 @@
 #pragma once
 
-#include "libnorm/core/pack.hpp"
+#include "libnorm/core/dual_pack.hpp"
+#include "libnorm/norms/family.hpp"
 
 namespace libnorm {
 
 /// z = x: no normalization.
 struct Identity {
-  template <class W, class T>
-  LIBNORM_INLINE T forward(W, T*, Index) const {
+  static constexpr Family kFamily = Family::row;
+
+  template <class T, class W>
+  LIBNORM_INLINE T forward(W, Pointer<T>, Index) const {
     return T(1);
   }
-  template <class W, class T>
-  LIBNORM_INLINE void backward(W, const T*, T, T*, Index) const {}
+  template <class T, class W>
+  LIBNORM_INLINE void backward(W, Pointer<const T>, T, Pointer<T>, Index) const {}
+  Identity scaled(double) const { return *this; }
 };
 
 }  // namespace libnorm

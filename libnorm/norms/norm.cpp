@@ -1,8 +1,10 @@
 #include "libnorm/norms/norm.hpp"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "libnorm/core/launch.hpp"
+#include "libnorm/norms/column_norm.hpp"
 #include "libnorm/norms/row_norm.hpp"
 
 namespace libnorm {
@@ -12,29 +14,62 @@ constexpr Index kRowGrain = 64;
 
 Index column_blocks(Index channels) { return (channels + kLanes - 1) / kLanes; }
 
-template <class T>
-void check(const char* where, const NormArrays<T>& a, const Norm& norm) {
-  const bool affine = norm.affine == Affine::gain_and_bias;
-  if (a.input.rows != a.output.rows || a.input.cols != a.output.cols ||
-      a.stabilized.rows != a.input.rows || a.stabilized.cols != a.input.cols ||
-      (a.branch.data != nullptr &&
-       (a.branch.rows != a.input.rows || a.branch.cols != a.input.cols))) {
-    throw ShapeError(std::string(where) + ": shapes differ (input " +
-                     shape_text(a.input.rows, a.input.cols) + ", branch " +
-                     shape_text(a.branch.rows, a.branch.cols) + ", output " +
-                     shape_text(a.output.rows, a.output.cols) + "); need one shape");
+/// Numbers of `scale` that a backward pass needs; behind them stands its scratch.
+Index kept_size(const Norm& norm, Index rows, Index channels, Index instances) {
+  switch (norm.family()) {
+    case Family::row: return rows * norm.checked_groups(channels);
+    case Family::pointwise: return 0;
+    case Family::column: return 2 * channels;
+    case Family::instance: break;
   }
-  if (affine != (a.gain != nullptr) || affine != (a.bias != nullptr)) {
-    throw ValueError(std::string(where) + ": gain and bias do not fit the norm's affine part (" +
-                     (affine ? "it has one, they are null" : "it has none, they are given") +
-                     "); need both or neither");
-  }
+  return 2 * instances * channels;
 }
 
 template <class T>
-void forward(const StandardizeColumns& s, Phase phase, const NormArrays<T>& a) {
+Pointer<T> scratch_of(const Norm& norm, const NormArrays<T>& a) {
+  return a.scale + kept_size(norm, a.input.rows, a.input.cols, a.instances);
+}
+
+template <class T>
+void check_affine(const std::string& where, const NormArrays<T>& a, const Norm& norm) {
+  const auto fits = [&](bool has, bool given, const char* what) {
+    if (has == given) return;
+    throw ValueError(where + ": " + what + " does not fit the norm's affine part (" +
+                     (has ? "it has one, null is given" : "it has none, one is given") +
+                     "); need what the norm has, and nothing else");
+  };
+  fits(has_gain(norm.affine), a.gain != nullptr, "gain");
+  fits(has_bias(norm.affine), a.bias != nullptr, "bias");
+  fits(norm.family() == Family::pointwise, a.shape != nullptr, "shape");
+}
+
+template <class T>
+void check(const std::string& where, const NormArrays<T>& a, const Norm& norm) {
+  const auto same = [&](const auto& m) { return m.rows == a.input.rows && m.cols == a.input.cols; };
+  if (!same(a.output) || !same(a.stabilized) || (a.branch.data != nullptr && !same(a.branch)) ||
+      (norm.family() == Family::pointwise && !same(a.saved))) {
+    throw ShapeError(where + ": shapes differ (input " + shape_text(a.input.rows, a.input.cols) +
+                     ", branch " + shape_text(a.branch.rows, a.branch.cols) + ", output " +
+                     shape_text(a.output.rows, a.output.cols) + ", saved " +
+                     shape_text(a.saved.rows, a.saved.cols) + "); need one shape");
+  }
+  if (norm.family() == Family::instance && a.first == nullptr) {
+    throw ValueError(where +
+                     ": the norm takes sequences one by one, and none are told (first is "
+                     "null); need the first row of each");
+  }
+  check_affine(where, a, norm);
+}
+
+template <class T>
+AffineView<T> affine_of(const Norm& norm, const NormArrays<T>& a) {
+  return {norm.affine, a.gain, a.bias};
+}
+
+template <class T, class S>
+void forward_columns(const Norm& norm, const S& s, Phase phase, const NormArrays<T>& a) {
   const Index channels = a.input.cols;
-  T* const mean = a.scale + channels;
+  const Pointer<T> mean = a.scale + channels;
   launch(a.input.rows, kRowGrain, AddRowsBody<T>{a.input, a.branch, a.stabilized});
   if (phase == Phase::training) {
     if (a.positions < 2) {
@@ -42,100 +77,168 @@ void forward(const StandardizeColumns& s, Phase phase, const NormArrays<T>& a) {
                        std::to_string(a.positions) + "); need at least 2");
     }
     launch(column_blocks(channels), 1,
-           ColumnStatisticsBody<T>{s, a.stabilized, a.count, a.positions, mean, a.scale,
-                                   a.running_mean, a.running_variance});
+           ColumnStatisticsBody<T, S>{s, a.stabilized, a.count, a.positions, mean, a.scale,
+                                      a.running_mean, a.running_variance});
   } else {
     launch(column_blocks(channels), 8,
-           RunningScaleBody<T>{s, channels, a.running_mean, a.running_variance, mean, a.scale});
+           RunningScaleBody<T, S>{s, channels, a.running_mean, a.running_variance, mean, a.scale});
   }
-  launch(a.input.rows, kRowGrain,
-         StandardizeColumnsBody<T>{a.stabilized, mean, a.scale, a.gain, a.bias, a.stabilized,
-                                   a.output});
-}
-
-template <class T, class RowStabilizer>
-void forward(const RowStabilizer& s, Phase, const NormArrays<T>& a) {
-  launch(a.input.rows, kRowGrain,
-         RowNormBody<T, RowStabilizer>{s, a.input, a.branch, a.gain, a.bias, a.stabilized, a.output,
-                                       a.scale});
+  launch(
+      a.input.rows, kRowGrain,
+      ColumnNormBody<T>{a.stabilized, mean, a.scale, affine_of(norm, a), a.stabilized, a.output});
 }
 
 template <class T>
-void backward(const StandardizeColumns&, const NormArrays<T>& a,
-              const MatrixView<const T>& d_output, const MatrixView<T>& d_input, const T* d_gain,
-              const T* d_bias) {
-  launch(d_output.rows, kRowGrain,
-         StandardizeColumnsBackwardBody<T>{d_output, a.stabilized, a.count, a.positions, a.scale,
-                                           a.gain, d_bias, d_gain, d_input});
+void forward_instances(const Norm& norm, const StandardizeInstances& s, const NormArrays<T>& a) {
+  const Index channels = a.input.cols;
+  launch(a.input.rows, kRowGrain, AddRowsBody<T>{a.input, a.branch, a.stabilized});
+  launch(a.instances, 1,
+         InstanceNormBody<T>{s, norm.checked_groups(channels), a.first, a.count, a.stabilized,
+                             affine_of(norm, a), a.stabilized, a.output,
+                             a.scale + a.instances * channels, a.scale});
 }
 
-template <class T, class RowStabilizer>
-void backward(const RowStabilizer& s, const NormArrays<T>& a, const MatrixView<const T>& d_output,
-              const MatrixView<T>& d_input, const T*, const T*) {
-  launch(
-      d_output.rows, kRowGrain,
-      RowNormBackwardBody<T, RowStabilizer>{s, d_output, a.stabilized, a.gain, a.scale, d_input});
+template <class T, class S>
+void forward(const Norm& norm, const S& s, Phase phase, const NormArrays<T>& a) {
+  if constexpr (S::kFamily == Family::row) {
+    launch(a.input.rows, kRowGrain,
+           RowNormBody<T, S>{s, norm.checked_groups(a.input.cols), a.input, a.branch,
+                             affine_of(norm, a), a.stabilized, a.output, a.scale});
+  } else if constexpr (S::kFamily == Family::pointwise) {
+    launch(a.input.rows, kRowGrain,
+           PointwiseNormBody<T, S>{s, a.input, a.branch, a.shape, affine_of(norm, a), a.saved,
+                                   a.stabilized, a.output});
+  } else if constexpr (S::kFamily == Family::column) {
+    forward_columns(norm, s, phase, a);
+  } else {
+    forward_instances(norm, s, a);
+  }
+}
+
+/// d_gain and d_bias, and for stabilizers of columns the same sums under another name.
+template <class T>
+void affine_backward(const Norm& norm, const NormArrays<T>& a, const MatrixView<const T>& d_output,
+                     const NormGradients<T>& gradients) {
+  const Index channels = d_output.cols;
+  const Pointer<T> scratch = scratch_of(norm, a);
+  NormGradients<T> sums = gradients;
+  if (norm.family() == Family::column) {
+    if (norm.affine != Affine::gain && norm.affine != Affine::gain_and_bias) sums.gain = scratch;
+    if (sums.bias == nullptr) sums.bias = scratch + channels;
+  } else if (norm.affine == Affine::scalar_gain) {
+    sums.gain = scratch;
+  }
+  if (sums.gain == nullptr && sums.bias == nullptr) return;
+  launch(column_blocks(channels), 1,
+         AffineGradientBody<T>{d_output, a.stabilized, sums.gain, sums.bias});
+  if (norm.affine == Affine::scalar_gain) {
+    launch(1, 1, SumChannelsBody<T>{sums.gain, channels, gradients.gain});
+  }
+}
+
+template <class T, class S>
+void backward(const Norm& norm, const S& s, const NormArrays<T>& a,
+              const MatrixView<const T>& d_output, const MatrixView<T>& d_input,
+              const NormGradients<T>& gradients) {
+  const Index rows = d_output.rows, channels = d_output.cols;
+  const AffineView<T> affine = affine_of(norm, a);
+  const Pointer<T> scratch = scratch_of(norm, a);
+  if constexpr (S::kFamily == Family::row) {
+    launch(rows, kRowGrain,
+           RowNormBackwardBody<T, S>{s, norm.checked_groups(channels), d_output, a.stabilized,
+                                     affine, a.scale, d_input});
+  } else if constexpr (S::kFamily == Family::pointwise) {
+    launch(rows, kRowGrain,
+           PointwiseNormBackwardBody<T, S>{s, d_output, a.saved, a.shape, affine, d_input});
+    launch(column_blocks(channels), 1,
+           ShapeGradientBody<T, S>{s, d_output, a.saved, a.shape, affine, scratch});
+    for (Index i = 0; i < s.shape_count(); ++i) {
+      launch(1, 1, SumChannelsBody<T>{scratch + i * channels, channels, gradients.shape + i});
+    }
+  } else if constexpr (S::kFamily == Family::column) {
+    const bool own_gain = norm.affine == Affine::gain || norm.affine == Affine::gain_and_bias;
+    const Pointer<const T> sum_zg = own_gain ? gradients.gain : scratch;
+    const Pointer<const T> sum_g = has_bias(norm.affine) ? gradients.bias : scratch + channels;
+    launch(rows, kRowGrain,
+           ColumnNormBackwardBody<T, S>{d_output, a.stabilized, a.count, a.positions, a.scale,
+                                        affine, sum_g, sum_zg, d_input});
+  } else {
+    launch(a.instances, 1,
+           InstanceNormBackwardBody<T>{norm.checked_groups(channels), a.first, a.count, d_output,
+                                       a.stabilized, affine, a.scale, scratch,
+                                       scratch + a.instances * channels, d_input});
+  }
 }
 
 }  // namespace
 
-const std::vector<NamedNorm>& named_norms() {
-  static const std::vector<NamedNorm> norms = {
-      {"layernorm",
-       {StandardizeRows{}, Affine::gain_and_bias},
-       "gain (x - mean) / sqrt(var + 1e-5) + bias, over channels"},
-      {"batchnorm",
-       {StandardizeColumns{}, Affine::gain_and_bias},
-       "gain (x - mean) / sqrt(var + 1e-5) + bias, over positions"},
-      {"manual_l2", {Sphere{Sphere::Radius::one}, Affine::none}, "x / max(||x||, 1e-9)"},
-      {"sphere",
-       {Sphere{Sphere::Radius::sqrt_channels}, Affine::none},
-       "sqrt(C) x / max(||x||, 1e-9)"},
-      {"none", {Identity{}, Affine::none}, "x"},
-  };
-  return norms;
+Family Norm::family() const {
+  return std::visit([](const auto& s) { return std::decay_t<decltype(s)>::kFamily; }, stabilizer);
 }
 
-const NamedNorm& find_norm(std::string_view name) {
-  std::string known;
-  for (const NamedNorm& norm : named_norms()) {
-    if (norm.name == name) return norm;
-    known += known.empty() ? "" : ", ";
-    known += norm.name;
+bool Norm::mixes_rows(Phase phase) const {
+  return family() == Family::instance || (family() == Family::column && phase == Phase::training);
+}
+
+bool Norm::has_running_mean() const {
+  return std::holds_alternative<StandardizeColumns>(stabilizer);
+}
+
+std::vector<ShapeNumber> Norm::shape_numbers(Index channels) const {
+  std::vector<ShapeNumber> numbers;
+  std::visit(
+      [&](const auto& s) {
+        if constexpr (std::decay_t<decltype(s)>::kFamily == Family::pointwise) {
+          for (Index i = 0; i < s.shape_count(); ++i) {
+            numbers.push_back(s.shape_number(i, channels));
+          }
+        }
+      },
+      stabilizer);
+  return numbers;
+}
+
+Index Norm::checked_groups(Index channels) const {
+  const Index count = groups == 0 ? channels : groups;
+  const bool takes_groups = family() == Family::row || family() == Family::instance;
+  if (count < 1 || channels % count != 0 || (count != 1 && !takes_groups)) {
+    throw ValueError("norm: impossible groups (" + std::to_string(count) + " of " +
+                     std::to_string(channels) +
+                     " channels); need a number that divides the channels, and 1 for stabilizers "
+                     "that are pointwise or of columns");
   }
-  throw ValueError("norm: unknown name (" + std::string(name) + "); use one of " + known);
+  return count;
+}
+
+Index norm_scale_size(const Norm& norm, Index rows, Index channels, Index instances) {
+  const Index scratch =
+      norm.family() == Family::instance ? 2 * instances * channels : kMostShapeNumbers * channels;
+  return kept_size(norm, rows, channels, instances) + std::max(scratch, channels);
 }
 
 template <class T>
 void norm_forward(const Norm& norm, Phase phase, const NormArrays<T>& arrays) {
   check("norm_forward", arrays, norm);
-  std::visit([&](const auto& s) { forward(s, phase, arrays); }, norm.stabilizer);
+  std::visit([&](const auto& s) { forward(norm, s, phase, arrays); }, norm.stabilizer);
 }
 
 template <class T>
 void norm_backward(const Norm& norm, const NormArrays<T>& arrays,
-                   const MatrixView<const T>& d_output, const MatrixView<T>& d_input, T* d_gain,
-                   T* d_bias) {
+                   const MatrixView<const T>& d_output, const MatrixView<T>& d_input,
+                   const NormGradients<T>& gradients) {
   check("norm_backward", arrays, norm);
-  if (d_gain == nullptr && norm.mixes_rows()) {
-    d_gain = arrays.scale + 2 * d_output.cols;
-    d_bias = arrays.scale + 3 * d_output.cols;
-  }
-  if (d_gain != nullptr) {
-    launch(column_blocks(d_output.cols), 1,
-           AffineGradientBody<T>{d_output, arrays.stabilized, d_gain, d_bias});
-  }
-  std::visit([&](const auto& s) { backward(s, arrays, d_output, d_input, d_gain, d_bias); },
+  affine_backward(norm, arrays, d_output, gradients);
+  std::visit([&](const auto& s) { backward(norm, s, arrays, d_output, d_input, gradients); },
              norm.stabilizer);
 }
 
-template void norm_forward<float>(const Norm&, Phase, const NormArrays<float>&);
-template void norm_forward<double>(const Norm&, Phase, const NormArrays<double>&);
-template void norm_backward<float>(const Norm&, const NormArrays<float>&,
-                                   const MatrixView<const float>&, const MatrixView<float>&, float*,
-                                   float*);
-template void norm_backward<double>(const Norm&, const NormArrays<double>&,
-                                    const MatrixView<const double>&, const MatrixView<double>&,
-                                    double*, double*);
+#define LIBNORM_INSTANTIATE(T)                                                                  \
+  template void norm_forward<T>(const Norm&, Phase, const NormArrays<T>&);                      \
+  template void norm_backward<T>(const Norm&, const NormArrays<T>&, const MatrixView<const T>&, \
+                                 const MatrixView<T>&, const NormGradients<T>&);
+LIBNORM_INSTANTIATE(float)
+LIBNORM_INSTANTIATE(double)
+LIBNORM_INSTANTIATE(Dual<double>)
+#undef LIBNORM_INSTANTIATE
 
 }  // namespace libnorm

@@ -6,44 +6,54 @@
 #include <vector>
 
 #include "libnorm/core/tensor.hpp"
+#include "libnorm/norms/affine.hpp"
+#include "libnorm/norms/centre_rows.hpp"
+#include "libnorm/norms/dynamic_erf.hpp"
+#include "libnorm/norms/dynamic_isru.hpp"
+#include "libnorm/norms/dynamic_tanh.hpp"
 #include "libnorm/norms/identity.hpp"
+#include "libnorm/norms/power_columns.hpp"
+#include "libnorm/norms/rms.hpp"
 #include "libnorm/norms/sphere.hpp"
 #include "libnorm/norms/standardize_columns.hpp"
+#include "libnorm/norms/standardize_instances.hpp"
 #include "libnorm/norms/standardize_rows.hpp"
 
 namespace libnorm {
 
-/// The half of a norm that has no parameters.
-using Stabilizer = std::variant<Identity, Sphere, StandardizeRows, StandardizeColumns>;
+/// The half of a norm that is not learned, but for the shape of a pointwise one.
+using Stabilizer =
+    std::variant<Identity, Sphere, Rms, StandardizeRows, CentreRows, StandardizeColumns,
+                 PowerColumns, StandardizeInstances, DynamicTanh, DynamicErf, DynamicIsru>;
 
-/// The half of a norm that is learned: y = gain z + bias, a number each for every channel.
-enum class Affine { none, gain_and_bias };
+enum class Phase { training, evaluation };
+
+/// What a gain's first value counts in.
+enum class GainUnit { one, sqrt_channels };
 
 /// The paper's hypothesis as a type: a norm is a stabilizer followed by an affine part.
 struct Norm {
   Stabilizer stabilizer;
   Affine affine = Affine::none;
+  /// Groups of channels that a stabilizer of rows or instances takes one by one; 0: as many as
+  /// there are channels.
+  Index groups = 1;
+  /// First value of the gain.
+  double initial_gain = 1;
+  GainUnit gain_unit = GainUnit::one;
 
-  /// Whether its statistics take in every row, so that no row can be left out of a training step.
-  bool mixes_rows() const { return std::holds_alternative<StandardizeColumns>(stabilizer); }
-  /// Whether it keeps running statistics.
-  bool has_running() const { return mixes_rows(); }
+  Family family() const;
+  /// Whether its statistics take in rows that are not read out, so that none can be left out.
+  bool mixes_rows(Phase phase) const;
+  /// Whether it keeps running statistics; and whether there is a running mean among them.
+  bool has_running() const { return family() == Family::column; }
+  bool has_running_mean() const;
+  /// The learned numbers that shape a pointwise stabilizer.
+  std::vector<ShapeNumber> shape_numbers(Index channels) const;
+  /// Groups for so many channels. Throws: ValueError where they do not divide the channels, or the
+  /// stabilizer has no groups.
+  Index checked_groups(Index channels) const;
 };
-
-/// A norm under the name that it was published with.
-struct NamedNorm {
-  std::string_view name;
-  Norm norm;
-  std::string_view equation;
-};
-
-/// All names: the catalogue of mechanisms.
-const std::vector<NamedNorm>& named_norms();
-
-/// Throws: ValueError for an unknown name, with the known ones.
-const NamedNorm& find_norm(std::string_view name);
-
-enum class Phase { training, evaluation };
 
 /// The arrays of one norm, N rows by C channels.
 template <class T>
@@ -55,30 +65,51 @@ struct NormArrays {
   const float* count = nullptr;
   /// Sum of the counts.
   Index positions = 0;
-  /// [C] or null where the norm has no affine part.
-  const T* gain = nullptr;
-  const T* bias = nullptr;
+  /// [instances + 1] sequence b is rows first[b] .. first[b + 1] - 1: for stabilizers of instances.
+  const Index* first = nullptr;
+  Index instances = 0;
+  /// [C] ([1] for a scalar gain), or null where the affine part has none.
+  Pointer<const T> gain = nullptr;
+  Pointer<const T> bias = nullptr;
+  /// The numbers that shape a pointwise stabilizer, or null.
+  Pointer<const T> shape = nullptr;
   MatrixView<T> output;
   /// The stabilizer's output, kept for the backward pass. May be `output` without an affine part.
   MatrixView<T> stabilized;
-  /// [max(N, 4C)] kept for the backward pass.
-  T* scale = nullptr;
+  /// input + branch, kept for the backward pass of pointwise stabilizers; else empty.
+  MatrixView<T> saved;
+  /// [norm_scale_size] kept for the backward pass.
+  Pointer<T> scale = nullptr;
   /// [C] each, of norms with running statistics: read in evaluation, updated in training.
-  T* running_mean = nullptr;
-  T* running_variance = nullptr;
+  Pointer<T> running_mean = nullptr;
+  Pointer<T> running_variance = nullptr;
 };
+
+/// Numbers that a norm's `scale` holds.
+Index norm_scale_size(const Norm& norm, Index rows, Index channels, Index instances);
 
 /// output = affine(stabilizer(input + branch)).
 /// Order: sums over a row in the one order; sums over rows in shards.
+/// Finite input gives finite output where mathematics does: a row whose squares are outside the
+/// range of T is brought near 1 first. A row of zeros without epsilon stays zero.
 /// Throws: ShapeError, ValueError for training statistics of fewer than two positions.
 template <class T>
 void norm_forward(const Norm& norm, Phase phase, const NormArrays<T>& arrays);
 
-/// d_input from d_output, after a forward pass in training; d_gain and d_bias [C] are overwritten.
-/// d_input is also the gradient of the branch. It must not be d_output.
+/// What a backward pass writes beside d_input: overwritten, null where the norm has none. Sizes as
+/// of the numbers they belong to.
+template <class T>
+struct NormGradients {
+  Pointer<T> gain = nullptr;
+  Pointer<T> bias = nullptr;
+  Pointer<T> shape = nullptr;
+};
+
+/// d_input from d_output, after a forward pass in training. d_input is also the gradient of the
+/// branch. It must not be d_output, but for stabilizers of rows.
 template <class T>
 void norm_backward(const Norm& norm, const NormArrays<T>& arrays,
-                   const MatrixView<const T>& d_output, const MatrixView<T>& d_input, T* d_gain,
-                   T* d_bias);
+                   const MatrixView<const T>& d_output, const MatrixView<T>& d_input,
+                   const NormGradients<T>& gradients);
 
 }  // namespace libnorm

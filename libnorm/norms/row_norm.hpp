@@ -1,96 +1,103 @@
 #pragma once
 
-#include "libnorm/core/pack.hpp"
-#include "libnorm/core/tensor.hpp"
-#include "libnorm/ops/rows_body.hpp"
+#include <cstdint>
+
+#include "libnorm/norms/affine.hpp"
 
 namespace libnorm {
 
-/// out = x + branch; one output is a row.
-template <class T>
-struct AddRowsBody {
-  MatrixView<const T> x, branch;
-  MatrixView<T> out;
-
-  template <class W>
-  void operator()(W, Index r) const {
-    using P = typename W::template Lanes<T>;
-    for (Index c = 0; c < x.cols; c += kLanes) {
-      const Index left = x.cols - c;
-      P v = P::load(x.row(r) + c, left);
-      if (branch.data != nullptr) v = v + P::load(branch.row(r) + c, left);
-      v.store(out.row(r) + c, left);
-    }
-  }
-};
-
-/// A stabilizer that looks at one row at a time, and the affine part; one output is a row.
+/// A stabilizer that looks at one row at a time, or at one group of a row's channels, and the
+/// affine part; one output is a row.
 template <class T, class RowStabilizer>
 struct RowNormBody {
   RowStabilizer stabilizer;
+  Index groups;
   MatrixView<const T> x, branch;
-  const T* gain;
-  const T* bias;
+  AffineView<T> affine;
   MatrixView<T> stabilized, output;
-  T* scale;
+  Pointer<T> scale;
 
   template <class W>
   void operator()(W warp, Index r) const {
     using P = typename W::template Lanes<T>;
-    const Index channels = x.cols;
-    T* z = stabilized.row(r);
+    const Index channels = x.cols, width = channels / groups;
+    const Pointer<T> z = stabilized.row(r);
     AddRowsBody<T>{x, branch, stabilized}(warp, r);
-    scale[r] = stabilizer.forward(warp, z, channels);
+    for (Index g = 0; g < groups; ++g) {
+      const T size = stabilizer.template forward<T>(warp, z + g * width, width);
+      scale[r * groups + g] = in_range(size) ? size : far_row(warp, r, g * width, width);
+    }
     if (output.data == stabilized.data) return;
     for (Index c = 0; c < channels; c += kLanes) {
       const Index left = channels - c;
-      P y = P::load(z + c, left);
-      if (gain != nullptr) y = fma(y, P::load(gain + c, left), P::load(bias + c, left));
-      y.store(output.row(r) + c, left);
+      affine.apply(P::load(z + c, left), c, left).store(output.row(r) + c, left);
     }
+  }
+
+ private:
+  static constexpr bool kIsFloat = sizeof(Real<T>) == sizeof(float);
+
+  /// Whether the squares behind a scale neither overflowed nor lost digits to underflow.
+  static LIBNORM_INLINE bool in_range(T scale) {
+    const Real<T> s = value_of(scale), size = s < Real<T>(0) ? -s : s;
+    return size > Real<T>(0) && size < Real<T>(kIsFloat ? 0x1p60 : 0x1p500);
+  }
+
+  /// The stabilizer of a row whose squares are out of range: it is brought near 1 first, by a power
+  /// of two. A row of zeros stays one.
+  template <class W>
+  LIBNORM_INLINE T far_row(W warp, Index r, Index first, Index width) const {
+    using P = typename W::template Lanes<T>;
+    const Pointer<T> z = stabilized.row(r) + first;
+    const auto part = [&](const MatrixView<const T>& m) {
+      return m.data == nullptr ? m : m.col_range(first, width);
+    };
+    AddRowsBody<T>{part(x), part(branch), stabilized.col_range(first, width)}(warp, r);
+    P size(T(0));
+    for (Index c = 0; c < width; c += kLanes) {
+      const P v = P::load(z + c, width - c);
+      size = max(size, max(v, -v));
+    }
+    const double factor = towards_one(double(value_of(largest(size))));
+    for (Index c = 0; c < width; c += kLanes) {
+      (P::load(z + c, width - c) * P(T(Real<T>(factor)))).store(z + c, width - c);
+    }
+    if (factor == 0) return T(0);
+    return stabilizer.scaled(factor).template forward<T>(warp, z, width) * T(Real<T>(factor));
+  }
+
+  /// A power of two that brings a positive x near 1; 0 for 0.
+  static LIBNORM_INLINE double towards_one(double x) {
+    if (x == 0) return 0;
+    constexpr std::int64_t kBias = 1023, kMost = kIsFloat ? 120 : 1000;
+    std::int64_t exponent = std::int64_t(__builtin_bit_cast(std::uint64_t, x) >> 52) - kBias;
+    exponent = exponent < -kMost ? -kMost : exponent > kMost ? kMost : exponent;
+    return __builtin_bit_cast(double, std::uint64_t(kBias - exponent) << 52);
   }
 };
 
 template <class T, class RowStabilizer>
 struct RowNormBackwardBody {
   RowStabilizer stabilizer;
+  Index groups;
   MatrixView<const T> d_output, stabilized;
-  const T* gain;
-  const T* scale;
+  AffineView<T> affine;
+  Pointer<const T> scale;
   MatrixView<T> d_x;
 
   template <class W>
   void operator()(W warp, Index r) const {
     using P = typename W::template Lanes<T>;
-    const Index channels = d_x.cols;
-    T* g = d_x.row(r);
+    const Index channels = d_x.cols, width = channels / groups;
+    const Pointer<T> g = d_x.row(r);
     for (Index c = 0; c < channels; c += kLanes) {
       const Index left = channels - c;
-      P d = P::load(d_output.row(r) + c, left);
-      if (gain != nullptr) d = d * P::load(gain + c, left);
-      d.store(g + c, left);
+      affine.backward(P::load(d_output.row(r) + c, left), c, left).store(g + c, left);
     }
-    stabilizer.backward(warp, stabilized.row(r), scale[r], g, channels);
-  }
-};
-
-/// d_bias = sum of g, d_gain = sum of z g over rows; one output is 32 channels.
-template <class T>
-struct AffineGradientBody {
-  MatrixView<const T> d_output, stabilized;
-  T* d_gain;
-  T* d_bias;
-
-  template <class W>
-  void operator()(W, Index block) const {
-    using P = typename W::template Lanes<T>;
-    const Index c = block * kLanes, left = d_output.cols - c;
-    sum_rows_in_shards<P>(d_output.rows, [&](Index r) LIBNORM_ALWAYS {
-      return P::load(d_output.row(r) + c, left);
-    }).store(d_bias + c, left);
-    sum_rows_in_shards<P>(d_output.rows, [&](Index r) LIBNORM_ALWAYS {
-      return P::load(d_output.row(r) + c, left) * P::load(stabilized.row(r) + c, left);
-    }).store(d_gain + c, left);
+    for (Index i = 0; i < groups; ++i) {
+      stabilizer.template backward<T>(warp, stabilized.row(r) + i * width, T(scale[r * groups + i]),
+                                      g + i * width, width);
+    }
   }
 };
 

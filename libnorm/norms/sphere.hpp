@@ -1,19 +1,21 @@
 #pragma once
 
-#include "libnorm/core/reduce.hpp"
+#include "libnorm/core/dual_pack.hpp"
+#include "libnorm/norms/family.hpp"
 
 namespace libnorm {
 
 /// z = r x / max(||x||, floor): each row onto the sphere of radius r.
 struct Sphere {
+  static constexpr Family kFamily = Family::row;
   enum class Radius { one, sqrt_channels };
   Radius radius = Radius::one;
   double floor = 1e-9;
 
   /// x [C] becomes z. Returns r / max(||x||, floor); negative below the floor, where the gradient
   /// is that of a constant denominator, as in PyTorch's `normalize`.
-  template <class W, class T>
-  LIBNORM_INLINE T forward(W, T* x, Index channels) const {
+  template <class T, class W>
+  LIBNORM_INLINE T forward(W, Pointer<T> x, Index channels) const {
     using P = typename W::template Lanes<T>;
     P squares(T(0));
     for (Index c = 0; c < channels; c += kLanes) {
@@ -30,8 +32,8 @@ struct Sphere {
   }
 
   /// g [C] becomes scale (g - z (z . g) / r^2).
-  template <class W, class T>
-  LIBNORM_INLINE void backward(W, const T* z, T scale, T* g, Index channels) const {
+  template <class T, class W>
+  LIBNORM_INLINE void backward(W, Pointer<const T> z, T scale, Pointer<T> g, Index channels) const {
     using P = typename W::template Lanes<T>;
     P along(T(0));
     for (Index c = 0; c < channels; c += kLanes) {
@@ -45,6 +47,9 @@ struct Sphere {
       (d * size).store(g + c, channels - c);
     }
   }
+
+  /// What does to `factor` x what this does to x.
+  Sphere scaled(double factor) const { return {radius, floor * factor}; }
 
  private:
   template <class T>

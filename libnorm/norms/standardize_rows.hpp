@@ -1,6 +1,6 @@
 #pragma once
 
-#include "libnorm/core/reduce.hpp"
+#include "libnorm/norms/inverse_root.hpp"
 
 namespace libnorm {
 
@@ -8,11 +8,13 @@ namespace libnorm {
 /// LayerNorm (Ba, Kiros, Hinton 2016, arXiv:1607.06450). var is the mean squared deviation, taken
 /// from the centred row, so that large means lose no digits.
 struct StandardizeRows {
+  static constexpr Family kFamily = Family::row;
   double epsilon = 1e-5;
+  EpsilonPlace place = EpsilonPlace::inside_root;
 
-  /// x [C] becomes z. Returns 1 / sqrt(var + epsilon).
-  template <class W, class T>
-  LIBNORM_INLINE T forward(W, T* x, Index channels) const {
+  /// x [C] becomes z. Returns what the centred x was multiplied by.
+  template <class T, class W>
+  LIBNORM_INLINE T forward(W, Pointer<T> x, Index channels) const {
     using P = typename W::template Lanes<T>;
     P total(T(0));
     for (Index c = 0; c < channels; c += kLanes) total = total + P::load(x + c, channels - c);
@@ -22,7 +24,7 @@ struct StandardizeRows {
       const P d = P::load(x + c, channels - c, mean) - P(mean);
       squares = fma(d, d, squares);
     }
-    const T scale = T(1) / square_root(sum(squares) / T(channels) + T(epsilon));
+    const T scale = inverse_root(sum(squares) / T(channels), epsilon, place);
     for (Index c = 0; c < channels; c += kLanes) {
       const P d = P::load(x + c, channels - c) - P(mean);
       (d * P(scale)).store(x + c, channels - c);
@@ -31,8 +33,8 @@ struct StandardizeRows {
   }
 
   /// g [C] becomes scale (g - mean g - z mean(z g)).
-  template <class W, class T>
-  LIBNORM_INLINE void backward(W, const T* z, T scale, T* g, Index channels) const {
+  template <class T, class W>
+  LIBNORM_INLINE void backward(W, Pointer<const T> z, T scale, Pointer<T> g, Index channels) const {
     using P = typename W::template Lanes<T>;
     P total(T(0)), along(T(0));
     for (Index c = 0; c < channels; c += kLanes) {
@@ -41,12 +43,18 @@ struct StandardizeRows {
       along = fma(P::load(z + c, channels - c), d, along);
     }
     const P mean(sum(total) / T(channels));
-    const P share(-(sum(along) / T(channels)));
+    const P share(-radial_share(sum(along) / T(channels), scale, epsilon, place));
     for (Index c = 0; c < channels; c += kLanes) {
       const P centred = P::load(g + c, channels - c) - mean;
       const P d = fma(share, P::load(z + c, channels - c), centred);
       (d * P(scale)).store(g + c, channels - c);
     }
+  }
+
+  /// What does to `factor` x what this does to x.
+  StandardizeRows scaled(double factor) const {
+    return {place == EpsilonPlace::inside_root ? epsilon * factor * factor : epsilon * factor,
+            place};
   }
 };
 

@@ -20,8 +20,8 @@ T checked_scale(const char* where, Index channels, Index heads, bool fits) {
 }  // namespace
 
 template <class T>
-void attention(const MatrixView<const T>& qkv, const Sequences& sequences, Index heads, T* p,
-               const MatrixView<T>& out) {
+void attention(const MatrixView<const T>& qkv, const Sequences& sequences, Index heads,
+               Pointer<T> p, const MatrixView<T>& out) {
   const T scale = checked_scale<T>("attention", out.cols, heads,
                                    qkv.cols == 3 * out.cols && qkv.rows == out.rows);
   launch(sequences.count * heads, 1, AttentionBody<T>{qkv, sequences, heads, p, out, scale});
@@ -29,7 +29,7 @@ void attention(const MatrixView<const T>& qkv, const Sequences& sequences, Index
 
 template <class T>
 void attention_backward(const MatrixView<const T>& qkv, const Sequences& sequences, Index heads,
-                        const T* p, const MatrixView<const T>& d_out, T* d_p,
+                        Pointer<const T> p, const MatrixView<const T>& d_out, Pointer<T> d_p,
                         const MatrixView<T>& d_qkv) {
   const T scale = checked_scale<T>(
       "attention_backward", d_out.cols, heads,
@@ -40,8 +40,8 @@ void attention_backward(const MatrixView<const T>& qkv, const Sequences& sequenc
 
 template <class T>
 void readout_attention(const MatrixView<const T>& query, const MatrixView<const T>& kv,
-                       const std::int32_t* table_row, const Sequences& sequences, Index heads, T* p,
-                       const MatrixView<T>& out) {
+                       const std::int32_t* table_row, const Sequences& sequences, Index heads,
+                       Pointer<T> p, const MatrixView<T>& out) {
   const T scale = checked_scale<T>(
       "readout_attention", out.cols, heads,
       query.cols == out.cols && kv.cols == 2 * out.cols && query.rows == sequences.count);
@@ -53,8 +53,8 @@ void readout_attention(const MatrixView<const T>& query, const MatrixView<const 
 template <class T>
 void readout_attention_backward(const MatrixView<const T>& query, const MatrixView<const T>& kv,
                                 const std::int32_t* table_row, const Groups& groups,
-                                const Sequences& sequences, Index heads, const T* p,
-                                const MatrixView<const T>& d_out, T* d_score,
+                                const Sequences& sequences, Index heads, Pointer<const T> p,
+                                const MatrixView<const T>& d_out, Pointer<T> d_score,
                                 const MatrixView<T>& d_query, const MatrixView<T>& d_kv) {
   const T scale = checked_scale<T>("readout_attention_backward", d_out.cols, heads,
                                    query.cols == d_out.cols && kv.cols == 2 * d_out.cols &&
@@ -68,20 +68,21 @@ void readout_attention_backward(const MatrixView<const T>& query, const MatrixVi
 }
 
 #define LIBNORM_INSTANTIATE(T)                                                                    \
-  template void attention<T>(const MatrixView<const T>&, const Sequences&, Index, T*,             \
+  template void attention<T>(const MatrixView<const T>&, const Sequences&, Index, Pointer<T>,     \
                              const MatrixView<T>&);                                               \
   template void attention_backward<T>(const MatrixView<const T>&, const Sequences&, Index,        \
-                                      const T*, const MatrixView<const T>&, T*,                   \
+                                      Pointer<const T>, const MatrixView<const T>&, Pointer<T>,   \
                                       const MatrixView<T>&);                                      \
   template void readout_attention<T>(const MatrixView<const T>&, const MatrixView<const T>&,      \
-                                     const std::int32_t*, const Sequences&, Index, T*,            \
+                                     const std::int32_t*, const Sequences&, Index, Pointer<T>,    \
                                      const MatrixView<T>&);                                       \
   template void readout_attention_backward<T>(                                                    \
       const MatrixView<const T>&, const MatrixView<const T>&, const std::int32_t*, const Groups&, \
-      const Sequences&, Index, const T*, const MatrixView<const T>&, T*, const MatrixView<T>&,    \
-      const MatrixView<T>&);
+      const Sequences&, Index, Pointer<const T>, const MatrixView<const T>&, Pointer<T>,          \
+      const MatrixView<T>&, const MatrixView<T>&);
 LIBNORM_INSTANTIATE(float)
 LIBNORM_INSTANTIATE(double)
+LIBNORM_INSTANTIATE(Dual<double>)
 #undef LIBNORM_INSTANTIATE
 
 }  // namespace libnorm

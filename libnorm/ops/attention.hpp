@@ -28,13 +28,13 @@ struct Sequences {
 /// Order: products as in gemm; softmax and sums over j in the one order.
 /// Source: Vaswani et al. 2017 (arXiv:1706.03762); PyTorch's MultiheadAttention without dropout.
 template <class T>
-void attention(const MatrixView<const T>& qkv, const Sequences& sequences, Index heads, T* p,
-               const MatrixView<T>& out);
+void attention(const MatrixView<const T>& qkv, const Sequences& sequences, Index heads,
+               Pointer<T> p, const MatrixView<T>& out);
 
 /// d_qkv from d_out; `d_p` is scratch of p's size.
 template <class T>
 void attention_backward(const MatrixView<const T>& qkv, const Sequences& sequences, Index heads,
-                        const T* p, const MatrixView<const T>& d_out, T* d_p,
+                        Pointer<const T> p, const MatrixView<const T>& d_out, Pointer<T> d_p,
                         const MatrixView<T>& d_qkv);
 
 /// The same for one query a sequence, the row that is read out.
@@ -44,8 +44,8 @@ void attention_backward(const MatrixView<const T>& qkv, const Sequences& sequenc
 /// Order: dot products in the one order over D; out over rows ascending.
 template <class T>
 void readout_attention(const MatrixView<const T>& query, const MatrixView<const T>& kv,
-                       const std::int32_t* table_row, const Sequences& sequences, Index heads, T* p,
-                       const MatrixView<T>& out);
+                       const std::int32_t* table_row, const Sequences& sequences, Index heads,
+                       Pointer<T> p, const MatrixView<T>& out);
 
 /// d_query [B, C] and d_kv [U, 2C] from d_out [B, C]. groups: the rows that use each row of the
 /// table. Scratch: d_score [H, R].
@@ -53,8 +53,8 @@ void readout_attention(const MatrixView<const T>& query, const MatrixView<const 
 template <class T>
 void readout_attention_backward(const MatrixView<const T>& query, const MatrixView<const T>& kv,
                                 const std::int32_t* table_row, const Groups& groups,
-                                const Sequences& sequences, Index heads, const T* p,
-                                const MatrixView<const T>& d_out, T* d_score,
+                                const Sequences& sequences, Index heads, Pointer<const T> p,
+                                const MatrixView<const T>& d_out, Pointer<T> d_score,
                                 const MatrixView<T>& d_query, const MatrixView<T>& d_kv);
 
 }  // namespace libnorm

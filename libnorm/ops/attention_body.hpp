@@ -2,8 +2,7 @@
 
 #include <limits>
 
-#include "libnorm/core/math.hpp"
-#include "libnorm/core/reduce.hpp"
+#include "libnorm/core/dual_pack.hpp"
 #include "libnorm/ops/attention.hpp"
 #include "libnorm/ops/gemm_body.hpp"
 
@@ -11,10 +10,10 @@ namespace libnorm {
 
 /// score[j] becomes softmax(scale score[j] + log_count[j]), j = 0 .. n-1.
 template <class W, class T>
-LIBNORM_INLINE void softmax_scores(T* score, const double* log_count, Index n, T scale) {
+LIBNORM_INLINE void softmax_scores(Pointer<T> score, const double* log_count, Index n, T scale) {
   using P = typename W::template Lanes<T>;
   using D = typename W::template Lanes<double>;
-  constexpr T kLowest = -std::numeric_limits<T>::infinity();
+  const T kLowest(-std::numeric_limits<Real<T>>::infinity());
   P highest(kLowest);
   for (Index j = 0; j < n; j += kLanes) {
     const P log_n = narrow<T>(D::load(log_count + j, n - j));
@@ -37,7 +36,7 @@ LIBNORM_INLINE void softmax_scores(T* score, const double* log_count, Index n, T
 
 /// d_score[j] = p[j] (d_p[j] - sum_i p[i] d_p[i]) scale, in place of d_p.
 template <class W, class T>
-LIBNORM_INLINE void softmax_backward(const T* p, T* d_p, Index n, T scale) {
+LIBNORM_INLINE void softmax_backward(Pointer<const T> p, Pointer<T> d_p, Index n, T scale) {
   using P = typename W::template Lanes<T>;
   P total(T(0));
   for (Index j = 0; j < n; j += kLanes) {
@@ -56,7 +55,7 @@ struct AttentionBody {
   MatrixView<const T> qkv;
   Sequences sequences;
   Index heads;
-  T* p;
+  Pointer<T> p;
   MatrixView<T> out;
   T scale;
 
@@ -73,7 +72,7 @@ struct AttentionBody {
     const MatrixView<T> score(p + sequences.square_first[b] * heads + h * n * n, n, n);
     multiply<Tag, T>(plain(q), transposed(k), score);
     for (Index i = 0; i < n; ++i) {
-      softmax_scores<W>(score.row(i), sequences.log_count + row, n, scale);
+      softmax_scores<W, T>(score.row(i), sequences.log_count + row, n, scale);
     }
     multiply<Tag, T>(plain(score), plain(v), out.row_range(row, n).col_range(h * width, width));
   }
@@ -84,9 +83,9 @@ struct AttentionBackwardBody {
   MatrixView<const T> qkv;
   Sequences sequences;
   Index heads;
-  const T* p;
+  Pointer<const T> p;
   MatrixView<const T> d_out;
-  T* d_p;
+  Pointer<T> d_p;
   MatrixView<T> d_qkv;
   T scale;
 
@@ -108,7 +107,7 @@ struct AttentionBackwardBody {
     multiply<Tag, T>(plain(d), transposed(v), d_score);
     multiply<Tag, T>(transposed(share), plain(d),
                      d_rows.col_range(2 * channels + h * width, width));
-    for (Index i = 0; i < n; ++i) softmax_backward<W>(share.row(i), d_score.row(i), n, scale);
+    for (Index i = 0; i < n; ++i) softmax_backward<W, T>(share.row(i), d_score.row(i), n, scale);
     multiply<Tag, T>(plain(d_score), plain(k), d_rows.col_range(h * width, width));
     multiply<Tag, T>(transposed(d_score), plain(q), d_rows.col_range(channels + h * width, width));
   }
@@ -116,7 +115,7 @@ struct AttentionBackwardBody {
 
 /// x . y over n elements.
 template <class W, class T>
-LIBNORM_INLINE T dot(const T* x, const T* y, Index n) {
+LIBNORM_INLINE T dot(Pointer<const T> x, Pointer<const T> y, Index n) {
   using P = typename W::template Lanes<T>;
   P total(T(0));
   for (Index i = 0; i < n; i += kLanes) {
@@ -133,7 +132,7 @@ struct ReadoutAttentionBody {
   Sequences sequences;
   Index heads;
   Index rows;
-  T* p;
+  Pointer<T> p;
   MatrixView<T> out;
   T scale;
 
@@ -143,22 +142,22 @@ struct ReadoutAttentionBody {
     const Index b = output / heads, h = output % heads;
     const Index row = sequences.first[b], n = sequences.first[b + 1] - row;
     const Index channels = out.cols, width = channels / heads;
-    const T* q = query.row(b) + h * width;
-    T* share = p + h * rows + row;
-    for (Index j = 0; j < n; ++j) share[j] = dot<W>(q, key(row + j) + h * width, width);
-    softmax_scores<W>(share, sequences.log_count + row, n, scale);
+    const Pointer<const T> q = query.row(b) + h * width;
+    const Pointer<T> share = p + h * rows + row;
+    for (Index j = 0; j < n; ++j) share[j] = dot<W, T>(q, key(row + j) + h * width, width);
+    softmax_scores<W, T>(share, sequences.log_count + row, n, scale);
     for (Index c = 0; c < width; c += kLanes) {
       P total(T(0));
       for (Index j = 0; j < n; ++j) {
-        const T* v = key(row + j) + channels + h * width + c;
-        total = fma(P(share[j]), P::load(v, width - c), total);
+        const Pointer<const T> v = key(row + j) + channels + h * width + c;
+        total = fma(P(T(share[j])), P::load(v, width - c), total);
       }
       total.store(out.row(b) + h * width + c, width - c);
     }
   }
 
  private:
-  LIBNORM_INLINE const T* key(Index r) const {
+  LIBNORM_INLINE Pointer<const T> key(Index r) const {
     return kv.row(table_row == nullptr ? r : table_row[r]);
   }
 };
@@ -171,9 +170,9 @@ struct ReadoutQueryBackwardBody {
   Sequences sequences;
   Index heads;
   Index rows;
-  const T* p;
+  Pointer<const T> p;
   MatrixView<const T> d_out;
-  T* d_score;
+  Pointer<T> d_score;
   MatrixView<T> d_query;
   T scale;
 
@@ -183,23 +182,23 @@ struct ReadoutQueryBackwardBody {
     const Index b = output / heads, h = output % heads;
     const Index row = sequences.first[b], n = sequences.first[b + 1] - row;
     const Index channels = d_out.cols, width = channels / heads;
-    const T* d = d_out.row(b) + h * width;
-    T* score = d_score + h * rows + row;
+    const Pointer<const T> d = d_out.row(b) + h * width;
+    const Pointer<T> score = d_score + h * rows + row;
     for (Index j = 0; j < n; ++j) {
-      score[j] = dot<W>(d, key(row + j) + channels + h * width, width);
+      score[j] = dot<W, T>(d, key(row + j) + channels + h * width, width);
     }
-    softmax_backward<W>(p + h * rows + row, score, n, scale);
+    softmax_backward<W, T>(p + h * rows + row, score, n, scale);
     for (Index c = 0; c < width; c += kLanes) {
       P total(T(0));
       for (Index j = 0; j < n; ++j) {
-        total = fma(P(score[j]), P::load(key(row + j) + h * width + c, width - c), total);
+        total = fma(P(T(score[j])), P::load(key(row + j) + h * width + c, width - c), total);
       }
       total.store(d_query.row(b) + h * width + c, width - c);
     }
   }
 
  private:
-  LIBNORM_INLINE const T* key(Index r) const {
+  LIBNORM_INLINE Pointer<const T> key(Index r) const {
     return kv.row(table_row == nullptr ? r : table_row[r]);
   }
 };
@@ -212,8 +211,8 @@ struct ReadoutKeyBackwardBody {
   Sequences sequences;
   Index heads;
   Index rows;
-  const T* p;
-  const T* d_score;
+  Pointer<const T> p;
+  Pointer<const T> d_score;
   MatrixView<const T> d_out;
   MatrixView<T> d_kv;
 
@@ -227,8 +226,8 @@ struct ReadoutKeyBackwardBody {
         P d_key(T(0)), d_value(T(0));
         for (Index i = groups.begin(g); i < groups.end(g); ++i) {
           const Index r = groups.member(i), b = sequences.of_row[r];
-          d_key = fma(P(d_score[h * rows + r]), P::load(query.row(b) + at, left), d_key);
-          d_value = fma(P(p[h * rows + r]), P::load(d_out.row(b) + at, left), d_value);
+          d_key = fma(P(T(d_score[h * rows + r])), P::load(query.row(b) + at, left), d_key);
+          d_value = fma(P(T(p[h * rows + r])), P::load(d_out.row(b) + at, left), d_value);
         }
         d_key.store(d_kv.row(g) + at, left);
         d_value.store(d_kv.row(g) + channels + at, left);

@@ -6,7 +6,7 @@
 namespace libnorm {
 
 template <class T>
-double cross_entropy(const MatrixView<const T>& logits, const std::int32_t* target, T* loss,
+double cross_entropy(const MatrixView<const T>& logits, const std::int32_t* target, Pointer<T> loss,
                      const MatrixView<T>& d_logits) {
   if (logits.rows < 1 || logits.cols < 1 ||
       (d_logits.data != nullptr &&
@@ -24,7 +24,7 @@ double cross_entropy(const MatrixView<const T>& logits, const std::int32_t* targ
   }
   double mean = 0;
   launch(logits.rows, 16, CrossEntropyBody<T>{logits, target, loss, d_logits});
-  launch(1, 1, MeanBody<T>{loss, logits.rows, &mean});
+  launch(1, 1, MeanBody<Real<T>>{value_of(loss), logits.rows, &mean});
   return mean;
 }
 
@@ -32,5 +32,8 @@ template double cross_entropy<float>(const MatrixView<const float>&, const std::
                                      const MatrixView<float>&);
 template double cross_entropy<double>(const MatrixView<const double>&, const std::int32_t*, double*,
                                       const MatrixView<double>&);
+template double cross_entropy<Dual<double>>(const MatrixView<const Dual<double>>&,
+                                            const std::int32_t*, DualPointer<double>,
+                                            const MatrixView<Dual<double>>&);
 
 }  // namespace libnorm

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "libnorm/core/tensor.hpp"
 
 namespace libnorm {
@@ -11,7 +13,7 @@ namespace libnorm {
 /// Returns: the mean loss. Order: the one order, over v and then over b, in double over b.
 /// Throws: ShapeError, ValueError for a target outside 0 .. V-1.
 template <class T>
-double cross_entropy(const MatrixView<const T>& logits, const std::int32_t* target, T* loss,
+double cross_entropy(const MatrixView<const T>& logits, const std::int32_t* target, Pointer<T> loss,
                      const MatrixView<T>& d_logits);
 
 }  // namespace libnorm

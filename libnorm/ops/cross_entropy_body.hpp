@@ -2,8 +2,7 @@
 
 #include <limits>
 
-#include "libnorm/core/math.hpp"
-#include "libnorm/core/reduce.hpp"
+#include "libnorm/core/dual_pack.hpp"
 #include "libnorm/core/tensor.hpp"
 
 namespace libnorm {
@@ -12,15 +11,15 @@ template <class T>
 struct CrossEntropyBody {
   MatrixView<const T> logits;
   const std::int32_t* target;
-  T* loss;
+  Pointer<T> loss;
   MatrixView<T> d_logits;
 
   template <class W>
   void operator()(W, Index b) const {
     using P = typename W::template Lanes<T>;
-    const T* x = logits.row(b);
+    const Pointer<const T> x = logits.row(b);
     const Index cols = logits.cols;
-    constexpr T kLowest = -std::numeric_limits<T>::infinity();
+    const T kLowest(-std::numeric_limits<Real<T>>::infinity());
     P highest(kLowest);
     for (Index v = 0; v < cols; v += kLanes) {
       highest = max(highest, P::load(x + v, cols - v, kLowest));
@@ -31,14 +30,14 @@ struct CrossEntropyBody {
       total = total + math::exp(P::load(x + v, cols - v, kLowest) - P(top));
     }
     const T sum_exp = sum(total);
-    loss[b] = math::log(sum_exp) + (top - x[target[b]]);
+    loss[b] = math::log(sum_exp) + (top - T(x[target[b]]));
     if (d_logits.data == nullptr) return;
-    T* d = d_logits.row(b);
+    const Pointer<T> d = d_logits.row(b);
     const P scale(T(1) / (sum_exp * T(logits.rows)));
     for (Index v = 0; v < cols; v += kLanes) {
       (math::exp(P::load(x + v, cols - v, kLowest) - P(top)) * scale).store(d + v, cols - v);
     }
-    d[target[b]] = d[target[b]] - T(1) / T(logits.rows);
+    d[target[b]] = T(d[target[b]]) - T(1) / T(logits.rows);
   }
 };
 

@@ -35,13 +35,13 @@ void gelu_backward(const MatrixView<const T>& d_value, const MatrixView<const T>
   launch(d_value.rows, 32, MultiplyBody<T>{d_value, slope, d_x});
 }
 
-template void gelu<float>(const MatrixView<const float>&, const MatrixView<float>&,
-                          const MatrixView<float>&);
-template void gelu<double>(const MatrixView<const double>&, const MatrixView<double>&,
-                           const MatrixView<double>&);
-template void gelu_backward<float>(const MatrixView<const float>&, const MatrixView<const float>&,
-                                   const MatrixView<float>&);
-template void gelu_backward<double>(const MatrixView<const double>&,
-                                    const MatrixView<const double>&, const MatrixView<double>&);
+#define LIBNORM_INSTANTIATE(T)                                                                   \
+  template void gelu<T>(const MatrixView<const T>&, const MatrixView<T>&, const MatrixView<T>&); \
+  template void gelu_backward<T>(const MatrixView<const T>&, const MatrixView<const T>&,         \
+                                 const MatrixView<T>&);
+LIBNORM_INSTANTIATE(float)
+LIBNORM_INSTANTIATE(double)
+LIBNORM_INSTANTIATE(Dual<double>)
+#undef LIBNORM_INSTANTIATE
 
 }  // namespace libnorm

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "libnorm/core/math.hpp"
-#include "libnorm/core/pack.hpp"
+#include "libnorm/core/dual_pack.hpp"
 #include "libnorm/core/tensor.hpp"
 
 namespace libnorm {

@@ -15,7 +15,7 @@ constexpr Index kEnoughTasks = 8;
 
 template <class T>
 void gemm(const Factor<std::type_identity_t<T>>& a, const Factor<std::type_identity_t<T>>& b,
-          const MatrixView<T>& c, const std::type_identity_t<T>* bias, Output output) {
+          const MatrixView<T>& c, Pointer<const std::type_identity_t<T>> bias, Output output) {
   if (a.cols != b.rows || c.rows != a.rows || c.cols != b.cols) {
     throw ShapeError("gemm: sizes differ (A " + shape_text(a.rows, a.cols) + ", B " +
                      shape_text(b.rows, b.cols) + ", C " + shape_text(c.rows, c.cols) +

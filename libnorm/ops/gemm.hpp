@@ -12,7 +12,7 @@ inline constexpr Index kSegment = 128;
 /// A matrix as a factor of a product: element (i, j) is data[i * row_stride + j * col_stride].
 template <class T>
 struct Factor {
-  const T* data;
+  Pointer<const T> data;
   Index rows;
   Index cols;
   Index row_stride;
@@ -29,6 +29,16 @@ Factor<std::remove_const_t<T>> transposed(const MatrixView<T>& m) {
   return {m.data, m.cols, m.rows, 1, m.stride};
 }
 
+/// The values, and the tangents, of a factor of duals.
+template <class R>
+Factor<R> value_part(const Factor<Dual<R>>& f) {
+  return {f.data.value, f.rows, f.cols, f.row_stride, f.col_stride};
+}
+template <class R>
+Factor<R> tangent_part(const Factor<Dual<R>>& f) {
+  return {f.data.tangent, f.rows, f.cols, f.row_stride, f.col_stride};
+}
+
 /// What becomes of the numbers that stood in the output.
 enum class Output { overwrite, add };
 
@@ -41,8 +51,17 @@ enum class Output { overwrite, add };
 /// Throws: ShapeError unless the sizes fit.
 template <class T>
 void gemm(const Factor<std::type_identity_t<T>>& a, const Factor<std::type_identity_t<T>>& b,
-          const MatrixView<T>& c, const std::type_identity_t<T>* bias = nullptr,
+          const MatrixView<T>& c, Pointer<const std::type_identity_t<T>> bias = nullptr,
           Output output = Output::overwrite);
+
+/// C' = A' B + A B' + bias', or C' = C' + ..., the tangents of a product of duals; values stay as
+/// they are.
+template <class R>
+void gemm_tangent(const Factor<Dual<R>>& a, const Factor<Dual<R>>& b, const MatrixView<Dual<R>>& c,
+                  DualPointer<const R> bias = nullptr, Output output = Output::overwrite) {
+  gemm<R>(value_part(a), tangent_part(b), tangent_part(c), bias.tangent, output);
+  gemm<R>(tangent_part(a), value_part(b), tangent_part(c), nullptr, Output::add);
+}
 
 /// Does nothing but fused multiply-adds on registers, on one thread: `outputs` rounds of about a
 /// microsecond or two. Returns the floating-point operations, a multiply-add counting two. What a

@@ -242,17 +242,36 @@ LIBNORM_INLINE void multiply_block(const Factor<T>& a, const Factor<T>& b, const
   } while (first < a.cols);
 }
 
+template <class Tag, class T>
+__attribute__((noinline)) void multiply_duals(const Factor<T>& a, const Factor<T>& b,
+                                              const MatrixView<T>& c, Output output);
+
 /// The whole of a small product, on this thread.
 template <class Tag, class T>
 LIBNORM_INLINE void multiply(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c,
                              Output output = Output::overwrite) {
-  for (Index row = 0; row < a.rows; row += kRowBlock) {
-    const Index row_end = row + kRowBlock < a.rows ? row + kRowBlock : a.rows;
-    for (Index col = 0; col < b.cols; col += kColumnBlock) {
-      const Index col_end = col + kColumnBlock < b.cols ? col + kColumnBlock : b.cols;
-      multiply_block<Tag, T>(a, b, c, nullptr, output, row, row_end, col, col_end);
+  if constexpr (is_dual<T>) {
+    multiply_duals<Tag, T>(a, b, c, output);
+  } else {
+    for (Index row = 0; row < a.rows; row += kRowBlock) {
+      const Index row_end = row + kRowBlock < a.rows ? row + kRowBlock : a.rows;
+      for (Index col = 0; col < b.cols; col += kColumnBlock) {
+        const Index col_end = col + kColumnBlock < b.cols ? col + kColumnBlock : b.cols;
+        multiply_block<Tag, T>(a, b, c, nullptr, output, row, row_end, col, col_end);
+      }
     }
   }
+}
+
+/// The same for duals; not inlined, for three products in place of each would be compiled for long.
+template <class Tag, class T>
+void multiply_duals(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c, Output output) {
+  const auto part = [](const auto& x, const auto& y, const auto& z, Output o) {
+    multiply<Tag, Real<T>>(x, y, z, o);
+  };
+  part(value_part(a), value_part(b), value_part(c), output);
+  part(value_part(a), tangent_part(b), tangent_part(c), output);
+  part(tangent_part(a), value_part(b), tangent_part(c), Output::add);
 }
 
 /// One output is a block of C.

@@ -4,6 +4,20 @@
 #include "libnorm/ops/rows_body.hpp"
 
 namespace libnorm {
+namespace {
+
+template <class T>
+void require_one_shape(const std::string& where, const MatrixView<const T>& x,
+                       const MatrixView<const T>& branch, const MatrixView<T>& out) {
+  const bool branch_fits =
+      branch.data == nullptr || (x.rows == branch.rows && x.cols == branch.cols);
+  if (branch_fits && x.rows == out.rows && x.cols == out.cols) return;
+  throw ShapeError(where + ": shapes differ (x " + shape_text(x.rows, x.cols) + ", branch " +
+                   shape_text(branch.rows, branch.cols) + ", out " +
+                   shape_text(out.rows, out.cols) + "); need one shape");
+}
+
+}  // namespace
 
 template <class T>
 void gather_rows(const MatrixView<const T>& table, const std::int32_t* index,
@@ -16,6 +30,11 @@ void gather_rows(const MatrixView<const T>& table, const std::int32_t* index,
 }
 
 template <class T>
+void copy_rows(const MatrixView<const T>& rows, const MatrixView<T>& out) {
+  add_rows<T>(rows, {}, out);
+}
+
+template <class T>
 void scatter_rows(const MatrixView<const T>& rows, const std::int32_t* index,
                   const MatrixView<T>& out, Output output) {
   if (rows.cols != out.cols) {
@@ -23,6 +42,20 @@ void scatter_rows(const MatrixView<const T>& rows, const std::int32_t* index,
                      ", out " + shape_text(out.rows, out.cols) + "); need the same columns");
   }
   launch(rows.rows, 256, ScatterRowsBody<T>{rows, index, out, output});
+}
+
+template <class T>
+void add_rows(const MatrixView<const T>& x, const MatrixView<const T>& branch,
+              const MatrixView<T>& out) {
+  require_one_shape("add_rows", x, branch, out);
+  launch(x.rows, 256, AddRowsBody<T>{x, branch, out});
+}
+
+template <class T>
+void add_scaled_rows(const MatrixView<const T>& x, const MatrixView<const T>& branch,
+                     Pointer<const T> scale, Index scales, const MatrixView<T>& out) {
+  require_one_shape("add_scaled_rows", x, branch, out);
+  launch(x.rows, 256, AddScaledRowsBody<T>{x, branch, scale, scales, out});
 }
 
 template <class T>
@@ -39,23 +72,26 @@ void sum_groups(const MatrixView<const T>& rows, const Groups& groups,
 }
 
 template <class T>
-void sum_columns(const MatrixView<const T>& rows, T* out) {
+void sum_columns(const MatrixView<const T>& rows, Pointer<T> out) {
   launch((rows.cols + kLanes - 1) / kLanes, 1, SumColumnsBody<T>{rows, out});
 }
 
-template void gather_rows<float>(const MatrixView<const float>&, const std::int32_t*,
-                                 const MatrixView<float>&);
-template void gather_rows<double>(const MatrixView<const double>&, const std::int32_t*,
-                                  const MatrixView<double>&);
-template void scatter_rows<float>(const MatrixView<const float>&, const std::int32_t*,
-                                  const MatrixView<float>&, Output);
-template void sum_groups<float>(const MatrixView<const float>&, const Groups&,
-                                const MatrixView<const float>&, const MatrixView<float>&);
-template void scatter_rows<double>(const MatrixView<const double>&, const std::int32_t*,
-                                   const MatrixView<double>&, Output);
-template void sum_groups<double>(const MatrixView<const double>&, const Groups&,
-                                 const MatrixView<const double>&, const MatrixView<double>&);
-template void sum_columns<float>(const MatrixView<const float>&, float*);
-template void sum_columns<double>(const MatrixView<const double>&, double*);
+#define LIBNORM_INSTANTIATE(T)                                                             \
+  template void gather_rows<T>(const MatrixView<const T>&, const std::int32_t*,            \
+                               const MatrixView<T>&);                                      \
+  template void scatter_rows<T>(const MatrixView<const T>&, const std::int32_t*,           \
+                                const MatrixView<T>&, Output);                             \
+  template void copy_rows<T>(const MatrixView<const T>&, const MatrixView<T>&);            \
+  template void add_rows<T>(const MatrixView<const T>&, const MatrixView<const T>&,        \
+                            const MatrixView<T>&);                                         \
+  template void add_scaled_rows<T>(const MatrixView<const T>&, const MatrixView<const T>&, \
+                                   Pointer<const T>, Index, const MatrixView<T>&);         \
+  template void sum_groups<T>(const MatrixView<const T>&, const Groups&,                   \
+                              const MatrixView<const T>&, const MatrixView<T>&);           \
+  template void sum_columns<T>(const MatrixView<const T>&, Pointer<T>);
+LIBNORM_INSTANTIATE(float)
+LIBNORM_INSTANTIATE(double)
+LIBNORM_INSTANTIATE(Dual<double>)
+#undef LIBNORM_INSTANTIATE
 
 }  // namespace libnorm

@@ -17,12 +17,30 @@ template <class T>
 void gather_rows(const MatrixView<const T>& table, const std::int32_t* index,
                  const MatrixView<T>& out);
 
+/// out = rows. Both [R, C].
+template <class T>
+void copy_rows(const MatrixView<const T>& rows, const MatrixView<T>& out);
+
 /// out[index[r], :] = rows[r, :], or += with Output::add. No two indices may be equal.
 ///
 /// rows [R, C], index [R] with values in 0 .. out.rows-1.
 template <class T>
 void scatter_rows(const MatrixView<const T>& rows, const std::int32_t* index,
                   const MatrixView<T>& out, Output output);
+
+/// out = x + branch
+///
+/// x, branch, out [R, C]; an empty branch is 0. `out` may be one of the others.
+template <class T>
+void add_rows(const MatrixView<const T>& x, const MatrixView<const T>& branch,
+              const MatrixView<T>& out);
+
+/// out = x + scale branch, each channel by its own number or all by one.
+///
+/// x, branch, out [R, C], scale [scales], with 1 or C scales. `out` may be x or branch.
+template <class T>
+void add_scaled_rows(const MatrixView<const T>& x, const MatrixView<const T>& branch,
+                     Pointer<const T> scale, Index scales, const MatrixView<T>& out);
 
 /// out[g, :] = start[g, :] + sum of rows[m, :] over the members m of group g
 ///
@@ -36,6 +54,6 @@ void sum_groups(const MatrixView<const T>& rows, const Groups& groups,
 ///
 /// Order: shards of kShard rows, each chained in ascending order, then added from left to right.
 template <class T>
-void sum_columns(const MatrixView<const T>& rows, T* out);
+void sum_columns(const MatrixView<const T>& rows, Pointer<T> out);
 
 }  // namespace libnorm

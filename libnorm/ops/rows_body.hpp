@@ -1,6 +1,6 @@
 #pragma once
 
-#include "libnorm/core/pack.hpp"
+#include "libnorm/core/dual_pack.hpp"
 #include "libnorm/ops/rows.hpp"
 
 namespace libnorm {
@@ -14,9 +14,47 @@ struct GatherRowsBody {
   template <class W>
   void operator()(W, Index r) const {
     using P = typename W::template Lanes<T>;
-    const T* from = table.row(index[r]);
+    const Pointer<const T> from = table.row(index[r]);
     for (Index c = 0; c < out.cols; c += kLanes) {
       P::load(from + c, out.cols - c).store(out.row(r) + c, out.cols - c);
+    }
+  }
+};
+
+/// out = x + branch; one output is a row.
+template <class T>
+struct AddRowsBody {
+  MatrixView<const T> x, branch;
+  MatrixView<T> out;
+
+  template <class W>
+  void operator()(W, Index r) const {
+    using P = typename W::template Lanes<T>;
+    for (Index c = 0; c < x.cols; c += kLanes) {
+      const Index left = x.cols - c;
+      P v = P::load(x.row(r) + c, left);
+      if (branch.data != nullptr) v = v + P::load(branch.row(r) + c, left);
+      v.store(out.row(r) + c, left);
+    }
+  }
+};
+
+/// out = x + scale branch, scale [C], or [1] for all channels; one output is a row.
+template <class T>
+struct AddScaledRowsBody {
+  MatrixView<const T> x, branch;
+  Pointer<const T> scale;
+  Index scales;
+  MatrixView<T> out;
+
+  template <class W>
+  void operator()(W, Index r) const {
+    using P = typename W::template Lanes<T>;
+    for (Index c = 0; c < x.cols; c += kLanes) {
+      const Index left = x.cols - c;
+      const P s = scales == 1 ? P(T(scale[0])) : P::load(scale + c, left);
+      fma(s, P::load(branch.row(r) + c, left), P::load(x.row(r) + c, left))
+          .store(out.row(r) + c, left);
     }
   }
 };
@@ -31,7 +69,7 @@ struct ScatterRowsBody {
   template <class W>
   void operator()(W, Index r) const {
     using P = typename W::template Lanes<T>;
-    T* to = out.row(index[r]);
+    const Pointer<T> to = out.row(index[r]);
     for (Index c = 0; c < out.cols; c += kLanes) {
       P x = P::load(rows.row(r) + c, out.cols - c);
       if (output == Output::add) x = P::load(to + c, out.cols - c) + x;
@@ -64,7 +102,7 @@ struct SumGroupsBody {
 /// Sums value(r) over rows 0 .. count-1 in shards. One output of its users is 32 columns.
 template <class P, class F>
 LIBNORM_INLINE P sum_rows_in_shards(Index count, F value) {
-  P total(0);
+  P total(typename P::value_type(0));
   for (Index first = 0; first < count; first += kShard) {
     const Index end = first + kShard < count ? first + kShard : count;
     P shard = value(first);
@@ -77,7 +115,7 @@ LIBNORM_INLINE P sum_rows_in_shards(Index count, F value) {
 template <class T>
 struct SumColumnsBody {
   MatrixView<const T> rows;
-  T* out;
+  Pointer<T> out;
 
   template <class W>
   void operator()(W, Index block) const {

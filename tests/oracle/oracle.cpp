@@ -120,18 +120,20 @@ void standardize_rows(Matrix& x) {
   }
 }
 
-void standardize_columns(Matrix& x, Phase phase, Running* running) {
+/// Over each channel, or its mean square alone.
+void standardize_columns(Matrix& x, Phase phase, Running* running, bool centred) {
   const double n = double(x.rows);
   for (std::size_t c = 0; c < x.cols; ++c) {
     double mean = 0, variance = 0;
-    for (std::size_t r = 0; r < x.rows; ++r) mean += x(r, c) / n;
+    for (std::size_t r = 0; r < x.rows && centred; ++r) mean += x(r, c) / n;
     for (std::size_t r = 0; r < x.rows; ++r) variance += (x(r, c) - mean) * (x(r, c) - mean) / n;
     if (phase == Phase::evaluation) {
-      mean = running->mean.at(c);
+      mean = centred ? running->mean.at(c) : 0;
       variance = running->variance.at(c);
     } else if (running != nullptr) {
-      running->mean.at(c) = 0.9 * running->mean.at(c) + 0.1 * mean;
-      running->variance.at(c) = 0.9 * running->variance.at(c) + 0.1 * variance * n / (n - 1);
+      const double unbiased = centred ? n / (n - 1) : 1;
+      if (centred) running->mean.at(c) = 0.9 * running->mean.at(c) + 0.1 * mean;
+      running->variance.at(c) = 0.9 * running->variance.at(c) + 0.1 * variance * unbiased;
     }
     for (std::size_t r = 0; r < x.rows; ++r) {
       x(r, c) = (x(r, c) - mean) / std::sqrt(variance + 1e-5);
@@ -139,36 +141,102 @@ void standardize_columns(Matrix& x, Phase phase, Running* running) {
   }
 }
 
-void to_sphere(Matrix& x, double radius) {
+/// Over the rows of each sequence and the channels of each group.
+void standardize_instances(Matrix& x, const NormNumbers& numbers) {
+  const std::size_t width = x.cols / numbers.groups;
+  std::size_t first = 0;
+  for (std::size_t length : numbers.lengths) {
+    for (std::size_t begin = 0; begin < x.cols; begin += width) {
+      const double n = double(length * width);
+      double mean = 0, variance = 0;
+      const auto each = [&](auto f) {
+        for (std::size_t r = first; r < first + length; ++r) {
+          for (std::size_t c = begin; c < begin + width; ++c) f(x(r, c));
+        }
+      };
+      each([&](double v) { mean += v / n; });
+      each([&](double v) { variance += (v - mean) * (v - mean) / n; });
+      each([&](double& v) { v = (v - mean) / std::sqrt(variance + 1e-5); });
+    }
+    first += length;
+  }
+}
+
+/// Over each group of a row's channels.
+void divide_by_rms(Matrix& x, std::size_t groups) {
+  const std::size_t width = x.cols / groups;
   for (std::size_t r = 0; r < x.rows; ++r) {
-    double squares = 0;
-    for (std::size_t c = 0; c < x.cols; ++c) squares += x(r, c) * x(r, c);
-    const double length = std::max(std::sqrt(squares), 1e-9);
-    for (std::size_t c = 0; c < x.cols; ++c) x(r, c) *= radius / length;
+    for (std::size_t begin = 0; begin < x.cols; begin += width) {
+      double square = 0;
+      for (std::size_t c = begin; c < begin + width; ++c)
+        square += x(r, c) * x(r, c) / double(width);
+      for (std::size_t c = begin; c < begin + width; ++c) x(r, c) /= std::sqrt(square + 1e-5);
+    }
+  }
+}
+
+void centre_rows(Matrix& x) {
+  for (std::size_t r = 0; r < x.rows; ++r) {
+    double mean = 0;
+    for (std::size_t c = 0; c < x.cols; ++c) mean += x(r, c) / double(x.cols);
+    for (std::size_t c = 0; c < x.cols; ++c) x(r, c) -= mean;
+  }
+}
+
+/// Each group of a row's channels.
+void to_sphere(Matrix& x, double radius, std::size_t groups, double floor = 1e-9) {
+  const std::size_t width = x.cols / groups;
+  for (std::size_t r = 0; r < x.rows; ++r) {
+    for (std::size_t begin = 0; begin < x.cols; begin += width) {
+      double squares = 0;
+      for (std::size_t c = begin; c < begin + width; ++c) squares += x(r, c) * x(r, c);
+      const double length = std::max(std::sqrt(squares), floor);
+      for (std::size_t c = begin; c < begin + width; ++c) x(r, c) *= radius / length;
+    }
   }
 }
 
 }  // namespace
 
-Matrix norm(const std::string& name, const Matrix& x, const Matrix* gain, const Matrix* bias,
-            Phase phase, Running* running) {
+Matrix norm(const std::string& name, const Matrix& x, const NormNumbers& numbers, Phase phase) {
   Matrix y = x;
+  const double channels = double(x.cols);
+  const auto each = [&](auto f) {
+    for (double& v : y.data) v = f(v);
+  };
   if (name == "layernorm") {
     standardize_rows(y);
-  } else if (name == "batchnorm") {
-    standardize_columns(y, phase, running);
+  } else if (name == "batchnorm" || name == "powernorm") {
+    standardize_columns(y, phase, numbers.running, name == "batchnorm");
   } else if (name == "manual_l2") {
-    to_sphere(y, 1.0);
+    to_sphere(y, 1.0, numbers.groups);
+  } else if (name == "scalenorm") {
+    to_sphere(y, 1.0, 1, 1e-5);
   } else if (name == "sphere") {
-    to_sphere(y, std::sqrt(double(x.cols)));
+    to_sphere(y, std::sqrt(channels), 1);
+  } else if (name == "rmsnorm") {
+    divide_by_rms(y, numbers.groups);
+  } else if (name == "centre") {
+    centre_rows(y);
+  } else if (name == "groupnorm" || name == "instancenorm") {
+    standardize_instances(y, numbers);
+  } else if (name == "dyt") {
+    each([&](double v) { return std::tanh(numbers.shape.at(0) * v); });
+  } else if (name == "derf") {
+    each([&](double v) { return std::erf(numbers.shape.at(0) * v + numbers.shape.at(1)); });
+  } else if (name == "dyisru") {
+    each(
+        [&](double v) { return std::sqrt(channels) * v / std::sqrt(numbers.shape.at(0) + v * v); });
   } else if (name != "none") {
     throw std::logic_error("oracle::norm: no oracle for " + name);
   }
-  if (gain != nullptr) {
-    for (std::size_t r = 0; r < y.rows; ++r) {
-      for (std::size_t c = 0; c < y.cols; ++c) {
-        y(r, c) = gain->data.at(c) * y(r, c) + bias->data.at(c);
-      }
+  const auto number = [](const std::vector<double>& v, std::size_t c) {
+    return v.at(v.size() == 1 ? 0 : c);
+  };
+  for (std::size_t r = 0; r < y.rows; ++r) {
+    for (std::size_t c = 0; c < y.cols; ++c) {
+      if (!numbers.gain.empty()) y(r, c) *= number(numbers.gain, c);
+      if (!numbers.bias.empty()) y(r, c) += number(numbers.bias, c);
     }
   }
   return y;
@@ -207,6 +275,27 @@ void Adam::step(std::vector<double>& weights, const std::vector<double>& gradien
   }
 }
 
+/// The norm whose numbers are named `which`; x itself where it is none of the model's.
+Matrix Transformer::norm_named(const std::string& name, const std::string& which,
+                               std::size_t group_count, const Matrix& x, std::size_t length,
+                               Phase phase) {
+  const auto numbers_of = [&](const std::string& number) {
+    const auto found = parameters.find(which + number);
+    return found == parameters.end() ? std::vector<double>() : found->second.data;
+  };
+  NormNumbers numbers;
+  numbers.gain = numbers_of(".gain");
+  numbers.bias = numbers_of(".bias");
+  for (const char* shape : {".alpha", ".shift", ".beta"}) {
+    for (double v : numbers_of(shape)) numbers.shape.push_back(v);
+  }
+  numbers.lengths.assign(x.rows / length, length);
+  numbers.groups = group_count;
+  const auto statistics = running.find(which);
+  if (statistics != running.end()) numbers.running = &statistics->second;
+  return oracle::norm(name, x, numbers, phase);
+}
+
 std::vector<Matrix> Transformer::activations(const std::vector<std::int32_t>& ids,
                                              std::size_t length, Phase phase) {
   const Matrix& embedding = parameters.at("embedding.weight");
@@ -216,6 +305,7 @@ std::vector<Matrix> Transformer::activations(const std::vector<std::int32_t>& id
   }
   const std::vector<std::size_t> lengths(ids.size() / length, length);
   const std::vector<double> ones(ids.size(), 1.0);
+  const bool before = placement == "pre" || placement == "sandwich";
   std::vector<Matrix> outputs;
   for (std::size_t b = 0; b < blocks; ++b) {
     const std::string block = "blocks." + std::to_string(b) + ".";
@@ -223,21 +313,41 @@ std::vector<Matrix> Transformer::activations(const std::vector<std::int32_t>& id
       return parameters.at(block + name);
     };
     const auto normalize = [&](const std::string& which, const Matrix& sums) {
-      const bool affine = parameters.count(block + which + ".gain") > 0;
-      const auto statistics = running.find(block + which);
-      return oracle::norm(norm, sums, affine ? &get(which + ".gain") : nullptr,
-                          affine ? &get(which + ".bias") : nullptr, phase,
-                          statistics == running.end() ? nullptr : &statistics->second);
+      return norm_named(norm, block + which, groups, sums, length, phase);
     };
-    const Matrix qkv = linear(x, get("attention.in_proj.weight"), get("attention.in_proj.bias"));
-    const Matrix attended =
-        linear(attention(qkv, lengths, ones, heads), get("attention.out_proj.weight"),
-               get("attention.out_proj.bias"));
-    x = normalize("norm1", sum(x, attended));
-    Matrix hidden = linear(x, get("ffn.linear1.weight"), get("ffn.linear1.bias"));
-    for (double& h : hidden.data) h = gelu(h);
-    x = normalize("norm2",
-                  sum(x, linear(hidden, get("ffn.linear2.weight"), get("ffn.linear2.bias"))));
+    const auto residual = [&](const std::string& which, const Matrix& from, auto f) {
+      Matrix branch = f(before ? normalize(which, from) : from);
+      if (placement == "sandwich") branch = normalize(which + "_out", branch);
+      branch = norm_named("none", block + which + "_scale", 1, branch, length, phase);
+      Matrix skip = from;
+      if (placement == "deep") {
+        for (double& v : skip.data) v *= std::pow(2.0 * double(blocks), 0.25);
+      }
+      return before ? sum(skip, branch) : normalize(which, sum(skip, branch));
+    };
+    const auto queries_and_keys = [&](Matrix& qkv, const std::string& which, std::size_t begin) {
+      if (query_key_norm.empty()) return;
+      Matrix part(qkv.rows, x.cols);
+      for (std::size_t r = 0; r < qkv.rows; ++r) {
+        for (std::size_t c = 0; c < x.cols; ++c) part(r, c) = qkv(r, begin + c);
+      }
+      part = norm_named(query_key_norm, block + "attention." + which, heads, part, length, phase);
+      for (std::size_t r = 0; r < qkv.rows; ++r) {
+        for (std::size_t c = 0; c < x.cols; ++c) qkv(r, begin + c) = part(r, c);
+      }
+    };
+    x = residual("norm1", x, [&](const Matrix& given) {
+      Matrix qkv = linear(given, get("attention.in_proj.weight"), get("attention.in_proj.bias"));
+      queries_and_keys(qkv, "query_norm", 0);
+      queries_and_keys(qkv, "key_norm", x.cols);
+      return linear(attention(qkv, lengths, ones, heads), get("attention.out_proj.weight"),
+                    get("attention.out_proj.bias"));
+    });
+    x = residual("norm2", x, [&](const Matrix& given) {
+      Matrix hidden = linear(given, get("ffn.linear1.weight"), get("ffn.linear1.bias"));
+      for (double& h : hidden.data) h = gelu(h);
+      return linear(hidden, get("ffn.linear2.weight"), get("ffn.linear2.bias"));
+    });
     outputs.push_back(x);
   }
   return outputs;
@@ -245,7 +355,10 @@ std::vector<Matrix> Transformer::activations(const std::vector<std::int32_t>& id
 
 Matrix Transformer::logits(const std::vector<std::int32_t>& ids, std::size_t length,
                            std::size_t readout, Phase phase) {
-  const Matrix x = activations(ids, length, phase).back();
+  Matrix x = activations(ids, length, phase).back();
+  if (placement == "pre" || placement == "sandwich") {
+    x = norm_named(norm, "final_norm", groups, x, length, phase);
+  }
   Matrix read(ids.size() / length, x.cols);
   for (std::size_t b = 0; b < read.rows; ++b) {
     for (std::size_t c = 0; c < x.cols; ++c) read(b, c) = x(b * length + readout, c);

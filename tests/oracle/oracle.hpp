@@ -39,17 +39,28 @@ double gelu_slope(double x);
 Matrix attention(const Matrix& qkv, const std::vector<std::size_t>& lengths,
                  const std::vector<double>& counts, std::size_t heads);
 
-/// Running statistics of a batchnorm.
+/// Running statistics of a norm over positions; powernorm has no mean.
 struct Running {
   std::vector<double> mean, variance;
 };
 
 enum class Phase { training, evaluation };
 
-/// layernorm, batchnorm, manual_l2, sphere or none. Null gain and bias mean no affine part; in
-/// training `running` is updated unless null.
-Matrix norm(const std::string& name, const Matrix& x, const Matrix* gain, const Matrix* bias,
-            Phase phase, Running* running);
+/// What a norm is given beside its rows.
+struct NormNumbers {
+  /// Empty where the affine part has none; one number, or one a channel.
+  std::vector<double> gain, bias;
+  /// alpha; alpha and shift; or beta.
+  std::vector<double> shape;
+  /// Rows of each sequence, and groups of channels, for norms of instances.
+  std::vector<std::size_t> lengths;
+  std::size_t groups = 1;
+  /// Updated in training unless null.
+  Running* running = nullptr;
+};
+
+/// The norms of the library's catalogue by their names, without what they learn but for `numbers`.
+Matrix norm(const std::string& name, const Matrix& x, const NormNumbers& numbers, Phase phase);
 
 double cross_entropy(const Matrix& logits, const std::vector<std::int32_t>& targets,
                      Matrix* d_logits = nullptr);
@@ -62,9 +73,15 @@ struct Adam {
   void step(std::vector<double>& weights, const std::vector<double>& gradient);
 };
 
-/// The post-norm transformer; parameters and running statistics by the project's names.
+/// The transformer; parameters and running statistics by the project's names. Norms on branches,
+/// residual scales, norms of queries and keys and the last norm are there where their numbers are.
 struct Transformer {
   std::string norm;
+  /// post, pre, sandwich or deep.
+  std::string placement = "post";
+  /// Of queries and keys; empty for none.
+  std::string query_key_norm;
+  std::size_t groups = 1;
   std::size_t heads = 1, blocks = 1;
   std::map<std::string, Matrix> parameters;
   /// By the norm's name, as in `blocks.0.norm1`.
@@ -73,6 +90,8 @@ struct Transformer {
   /// [B T, C] of every block for `ids`, sequences of `length`.
   std::vector<Matrix> activations(const std::vector<std::int32_t>& ids, std::size_t length,
                                   Phase phase);
+  Matrix norm_named(const std::string& name, const std::string& which, std::size_t group_count,
+                    const Matrix& x, std::size_t length, Phase phase);
   Matrix logits(const std::vector<std::int32_t>& ids, std::size_t length, std::size_t readout,
                 Phase phase);
 };

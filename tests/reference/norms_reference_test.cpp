@@ -31,7 +31,7 @@ struct Run {
         x(numbers<T>(in, "x")),
         y(x.size(), T(NAN)),
         z(x.size(), T(NAN)),
-        scale(std::size_t(std::max(rows, 4 * cols)), T(NAN)),
+        scale(std::size_t(rows + 4 * cols), T(NAN)),
         d_y(numbers<T>(in, "grad.y")),
         d_x(x.size(), T(NAN)),
         d_gain(std::size_t(cols), T(NAN)),
@@ -62,9 +62,9 @@ struct Run {
 
   void train(const Norm& norm) {
     norm_forward(norm, Phase::training, arrays());
-    norm_backward<T>(norm, arrays(), {d_y.data(), rows, cols}, {d_x.data(), rows, cols},
-                     gain.empty() ? nullptr : d_gain.data(),
-                     gain.empty() ? nullptr : d_bias.data());
+    norm_backward<T>(
+        norm, arrays(), {d_y.data(), rows, cols}, {d_x.data(), rows, cols},
+        {gain.empty() ? nullptr : d_gain.data(), gain.empty() ? nullptr : d_bias.data()});
   }
 };
 

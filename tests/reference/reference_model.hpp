@@ -20,7 +20,7 @@ Transformer<T> model_of(const nlohmann::json& shared, const nlohmann::json& sett
   options.outputs = extent(shared, "head.weight", 0);
   options.heads = settings.at("heads");
   options.blocks = settings.at("blocks");
-  options.norm = find_norm(settings.at("arm").get<std::string>()).norm;
+  options.normalization = parse_normalization(settings.at("arm").get<std::string>());
   Transformer<T> model(options);
   for (const Parameter& p : model.parameters().all()) {
     const auto values = numbers<T>(shared, p.name);

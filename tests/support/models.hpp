@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -17,6 +18,34 @@ struct Depth {
 };
 inline constexpr Depth kDepths[] = {{1, 1}, {2, 2}};
 
+/// Every norm of the catalogue as the paper places it, and every placement, residual scale and norm
+/// of queries and keys, as parse_normalization reads them. Groups divide the small models'
+/// channels.
+inline std::vector<std::string> model_texts() {
+  std::vector<std::string> texts;
+  for (const NamedNorm& norm : named_norms()) {
+    texts.push_back(std::string(norm.name) + (norm.norm.groups > 1 ? "+groups=2" : ""));
+  }
+  for (const char* text :
+       {"rms+gain@pre", "layernorm@pre@qk:rms+gain", "batchnorm@pre", "layernorm@sandwich",
+        "instancenorm@sandwich", "layernorm@deep", "unit_sphere@deep@residual_channels", "dyt@pre",
+        "identity@pre@residual_scalar", "layernorm@residual_channels@qk:unit_sphere", "centre@pre",
+        "rms+gain+bias+groups=5", "standardize+scalar_gain"}) {
+    texts.push_back(text);
+  }
+  return texts;
+}
+/// As a test's name.
+inline std::string word_of(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c != '_' && !std::isalnum(c); }, '_');
+  return text;
+}
+/// Whether what all rows of a branch share goes away in a later norm, by its normalization's text.
+inline bool removes_what_rows_share(std::string_view text) {
+  return text.find("batchnorm") != text.npos || text.find("instancenorm") != text.npos;
+}
+
 /// A small model whose widths are no multiple of the 32 lanes. Biases and gains are moved from
 /// their initial 0 and 1, so that no term is absent.
 template <class T>
@@ -28,7 +57,7 @@ Transformer<T> small_model(std::string_view norm, Depth depth, std::uint64_t see
   options.outputs = 11;
   options.heads = depth.heads;
   options.blocks = depth.blocks;
-  options.norm = find_norm(norm).norm;
+  options.normalization = parse_normalization(norm);
   Transformer<T> model(options);
   model.initialize(seed);
   const Random random(seed, Purpose::test, 99);
@@ -46,9 +75,15 @@ struct GradientPart {
   /// Whether it is 0 but for rounding: softmax ignores what all keys share, and BatchNorm what all
   /// rows share.
   bool noise;
+
+  /// What its error is held against. One number may be a sum of many that cancel; they are of the
+  /// size of 1 in the small models.
+  double scale(double largest) const { return noise || size == 1 ? 1.0 : largest; }
 };
 
-inline std::vector<GradientPart> gradient_parts(const ParameterList& list, bool batchnorm) {
+inline std::vector<GradientPart> gradient_parts(const ParameterList& list, std::string_view text) {
+  const bool batchnorm = removes_what_rows_share(text);
+  const bool keys_are_normed = text.find("qk:") != text.npos;
   std::vector<GradientPart> parts;
   for (const Parameter& p : list.all()) {
     const auto ends_with = [&](const std::string& end) {
@@ -57,7 +92,7 @@ inline std::vector<GradientPart> gradient_parts(const ParameterList& list, bool 
     if (ends_with("in_proj.bias")) {
       const Index third = p.size() / 3;
       parts.push_back({p.name + " of queries", p.offset, third, false});
-      parts.push_back({p.name + " of keys", p.offset + third, third, true});
+      parts.push_back({p.name + " of keys", p.offset + third, third, !keys_are_normed});
       parts.push_back({p.name + " of values", p.offset + 2 * third, third, batchnorm});
     } else {
       const bool shared = ends_with("out_proj.bias") || ends_with("linear2.bias");
@@ -78,14 +113,25 @@ struct Sample {
   Index length, readout;
   std::vector<std::int32_t> ids, targets;
 
-  /// What norms that lie one behind the other may multiply roundings by: where all tokens are
-  /// equal, BatchNorm's variance is 0, and it divides by sqrt(epsilon). Forward each starts anew,
+  /// What norms that lie one behind the other may multiply roundings by: where all tokens (of a
+  /// sequence) are equal, BatchNorm's (InstanceNorm's) variance is 0, and it divides by
+  /// sqrt(epsilon). Forward each starts anew,
   /// for what its rows share goes away.
   double amplification(std::string_view norm, Index norms = 1) const {
-    return norm == "batchnorm" && all_equal() ? std::pow(317.0, double(norms)) : 1;
+    const bool of_batch = norm.find("batchnorm") != norm.npos && all_equal();
+    const bool of_sequence = norm.find("instancenorm") != norm.npos && has_equal_sequence();
+    const double each = norm.find("@sandwich") != norm.npos ? 2 : 1;
+    return of_batch || of_sequence ? std::pow(317.0, each * double(norms)) : 1;
   }
   bool all_equal() const {
     return std::all_of(ids.begin(), ids.end(), [&](auto id) { return id == ids[0]; });
+  }
+  bool has_equal_sequence() const {
+    for (Index b = 0; b < sequences(); ++b) {
+      const auto first = ids.begin() + b * length;
+      if (std::all_of(first, first + length, [&](auto id) { return id == *first; })) return true;
+    }
+    return false;
   }
   Index sequences() const { return Index(ids.size()) / length; }
   Batch batch(Path path, Index vocabulary = 13) const {
@@ -125,11 +171,32 @@ inline Index row_of_position(const Batch& batch, const Sample& sample, Index i) 
   return row;
 }
 
+/// The oracle's name of a norm as parse_norm reads it.
+inline std::string oracle_name(std::string_view text) {
+  const std::string_view word = text.substr(0, text.find('+'));
+  const std::pair<std::string_view, const char*> names[] = {{"rms", "rmsnorm"},
+                                                            {"standardize", "layernorm"},
+                                                            {"unit_sphere", "manual_l2"},
+                                                            {"identity", "none"}};
+  for (const auto& [stabilizer, name] : names) {
+    if (word == stabilizer) return name;
+  }
+  return std::string(word);
+}
+
 /// The oracle with the model's weights and running statistics.
 template <class T>
 oracle::Transformer oracle_of(const Transformer<T>& model, std::string_view norm) {
   oracle::Transformer o;
-  o.norm = norm;
+  const Normalization& n = model.options().normalization;
+  o.norm = oracle_name(norm.substr(0, norm.find('@')));
+  o.placement = n.placement == Placement::pre        ? "pre"
+                : n.placement == Placement::sandwich ? "sandwich"
+                : n.placement == Placement::deep     ? "deep"
+                                                     : "post";
+  const std::size_t qk = norm.find("qk:");
+  if (qk != norm.npos) o.query_key_norm = oracle_name(norm.substr(qk + 3));
+  o.groups = std::size_t(n.norm.groups == 0 ? model.options().channels : n.norm.groups);
   o.heads = std::size_t(model.options().heads);
   o.blocks = std::size_t(model.options().blocks);
   const auto copy = [](const std::vector<T>& from, const Parameter& p) {
@@ -144,6 +211,7 @@ oracle::Transformer oracle_of(const Transformer<T>& model, std::string_view norm
     auto& statistics = o.running[owner];
     (p.name == owner + ".running_mean" ? statistics.mean : statistics.variance) =
         copy(model.running_values(), p);
+    if (statistics.mean.empty()) statistics.mean.assign(std::size_t(p.size()), 0.0);
   }
   return o;
 }

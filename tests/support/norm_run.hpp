@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "libnorm/norms/norm.hpp"
+#include "libnorm/norms/catalogue.hpp"
 #include "tests/support/arrays.hpp"
 
 namespace libnorm::test {
@@ -25,10 +25,15 @@ struct NormRun {
         running_variance(draw_vector<T>(cols, seed + 6)),
         d_gain(std::size_t(cols), T(NAN)),
         d_bias(std::size_t(cols), T(NAN)),
-        scale(std::size_t(std::max(rows, 4 * cols)), T(NAN)),
+        saved(rows, cols, 1),
         counts(std::size_t(rows), 1.0f),
-        positions(rows) {
+        positions(rows),
+        first({0, (rows + 1) / 2, rows}) {
     for (T& v : running_variance) v = v * v + T(0.5);
+    gain.resize(std::size_t(gain_size(norm.affine, cols)));
+    for (const ShapeNumber& number : norm.shape_numbers(cols)) shape.push_back(T(number.initial));
+    d_shape.assign(shape.size(), T(NAN));
+    scale.assign(std::size_t(norm_scale_size(norm, rows, cols, 2)), T(NAN));
   }
 
   /// Counts of 1 to 4 for the rows.
@@ -41,18 +46,20 @@ struct NormRun {
     }
   }
 
-  bool affine() const { return norm.affine == Affine::gain_and_bias; }
-
   NormArrays<T> arrays() {
     NormArrays<T> a;
     a.input = input.view();
     a.branch = branch.view();
     a.count = counts.data();
     a.positions = positions;
-    a.gain = affine() ? gain.data() : nullptr;
-    a.bias = affine() ? bias.data() : nullptr;
+    a.first = first.data();
+    a.instances = 2;
+    a.gain = has_gain(norm.affine) ? gain.data() : nullptr;
+    a.bias = has_bias(norm.affine) ? bias.data() : nullptr;
+    a.shape = shape.empty() ? nullptr : shape.data();
     a.output = output.view();
-    a.stabilized = affine() ? stabilized.view() : output.view();
+    a.stabilized = norm.affine == Affine::none ? output.view() : stabilized.view();
+    if (!shape.empty()) a.saved = saved.view();
     a.scale = scale.data();
     a.running_mean = running_mean.data();
     a.running_variance = running_variance.data();
@@ -62,32 +69,44 @@ struct NormRun {
   void forward(Phase phase = Phase::training) { norm_forward(norm, phase, arrays()); }
   void backward() {
     norm_backward<T>(norm, arrays(), d_output.view(), d_input.view(),
-                     affine() ? d_gain.data() : nullptr, affine() ? d_bias.data() : nullptr);
+                     {has_gain(norm.affine) ? d_gain.data() : nullptr,
+                      has_bias(norm.affine) ? d_bias.data() : nullptr,
+                      shape.empty() ? nullptr : d_shape.data()});
   }
 
   Norm norm;
   Padded<T> input, branch, output, stabilized, d_output, d_input;
-  std::vector<T> gain, bias, running_mean, running_variance, d_gain, d_bias, scale;
+  std::vector<T> gain, bias, shape, running_mean, running_variance, d_gain, d_bias, d_shape, scale;
+  Padded<T> saved;
   std::vector<float> counts;
   Index positions;
+  /// Two sequences.
+  std::vector<Index> first;
 };
 
-/// Every stabilizer with and without an affine part, and so more than the catalogue.
+/// Every stabilizer of the catalogue with every affine part, and so more than the catalogue. Groups
+/// are those that divide `cols`.
 struct NormCase {
   std::string oracle_name;
   Norm norm;
 };
-inline std::vector<NormCase> norm_cases() {
+inline std::vector<NormCase> norm_cases(Index cols) {
   std::vector<NormCase> cases;
   for (const NamedNorm& named : named_norms()) {
-    for (Affine affine : {Affine::none, Affine::gain_and_bias}) {
-      cases.push_back({std::string(named.name), {named.norm.stabilizer, affine}});
+    for (Affine affine :
+         {Affine::none, Affine::scalar_gain, Affine::gain, Affine::bias, Affine::gain_and_bias}) {
+      Norm norm = named.norm;
+      norm.affine = affine;
+      if (norm.groups > 1) norm.groups = cols % 3 == 0 ? 3 : 1;
+      cases.push_back({std::string(named.name), norm});
     }
   }
+  cases.push_back({"centre", {CentreRows{}, Affine::none}});
+  if (cols % 3 == 0) cases.push_back({"rmsnorm", {Rms{}, Affine::gain, 3}});
   return cases;
 }
 inline std::string trace_of(const NormCase& c) {
-  return c.oracle_name + (c.norm.affine == Affine::none ? " without" : " with") + " affine part";
+  return c.oracle_name + " with affine part " + std::to_string(int(c.norm.affine));
 }
 
 }  // namespace libnorm::test

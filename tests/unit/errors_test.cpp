@@ -127,28 +127,27 @@ TEST(Errors, Gelu) {
 
 TEST(Errors, Norms) {
   expect_error<ValueError>(
-      "norm: unknown name (rmsnorm); use one of layernorm, batchnorm, "
-      "manual_l2, sphere, none",
-      [] { find_norm("rmsnorm"); });
+      "norm: unknown name (renorm); use one of layernorm, batchnorm, manual_l2, sphere, none, "
+      "rmsnorm, scalenorm, groupnorm, instancenorm, powernorm, dyt, derf, dyisru",
+      [] { find_norm("renorm"); });
   NormRun<float> run(find_norm("layernorm").norm, 3, 5);
   NormArrays<float> arrays = run.arrays();
   arrays.output = view(3, 4);
   expect_error<ShapeError>(
-      "norm_forward: shapes differ (input [3, 5], branch [3, 5], output "
-      "[3, 4]); need one shape",
+      "norm_forward: shapes differ (input [3, 5], branch [3, 5], output [3, 4], saved [0, 0]); "
+      "need "
+      "one shape",
       [&] { norm_forward(run.norm, Phase::training, arrays); });
   arrays = run.arrays();
   arrays.bias = nullptr;
   expect_error<ValueError>(
-      "norm_backward: gain and bias do not fit the norm's affine part (it "
-      "has one, they are null); need both or neither",
-      [&] {
-        norm_backward<float>(run.norm, arrays, run.d_output.view(), run.d_input.view(), nullptr,
-                             nullptr);
-      });
+      "norm_backward: bias does not fit the norm's affine part (it has one, null is given); need "
+      "what the norm has, and nothing else",
+      [&] { norm_backward<float>(run.norm, arrays, run.d_output.view(), run.d_input.view(), {}); });
   expect_error<ValueError>(
-      "norm_forward: gain and bias do not fit the norm's affine part (it has none, they are "
-      "given); need both or neither",
+      "norm_forward: gain does not fit the norm's affine part (it has none, one is given); need "
+      "what "
+      "the norm has, and nothing else",
       [&] { norm_forward(find_norm("none").norm, Phase::training, run.arrays()); });
   NormRun<float> single(find_norm("batchnorm").norm, 1, 5);
   expect_error<ValueError>("batchnorm: too few positions for a variance (1); need at least 2",

@@ -1,5 +1,6 @@
 #include "libnorm/models/parameters.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -13,7 +14,7 @@ namespace {
 
 TransformerOptions published(std::string_view norm) {
   TransformerOptions options;
-  options.norm = find_norm(norm).norm;
+  options.normalization = parse_normalization(norm);
   return options;
 }
 
@@ -116,6 +117,11 @@ TEST(Parameters, ArmsShareFirstValuesByName) {
     Transformer<float> model(published(norm.name));
     model.initialize(3);
     for (const Parameter& p : model.parameters().all()) {
+      const auto& all = reference.parameters().all();
+      const bool shared = std::any_of(all.begin(), all.end(), [&](const Parameter& q) {
+        return q.name == p.name && q.size() == p.size();
+      });
+      if (!shared) continue;
       const Parameter& same = reference.parameters().find(p.name);
       EXPECT_EQ(slice(model.weights(), p.offset, p.size()),
                 slice(reference.weights(), same.offset, same.size()))

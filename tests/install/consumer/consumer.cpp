@@ -21,7 +21,7 @@ int train() {
   options.vocabulary = options.outputs = task.vocabulary();
   options.channels = 16;
   options.hidden = 32;
-  options.norm = libnorm::find_norm("layernorm").norm;
+  options.normalization.norm = libnorm::find_norm("layernorm").norm;
   libnorm::Transformer<float> model(options);
   model.initialize(0);
 

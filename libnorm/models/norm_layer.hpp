@@ -1,0 +1,61 @@
+#pragma once
+
+#include <string>
+
+#include "libnorm/data/batch.hpp"
+#include "libnorm/models/parameters.hpp"
+#include "libnorm/norms/norm.hpp"
+#include "libnorm/ops/gemm.hpp"
+
+namespace libnorm {
+
+/// Rows that a block computes: all of them, or those that are read out.
+enum class RowSet { all, readout };
+
+/// What a pass through a model is made with.
+template <class T>
+struct Pass {
+  const Batch& batch;
+  Phase phase;
+  Pointer<const T> weights;
+  /// Null where running statistics are not to be updated, in training, or there are none.
+  Pointer<T> running;
+};
+
+/// A norm of a model: it names its numbers in the model's lists, and keeps what its backward pass
+/// needs.
+template <class T>
+class NormLayer {
+ public:
+  NormLayer() = default;
+  /// Declares `name`gain, bias, the shape's numbers, running_mean and running_var.
+  NormLayer(const Norm& norm, Index channels, const std::string& name, ParameterList& parameters,
+            ParameterList& running);
+
+  /// norm(input + branch), an empty branch being 0; kept until the next call.
+  MatrixView<const T> forward(const Pass<T>& pass, RowSet set, const MatrixView<const T>& input,
+                              const MatrixView<const T>& branch = {});
+  /// The same in place, for norms of rows; what stands there has to stay until the backward pass.
+  void forward_in_place(const Pass<T>& pass, const MatrixView<T>& rows);
+
+  /// d_input from d_output; it is the branch's gradient too, and may be d_output for norms of rows.
+  /// The norm's part of `gradient` is overwritten, or added to.
+  void backward(const MatrixView<const T>& d_output, const MatrixView<T>& d_input,
+                Pointer<T> gradient, Output output = Output::overwrite);
+
+  /// What the last pass made: the stabilizer's output, and the affine part's of that.
+  MatrixView<const T> stabilized() const { return arrays_.stabilized; }
+  MatrixView<const T> output() const { return arrays_.output; }
+
+ private:
+  void run(const Pass<T>& pass, RowSet set, const MatrixView<const T>& input,
+           const MatrixView<const T>& branch, const MatrixView<T>& output);
+
+  Norm norm_;
+  Index channels_ = 0, shape_count_ = 0;
+  Index gain_ = 0, bias_ = 0, shape_ = 0, mean_ = 0, variance_ = 0;
+  Buffer<T> output_, stabilized_, saved_, scale_, addends_;
+  NormArrays<T> arrays_;
+};
+
+}  // namespace libnorm

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "libnorm/core/dual_pack.hpp"
+#include "libnorm/core/tensor.hpp"
+#include "libnorm/ops/rows_body.hpp"
+
+namespace libnorm {
+
+/// The half of a norm that is learned: y = gain z + bias, or a part of it. Gain and bias are a
+/// number each for every channel, but for scalar_gain, which is one number for all.
+enum class Affine { none, scalar_gain, gain, bias, gain_and_bias };
+
+constexpr bool has_gain(Affine affine) { return affine != Affine::none && affine != Affine::bias; }
+constexpr bool has_bias(Affine affine) {
+  return affine == Affine::bias || affine == Affine::gain_and_bias;
+}
+/// Numbers that the gain of an affine part with one holds.
+constexpr Index gain_size(Affine affine, Index channels) {
+  return affine == Affine::scalar_gain ? 1 : channels;
+}
+
+/// An affine part with its numbers, for bodies.
+template <class T>
+struct AffineView {
+  Affine kind;
+  Pointer<const T> gain, bias;
+
+  /// y of 32 channels from c on, `left` of which there are.
+  template <class P>
+  LIBNORM_INLINE P apply(const P& z, Index c, Index left) const {
+    switch (kind) {
+      case Affine::none: return z;
+      case Affine::scalar_gain: return z * P(T(gain[0]));
+      case Affine::gain: return z * P::load(gain + c, left);
+      case Affine::bias: return z + P::load(bias + c, left);
+      case Affine::gain_and_bias: break;
+    }
+    return fma(z, P::load(gain + c, left), P::load(bias + c, left));
+  }
+
+  /// d_z from d_y.
+  template <class P>
+  LIBNORM_INLINE P backward(const P& d, Index c, Index left) const {
+    if (!has_gain(kind)) return d;
+    return kind == Affine::scalar_gain ? d * P(T(gain[0])) : d * P::load(gain + c, left);
+  }
+};
+
+/// d_bias = sum of g, d_gain = sum of z g over rows, each channel for itself; one output is 32
+/// channels. Null pointers are left out.
+template <class T>
+struct AffineGradientBody {
+  MatrixView<const T> d_output, stabilized;
+  Pointer<T> d_gain;
+  Pointer<T> d_bias;
+
+  template <class W>
+  void operator()(W, Index block) const {
+    using P = typename W::template Lanes<T>;
+    const Index c = block * kLanes, left = d_output.cols - c;
+    if (d_bias != nullptr) {
+      sum_rows_in_shards<P>(d_output.rows, [&](Index r) LIBNORM_ALWAYS {
+        return P::load(d_output.row(r) + c, left);
+      }).store(d_bias + c, left);
+    }
+    if (d_gain != nullptr) {
+      sum_rows_in_shards<P>(d_output.rows, [&](Index r) LIBNORM_ALWAYS {
+        return P::load(d_output.row(r) + c, left) * P::load(stabilized.row(r) + c, left);
+      }).store(d_gain + c, left);
+    }
+  }
+};
+
+/// out[0] = sum of x[c] in the one order.
+template <class T>
+struct SumChannelsBody {
+  Pointer<const T> x;
+  Index channels;
+  Pointer<T> out;
+
+  template <class W>
+  void operator()(W, Index) const {
+    using P = typename W::template Lanes<T>;
+    P total(T(0));
+    for (Index c = 0; c < channels; c += kLanes) total = total + P::load(x + c, channels - c);
+    out[0] = sum(total);
+  }
+};
+
+}  // namespace libnorm

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "libnorm/core/dual_pack.hpp"
+#include "libnorm/norms/family.hpp"
+
+namespace libnorm {
+
+/// z = x - mean x over the channels of each row: the half of LayerNorm that RMSNorm leaves out.
+/// The mean is a sum of x / C, which no finite x makes infinite.
+struct CentreRows {
+  static constexpr Family kFamily = Family::row;
+
+  /// x [C] becomes z. Returns 1.
+  template <class T, class W>
+  LIBNORM_INLINE T forward(W warp, Pointer<T> x, Index channels) const {
+    subtract_mean<T>(warp, x, channels);
+    return T(1);
+  }
+
+  /// g [C] becomes g - mean g.
+  template <class T, class W>
+  LIBNORM_INLINE void backward(W warp, Pointer<const T>, T, Pointer<T> g, Index channels) const {
+    subtract_mean<T>(warp, g, channels);
+  }
+  CentreRows scaled(double) const { return *this; }
+
+ private:
+  template <class T, class W>
+  LIBNORM_INLINE void subtract_mean(W, Pointer<T> x, Index channels) const {
+    using P = typename W::template Lanes<T>;
+    const P share(T(1) / T(channels));
+    P total(T(0));
+    for (Index c = 0; c < channels; c += kLanes) {
+      total = fma(P::load(x + c, channels - c), share, total);
+    }
+    const P mean(sum(total));
+    for (Index c = 0; c < channels; c += kLanes) {
+      (P::load(x + c, channels - c) - mean).store(x + c, channels - c);
+    }
+  }
+};
+
+}  // namespace libnorm

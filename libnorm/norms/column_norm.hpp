@@ -1,0 +1,156 @@
+#pragma once
+
+#include <limits>
+
+#include "libnorm/norms/affine.hpp"
+
+namespace libnorm {
+
+/// mean and 1 / sqrt(var + epsilon) of 32 channels over all positions, and their running values.
+/// A stabilizer that does not centre has mean 0, and the mean square for var.
+template <class T, class ColumnStabilizer>
+struct ColumnStatisticsBody {
+  ColumnStabilizer stabilizer;
+  MatrixView<const T> x;
+  const float* count;
+  Index positions;
+  Pointer<T> mean;
+  Pointer<T> scale;
+  Pointer<T> running_mean;
+  Pointer<T> running_variance;
+
+  template <class W>
+  void operator()(W, Index block) const {
+    using P = typename W::template Lanes<T>;
+    const Index c = block * kLanes, left = x.cols - c;
+    const P n{T(positions)};
+    P centre(T(0));
+    if (ColumnStabilizer::kCentred) {
+      centre = sum_rows_in_shards<P>(x.rows,
+                                     [&](Index r) LIBNORM_ALWAYS {
+                                       return P::load(x.row(r) + c, left) * weight<P>(r);
+                                     }) /
+               n;
+    }
+    P squares = sum_rows_in_shards<P>(x.rows, [&](Index r) LIBNORM_ALWAYS {
+      const P d = ColumnStabilizer::kCentred ? P::load(x.row(r) + c, left) - centre
+                                             : P::load(x.row(r) + c, left);
+      return d * d * weight<P>(r);
+    });
+    P inverse = P(T(1)) / sqrt(squares / n + P(T(stabilizer.epsilon)));
+    if (!(value_of(sum(squares - squares)) == 0)) far_columns(c, left, centre, squares, inverse);
+    centre.store(mean + c, left);
+    inverse.store(scale + c, left);
+    if (running_variance == nullptr) return;
+    const P keep(T(1.0 - stabilizer.momentum)), take(T(stabilizer.momentum));
+    P batch = squares / n;
+    if (ColumnStabilizer::kCentred) {
+      batch = squares / P(T(positions - 1));
+      fma(keep, P::load(running_mean + c, left), take * centre).store(running_mean + c, left);
+    }
+    fma(keep, P::load(running_variance + c, left), take * batch).store(running_variance + c, left);
+  }
+
+ private:
+  template <class P>
+  LIBNORM_INLINE P weight(Index r) const {
+    return P(count == nullptr ? T(1) : T(count[r]));
+  }
+
+  /// The same for channels whose sums overflow: of x far smaller. Other channels keep their values.
+  template <class P>
+  LIBNORM_INLINE void far_columns(Index c, Index left, P& centre, P& squares, P& inverse) const {
+    constexpr double kFactor = sizeof(Real<T>) == sizeof(float) ? 0x1p-80 : 0x1p-600;
+    const P factor{T(Real<T>(kFactor))}, n{T(positions)};
+    P small(T(0));
+    if (ColumnStabilizer::kCentred) {
+      small = sum_rows_in_shards<P>(x.rows,
+                                    [&](Index r) LIBNORM_ALWAYS {
+                                      return P::load(x.row(r) + c, left) * factor * weight<P>(r);
+                                    }) /
+              n;
+    }
+    const P small_squares = sum_rows_in_shards<P>(x.rows, [&](Index r) LIBNORM_ALWAYS {
+      const P d = P::load(x.row(r) + c, left) * factor - small;
+      return d * d * weight<P>(r);
+    });
+    const P infinite{T(std::numeric_limits<Real<T>>::infinity())};
+    const P epsilon{T(Real<T>(stabilizer.epsilon * kFactor * kFactor))};
+    inverse = select_less(squares, infinite, inverse, factor / sqrt(small_squares / n + epsilon));
+    centre = select_less(squares, infinite, centre, small / factor);
+    squares = select_less(squares, infinite, squares, small_squares / factor / factor);
+  }
+};
+
+/// mean and 1 / sqrt(var + epsilon) of 32 channels from their running values.
+template <class T, class ColumnStabilizer>
+struct RunningScaleBody {
+  ColumnStabilizer stabilizer;
+  Index channels;
+  Pointer<const T> running_mean;
+  Pointer<const T> running_variance;
+  Pointer<T> mean;
+  Pointer<T> scale;
+
+  template <class W>
+  void operator()(W, Index block) const {
+    using P = typename W::template Lanes<T>;
+    const Index c = block * kLanes, left = channels - c;
+    const P variance = P::load(running_variance + c, left, T(1)) + P(T(stabilizer.epsilon));
+    const P centre = ColumnStabilizer::kCentred ? P::load(running_mean + c, left) : P(T(0));
+    centre.store(mean + c, left);
+    (P(T(1)) / sqrt(variance)).store(scale + c, left);
+  }
+};
+
+/// z = (x - mean) scale and the affine part; one output is a row.
+template <class T>
+struct ColumnNormBody {
+  MatrixView<const T> x;
+  Pointer<const T> mean;
+  Pointer<const T> scale;
+  AffineView<T> affine;
+  MatrixView<T> stabilized, output;
+
+  template <class W>
+  void operator()(W, Index r) const {
+    using P = typename W::template Lanes<T>;
+    for (Index c = 0; c < x.cols; c += kLanes) {
+      const Index left = x.cols - c;
+      const P z =
+          (P::load(x.row(r) + c, left) - P::load(mean + c, left)) * P::load(scale + c, left);
+      z.store(stabilized.row(r) + c, left);
+      affine.apply(z, c, left).store(output.row(r) + c, left);
+    }
+  }
+};
+
+/// d_x = scale gain (g - count / n (sum g + z sum(z g))), without sum g where nothing is centred;
+/// the sums are those of the affine part's gradient. One output is a row.
+template <class T, class ColumnStabilizer>
+struct ColumnNormBackwardBody {
+  MatrixView<const T> d_output, stabilized;
+  const float* count;
+  Index positions;
+  Pointer<const T> scale;
+  AffineView<T> affine;
+  Pointer<const T> sum_g;
+  Pointer<const T> sum_zg;
+  MatrixView<T> d_x;
+
+  template <class W>
+  void operator()(W, Index r) const {
+    using P = typename W::template Lanes<T>;
+    const P share(-((count == nullptr ? T(1) : T(count[r])) / T(positions)));
+    for (Index c = 0; c < d_x.cols; c += kLanes) {
+      const Index left = d_x.cols - c;
+      const P start = ColumnStabilizer::kCentred ? P::load(sum_g + c, left) : P(T(0));
+      const P total = fma(P::load(stabilized.row(r) + c, left), P::load(sum_zg + c, left), start);
+      const P d = fma(share, total, P::load(d_output.row(r) + c, left));
+      const P factor = affine.backward(P::load(scale + c, left), c, left);
+      (d * factor).store(d_x.row(r) + c, left);
+    }
+  }
+};
+
+}  // namespace libnorm

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "libnorm/norms/family.hpp"
+#include "libnorm/norms/pointwise_norm.hpp"
+
+namespace libnorm {
+
+/// z = erf(alpha x + shift) with learned alpha and shift: Derf (Chen et al. 2025,
+/// arXiv:2512.10938).
+struct DynamicErf {
+  static constexpr Family kFamily = Family::pointwise;
+  double alpha = 0.5;
+  double shift = 0;
+
+  Index shape_count() const { return 2; }
+  ShapeNumber shape_number(Index i, Index) const {
+    return i == 0 ? ShapeNumber{"alpha", alpha} : ShapeNumber{"shift", shift};
+  }
+
+  template <class P>
+  LIBNORM_INLINE P value(const P& x, const P* shape, Index) const {
+    return math::erf(fma(shape[0], x, shape[1]));
+  }
+  template <class P>
+  LIBNORM_INLINE PointwiseSlopes<P> slopes(const P& x, const P* shape, Index) const {
+    using T = typename P::value_type;
+    const P u = fma(shape[0], x, shape[1]);
+    const P slope = math::exp(-(u * u)) * P(T(math::kTwoOverRootPi));
+    return {math::erf(u), slope * shape[0], {slope * x, slope}};
+  }
+};
+
+}  // namespace libnorm

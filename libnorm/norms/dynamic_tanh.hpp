@@ -1,0 +1,29 @@
+#pragma once
+
+#include "libnorm/norms/family.hpp"
+#include "libnorm/norms/pointwise_norm.hpp"
+
+namespace libnorm {
+
+/// z = tanh(alpha x) with a learned alpha: DyT (Zhu et al. 2025, arXiv:2503.10622), whose alpha
+/// starts at 0.5.
+struct DynamicTanh {
+  static constexpr Family kFamily = Family::pointwise;
+  double alpha = 0.5;
+
+  Index shape_count() const { return 1; }
+  ShapeNumber shape_number(Index, Index) const { return {"alpha", alpha}; }
+
+  template <class P>
+  LIBNORM_INLINE P value(const P& x, const P* shape, Index) const {
+    return math::tanh(shape[0] * x);
+  }
+  template <class P>
+  LIBNORM_INLINE PointwiseSlopes<P> slopes(const P& x, const P* shape, Index) const {
+    const P z = math::tanh(shape[0] * x);
+    const P slope = fma(-z, z, P(typename P::value_type(1)));
+    return {z, slope * shape[0], {slope * x}};
+  }
+};
+
+}  // namespace libnorm

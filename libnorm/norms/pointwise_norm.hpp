@@ -1,0 +1,99 @@
+#pragma once
+
+#include "libnorm/norms/affine.hpp"
+
+namespace libnorm {
+
+/// A learned number that shapes a pointwise stabilizer, the same for all channels.
+struct ShapeNumber {
+  const char* name;
+  double initial;
+};
+/// As many as a pointwise stabilizer may have.
+inline constexpr Index kMostShapeNumbers = 2;
+
+/// What a pointwise stabilizer says about one x: z, dz/dx, and dz by each shape number.
+template <class P>
+struct PointwiseSlopes {
+  P z, by_x, by_shape[kMostShapeNumbers];
+};
+
+template <class T, class W>
+struct ShapePacks {
+  typename W::template Lanes<T> numbers[kMostShapeNumbers];
+  LIBNORM_INLINE ShapePacks(Pointer<const T> shape, Index count) {
+    for (Index i = 0; i < count; ++i) numbers[i] = typename W::template Lanes<T>(T(shape[i]));
+  }
+};
+
+/// saved = x + branch, z = f(saved), and the affine part; one output is a row.
+template <class T, class PointwiseStabilizer>
+struct PointwiseNormBody {
+  PointwiseStabilizer stabilizer;
+  MatrixView<const T> x, branch;
+  Pointer<const T> shape;
+  AffineView<T> affine;
+  MatrixView<T> saved, stabilized, output;
+
+  template <class W>
+  void operator()(W warp, Index r) const {
+    using P = typename W::template Lanes<T>;
+    AddRowsBody<T>{x, branch, saved}(warp, r);
+    const ShapePacks<T, W> s(shape, stabilizer.shape_count());
+    for (Index c = 0; c < x.cols; c += kLanes) {
+      const Index left = x.cols - c;
+      const P z = stabilizer.value(P::load(saved.row(r) + c, left), s.numbers, x.cols);
+      z.store(stabilized.row(r) + c, left);
+      affine.apply(z, c, left).store(output.row(r) + c, left);
+    }
+  }
+};
+
+/// d_x = g f'(saved), g taken through the affine part; one output is a row.
+template <class T, class PointwiseStabilizer>
+struct PointwiseNormBackwardBody {
+  PointwiseStabilizer stabilizer;
+  MatrixView<const T> d_output, saved;
+  Pointer<const T> shape;
+  AffineView<T> affine;
+  MatrixView<T> d_x;
+
+  template <class W>
+  void operator()(W, Index r) const {
+    using P = typename W::template Lanes<T>;
+    const ShapePacks<T, W> s(shape, stabilizer.shape_count());
+    for (Index c = 0; c < d_x.cols; c += kLanes) {
+      const Index left = d_x.cols - c;
+      const P g = affine.backward(P::load(d_output.row(r) + c, left), c, left);
+      const auto slopes = stabilizer.slopes(P::load(saved.row(r) + c, left), s.numbers, d_x.cols);
+      (g * slopes.by_x).store(d_x.row(r) + c, left);
+    }
+  }
+};
+
+/// sums[i C + c] = sum over rows of g dz/d(shape number i), each channel for itself; one output is
+/// 32 channels.
+template <class T, class PointwiseStabilizer>
+struct ShapeGradientBody {
+  PointwiseStabilizer stabilizer;
+  MatrixView<const T> d_output, saved;
+  Pointer<const T> shape;
+  AffineView<T> affine;
+  Pointer<T> sums;
+
+  template <class W>
+  void operator()(W, Index block) const {
+    using P = typename W::template Lanes<T>;
+    const Index c = block * kLanes, channels = saved.cols, left = channels - c;
+    const ShapePacks<T, W> s(shape, stabilizer.shape_count());
+    for (Index i = 0; i < stabilizer.shape_count(); ++i) {
+      sum_rows_in_shards<P>(saved.rows, [&](Index r) LIBNORM_ALWAYS {
+        const P g = affine.backward(P::load(d_output.row(r) + c, left), c, left);
+        return g *
+               stabilizer.slopes(P::load(saved.row(r) + c, left), s.numbers, channels).by_shape[i];
+      }).store(sums + i * channels + c, left);
+    }
+  }
+};
+
+}  // namespace libnorm

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "libnorm/norms/inverse_root.hpp"
+
+namespace libnorm {
+
+/// z = x / sqrt(mean x^2 + epsilon) over the channels of each row: the stabilizer of RMSNorm
+/// (Zhang, Sennrich 2019, arXiv:1910.07467). PyTorch's RMSNorm has epsilon inside the root.
+struct Rms {
+  static constexpr Family kFamily = Family::row;
+  double epsilon = 1e-5;
+  EpsilonPlace place = EpsilonPlace::inside_root;
+
+  /// x [C] becomes z. Returns what x was multiplied by.
+  template <class T, class W>
+  LIBNORM_INLINE T forward(W, Pointer<T> x, Index channels) const {
+    using P = typename W::template Lanes<T>;
+    P squares(T(0));
+    for (Index c = 0; c < channels; c += kLanes) {
+      const P v = P::load(x + c, channels - c);
+      squares = fma(v, v, squares);
+    }
+    const T scale = inverse_root(sum(squares) / T(channels), epsilon, place);
+    for (Index c = 0; c < channels; c += kLanes) {
+      (P::load(x + c, channels - c) * P(scale)).store(x + c, channels - c);
+    }
+    return scale;
+  }
+
+  /// g [C] becomes scale (g - z mean(z g)).
+  template <class T, class W>
+  LIBNORM_INLINE void backward(W, Pointer<const T> z, T scale, Pointer<T> g, Index channels) const {
+    using P = typename W::template Lanes<T>;
+    P along(T(0));
+    for (Index c = 0; c < channels; c += kLanes) {
+      along = fma(P::load(z + c, channels - c), P::load(g + c, channels - c), along);
+    }
+    const P share(-radial_share(sum(along) / T(channels), scale, epsilon, place));
+    for (Index c = 0; c < channels; c += kLanes) {
+      const P d = fma(share, P::load(z + c, channels - c), P::load(g + c, channels - c));
+      (d * P(scale)).store(g + c, channels - c);
+    }
+  }
+
+  /// What does to `factor` x what this does to x.
+  Rms scaled(double factor) const {
+    return {place == EpsilonPlace::inside_root ? epsilon * factor * factor : epsilon * factor,
+            place};
+  }
+};
+
+}  // namespace libnorm
