@@ -43,6 +43,7 @@ const std::vector<NamedNorm>& named_norms();
 /// Throws: ValueError for an unknown name, with the known ones.
 const NamedNorm& find_norm(std::string_view name);
 
+/// Whose statistics a norm takes: the batch's, or the running ones.
 enum class Phase { training, evaluation };
 
 /// The arrays of one norm, N rows by C channels.
