@@ -6,6 +6,7 @@
 
 #include "libnorm/data/associative_recall.hpp"
 #include "libnorm/metrics/activation_spectrum.hpp"
+#include "libnorm/metrics/spectrum.hpp"
 #include "libnorm/models/transformer.hpp"
 #include "libnorm/optim/adam.hpp"
 

@@ -23,7 +23,7 @@ endfunction()
 set(header "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 2), }")
 set(row "\\x00\\x00\\x80\\x3f\\0\\0\\0\\0" "\\0\\0\\0\\0\\x00\\x00\\x80\\x3f")
 list(JOIN row "" rows)
-run("writing" bash -c "{ printf '\\x93NUMPY\\x01\\x00\\x76\\x00%-117s\\n' \"${header}\"; \
-printf '${rows}${rows}'; } >${WORK}/rows.npy")
+run("writing" bash -c "(printf '\\x93NUMPY\\x01\\x00\\x76\\x00%-117s\\n' \"${header}\" &&
+printf '${rows}${rows}') >${WORK}/rows.npy")
 expect("effective_rank = 2 .*effective_rank = 1 " measure_activations ${WORK}/rows.npy)
-expect("layernorm.*sphere" own_mechanism)
+expect("layernorm +loss 0\\.0[0-9]+ nats.*an affine part +loss [0-9.]+ nats" own_mechanism)
