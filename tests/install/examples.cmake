@@ -1,10 +1,8 @@
 # The examples, built from the installed tree as a reader would, and what they print.
 include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
-file(GLOB_RECURSE project ${STAGE}/share/*/examples/CMakeLists.txt)
-get_filename_component(source "${project}" DIRECTORY)
 file(REMOVE_RECURSE ${WORK})
-run("configuring" ${CMAKE_COMMAND} -S ${source} -B ${WORK} -G ${GENERATOR}
+run("configuring" ${CMAKE_COMMAND} -S ${EXAMPLES} -B ${WORK} -G ${GENERATOR}
     -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=${CXX}
     "-DCMAKE_CXX_FLAGS=${FLAGS} -Wall -Wextra -Wconversion -Werror"
     -DCMAKE_PREFIX_PATH=${STAGE} -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF)
