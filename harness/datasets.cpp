@@ -213,6 +213,30 @@ std::string describe(const Dataset& data, const LoadOptions& options) {
   return rows + ", tokenized with " + data.vocabulary.description();
 }
 
+struct NamedFolder {
+  fs::path path;
+  Origin origin;
+};
+
+/// Where data are looked for: see find_data().
+NamedFolder named_folder(const std::string& option) {
+  if (!option.empty()) return {option, Origin::option};
+  const char* named = std::getenv("LIBNORM_DATA");
+  if (named != nullptr && *named != '\0') return {named, Origin::environment};
+  const bool in_checkout = fs::exists("golden/manifest.json");
+  return {in_checkout ? "data" : LIBNORM_DATA_DIR, Origin::checkout};
+}
+
+/// For a sentence that begins `the folder X`.
+const char* who_named(Origin origin) {
+  switch (origin) {
+    case Origin::option: return ", which --data names,";
+    case Origin::environment: return ", which LIBNORM_DATA names,";
+    case Origin::checkout: return "";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::optional<DataFolder> open_data(const fs::path& folder, Origin origin) {
@@ -227,21 +251,26 @@ std::optional<DataFolder> open_data(const fs::path& folder, Origin origin) {
   }
   if (missing.empty()) return data;
   if (origin == Origin::checkout && missing.size() == files.size()) return std::nullopt;
-  const char* named = origin == Origin::option        ? ", which --data names,"
-                      : origin == Origin::environment ? ", which LIBNORM_DATA names,"
-                                                      : "";
   throw DataError(fmt::format(
       "data: files are missing (the folder {}{} has no {}); need ag_news/train.csv, "
       "ag_news/test.csv and wordpiece/vocab.txt there; `scripts/fetch_data --output {}` gets them",
-      folder.string(), named, fmt::join(missing, ", no "), folder.string()));
+      folder.string(), who_named(origin), fmt::join(missing, ", no "), folder.string()));
 }
 
 std::optional<DataFolder> find_data(const std::string& option) {
-  if (!option.empty()) return open_data(option, Origin::option);
-  const char* named = std::getenv("LIBNORM_DATA");
-  if (named != nullptr && *named != '\0') return open_data(named, Origin::environment);
-  const bool in_checkout = fs::exists("golden/manifest.json");
-  return open_data(in_checkout ? "data" : LIBNORM_DATA_DIR, Origin::checkout);
+  const NamedFolder folder = named_folder(option);
+  return open_data(folder.path, folder.origin);
+}
+
+fs::path find_vocabulary(const std::string& option) {
+  const NamedFolder folder = named_folder(option);
+  const fs::path file = DataFolder{folder.path}.vocabulary();
+  std::error_code ignored;
+  if (fs::is_regular_file(file, ignored)) return file;
+  throw DataError(fmt::format(
+      "vocabulary: there is none (the folder {}{} has no wordpiece/vocab.txt); need --vocab FILE, "
+      "or a folder of data; `scripts/fetch_data --output {}` makes one",
+      folder.path.string(), who_named(folder.origin), folder.path.string()));
 }
 
 std::uint64_t row_key(std::int32_t label, std::string_view text) {

@@ -33,6 +33,10 @@ std::optional<DataFolder> open_data(const std::filesystem::path& folder, Origin 
 /// there are none; experiments then use generated texts. Throws: DataError as open_data().
 std::optional<DataFolder> find_data(const std::string& option);
 
+/// The vocabulary of the folder that find_data() looks in, which need hold no other file.
+/// Throws: DataError, naming the folder, if it has none.
+std::filesystem::path find_vocabulary(const std::string& option);
+
 enum class Split { train, test };
 
 /// Which rows of a file, and in what order.
@@ -72,7 +76,7 @@ struct LoadOptions {
   libnorm::Index max_length = 128;
   Trust trust = Trust::known;
   /// Of the vocabulary's file; 0 for any number.
-  libnorm::Index vocabulary_size = 30522;
+  libnorm::Index vocabulary_size = kBertVocabulary;
   /// The result does not depend on it.
   int threads = 2;
   /// Folder where tokenized rows are kept; empty for none.

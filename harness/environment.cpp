@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "libnorm/core/isa.hpp"
+#include "libnorm/core/version.hpp"
 
 namespace harness {
 namespace {
@@ -29,7 +30,7 @@ std::string compiler() {
 
 Environment environment(int threads) {
   Environment e;
-  e.version = LIBNORM_VERSION;
+  e.version = libnorm::kVersionText;
   e.numerics = kNumerics;
   e.compiler = compiler();
   e.flags = LIBNORM_BUILD_FLAGS;

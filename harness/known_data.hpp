@@ -21,6 +21,9 @@ enum class KnownFile {
   bert_vocabulary,
 };
 
+/// Lines of KnownFile::bert_vocabulary.
+inline constexpr libnorm::Index kBertVocabulary = 30522;
+
 /// A data file as it is on disk.
 struct FileIdentity {
   std::filesystem::path path;

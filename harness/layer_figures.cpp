@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <regex>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -103,6 +104,17 @@ std::vector<std::string> notes(const std::vector<ArmRows>& arms, const Matrix& m
   return lines;
 }
 
+/// What a row says of its data, without the tokenizer, checksums, and whose rows it is of which
+/// there are so many.
+std::string short_data(const std::string& data) {
+  static const std::regex kDetails(
+      ", tokenized with .*?, tokens sha256 [0-9a-f]+"
+      "|, sha256 [0-9a-f]+"
+      "|(rows) of AG News's (?:train|test) split(?: \\([0-9]+ rows\\))?"
+      "|(subset) of AG News's train split");
+  return std::regex_replace(data, kDetails, "$1$2");
+}
+
 /// What the runs were trained on and for how long.
 std::vector<std::string> regime_notes(const std::vector<ArmRows>& arms) {
   const Row& row = *arms.front().rows.front();
@@ -110,7 +122,9 @@ std::vector<std::string> regime_notes(const std::vector<ArmRows>& arms) {
   if (!row.epochs.empty()) {
     length = fmt::format("{} epochs, {}", row.epochs.begin()->second.size(), length);
   }
-  return wrap(fmt::format("Profile {} ({}): {}.", row.profile, length, row.data));
+  std::vector<std::string> lines = wrap(fmt::format("Data: {}.", short_data(row.data)));
+  lines.insert(lines.begin(), fmt::format("Profile {}: {}.", row.profile, length));
+  return lines;
 }
 
 Chart start_chart(const std::vector<ArmRows>& arms, const FigureSpec& spec, std::string name,

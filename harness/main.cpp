@@ -8,6 +8,7 @@
 
 #include "harness/commands/command.hpp"
 #include "harness/runner.hpp"
+#include "libnorm/core/version.hpp"
 
 namespace {
 
@@ -51,7 +52,7 @@ Exit run(const std::vector<std::string>& words) {
     return Exit::ok;
   }
   if (words[0] == "--version") {
-    fmt::print("norm-harness {}\n", LIBNORM_VERSION);
+    fmt::print("norm-harness {}\n", libnorm::kVersionText);
     return Exit::ok;
   }
   for (const Command& command : kCommands) {

@@ -1,3 +1,4 @@
+#include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <limits>
@@ -5,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
+#include "harness/datasets.hpp"
 #include "libnorm/data/wordpiece.hpp"
 
 namespace harness {
@@ -40,42 +42,51 @@ Index checked_length(const Arguments& arguments) {
   return length;
 }
 
+libnorm::WordPiece read_vocabulary(const Arguments& arguments) {
+  if (arguments.has("vocab")) return libnorm::WordPiece::read(arguments.text("vocab"));
+  const std::string data = arguments.has("data") ? arguments.text("data") : "";
+  return libnorm::WordPiece::read(find_vocabulary(data), kBertVocabulary);
+}
+
+[[noreturn]] void fail_to_read(const std::string& file) {
+  throw libnorm::DataError(
+      fmt::format("tokenize: cannot read the text ({}); need one a line", file));
+}
+
 }  // namespace
 
 Exit tokenize_command(const std::vector<std::string>& words) {
-  Arguments arguments("tokenize --vocab FILE [options] [TEXT]",
+  Arguments arguments("tokenize [options] [TEXT]",
                       "Reads the file TEXT, or what comes in, and prints for each line the ids of "
                       "its WordPiece\ntokens, [CLS] and [SEP] included, as uncased BERT has them. "
                       "Nothing is padded.\n\n"
-                      "  echo 'Unbelievable!' | norm-harness tokenize --vocab vocab.txt --tokens\n"
+                      "  echo 'Unbelievable!' | norm-harness tokenize --tokens\n"
                       "  [CLS] unbelievable ! [SEP]");
   arguments.options()("vocab", po::value<std::string>()->value_name("FILE"),
-                      "the vocabulary, one token a line: vocab.txt of bert-base-uncased or "
-                      "distilbert-base-uncased")("tokens", "print tokens rather than ids")(
+                      "a vocabulary of any size, one token a line; without it, that of\n"
+                      "bert-base-uncased in the folder of data")(
+      "data", po::value<std::string>()->value_name("DIR"),
+      "folder with wordpiece/vocab.txt, as scripts/fetch_data makes it; else\n"
+      "the one that LIBNORM_DATA names, else `data` in the checkout")(
+      "tokens", "print tokens rather than ids")(
       "length", po::value<Index>()->value_name("N"),
       "cut to N ids, [CLS] and [SEP] included; without it nothing is cut")(
       "text", po::value<std::string>()->value_name("TEXT"), "the file to read; needs no name");
   arguments.positional("text");
   if (!arguments.parse(words)) return Exit::ok;
-  if (!arguments.has("vocab")) {
-    throw UsageError(
-        "--vocab: no vocabulary given; need a file with one token a line, as vocab.txt of "
-        "bert-base-uncased");
-  }
   const Index length = checked_length(arguments);
   const Print print = arguments.has("tokens") ? Print::tokens : Print::ids;
-  const libnorm::WordPiece pieces = libnorm::WordPiece::read(arguments.text("vocab"));
+  const libnorm::WordPiece pieces = read_vocabulary(arguments);
   if (!arguments.has("text")) {
     tokenize(pieces, length, print, std::cin);
+    if (std::ferror(stdin) != 0) fail_to_read("what comes in");
     return Exit::ok;
   }
   const std::string& path = arguments.text("text");
   std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path)) {
-    throw libnorm::DataError(
-        fmt::format("tokenize: cannot read the file ({}); need one text a line", path));
-  }
+  if (!file || std::filesystem::is_directory(path)) fail_to_read(path);
   tokenize(pieces, length, print, file);
+  if (file.bad()) fail_to_read(path);
   return Exit::ok;
 }
 

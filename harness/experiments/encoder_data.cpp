@@ -15,7 +15,6 @@ using libnorm::DataError;
 constexpr const char* kOfficial = "official";
 constexpr const char* kSubset = "subset";
 constexpr const char* kTopics = "topics";
-constexpr Index kBertVocabulary = 30522;
 
 /// Rows that generated texts have in the place of a data set's.
 Index generated_rows(const EncoderOptions& options) {

@@ -5,20 +5,25 @@
 
 namespace libnorm {
 
-/// Instruction sets a body is compiled for. A tag is the last word in every name that code for one
-/// set instantiates, so that no linker can merge code for two of them.
+/// Instruction sets a body is compiled for; this one is what every machine has. A tag is the last
+/// word in every name that code for one set instantiates, so that no linker can merge code for two
+/// of them.
 struct Scalar {
   static constexpr int kBytes = 16;
 };
+/// AVX2 with FMA, the floor for speed.
 struct Avx2 {
   static constexpr int kBytes = 32;
 };
+/// AVX-512 F, DQ, VL and BW.
 struct Avx512 {
   static constexpr int kBytes = 64;
 };
 
+/// The same as a value.
 enum class Isa { scalar, avx2, avx512 };
 
+/// `scalar`, `avx2` or `avx512`.
 std::string_view isa_name(Isa isa);
 
 /// The sets that both this build and this processor have, narrowest first.

@@ -116,6 +116,7 @@ LIBNORM_INLINE Pack<I, T> fma(const Pack<I, T>& a, const Pack<I, T>& b, const Pa
       [](auto x, auto y, auto z) LIBNORM_ALWAYS { return Register<I, T>::fma(x, y, z); }, a, b, c);
 }
 
+/// The square root, rounded once.
 template <class I, class T>
 LIBNORM_INLINE Pack<I, T> sqrt(const Pack<I, T>& a) {
   return Pack<I, T>::map([](auto x) LIBNORM_ALWAYS { return Register<I, T>::sqrt(x); }, a);

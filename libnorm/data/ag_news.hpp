@@ -34,6 +34,7 @@ inline constexpr Index kLongestAgNewsRow = Index{1} << 20;
 /// the error have been visited then.
 /// Source: Zhang, Zhao, LeCun 2015, arXiv:1509.01626; CSV as in RFC 4180.
 Index read_ag_news(std::istream& input, const std::string& name, const AgNewsVisitor& visit);
+/// The same of a file.
 Index read_ag_news(const std::filesystem::path& path, const AgNewsVisitor& visit);
 
 }  // namespace libnorm

@@ -13,6 +13,7 @@
 
 namespace libnorm {
 
+/// Sizes of a model, and its norm; the defaults are those of the paper's Experiments 1 to 3.
 struct TransformerOptions {
   Index vocabulary = 402;
   Index channels = 128;

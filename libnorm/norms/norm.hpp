@@ -26,6 +26,7 @@ using Stabilizer =
     std::variant<Identity, Sphere, Rms, StandardizeRows, CentreRows, StandardizeColumns,
                  PowerColumns, StandardizeInstances, DynamicTanh, DynamicErf, DynamicIsru>;
 
+/// Whose statistics a norm takes: the batch's, or the running ones.
 enum class Phase { training, evaluation };
 
 /// What a gain's first value counts in.

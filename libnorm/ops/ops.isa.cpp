@@ -2,14 +2,10 @@
 #include "libnorm/ops/attention_body.hpp"
 #include "libnorm/ops/cross_entropy_body.hpp"
 #include "libnorm/ops/gelu_body.hpp"
-#include "libnorm/ops/gemm_body.hpp"
 #include "libnorm/ops/rows_body.hpp"
 
 namespace libnorm {
 
-template struct Runner<LIBNORM_ISA, PeakBody<float>>;
-
-template struct Runner<LIBNORM_ISA, GemmBody<float>>;
 template struct Runner<LIBNORM_ISA, AttentionBody<float>>;
 template struct Runner<LIBNORM_ISA, AttentionBackwardBody<float>>;
 template struct Runner<LIBNORM_ISA, ReadoutAttentionBody<float>>;
@@ -26,7 +22,6 @@ template struct Runner<LIBNORM_ISA, ScatterRowsBody<float>>;
 template struct Runner<LIBNORM_ISA, SumGroupsBody<float>>;
 template struct Runner<LIBNORM_ISA, SumColumnsBody<float>>;
 
-template struct Runner<LIBNORM_ISA, GemmBody<double>>;
 template struct Runner<LIBNORM_ISA, AttentionBody<double>>;
 template struct Runner<LIBNORM_ISA, AttentionBackwardBody<double>>;
 template struct Runner<LIBNORM_ISA, ReadoutAttentionBody<double>>;

@@ -6,10 +6,7 @@
 
 namespace libnorm {
 
-/// Adam (Kingma, Ba 2015, arXiv:1412.6980) as PyTorch defines it, without weight decay:
-///
-///     m = m + (1 - beta1) (g - m),  v = beta2 v + (1 - beta2) g^2,
-///     w = w - rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
+/// Adam's numbers; PyTorch's defaults but for the rate, which is the paper's.
 struct AdamOptions {
   double learning_rate = 1e-4;
   double beta1 = 0.9;
@@ -17,6 +14,10 @@ struct AdamOptions {
   double epsilon = 1e-8;
 };
 
+/// Adam (Kingma, Ba 2015, arXiv:1412.6980) as PyTorch defines it, without weight decay:
+///
+///     m = m + (1 - beta1) (g - m),  v = beta2 v + (1 - beta2) g^2,
+///     w = w - rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
 template <class T>
 class Adam {
  public:

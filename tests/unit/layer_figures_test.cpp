@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ namespace {
 using harness::draw_figures;
 using harness::FigureSpec;
 using harness::Row;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -191,8 +193,8 @@ TEST(LayerFigure, OrderOfRowsAndOtherArmsDoNotMatter) {
 TEST(LayerFigure, SaysWhatItIsOf) {
   std::vector<Row> rows = make_rows(2);
   for (const auto script : {harness::layer_figure_script, harness::depth_figure_script}) {
-    EXPECT_THAT(script(rows, kSpec),
-                HasSubstr("'Profile quick (2 epochs, 240 steps): AG News, planted.'"));
+    EXPECT_THAT(script(rows, kSpec), AllOf(HasSubstr("'Profile quick: 2 epochs, 240 steps.'"),
+                                           HasSubstr("'Data: AG News, planted.'")));
     EXPECT_THAT(script(rows, kSpec), HasSubstr("Line: median of 2 seeds"));
     EXPECT_THAT(script(rows, kSpec), Not(HasSubstr("GENERATED")));
     std::vector<Row> generated = rows;
@@ -205,6 +207,42 @@ TEST(LayerFigure, SaysWhatItIsOf) {
   }
   const std::string script = harness::layer_figure_script(rows, kSpec);
   EXPECT_THAT(script, Not(testing::ContainsRegex("'[^'\n]{101,}' at screen")));
+}
+
+/// The notes under a figure of rows that say this of their data, in one line.
+std::string notes_on(const std::string& data) {
+  std::vector<Row> rows = make_rows(1);
+  for (Row& row : rows) row.data = data;
+  const std::string script = harness::depth_figure_script(rows, kSpec);
+  const std::regex note("'([^\n]*)' at screen");
+  std::string notes;
+  for (std::sregex_iterator at(script.begin(), script.end(), note), end; at != end; ++at) {
+    notes += (*at)[1].str() + " ";
+  }
+  return notes;
+}
+
+TEST(LayerFigure, SaysWhichDataInShort) {
+  const std::string words = ", tokenized with the vocabulary of bert-base-uncased (30522 tokens)";
+  const std::string sum = ", tokens sha256 6c78ea98823e0b2b";
+  EXPECT_THAT(
+      notes_on("AG News. Train: the first 4096 rows of the subset of AG News's train split" +
+               words + sum + ". Test: the first 2048 rows of AG News's test split (7600 rows)" +
+               words + sum),
+      HasSubstr(
+          "Data: AG News. Train: the first 4096 rows of the subset. Test: the first 2048 rows. "));
+  EXPECT_THAT(notes_on("AG News. Train: the subset of AG News's train split (47598 rows)" + words +
+                       sum + ". Test: AG News's test split (7600 rows)" + words + sum),
+              HasSubstr("Data: AG News. Train: the subset (47598 rows). "
+                        "Test: AG News''s test split (7600 rows). "));
+  const std::string unknown = "an unknown file a.csv (9 bytes, 1 lines, sha256 0123456789abcdef)";
+  EXPECT_THAT(notes_on("AG News. Train: " + unknown + ", tokenized with " + unknown + sum +
+                       ". Test: " + unknown + words + sum),
+              HasSubstr("Data: AG News. Train: an unknown file a.csv (9 bytes, 1 lines). "
+                        "Test: an unknown file a.csv (9 bytes, 1 lines). "));
+  const std::string generated =
+      "generated texts (topics), NOT AG News: 150 to train on, 70 to test on, a vocabulary of 700";
+  EXPECT_THAT(notes_on(generated), HasSubstr("Data: " + generated));
 }
 
 TEST(Wrap, BreaksBetweenWords) {

@@ -1,0 +1,54 @@
+// What does this norm do? Trains a small transformer with LayerNorm, and with norms put together
+// here: a norm is a stabilizer, which has no parameters, and then an affine part, which is learned.
+
+#include <cstdint>
+#include <cstdio>
+
+#include "libnorm/data/associative_recall.hpp"
+#include "libnorm/metrics/activation_spectrum.hpp"
+#include "libnorm/metrics/spectrum.hpp"
+#include "libnorm/models/transformer.hpp"
+#include "libnorm/optim/adam.hpp"
+
+namespace {
+
+using namespace libnorm;
+
+void train(const char* name, const Norm& norm) {
+  AssociativeRecall task;
+  task.entities = task.attributes = 8;
+  task.rank = 16;
+  task.batch = 32;
+
+  TransformerOptions options;
+  options.vocabulary = options.outputs = task.vocabulary();
+  options.channels = 32;
+  options.hidden = 64;
+  options.norm = norm;
+  Transformer<float> model(options);
+  model.initialize(/*seed=*/0);
+  Adam<float> adam(model.size(), {.learning_rate = 3e-3});
+
+  // Every norm sees the same batches and starts from the same weights, to the bit: what differs in
+  // the end is the norm's doing.
+  Batch batch;
+  double loss = 0;
+  for (std::uint32_t step = 0; step < 200; ++step) {
+    task.draw(/*seed=*/0, Purpose::training_batch, step, Path::shortcut, batch);
+    loss = model.loss_and_gradient(batch);
+    adam.step(model.weights().data(), model.gradient().data());
+  }
+
+  task.draw(/*seed=*/0, Purpose::probe_batch, 0, Path::dense, batch);
+  const auto spectrum = activation_spectrum(model.activations(batch, /*block=*/0), Centring::mean);
+  std::printf("%-20s loss %.4f nats, effective rank %.1f of %d\n", name, loss,
+              effective_rank(spectrum.singular_values), int(options.channels));
+}
+
+}  // namespace
+
+int main() {
+  train("layernorm", find_norm("layernorm").norm);
+  train("sphere of radius 1", {Sphere{Sphere::Radius::one}, Affine::none});
+  train("and an affine part", {Sphere{Sphere::Radius::one}, Affine::gain_and_bias});
+}
