@@ -24,7 +24,7 @@ void train(const char* name, const Norm& norm) {
   options.vocabulary = options.outputs = task.vocabulary();
   options.channels = 32;
   options.hidden = 64;
-  options.norm = norm;
+  options.normalization.norm = norm;
   Transformer<float> model(options);
   model.initialize(/*seed=*/0);
   Adam<float> adam(model.size(), {.learning_rate = 3e-3});
