@@ -72,8 +72,9 @@ struct Eigenvalues {
 ///   repeated. With count = 1 nothing is missed, but for a start vector at right angles to v.
 /// - The zero operator: 0, residual 0. Dimension 1: A itself.
 /// - Dimensions up to `basis`: all of the space, if need be.
-/// Without `products` enough it returns the best there is, with converged = false. An operator that
-/// is not quite symmetric (differences) has residuals that say so.
+/// Without `products` enough it returns the best there is, fewer values than `count` if products
+/// are fewer, with converged = false. An operator that is not quite symmetric (differences) has
+/// residuals that say so.
 ///
 /// Cost of a product: A's, and 8 b n operations, b <= basis. Order: dot_rows, add_rows. The
 /// projected matrix, b x b, goes through Eigen's SelfAdjointEigenSolver, whose rounding is not
