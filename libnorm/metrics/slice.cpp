@@ -3,25 +3,14 @@
 #include <string>
 
 #include "libnorm/core/pack.hpp"
+#include "libnorm/core/vector_sums.hpp"
 
 namespace libnorm {
 namespace {
 
-/// ||x|| in double, summed in the one order.
 template <class T>
-double length(const T* x, Index n) {
-  double lanes[kLanes] = {};
-  for (Index i = 0; i < n; ++i)
-    lanes[i % kLanes] = fused(double(x[i]), double(x[i]), lanes[i % kLanes]);
-  for (Index width = kLanes / 2; width > 0; width /= 2) {
-    for (Index l = 0; l < width; ++l) lanes[l] += lanes[l + width];
-  }
-  return square_root(lanes[0]);
-}
-
-template <class T>
-void scale(T* x, Index n, double factor) {
-  for (Index i = 0; i < n; ++i) x[i] = T(double(x[i]) * factor);
+std::span<T> part(std::vector<T>& x, Index first, Index count) {
+  return std::span<T>(x).subspan(std::size_t(first), std::size_t(count));
 }
 
 }  // namespace
@@ -44,7 +33,7 @@ std::vector<T> unit_direction(const Random& random, Index size) {
   std::vector<T> d;
   d.reserve(std::size_t(size));
   for (Index i = 0; i < size; ++i) d.push_back(T(random.normal(std::uint64_t(i))));
-  scale(d.data(), size, 1.0 / length(d.data(), size));
+  scale<T>(d, 1.0 / length<T>(d));
   return d;
 }
 
@@ -59,8 +48,9 @@ std::vector<T> filter_normalized_direction(const Random& random, const Parameter
       for (Index i = at; i < at + p.cols; ++i) {
         d[std::size_t(i)] = T(random.normal(std::uint64_t(i)));
       }
-      scale(d.data() + at, p.cols,
-            length(weights.data() + at, p.cols) / length(d.data() + at, p.cols));
+      const std::span<T> filter = part(d, at, p.cols);
+      const std::span<const T> weight(weights.data() + at, std::size_t(p.cols));
+      scale(filter, length(weight) / length<T>(filter));
     }
   }
   return d;

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "libnorm/core/error.hpp"
+#include "libnorm/metrics/metric_value.hpp"
+
+namespace libnorm {
+
+/// The mean of independent samples, and how well it is known.
+struct MeanEstimate {
+  double value = 0;
+  /// s / sqrt(samples), s^2 the samples' variance with divisor samples - 1. 0 where the value is
+  /// exact; infinite for a single sample.
+  double standard_error = 0;
+  Index samples = 0;
+};
+
+/// Centred first, then squared. Order: along the axis. No samples: 0 and infinite.
+MeanEstimate mean_estimate(std::span<const double> samples);
+
+/// Probe number `index` of [x.size()] random signs, +1 and -1 alike. `purpose` names the stream:
+/// the same name and seed give the same probes.
+void rademacher_probe(std::uint64_t seed, std::string_view purpose, Index index,
+                      std::span<double> x);
+
+/// The same of N(0, 1).
+void normal_probe(std::uint64_t seed, std::string_view purpose, Index index, std::span<double> x);
+
+}  // namespace libnorm
