@@ -23,6 +23,8 @@ constexpr Command kCommands[] = {
     {"show", "list the stored runs, as a table or as JSON", &show_command},
     {"bless", "make the stored rows golden, with a reason", &bless_command},
     {"bench", "time training steps and products against the machine's peak", &bench_command},
+    {"measure", "what the metrics say of activations in a .npy or safetensors file",
+     &measure_command},
     {"tokenize", "turn lines of text into WordPiece ids or tokens", &tokenize_command},
 };
 

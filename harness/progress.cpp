@@ -12,13 +12,13 @@ constexpr std::chrono::milliseconds kTerminalEvery{200};
 constexpr std::chrono::seconds kLineEvery{15};
 constexpr int kBarWidth = 24;
 
+}  // namespace
+
 std::string duration_text(double seconds) {
   if (seconds < 90) return fmt::format("{:.0f} s", std::ceil(seconds));
   if (seconds < 5400) return fmt::format("{:.0f} min", std::ceil(seconds / 60));
   return fmt::format("{:.1f} h", seconds / 3600);
 }
-
-}  // namespace
 
 void Progress::add(std::string name, std::int64_t steps) {
   const std::lock_guard lock(mutex_);

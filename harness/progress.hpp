@@ -12,6 +12,9 @@
 
 namespace harness {
 
+/// `40 s`, `3 min` or `1.5 h`; rounded up.
+std::string duration_text(double seconds);
+
 /// Tells people how far the runs are: one line that renews itself on a terminal, plain lines
 /// elsewhere. Its members may be called from several threads.
 class Progress {

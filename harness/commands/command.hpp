@@ -36,6 +36,7 @@ Exit show_command(const std::vector<std::string>& arguments);
 Exit bless_command(const std::vector<std::string>& arguments);
 Exit bench_command(const std::vector<std::string>& arguments);
 Exit list_command(const std::vector<std::string>& arguments);
+Exit measure_command(const std::vector<std::string>& arguments);
 Exit tokenize_command(const std::vector<std::string>& arguments);
 
 /// A mistake on the command line or in a config file.

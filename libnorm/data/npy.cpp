@@ -1,72 +1,31 @@
 #include "libnorm/data/npy.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace libnorm {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "numbers lie in memory as in the files");
-
 constexpr Index kLargest = std::numeric_limits<Index>::max();
-/// Numbers that are decoded at a time: as few as the second-level cache holds.
-constexpr Index kStretch = Index{1} << 15;
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr const char* kReadable = "'<f2', '<f4' or '<f8'";
 constexpr const char* kHeader = "{'descr': ..., 'fortran_order': ..., 'shape': ...}";
-
-std::optional<Index> product(Index a, Index b) {
-  if (b != 0 && a > kLargest / b) return std::nullopt;
-  return a * b;
-}
 
 template <class Bits>
 Bits bits_at(const std::byte* bytes) {
   Bits bits;
   std::memcpy(&bits, bytes, sizeof bits);
   return bits;
-}
-
-float from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
-
-/// Without branches: what is finite, subnormals too, is a float scaled by 2^-112.
-float from_float16(std::uint16_t bits) {
-  const std::uint32_t size = (bits & 0x7fffu) << 13, sign = (bits & 0x8000u) << 16;
-  const auto finite = std::bit_cast<std::uint32_t>(std::bit_cast<float>(size) * 0x1p112f);
-  return std::bit_cast<float>(sign | (size < 0x0f800000u ? finite : size | 0x7f800000u));
-}
-
-template <class T>
-void decode(NumberFormat format, const std::byte* bytes, Index count, T* out) {
-  switch (format) {
-    case NumberFormat::float16:
-      for (Index i = 0; i < count; ++i) {
-        out[i] = T(from_float16(bits_at<std::uint16_t>(bytes + 2 * i)));
-      }
-      return;
-    case NumberFormat::bfloat16:
-      for (Index i = 0; i < count; ++i) {
-        out[i] = T(from_bfloat16(bits_at<std::uint16_t>(bytes + 2 * i)));
-      }
-      return;
-    case NumberFormat::float32:
-      for (Index i = 0; i < count; ++i) out[i] = T(bits_at<float>(bytes + 4 * i));
-      return;
-    case NumberFormat::float64:
-      for (Index i = 0; i < count; ++i) out[i] = T(bits_at<double>(bytes + 8 * i));
-      return;
-  }
 }
 
 /// What a header says.
@@ -233,137 +192,104 @@ std::pair<std::string, Index> header_text(const OpenFile& file) {
   return {text, begin + length};
 }
 
-NumberFormat format_of(const OpenFile& file, const std::string& dtype) {
+/// A file whose header has been read, and found to be in C order.
+struct OpenArray {
+  std::shared_ptr<const OpenFile> file;
+  Header header;
+  /// Where its numbers begin.
+  Index begin = 0;
+};
+
+OpenArray open_array(const std::filesystem::path& path) {
+  OpenArray array;
+  array.file = std::make_shared<const OpenFile>(path, "npy");
+  const auto [text, begin] = header_text(*array.file);
+  array.header = HeaderReader(*array.file, text).read();
+  array.begin = begin;
+  return array;
+}
+
+[[noreturn]] void refuse_dtype(const OpenArray& array, const char* readable) {
+  array.file->fail("dtype that is not read (" + shown(*array.header.dtype) + ")", readable);
+}
+
+void require_c_order(const OpenArray& array) {
+  if (!*array.header.fortran_order) return;
+  array.file->fail("Fortran order (columns lie in one piece)",
+                   "C order, as of numpy.ascontiguousarray");
+}
+
+/// The file ends with the last of `bytes` bytes.
+void require_bytes(const OpenArray& array, Index bytes, const std::string& of) {
+  const Index there = array.file->size() - array.begin;
+  if (there == bytes) return;
+  array.file->fail(std::string(there < bytes ? "is cut short" : "goes on behind its numbers") +
+                       " (" + std::to_string(there) + " bytes behind the header)",
+                   std::to_string(bytes) + ", for " + of + " of " + shown(*array.header.dtype));
+}
+
+NumberFormat format_of(const OpenArray& array) {
+  const std::string& dtype = *array.header.dtype;
   if (dtype == "<f2") return NumberFormat::float16;
   if (dtype == "<f4") return NumberFormat::float32;
   if (dtype == "<f8") return NumberFormat::float64;
-  file.fail("dtype that is not read (" + shown(dtype) + ")", kReadable);
+  refuse_dtype(array, kReadable);
 }
 
 StoredRows open_npy(const std::filesystem::path& path) {
-  auto file = std::make_shared<const OpenFile>(path, "npy");
-  const auto [text, begin] = header_text(*file);
-  const Header header = HeaderReader(*file, text).read();
-  const NumberFormat format = format_of(*file, *header.dtype);
-  if (*header.fortran_order) {
-    file->fail("Fortran order (columns lie in one piece)",
-               "C order, as of numpy.ascontiguousarray");
-  }
-  StoredRows rows(file, begin, format, *header.shape);
-  const Index wanted = rows.rows() * rows.cols() * bytes_of(format), there = file->size() - begin;
-  if (there != wanted) {
-    file->fail(std::string(there < wanted ? "is cut short" : "goes on behind its numbers") + " (" +
-                   std::to_string(there) + " bytes behind the header)",
-               std::to_string(wanted) + ", for " + shape_text(rows.rows(), rows.cols()) + " of " +
-                   shown(*header.dtype));
-  }
+  const OpenArray array = open_array(path);
+  const NumberFormat format = format_of(array);
+  require_c_order(array);
+  StoredRows rows(array.file, array.begin, format, *array.header.shape);
+  require_bytes(array, rows.rows() * rows.cols() * bytes_of(format),
+                shape_text(rows.rows(), rows.cols()));
   return rows;
+}
+
+/// Numbers of a file, each an Integer. Throws: DataError for one that std::int64_t does not hold.
+template <class Integer>
+std::vector<std::int64_t> integers_of(const OpenArray& array) {
+  constexpr Index kWidth = sizeof(Integer);
+  std::optional<Index> count = 1;
+  for (const Index extent : *array.header.shape) {
+    if (count) count = checked_product(*count, extent);
+  }
+  if (!count || !checked_product(*count, kWidth)) {
+    array.file->fail("a shape too large to count", "less than 2^63 bytes");
+  }
+  require_bytes(array, *count * kWidth, std::to_string(*count));
+  std::vector<Integer> numbers(static_cast<std::size_t>(*count));
+  array.file->read(array.begin, std::as_writable_bytes(std::span(numbers)));
+  std::vector<std::int64_t> wide;
+  for (const Integer n : numbers) {
+    if (std::cmp_greater(n, kLargest)) {
+      array.file->fail("an integer too large to count with (" + std::to_string(n) + ")",
+                       "less than 2^63");
+    }
+    wide.push_back(std::int64_t(n));
+  }
+  return wide;
 }
 
 }  // namespace
 
-std::string shown(std::string_view text) {
-  constexpr std::size_t kMost = 40;
-  std::string result = "'";
-  for (const char c : text.substr(0, kMost)) result += c >= ' ' && c <= '~' ? c : '?';
-  return result + (text.size() > kMost ? "...'" : "'");
-}
-
-Index bytes_of(NumberFormat format) {
-  switch (format) {
-    case NumberFormat::float16:
-    case NumberFormat::bfloat16: return 2;
-    case NumberFormat::float32: return 4;
-    case NumberFormat::float64: break;
-  }
-  return 8;
-}
-
-std::string_view name_of(NumberFormat format) {
-  switch (format) {
-    case NumberFormat::float16: return "float16";
-    case NumberFormat::bfloat16: return "bfloat16";
-    case NumberFormat::float32: return "float32";
-    case NumberFormat::float64: break;
-  }
-  return "float64";
-}
-
-OpenFile::OpenFile(const std::filesystem::path& path, std::string where)
-    : name_(path.string()), where_(std::move(where)) {
-  // A pipe that nobody writes to would be waited for.
-  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat status = {};
-  if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
-    const std::string reason = descriptor_ < 0 ? std::strerror(errno) : "no regular file";
-    if (descriptor_ >= 0) ::close(descriptor_);
-    throw DataError(where_ + ": cannot open " + name_ + " (" + reason +
-                    "); need a file that is there and can be read");
-  }
-  size_ = Index(status.st_size);
-}
-
-OpenFile::~OpenFile() { ::close(descriptor_); }
-
-void OpenFile::fail(const std::string& wrong, const std::string& right) const {
-  throw DataError(where_ + ": " + name_ + ": " + wrong + "; need " + right);
-}
-
-void OpenFile::read(Index offset, std::span<std::byte> into) const {
-  while (!into.empty()) {
-    const ssize_t count = ::pread(descriptor_, into.data(), into.size(), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) {
-      fail(std::string("cannot be read on (") +
-               (count < 0 ? std::strerror(errno) : "it has become shorter") + ")",
-           "a file that stays as it is");
-    }
-    into = into.subspan(std::size_t(count));
-    offset += count;
-  }
-}
-
-StoredRows::StoredRows(std::shared_ptr<const OpenFile> file, Index offset, NumberFormat format,
-                       std::vector<Index> shape)
-    : file_(std::move(file)), offset_(offset), format_(format), shape_(std::move(shape)) {
-  std::optional<Index> rows = 1;
-  for (std::size_t i = 0; i + 1 < shape_.size() && rows; ++i) rows = product(*rows, shape_[i]);
-  if (!shape_.empty()) cols_ = shape_.back();
-  const auto numbers = rows ? product(*rows, cols_) : std::nullopt;
-  if (!numbers || !product(*numbers, bytes_of(format))) {
-    file_->fail("a shape too large to count (" + std::to_string(shape_.size()) + " dimensions)",
-                "less than 2^63 bytes");
-  }
-  rows_ = *rows;
-}
-
-template <class T>
-void StoredRows::read(Index first, const MatrixView<T>& into) const {
-  if (into.cols != cols_ || first < 0 || into.rows < 0 || into.rows > rows_ - first) {
-    throw ShapeError(file_->where() + ": " + file_->name() + ": no such rows (from " +
-                     std::to_string(first) + ", " + shape_text(into.rows, into.cols) +
-                     "); need rows of " + shape_text(rows_, cols_));
-  }
-  const Index width = bytes_of(format_), all = into.rows * cols_;
-  std::vector<std::byte> bytes(std::size_t(std::min(all, kStretch) * width));
-  for (Index done = 0; done < all;) {
-    const Index count = std::min(kStretch, all - done);
-    file_->read(offset_ + (first * cols_ + done) * width,
-                std::span(bytes).first(std::size_t(count * width)));
-    for (Index i = 0; i < count;) {
-      const Index row = (done + i) / cols_, col = (done + i) % cols_;
-      const Index here = std::min(cols_ - col, count - i);
-      decode(format_, bytes.data() + i * width, here, into.row(row) + col);
-      i += here;
-    }
-    done += count;
-  }
-}
-
-template void StoredRows::read<float>(Index, const MatrixView<float>&) const;
-template void StoredRows::read<double>(Index, const MatrixView<double>&) const;
-
 NpyFile::NpyFile(const std::filesystem::path& path) : StoredRows(open_npy(path)) {}
+
+std::vector<std::int64_t> read_npy_integers(const std::filesystem::path& path) {
+  using Read = std::vector<std::int64_t> (*)(const OpenArray&);
+  constexpr std::pair<std::string_view, Read> kIntegers[] = {
+      {"|i1", &integers_of<std::int8_t>},  {"|u1", &integers_of<std::uint8_t>},
+      {"<i2", &integers_of<std::int16_t>}, {"<u2", &integers_of<std::uint16_t>},
+      {"<i4", &integers_of<std::int32_t>}, {"<u4", &integers_of<std::uint32_t>},
+      {"<i8", &integers_of<std::int64_t>}, {"<u8", &integers_of<std::uint64_t>}};
+  const OpenArray array = open_array(path);
+  for (const auto& [dtype, read] : kIntegers) {
+    if (dtype != *array.header.dtype) continue;
+    require_c_order(array);
+    return read(array);
+  }
+  refuse_dtype(array, "integers, '|i1' to '<u8'");
+}
 
 template <class T>
 void write_npy(const std::filesystem::path& path, const MatrixView<const T>& rows) {

@@ -4,10 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdint>
-#include <cstring>
-#include <fstream>
 #include <functional>
 #include <limits>
 #include <string_view>
@@ -18,7 +15,6 @@ namespace libnorm {
 namespace {
 
 constexpr Index kLargest = std::numeric_limits<Index>::max();
-constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kEntry = "{\"dtype\": ..., \"shape\": [...], \"data_offsets\": [begin, end]}";
 
 struct Dtype {
@@ -31,19 +27,6 @@ constexpr Dtype kDtypes[] = {{"F64", 64},    {"F32", 32},        {"F16", 16},   
                              {"BOOL", 8},    {"C64", 64},        {"F8_E5M2", 8},     {"F8_E4M3", 8},
                              {"F8_E8M0", 8}, {"F8_E5M2FNUZ", 8}, {"F8_E4M3FNUZ", 8}, {"F6_E2M3", 6},
                              {"F6_E3M2", 6}, {"F4", 4}};
-
-/// Where text stops being UTF-8, or its size.
-std::size_t utf8_end(std::string_view text) {
-  std::size_t at = 0;
-  while (at < text.size()) {
-    utf8proc_int32_t ignored = 0;
-    const auto taken = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + at,
-                                        utf8proc_ssize_t(text.size() - at), &ignored);
-    if (taken < 1) break;
-    at += std::size_t(taken);
-  }
-  return at;
-}
 
 /// Reads a header: the few shapes of JSON that it may have, and no others, so nothing nests deeper
 /// than these functions.
@@ -119,7 +102,7 @@ void HeaderReader::read(std::vector<StoredTensor>& tensors, Metadata& metadata) 
   if (peek() != '{') fail("a header that begins with no '{'", "a JSON object");
   bool has_metadata = false;
   read_object([&](std::string name) {
-    if (name != kMetadata) {
+    if (name != kMetadataName) {
       tensors.emplace_back().name = std::move(name);
       read_tensor(tensors.back());
       return;
@@ -312,44 +295,6 @@ std::string header_text(const OpenFile& file) {
   return text;
 }
 
-std::string json_string(const std::string& text) {
-  constexpr const char* kDigits = "0123456789abcdef";
-  if (utf8_end(text) != text.size()) {
-    throw ValueError("safetensors: a name or text that is no UTF-8 (" + shown(text) +
-                     "); need UTF-8");
-  }
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') result += '\\';
-    if (static_cast<unsigned char>(c) >= 0x20) {
-      result += c;
-    } else {
-      result += {'\\', 'u', '0', '0', kDigits[c >> 4], kDigits[c & 15]};
-    }
-  }
-  return result + '"';
-}
-
-/// The header's entry of a tensor whose first byte is `offset`, which goes on to its last.
-template <class T>
-std::string json_entry(const NamedTensor<T>& tensor, Index& offset) {
-  std::string shape;
-  Index bytes = sizeof(T);
-  for (const Index extent : tensor.shape) {
-    if (extent < 0 || (extent > 0 && bytes > kLargest / 8 / extent)) {
-      throw ShapeError("safetensors: a shape that is none (" + shown(tensor.name) + ", extent " +
-                       std::to_string(extent) + "); need 0 or more, and less than 2^63 bits");
-    }
-    bytes *= extent;
-    shape += (shape.empty() ? "" : ",") + std::to_string(extent);
-  }
-  const Index begin = offset;
-  offset += bytes;
-  return json_string(tensor.name) + ":{\"dtype\":\"" + (sizeof(T) == 4 ? "F32" : "F64") +
-         "\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(begin) + "," +
-         std::to_string(offset) + "]}";
-}
-
 }  // namespace
 
 std::optional<NumberFormat> StoredTensor::format() const {
@@ -393,47 +338,5 @@ StoredRows SafetensorsFile::rows(const std::string& name) const {
   }
   return {file_, data_begin_ + tensor->begin, *format, tensor->shape};
 }
-
-template <class T>
-void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor<T>> tensors,
-                       const Metadata& metadata) {
-  std::map<std::string, const NamedTensor<T>*> in_order;
-  for (const NamedTensor<T>& t : tensors) {
-    if (t.name == kMetadata || !in_order.emplace(t.name, &t).second) {
-      throw ValueError("safetensors: name is taken (" + shown(t.name) +
-                       "); need names of their own");
-    }
-  }
-  std::string header, texts;
-  for (const auto& [key, value] : metadata) {
-    texts += (texts.empty() ? "" : ",") + json_string(key) + ":" + json_string(value);
-  }
-  if (!texts.empty()) header = json_string(kMetadata) + ":{" + texts + "}";
-  Index end = 0;
-  for (const auto& [name, t] : in_order) {
-    header += (header.empty() ? "" : ",") + json_entry(*t, end);
-  }
-  header = "{" + header + "}";
-  header.append((8 - header.size() % 8) % 8, ' ');
-  const std::uint64_t length = header.size();
-  errno = 0;
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(reinterpret_cast<const char*>(&length), sizeof length) << header;
-  for (const auto& [name, t] : in_order) {
-    Index size = sizeof(T);
-    for (const Index extent : t->shape) size *= extent;
-    file.write(reinterpret_cast<const char*>(t->values), size);
-  }
-  file.close();
-  if (!file) {
-    throw DataError("safetensors: cannot write " + path.string() + " (" + std::strerror(errno) +
-                    "); need a folder that can be written to, with room");
-  }
-}
-
-template void write_safetensors<float>(const std::filesystem::path&,
-                                       std::span<const NamedTensor<float>>, const Metadata&);
-template void write_safetensors<double>(const std::filesystem::path&,
-                                        std::span<const NamedTensor<double>>, const Metadata&);
 
 }  // namespace libnorm

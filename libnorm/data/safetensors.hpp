@@ -1,19 +1,15 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "libnorm/data/npy.hpp"
+#include "libnorm/data/safetensors_header.hpp"
+#include "libnorm/data/stored_rows.hpp"
 
 namespace libnorm {
-
-/// What a file says of itself: texts by key.
-using Metadata = std::map<std::string, std::string>;
 
 /// Bytes that a header may have; the format's own bound.
 inline constexpr Index kLongestSafetensorsHeader = 100'000'000;
@@ -58,22 +54,5 @@ class SafetensorsFile {
   std::vector<StoredTensor> tensors_;
   Metadata metadata_;
 };
-
-/// A tensor to be written, its numbers in C order; they stay where they are.
-template <class T>
-struct NamedTensor {
-  std::string name;
-  std::vector<Index> shape;
-  const T* values = nullptr;
-};
-
-/// Writes tensors in the order of their names, F32 or F64, data from a multiple of 8 bytes on, as
-/// PyTorch's reader wants it; what was in the file before is lost. Nothing is copied on the way.
-///
-/// Throws, before anything is written: ValueError for a name that is there twice, that is no UTF-8
-/// or is kept for the metadata, ShapeError for a shape that is none. DataError if it cannot write.
-template <class T>
-void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor<T>> tensors,
-                       const Metadata& metadata = {});
 
 }  // namespace libnorm

@@ -46,10 +46,22 @@ struct LogSum {
 
 }  // namespace
 
+RowDirections::RowDirections(Index channels) {
+  if (channels < 1) {
+    throw ShapeError("RowDirections: no channels (" + std::to_string(channels) +
+                     "); need at least 1");
+  }
+  sum_.assign(std::size_t(channels), 0.0);
+}
+
 template <class T>
-double mean_cosine(const MatrixView<const T>& x, const float* count) {
-  check_rows("mean_cosine", x, count);
-  const Index shards = (x.rows + kStretch - 1) / kStretch, c = x.cols;
+void RowDirections::add(const MatrixView<const T>& x, const float* count) {
+  const Index shards = (x.rows + kStretch - 1) / kStretch, c = Index(sum_.size());
+  if (x.cols != c) {
+    throw ShapeError("RowDirections::add: another width (" + shape_text(x.rows, x.cols) +
+                     "); need " + std::to_string(c) + " columns");
+  }
+  check_rows("RowDirections::add", x, count);
   std::vector<double> sums(std::size_t(shards * c), 0.0), weights(std::size_t(shards), 0.0);
   for_each_output(shards, [&](Index shard) {
     std::vector<double> row(static_cast<std::size_t>(c));
@@ -69,15 +81,28 @@ double mean_cosine(const MatrixView<const T>& x, const float* count) {
       weights[std::size_t(shard)] += weight;
     }
   });
-  double total = 0, square = 0;
-  for (const double weight : weights) total += weight;
-  for (Index j = 0; j < c; ++j) {
-    double sum = 0;
-    for (Index shard = 0; shard < shards; ++shard) sum += sums[std::size_t(shard * c + j)];
-    square += sum * sum;
+  for (Index shard = 0; shard < shards; ++shard) {
+    total_ += weights[std::size_t(shard)];
+    for (Index j = 0; j < c; ++j) sum_[std::size_t(j)] += sums[std::size_t(shard * c + j)];
   }
-  if (!(total > 1)) return 0;
-  return std::clamp((square - total) / (total * (total - 1)), -1.0, 1.0);
+}
+
+template void RowDirections::add<float>(const MatrixView<const float>&, const float*);
+template void RowDirections::add<double>(const MatrixView<const double>&, const float*);
+
+double RowDirections::mean_cosine() const {
+  if (!(total_ > 1)) return 0;
+  double square = 0;
+  for (const double sum : sum_) square += sum * sum;
+  return std::clamp((square - total_) / (total_ * (total_ - 1)), -1.0, 1.0);
+}
+
+template <class T>
+double mean_cosine(const MatrixView<const T>& x, const float* count) {
+  check_rows("mean_cosine", x, count);
+  RowDirections directions(x.cols);
+  directions.add(x, count);
+  return directions.mean_cosine();
 }
 
 template double mean_cosine<float>(const MatrixView<const float>&, const float*);

@@ -8,14 +8,33 @@
 
 namespace libnorm {
 
-/// Mean cosine between two different rows, over all pairs, exactly:
+/// Mean cosine between two different rows, over all pairs, exactly, in one pass over rows that come
+/// a few at a time:
 ///   (|| sum w u ||^2 - W) / (W (W - 1)),   u = x / ||x||, W = sum w.
 ///
-/// x [R, C], not centred, row r standing for w = count[r] rows; null: each for one. Rows of zeros
-/// have no direction and are left out. In [-1, 1]; iid rows around 0 give about 0; W <= 1 gives 0.
-/// With counts that are no whole numbers a row still makes count (count - 1) pairs with itself.
-/// Throws: as check_rows. Order: shards of 1024 rows, ascending, then the shards. Cost: R C.
+/// Rows are not centred. Rows of zeros have no direction and are left out. With counts that are no
+/// whole numbers a row still makes count (count - 1) pairs with itself.
 /// Source: the anisotropy of Ethayarajh 2019, there over sampled pairs.
+class RowDirections {
+ public:
+  explicit RowDirections(Index channels);
+
+  /// Takes rows in: x [R, C], row r standing for w = count[r] rows; null: each for one.
+  /// Throws: ShapeError for another width; as check_rows. Order: shards of 1024 rows, ascending,
+  /// from the start of each call, then the shards. Cost: R C.
+  template <class T>
+  void add(const MatrixView<const T>& x, const float* count = nullptr);
+
+  /// In [-1, 1]; iid rows around 0 give about 0; W <= 1 gives 0.
+  double mean_cosine() const;
+
+ private:
+  double total_ = 0;
+  /// [C]
+  std::vector<double> sum_;
+};
+
+/// That of rows in memory, x [R, C]. See RowDirections.
 template <class T>
 double mean_cosine(const MatrixView<const T>& x, const float* count = nullptr);
 

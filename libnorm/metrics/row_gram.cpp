@@ -10,7 +10,7 @@
 #include <Eigen/SVD>
 
 #include "libnorm/core/launch.hpp"
-#include "libnorm/ops/gemm.hpp"
+#include "libnorm/metrics/gram_body.hpp"
 
 namespace libnorm {
 namespace {
@@ -19,16 +19,24 @@ namespace {
 constexpr double kSquaring = 1e-10;
 /// So that sums of them, and singular values, stay finite.
 constexpr double kLargest = 1e290;
-/// Rows that share a partial sum of the mean.
-constexpr Index kMeanShard = 512;
-/// Columns of a block of the square.
-constexpr Index kBlock = 64;
+/// Rows of a shard, and channels up to which a stretch has more than one. Of more channels there
+/// are pairs of blocks enough to keep threads busy.
+constexpr Index kShard = 512, kShardedChannels = 256;
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using ConstRows = Eigen::Map<const RowMajor>;
 using ConstMap = Eigen::Map<const Eigen::MatrixXd>;
 
-Index stretch_rows(Index channels) { return std::max<Index>(4096, 8 * channels); }
+/// Several times the channels, so that a stretch is well conditioned if its rows are; of very many
+/// channels twice as many, for the memory.
+Index stretch_rows(Index channels) {
+  if (channels <= 512) return 4096;
+  return std::max<Index>(8192, (2 * channels + 1023) / 1024 * 1024);
+}
+
+Index shard_rows(Index channels) {
+  return channels <= kShardedChannels ? kShard : stretch_rows(channels);
+}
 
 /// The triangle [C, C] of a matrix of at least C rows, which is overwritten.
 Eigen::MatrixXd triangle_of(Eigen::MatrixXd& m) {
@@ -50,6 +58,17 @@ double squared_norm(const std::vector<double>& m) {
   double sum = 0;
   for (const double x : m) sum += x * x;
   return sum;
+}
+
+/// That of a symmetric matrix [C, C] of which what is below the diagonal does not count.
+double norm_of_symmetric(const std::vector<double>& m, Index c) {
+  double diagonal = 0, above = 0;
+  for (Index i = 0; i < c; ++i) {
+    const double* row = m.data() + i * c;
+    diagonal += row[i] * row[i];
+    above += Eigen::Map<const Eigen::VectorXd>(row + i + 1, c - i - 1).squaredNorm();
+  }
+  return std::sqrt(diagonal + 2 * above);
 }
 
 }  // namespace
@@ -97,98 +116,123 @@ void RowGram::flush() {
   take(MatrixView<const double>(rows.data(), Index(count.size()), channels_), count.data());
 }
 
-/// One stretch: its mean, then the rest of it squared or factorized.
+/// One stretch: its square, or where that would lose digits its triangle, and its mean.
 template <class T>
 void RowGram::take(const MatrixView<const T>& x, const float* count) {
-  std::vector<double> mean;
-  const double added = read(x, count, mean);
+  const double added = weigh(x.rows, count);
+  // Means are taken from the first row that counts, so that those of equal rows are exact.
+  Index origin = 0;
+  while (origin + 1 < x.rows && !(weight_[std::size_t(origin)] > 0)) ++origin;
+  const std::vector<double> start(x.row(origin), x.row(origin) + channels_);
+  double top = square(x, start);
   if (!(added > 0)) return;
-  centre(x.rows, mean);
-  square(x.rows);
-  if (!accept()) factorize(x.rows);
+  if (rescale(top)) top = square(x, start);
+  for (const double weight : weight_) given_ += weight > 0;
+  const std::vector<double> mean = join_shards(added, start);
+  if (!accept()) {
+    centre(x, mean);
+    factorize(x.rows);
+  }
   join_mean(added, mean);
 }
 
-/// Copies a stretch, and returns what its counts add up to; `mean` is then its mean.
-template <class T>
-double RowGram::read(const MatrixView<const T>& x, const float* count, std::vector<double>& mean) {
-  const Index c = channels_, shards = (x.rows + kMeanShard - 1) / kMeanShard;
-  if (Index(stretch_.size()) < x.rows * c) stretch_.resize(std::size_t(x.rows * c));
-  weight_.resize(std::size_t(x.rows));
-  std::vector<double> sums(std::size_t(shards * c), 0.0), tops(std::size_t(shards), 0.0);
-  // Means are taken from the first row that counts, so that those of equal rows are exact.
-  Index origin = 0;
-  while (count != nullptr && origin + 1 < x.rows && !(count[origin] > 0)) ++origin;
-  std::vector<double> start(x.row(origin), x.row(origin) + c);
-  std::vector<char> refused(std::size_t(shards), 0);
-  for_each_output(shards, [&](Index shard) {
-    double* sum = sums.data() + shard * c;
-    double top = 0;
-    bool sound = true;
-    const Index end = std::min(x.rows, (shard + 1) * kMeanShard);
-    for (Index r = shard * kMeanShard; r < end; ++r) {
-      const double weight = count == nullptr ? 1.0 : double(count[r]);
-      const T* from = x.row(r);
-      double* to = stretch_.data() + r * c;
-      double row_top = 0;
-      for (Index j = 0; j < c; ++j) to[j] = double(from[j]);
-      for (Index j = 0; j < c; ++j) sum[j] += weight * (to[j] - start[std::size_t(j)]);
-      for (Index j = 0; j < c; ++j) row_top = std::max(row_top, std::abs(to[j]));
-      top = std::max(top, row_top);
-      sound = sound && weight >= 0 && std::isfinite(weight);
-      weight_[std::size_t(r)] = weight;
+/// Keeps the counts of a stretch, and returns what they add up to.
+double RowGram::weigh(Index rows, const float* count) {
+  const Index per_shard = shard_rows(channels_), shards = (rows + per_shard - 1) / per_shard;
+  weight_.assign(std::size_t(rows), 1.0);
+  root_.assign(std::size_t(rows), 1.0);
+  shard_weight_.assign(std::size_t(shards), 0.0);
+  double total = 0;
+  for (Index r = 0; r < rows; ++r) {
+    double& weight = weight_[std::size_t(r)];
+    if (count != nullptr) {
+      weight = double(count[r]);
+      if (!(weight >= 0) || !std::isfinite(weight)) refuse(r / kShard);
+      root_[std::size_t(r)] = std::sqrt(weight);
     }
-    // A maximum passes over NaN; a sum does not.
-    for (Index j = 0; j < c; ++j) sound = sound && std::isfinite(sum[j]);
-    tops[std::size_t(shard)] = top;
-    refused[std::size_t(shard)] = !sound || top > kLargest;
-  });
-  double total = 0, top = 0;
-  mean.assign(std::size_t(c), 0.0);
-  for (Index shard = 0; shard < shards; ++shard) {
-    if (refused[std::size_t(shard)]) {
-      throw ValueError("RowGram::add: rows " + std::to_string(shard * kMeanShard) +
-                       " .. of a stretch hold a number that is not finite or beyond 1e290, or a "
-                       "negative count; need neither");
-    }
-    top = std::max(top, tops[std::size_t(shard)]);
-    for (Index j = 0; j < c; ++j) mean[std::size_t(j)] += sums[std::size_t(shard * c + j)];
-  }
-  for (Index r = 0; r < x.rows; ++r) {
-    total += weight_[std::size_t(r)];
-    given_ += weight_[std::size_t(r)] > 0;
-  }
-  if (!(total > 0)) return 0;
-  rescale(top);
-  for (Index j = 0; j < c; ++j) {
-    double& m = mean[std::size_t(j)];
-    m = (start[std::size_t(j)] + m / total) * scale_;
+    shard_weight_[std::size_t(r / per_shard)] += weight;
+    total += weight;
   }
   return total;
 }
 
+void RowGram::refuse(Index shard) {
+  throw ValueError("RowGram::add: rows " + std::to_string(shard * kShard) +
+                   " .. of a stretch hold a number that is not finite or beyond 1e290, or a "
+                   "negative count; need neither");
+}
+
+/// The means and squares of the shards of a stretch; returns the largest magnitude.
+template <class T>
+double RowGram::square(const MatrixView<const T>& x, const std::vector<double>& start) {
+  const Index c = channels_, shards = Index(shard_weight_.size()), pairs = gram_pairs(c);
+  const std::size_t outputs = std::size_t(shards * pairs);
+  means_.resize(std::size_t(shards * c));
+  sums_.resize(means_.size());
+  tops_.resize(outputs);
+  blocks_.resize(outputs * std::size_t(kGramBlock * kGramBlock));
+  launch(Index(outputs), 1,
+         GramBody<T>{x, weight_.data(), root_.data(), start.data(), shard_weight_.data(), scale_,
+                     shard_rows(c), means_.data(), sums_.data(), tops_.data(), blocks_.data()});
+  double largest = 0;
+  for (std::size_t i = 0; i < outputs; ++i) {
+    if (!(tops_[i] <= kLargest)) refuse(Index(i) / pairs);
+    largest = std::max(largest, tops_[i]);
+  }
+  return largest;
+}
+
+/// square_ from those of the shards, for rows less the mean of the stretch, which is returned.
+std::vector<double> RowGram::join_shards(double added, const std::vector<double>& start) {
+  const Index c = channels_, shards = Index(shard_weight_.size());
+  const Index padded = gram_blocks(c) * kGramBlock;
+  std::vector<double> mean(std::size_t(c), 0.0), shift(std::size_t(shards * padded), 0.0);
+  for (Index s = 0; s < shards; ++s) {
+    for (Index j = 0; j < c; ++j) mean[std::size_t(j)] += sums_[std::size_t(s * c + j)];
+  }
+  for (Index j = 0; j < c; ++j) {
+    double& m = mean[std::size_t(j)];
+    m = (start[std::size_t(j)] + m / added) * scale_;
+    for (Index s = 0; s < shards; ++s) {
+      shift[std::size_t(s * padded + j)] = means_[std::size_t(s * c + j)] - m;
+    }
+  }
+  square_.resize(std::size_t(c * c));
+  launch(c, kGramBlock,
+         GramJoinBody{c, shards, blocks_.data(), shift.data(), shard_weight_.data(), padded,
+                      square_.data()});
+  return mean;
+}
+
 /// The stretch less its mean, each row times the root of its count.
-void RowGram::centre(Index rows, const std::vector<double>& mean) {
-  const Index c = channels_, shards = (rows + kMeanShard - 1) / kMeanShard;
+template <class T>
+void RowGram::centre(const MatrixView<const T>& x, const std::vector<double>& mean) {
+  const Index c = channels_, shards = (x.rows + kShard - 1) / kShard;
+  stretch_.resize(std::size_t(x.rows * c));
   for_each_output(shards, [&](Index shard) {
-    const Index end = std::min(rows, (shard + 1) * kMeanShard);
-    for (Index r = shard * kMeanShard; r < end; ++r) {
-      const double root = std::sqrt(weight_[std::size_t(r)]);
-      double* row = stretch_.data() + r * c;
-      for (Index j = 0; j < c; ++j) row[j] = (row[j] * scale_ - mean[std::size_t(j)]) * root;
+    const Index end = std::min(x.rows, (shard + 1) * kShard);
+    for (Index r = shard * kShard; r < end; ++r) {
+      const T* from = x.row(r);
+      double* to = stretch_.data() + r * c;
+      const double root = root_[std::size_t(r)];
+      for (Index j = 0; j < c; ++j) {
+        to[j] = (double(from[j]) * scale_ - mean[std::size_t(j)]) * root;
+      }
     }
   });
 }
 
 /// Brings numbers of this size to about 1, unless their squares are well inside a double's range.
-void RowGram::rescale(double largest) {
+/// Returns whether it had to.
+bool RowGram::rescale(double largest) {
   constexpr double kHigh = 0x1p300, kLow = 0x1p-300;
   const double size = largest * scale_;
-  if (!(largest > 0) || (size <= kHigh && (size >= kLow || !is_zero()))) return;
+  if (!(largest > 0) || (size <= kHigh && (size >= kLow || !is_zero()))) return false;
   // Not beyond 1000, as 2^1074 is no double.
   const double to = std::ldexp(1.0, std::min(1000, -std::ilogb(largest)));
   scale_by(to / scale_);
   scale_ = to;
+  return true;
 }
 
 /// Whether no row was anything but zeros.
@@ -206,27 +250,9 @@ void RowGram::scale_by(double factor) {
   for (double& x : shifts_) x *= factor;
 }
 
-/// square_ = X^T X of the stretch, in blocks on and above the diagonal, then mirrored.
-void RowGram::square(Index rows) {
-  const Index c = channels_;
-  square_.resize(std::size_t(c * c));
-  const MatrixView<const double> x(stretch_.data(), rows, c);
-  const MatrixView<double> g(square_.data(), c, c);
-  // Wide enough to keep a product busy, narrow enough to leave out most of one half.
-  const Index block = std::max(kBlock, (c / 8 + kBlock - 1) / kBlock * kBlock);
-  for (Index first = 0; first < c; first += block) {
-    const Index cols = std::min(block, c - first);
-    const MatrixView<double> out(g.row(first) + first, cols, c - first, c);
-    gemm<double>(transposed(x.col_range(first, cols)), plain(x.col_range(first, c - first)), out);
-  }
-  for (Index i = 0; i < c; ++i) {
-    for (Index j = 0; j < i; ++j) g(i, j) = g(j, i);
-  }
-}
-
 /// Adds the square to the others if that keeps the digits.
 bool RowGram::accept() {
-  const double size = std::sqrt(squared_norm(square_)), most = most_ + size;
+  const double most = most_ + norm_of_symmetric(square_, channels_);
   double least = least_;
   if (!(least >= kSquaring * most)) least += least_eigenvalue(square_.data(), channels_);
   if (!(least >= kSquaring * most)) return false;

@@ -8,11 +8,13 @@
 namespace libnorm {
 
 /// The spectrum of rows that come a few at a time, by the fastest way that keeps the digits. Holds
-/// max(4096, 8 C) rows and a few matrices [C, C], however many rows there are.
+/// 4096 rows (of more than 512 channels 8192; of more than 4096, 2 C rounded up to 1024s) and a few
+/// matrices [C, C], however many rows there are.
 ///
-/// Rows are taken in such stretches. Each is centred by its own mean, and squared: G = X^T X, by
-/// gemm<double>. In G an eigenvalue is off by about C u l_max (u = 1.1e-16), so that a small one
-/// loses its digits. Hence a stretch joins the sum of G only where that stays well conditioned:
+/// Rows are taken in such stretches. Each is centred by its own mean, and squared: G = X^T X, in
+/// double (see GramBody). In G an eigenvalue is off by about C u l_max (u = 1.1e-16), so that a
+/// small one loses its digits. Hence a stretch joins the sum of G only where that stays well
+/// conditioned:
 ///   l_min >= 1e-10 l_max,
 /// with l_min bounded from below by 1 / tr(G^-1), by Weyl's inequality also over stretches, and
 /// l_max from above by Frobenius norms. Then no s is off by more than about C 1e-11 s_max. The rows
@@ -21,9 +23,12 @@ namespace libnorm {
 /// by, and the mean itself, are kept as rows and squared only under the same condition. So the
 /// choice needs no second pass; SpectrumPath says how it fell.
 ///
-/// Order: stretches ascending, in each the order of gemm; triangles of quarters of a stretch, from
-/// first to last. The same in any number of threads, and in whatever pieces rows come (merges
-/// aside); Eigen factorizes: compared to digits, not to bits.
+/// Order: stretches ascending; in each, shards of 512 rows (of more than 256 channels it is one
+/// shard), which are centred by their own means and squared, each element by fma over rows
+/// ascending in segments of 128; then the shards from left to right, each with what its mean
+/// differs by. So G has the same bits with every instruction set. Triangles of quarters of a
+/// stretch, from first to last. The same in any number of threads, and in whatever pieces rows come
+/// (merges aside); Eigen factorizes: compared to digits, not to bits.
 class RowGram {
  public:
   explicit RowGram(Index channels);
@@ -46,13 +51,16 @@ class RowGram {
  private:
   template <class T>
   void take(const MatrixView<const T>& x, const float* count);
+  double weigh(Index rows, const float* count);
+  [[noreturn]] static void refuse(Index shard);
   template <class T>
-  double read(const MatrixView<const T>& x, const float* count, std::vector<double>& mean);
-  void centre(Index rows, const std::vector<double>& mean);
-  void rescale(double largest);
+  double square(const MatrixView<const T>& x, const std::vector<double>& start);
+  std::vector<double> join_shards(double added, const std::vector<double>& start);
+  template <class T>
+  void centre(const MatrixView<const T>& x, const std::vector<double>& mean);
+  bool rescale(double largest);
   bool is_zero() const;
   void scale_by(double factor);
-  void square(Index rows);
   bool accept();
   void factorize(Index rows);
   void absorb(const double* rows, Index count);
@@ -66,7 +74,8 @@ class RowGram {
   /// A power of two that all below is multiplied by, so that no square overflows or vanishes.
   double scale_ = 1;
   std::vector<double> mean_;
-  /// [C, C]; empty until a stretch is squared.
+  /// [C, C], on and above the diagonal, which to Eigen's order of columns is on and below; empty
+  /// until a stretch is squared.
   std::vector<double> gram_;
   /// Bounds of its eigenvalues.
   double least_ = 0, most_ = 0;
@@ -78,8 +87,11 @@ class RowGram {
   std::vector<double> pending_;
   std::vector<float> pending_count_;
 
-  /// The stretch at work, its weights and its square.
-  std::vector<double> stretch_, weight_, square_;
+  /// The stretch at work: its square, what that is made of (see GramBody), and, where it is not
+  /// squared, its rows less their mean.
+  std::vector<double> square_;
+  std::vector<double> weight_, root_, shard_weight_, means_, sums_, tops_, blocks_;
+  std::vector<double> stretch_;
 };
 
 }  // namespace libnorm

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "libnorm/data/safetensors.hpp"
+#include "libnorm/data/safetensors_writer.hpp"
 
 namespace libnorm {
 namespace {

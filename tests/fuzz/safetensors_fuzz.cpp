@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "libnorm/data/safetensors_writer.hpp"
+
 namespace {
 
 using libnorm::Index;

@@ -1,58 +1,21 @@
-#include "libnorm/metrics/activation_spectrum.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <functional>
-#include <limits>
-#include <set>
 
 #include "libnorm/core/launch.hpp"
-#include "libnorm/core/rng.hpp"
 #include "libnorm/metrics/eigen_rows.hpp"
 #include "libnorm/metrics/row_gram.hpp"
 #include "libnorm/metrics/spectrum.hpp"
+#include "tests/support/spectra.hpp"
 
+namespace libnorm::test {
 namespace {
 
-using libnorm::ActivationSpectrum;
-using libnorm::Centring;
-using libnorm::Index;
-using libnorm::MatrixView;
-using libnorm::RowGram;
-using libnorm::SpectrumPath;
 using testing::HasSubstr;
 
-using View = MatrixView<const double>;
 constexpr Centring kBoth[] = {Centring::none, Centring::mean};
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-std::vector<double> normals(Index n, std::uint32_t stream) {
-  const libnorm::Random random(7, libnorm::Purpose::test, stream);
-  std::vector<double> x;
-  for (Index i = 0; i < n; ++i) x.push_back(random.normal(std::uint64_t(i)));
-  return x;
-}
-
-/// Normal rows with channel j times spread[j], about a mean of level.
-std::vector<double> graded(Index rows, const std::vector<double>& spread, double level,
-                           std::uint32_t stream) {
-  const Index cols = Index(spread.size());
-  std::vector<double> x = normals(rows * cols, stream);
-  for (Index i = 0; i < rows * cols; ++i) {
-    x[std::size_t(i)] = x[std::size_t(i)] * spread[std::size_t(i % cols)] + level;
-  }
-  return x;
-}
-
-ActivationSpectrum of(const std::vector<double>& x, Index cols, Centring centring,
-                      const float* count = nullptr) {
-  return libnorm::activation_spectrum(View(x.data(), Index(x.size()) / cols, cols), centring,
-                                      count);
-}
 
 /// By Eigen's decomposition of the whole matrix, centred here, without anything under test.
 std::vector<double> want(std::vector<double> x, Index cols, Centring centring) {
@@ -64,32 +27,13 @@ std::vector<double> want(std::vector<double> x, Index cols, Centring centring) {
       x[std::size_t(r * cols + c)] -= double(sum / static_cast<long double>(rows));
     }
   }
-  return libnorm::singular_values<double>({x.data(), rows, cols});
+  return singular_values<double>({x.data(), rows, cols});
 }
 
 void expect_near(const std::vector<double>& have, const std::vector<double>& expected,
                  double tolerance) {
   ASSERT_EQ(have.size(), expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(have[i], expected[i], tolerance);
-}
-
-ActivationSpectrum made_of(std::vector<double> s, Centring centring = Centring::mean,
-                           double rows = 100) {
-  ActivationSpectrum spectrum;
-  spectrum.channels = Index(s.size());
-  spectrum.singular_values = std::move(s);
-  spectrum.rows = rows;
-  spectrum.centring = centring;
-  return spectrum;
-}
-
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const libnorm::Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(ActivationSpectrum, OfWellConditionedRowsIsThatOfTheWholeMatrix) {
@@ -105,9 +49,9 @@ TEST(ActivationSpectrum, OfWellConditionedRowsIsThatOfTheWholeMatrix) {
     const auto expected = want(x, 7, centring);
     // C u s_max^2 / (2 s_min), with s_max / s_min below 2000.
     expect_near(spectrum.singular_values, expected, 1e-12 * expected[0]);
-    libnorm::RowFactor factor(7);
+    RowFactor factor(7);
     factor.add(View(x.data(), 9000, 7));
-    const ActivationSpectrum slow = libnorm::activation_spectrum(factor, centring);
+    const ActivationSpectrum slow = activation_spectrum(factor, centring);
     EXPECT_EQ(slow.path, SpectrumPath::qr);
     EXPECT_EQ(slow.rows, 9000);
     EXPECT_EQ(slow.channels, 7);
@@ -192,8 +136,8 @@ TEST(ActivationSpectrum, HasTheSameBitsInPiecesAndThreads) {
       EXPECT_EQ(gram.spectrum(Centring::mean).singular_values, whole) << piece;
     }
     for (const int threads : {1, 2, 5}) {
-      libnorm::with_threads(
-          threads, [&] { EXPECT_EQ(of(x, 6, Centring::mean).singular_values, whole) << threads; });
+      with_threads(threads,
+                   [&] { EXPECT_EQ(of(x, 6, Centring::mean).singular_values, whole) << threads; });
     }
   }
 }
@@ -251,7 +195,7 @@ TEST(ActivationSpectrum, OfFloatsIsThatOfTheSameDoubles) {
   const std::vector<float> narrow(x.begin(), x.end());
   const std::vector<double> same(narrow.begin(), narrow.end());
   const auto have =
-      libnorm::activation_spectrum(MatrixView<const float>(narrow.data(), 5000, 6), Centring::mean);
+      activation_spectrum(MatrixView<const float>(narrow.data(), 5000, 6), Centring::mean);
   EXPECT_EQ(have.singular_values, of(same, 6, Centring::mean).singular_values);
   const auto before = of(x, 6, Centring::mean).singular_values;
   expect_near(have.singular_values, before, 6e-8 * before[0]);
@@ -264,23 +208,21 @@ TEST(ActivationSpectrum, ReadsStridesAndEigenMatrices) {
     narrow.insert(narrow.end(), x.begin() + r * 10 + 2, x.begin() + r * 10 + 6);
   }
   const auto packed = of(narrow, 4, Centring::mean).singular_values;
-  EXPECT_EQ(
-      libnorm::activation_spectrum(View(x.data() + 2, 300, 4, 10), Centring::mean).singular_values,
-      packed);
+  EXPECT_EQ(activation_spectrum(View(x.data() + 2, 300, 4, 10), Centring::mean).singular_values,
+            packed);
   using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const RowMajor rows = Eigen::Map<const RowMajor>(x.data(), 300, 10);
   const Eigen::MatrixXd columns = rows;
-  const auto block = libnorm::rows_of(rows.middleCols(2, 4));
+  const auto block = rows_of(rows.middleCols(2, 4));
   EXPECT_EQ(block.view().data, rows.data() + 2);
   EXPECT_EQ(block.view().stride, 10);
-  EXPECT_NE(libnorm::rows_of(columns).view().data, columns.data());
-  for (const auto& spectrum :
-       {libnorm::activation_spectrum(rows.middleCols(2, 4), Centring::mean),
-        libnorm::activation_spectrum(columns.middleCols(2, 4), Centring::mean)}) {
+  EXPECT_NE(rows_of(columns).view().data, columns.data());
+  for (const auto& spectrum : {activation_spectrum(rows.middleCols(2, 4), Centring::mean),
+                               activation_spectrum(columns.middleCols(2, 4), Centring::mean)}) {
     EXPECT_EQ(spectrum.singular_values, packed);
   }
   const Eigen::MatrixXf single = columns.cast<float>();
-  EXPECT_EQ(libnorm::activation_spectrum(single, Centring::none).channels, 10);
+  EXPECT_EQ(activation_spectrum(single, Centring::none).channels, 10);
 }
 
 TEST(ActivationSpectrum, DoesNotChangeWithTheOrderOfRowsOrARotation) {
@@ -315,8 +257,8 @@ TEST(ActivationSpectrum, ScalesWithItsRows) {
       auto expected = of(x, 3, centring).singular_values;
       for (double& s : expected) s *= scale;
       expect_near(of(scaled, 3, centring).singular_values, expected, 1e-13 * expected[0]);
-      for (const auto& metric : libnorm::activation_metrics()) {
-        if (metric.asks == libnorm::SpectrumKind::centred && centring == Centring::none) continue;
+      for (const auto& metric : activation_metrics()) {
+        if (metric.asks == SpectrumKind::centred && centring == Centring::none) continue;
         const double value = metric.value(of(x, 3, centring));
         EXPECT_NEAR(metric.value(of(scaled, 3, centring)), value, 1e-9 * value) << metric.name;
       }
@@ -365,20 +307,20 @@ TEST(ActivationSpectrum, AnswersForDegenerateRows) {
       EXPECT_EQ(Index(spectrum.singular_values.size()),
                 std::min(c.cols, Index(c.x.size()) / c.cols));
       for (const double s : spectrum.singular_values) EXPECT_TRUE(s >= 0 && s < kInfinity);
-      for (const auto& value : libnorm::values_of(spectrum)) {
+      for (const auto& value : values_of(spectrum)) {
         EXPECT_TRUE(value.value >= 0) << value.name;
         EXPECT_EQ(value.value == kInfinity,
                   value.name == "condition_number" && value.value > 1e300);
       }
-      EXPECT_THAT(libnorm::text_of(spectrum), testing::Not(HasSubstr("nan")));
-      EXPECT_THAT(libnorm::json_of(spectrum), testing::Not(HasSubstr("nan")));
+      EXPECT_THAT(text_of(spectrum), testing::Not(HasSubstr("nan")));
+      EXPECT_THAT(json_of(spectrum), testing::Not(HasSubstr("nan")));
     }
   }
   EXPECT_THAT(of(cases[0].x, 3, Centring::mean).singular_values, testing::ElementsAre(0, 0, 0));
-  EXPECT_NEAR(libnorm::participation_ratio(of(line, 3, Centring::mean).singular_values), 1, 1e-12);
-  EXPECT_NEAR(libnorm::iso_score(of(line, 3, Centring::mean)), 0, 1e-12);
+  EXPECT_NEAR(participation_ratio(of(line, 3, Centring::mean).singular_values), 1, 1e-12);
+  EXPECT_NEAR(iso_score(of(line, 3, Centring::mean)), 0, 1e-12);
   EXPECT_EQ(of(cases[5].x, 3, Centring::none).singular_values, std::vector<double>{5});
-  for (const auto& metric : libnorm::activation_metrics()) {
+  for (const auto& metric : activation_metrics()) {
     const double zero = metric.value(made_of({0, 0, 0}));
     EXPECT_EQ(zero, metric.name == "condition_number" ? kInfinity : 0) << metric.name;
     EXPECT_FALSE(std::isnan(metric.value(made_of({})))) << metric.name;
@@ -403,168 +345,5 @@ TEST(ActivationSpectrum, RefusesWhatHasNone) {
   }
 }
 
-TEST(ActivationMetrics, OfKEqualValuesAreK) {
-  for (const int k : {2, 7, 128}) {
-    std::vector<double> s(std::size_t(k), 3.25);
-    EXPECT_NEAR(libnorm::eigen_effective_rank(s), k, 1e-12 * k);
-    EXPECT_NEAR(libnorm::rankme(s, 0), k, 1e-12 * k);
-    // exp -k (1/k + e) log(1/k + e)
-    const double q = 1.0 / k + 1e-7;
-    EXPECT_NEAR(libnorm::rankme(s), std::exp(-k * q * std::log(q)), 1e-12 * k);
-    s.resize(std::size_t(k) + 5, 0.0);
-    EXPECT_NEAR(libnorm::eigen_effective_rank(s), k, 1e-12 * k);
-    EXPECT_NEAR(libnorm::rankme(s), std::exp(-k * q * std::log(q) - 5 * 1e-7 * std::log(1e-7)),
-                1e-12 * k);
-    EXPECT_NEAR(libnorm::iso_score(made_of(s)), double(k - 1) / double(k + 4), 1e-12);
-    EXPECT_NEAR(libnorm::variance_share(s, 1), 1.0 / k, 1e-13);
-    EXPECT_EQ(libnorm::variance_share(s, 0), 0);
-    EXPECT_EQ(libnorm::variance_share(s, k), 1);
-    EXPECT_EQ(libnorm::variance_share(s, 10000), 1);
-  }
-  EXPECT_THROW(libnorm::variance_share(std::vector<double>{1}, -1), libnorm::ValueError);
-}
-
-TEST(ActivationMetrics, OfAGeometricSpectrumHaveTheirLimits) {
-  std::vector<double> half, root_half;
-  for (int i = 0; i < 100; ++i) {
-    half.push_back(std::pow(0.5, i));
-    root_half.push_back(std::pow(0.5, i / 2.0));
-  }
-  EXPECT_NEAR(libnorm::effective_rank(half), 4, 1e-12);
-  EXPECT_NEAR(libnorm::rankme(half, 0), 4, 1e-12);
-  EXPECT_NEAR(libnorm::eigen_effective_rank(root_half), 4, 1e-12);
-  // Shares 3/4, 3/16, ...: the entropy is 4/3 log 4 - log 3.
-  EXPECT_NEAR(libnorm::eigen_effective_rank(half), std::pow(4, 4.0 / 3.0) / 3, 1e-12);
-  EXPECT_NEAR(libnorm::variance_share(root_half, 3), 7.0 / 8.0, 1e-14);
-}
-
-TEST(ActivationMetrics, IsoScoreOfKDirectionsOfN) {
-  // Rows +-e_i, i < k, about a mean that does not matter.
-  for (const Index k : {1, 3, 8}) {
-    std::vector<double> x;
-    for (Index i = 0; i < 2 * k; ++i) {
-      for (Index c = 0; c < 8; ++c) x.push_back(5 + (c == i / 2 ? (i % 2 ? 1.0 : -1.0) : 0.0));
-    }
-    EXPECT_NEAR(libnorm::iso_score(of(x, 8, Centring::mean)), double(k - 1) / 7, 1e-14);
-  }
-  EXPECT_EQ(libnorm::iso_score(made_of({2})), 1);
-  EXPECT_EQ(libnorm::iso_score(made_of({0})), 0);
-  EXPECT_THAT(message([] {
-                libnorm::iso_score(made_of({1, 2}, Centring::none));
-              }),
-              HasSubstr("not centred"));
-}
-
-TEST(ActivationMetrics, OfGaussianRowsAreThoseOfRandomMatrixTheory) {
-  const Index m = 4000, n = 100;
-  const ActivationSpectrum spectrum = of(normals(m * n, 15), n, Centring::mean);
-  const auto& s = spectrum.singular_values;
-  const double g = double(n) / double(m), root = std::sqrt(g);
-  const auto l = spectrum.eigenvalues();
-  // The edges fluctuate by about (1 + sqrt g)^(4/3) n^(-2/3) sqrt g / ... < 0.02, the others by
-  // 1/n.
-  EXPECT_NEAR(l.front(), (1 + root) * (1 + root), 0.03);
-  EXPECT_NEAR(l.back(), (1 - root) * (1 - root), 0.03);
-  EXPECT_NEAR(libnorm::stable_rank(s), double(n) / ((1 + root) * (1 + root)), 2.0);
-  EXPECT_NEAR(libnorm::participation_ratio(s), double(n) / (1 + double(n + 1) / double(m - 1)),
-              0.3);
-  EXPECT_NEAR(libnorm::eigen_effective_rank(s), double(n) * std::exp(-g / 2), 0.3);
-  const libnorm::NoiseEdges edges = libnorm::noise_edges(spectrum);
-  EXPECT_NEAR(edges.variance, 1, 0.01);
-  EXPECT_NEAR(edges.upper, (1 + root) * (1 + root), 0.015);
-  EXPECT_NEAR(edges.lower, (1 - root) * (1 - root), 0.015);
-  EXPECT_GT(edges.threshold, edges.upper);
-  EXPECT_LT(edges.threshold, 1.02 * edges.upper);
-  EXPECT_EQ(edges.spikes, 0);
-}
-
-TEST(NoiseEdges, CountSpikesAndNotNoise) {
-  // Forty draws of noise, more rows than channels and fewer: 0.4 false spikes are expected, and
-  // more than 4 come once in 10^4 times.
-  Index found = 0;
-  for (std::uint32_t draw = 0; draw < 40; ++draw) {
-    const Index cols = draw % 2 ? 40 : 300;
-    found += libnorm::noise_edges(of(normals(120 * cols, 100 + draw), cols, Centring::mean)).spikes;
-  }
-  EXPECT_LE(found, 4);
-  // Three channels well beyond 1 + sqrt g, which is what can be seen at all.
-  std::vector<double> spread(50, 2.0);
-  spread[3] = 6;
-  spread[10] = 9;
-  spread[11] = 20;
-  const auto edges = libnorm::noise_edges(of(graded(2000, spread, 1, 16), 50, Centring::mean));
-  EXPECT_EQ(edges.spikes, 3);
-  EXPECT_GE(edges.above, 3);
-  EXPECT_NEAR(edges.variance, 4, 0.1);
-}
-
-TEST(NoiseEdges, AreTheFormula) {
-  // Four equal values: no spike. s^2 = 100, n = 99, p = 4: variance 100 / 99.
-  const auto edges = libnorm::noise_edges(made_of({10, 10, 10, 10}));
-  const double v = 100.0 / 99;
-  EXPECT_NEAR(edges.variance, v, 1e-14);
-  EXPECT_NEAR(edges.upper, v * std::pow(std::sqrt(99) + 2, 2) / 100, 1e-14);
-  EXPECT_NEAR(edges.lower, v * std::pow(std::sqrt(99) - 2, 2) / 100, 1e-14);
-  const double sum = std::sqrt(98) + 2;
-  EXPECT_NEAR(edges.threshold,
-              v * (sum * sum + 2.0234 * sum * std::cbrt(1 / std::sqrt(98) + 0.5)) / 100, 1e-13);
-  EXPECT_EQ(edges.above, 0);
-  const auto raw = libnorm::noise_edges(made_of({10, 10, 10, 10}, Centring::none));
-  EXPECT_NEAR(raw.variance, 1, 1e-14);
-  EXPECT_NEAR(raw.upper, 1.44, 1e-14);
-  EXPECT_NEAR(raw.lower, 0.64, 1e-14);
-  for (const double rows : {0.5, 1.0}) {
-    EXPECT_EQ(libnorm::noise_edges(made_of({1, 1}, Centring::mean, rows)).upper, 0);
-  }
-}
-
-TEST(ActivationMetrics, HoldThoseOfSpansUnchanged) {
-  const ActivationSpectrum spectrum = made_of({5, 3, 2, 0.5});
-  std::set<std::string_view> names;
-  for (const auto& metric : libnorm::activation_metrics()) {
-    EXPECT_TRUE(names.insert(metric.name).second) << metric.name;
-  }
-  for (const auto& metric : libnorm::spectral_metrics()) {
-    const auto& same = libnorm::find_activation_metric(metric.name);
-    EXPECT_EQ(same.value(spectrum), metric.value(spectrum.singular_values)) << metric.name;
-    EXPECT_EQ(same.unit, metric.unit);
-    EXPECT_EQ(same.asks, libnorm::SpectrumKind::any);
-  }
-  EXPECT_EQ(libnorm::find_activation_metric("effective_rank").of, libnorm::SpectrumValues::s);
-  EXPECT_EQ(libnorm::find_activation_metric("iso_score").of, libnorm::SpectrumValues::l);
-  EXPECT_THAT(message([] { libnorm::find_activation_metric("rank"); }), HasSubstr("iso_score"));
-  EXPECT_EQ(libnorm::values_of(spectrum).size(), names.size());
-  for (const auto& value : libnorm::values_of(made_of({5, 3}, Centring::none))) {
-    EXPECT_NE(libnorm::find_activation_metric(value.name).asks, libnorm::SpectrumKind::centred);
-    EXPECT_THAT(value.convention, HasSubstr("not centred"));
-  }
-}
-
-TEST(ActivationSpectrum, PrintsALineAMetric) {
-  const std::string text = libnorm::text_of(made_of({4, 4, 0}));
-  EXPECT_THAT(text, testing::StartsWith("spectrum of 100 rows, 3 channels, centred, by qr\n"));
-  EXPECT_THAT(text, HasSubstr("\nparticipation_ratio = 2 dimensions (of l, centred)\n"));
-  EXPECT_THAT(text, HasSubstr("\niso_score = 0.5 (of l, centred)\n"));
-  EXPECT_THAT(text, HasSubstr("\ncondition_number = inf (of s, centred)\n"));
-}
-
-TEST(ActivationSpectrum, IsWrittenAsJsonThatReadsBackTheSame) {
-  const double third = 1.0 / 3;
-  const std::string json = libnorm::json_of(made_of({third, 1e-300, 0}, Centring::none));
-  EXPECT_THAT(json,
-              testing::StartsWith(
-                  "{\"rows\": 100, \"channels\": 3, \"centring\": \"none\", \"path\": \"qr\", "
-                  "\"singular_values\": [0.3333333333333333, 1e-300, 0], \"metrics\": {"
-                  "\"effective_rank\": {\"value\": "));
-  EXPECT_THAT(json, HasSubstr("\"condition_number\": {\"value\": \"inf\", \"unit\": \"1\", "
-                              "\"convention\": \"of s, not centred\"}"));
-  EXPECT_EQ(std::count(json.begin(), json.end(), '{'), std::count(json.begin(), json.end(), '}'));
-  for (const double x : {third, 5e-324, -1.7976931348623157e308, 0.1, 1e22}) {
-    EXPECT_EQ(std::strtod(libnorm::json_number(x).c_str(), nullptr), x);
-  }
-  EXPECT_EQ(libnorm::json_number(-kInfinity), "\"-inf\"");
-  EXPECT_EQ(libnorm::json_string("a\"b\\\n"), "\"a\\\"b\\\\\\u000a\"");
-  EXPECT_EQ(libnorm::json_array({}), "[]");
-}
-
 }  // namespace
+}  // namespace libnorm::test

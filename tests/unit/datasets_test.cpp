@@ -5,18 +5,15 @@
 #include <stdlib.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "harness/corpus_cache.hpp"
 #include "harness/sha256.hpp"
-#include "harness/store.hpp"
 #include "libnorm/core/error.hpp"
+#include "tests/support/stand_in_data.hpp"
 #include "tests/unit/harness_samples.hpp"
 
 namespace harness {
@@ -31,84 +28,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-constexpr Index kVocabulary = 9;
-const std::array<std::string, 4> kWords = {"one", "two", "three", "four"};
-
-/// A row of a stand-in for AG News: texts that differ, of words the vocabulary has.
-struct Sample {
-  std::int32_t label;
-  std::string text;
-};
-
-std::vector<Sample> samples(int count) {
-  std::vector<Sample> rows;
-  for (int i = 0; i < count; ++i) {
-    Sample row{i % 4, ""};
-    for (int rest = i + 1; rest > 0; rest /= 4) row.text += kWords[std::size_t(rest % 4)] + " ";
-    row.text.pop_back();
-    rows.push_back(row);
-  }
-  return rows;
-}
-
-std::string csv(const std::vector<Sample>& rows) {
-  std::string content;
-  for (const Sample& row : rows) {
-    content += "\"" + std::to_string(row.label + 1) + "\",\"\",\"" + row.text + "\"\n";
-  }
-  return content;
-}
-
-/// The list as datasets.hpp describes it, put together without the code that reads it.
-std::string subset_list(const std::vector<Sample>& rows) {
-  std::string keys, whole;
-  for (const Sample& row : rows) {
-    const std::string digit = std::to_string(row.label + 1);
-    const std::string hex = sha256_hex(digit + row.text);
-    for (int i = 0; i < 16; i += 2)
-      keys += char(std::stoi(hex.substr(std::size_t(i), 2), nullptr, 16));
-    whole += digit + char(row.text.size()) + std::string(7, '\0') + row.text;
-  }
-  return "libnorm subset 1 " + std::to_string(rows.size()) + " " + sha256_hex(keys) + " " +
-         sha256_hex(whole) + "\n" + keys;
-}
-
-/// A folder of stand-ins, complete.
-class Data {
- public:
-  Data() {
-    fs::create_directories(folder.path / "ag_news");
-    fs::create_directories(folder.path / "wordpiece");
-    scribble(folder.train(), csv(samples(40)));
-    scribble(folder.test(), csv(samples(5)));
-    scribble(folder.vocabulary(), "[PAD]\n[UNK]\n[CLS]\n[SEP]\none\ntwo\nthree\nfour\n##s\n");
-    scribble(list(), subset_list(samples(40)));
-  }
-  fs::path list() const { return scratch_.path() / "list.bin"; }
-  fs::path cache() const { return scratch_.path() / "deep" / "cache"; }
-
-  LoadOptions options(Selection selection = Selection::whole) const {
-    LoadOptions options;
-    options.selection = selection;
-    options.trust = Trust::any;
-    options.vocabulary_size = kVocabulary;
-    options.subset_list = list();
-    return options;
-  }
-  Dataset load(const LoadOptions& options) const {
-    return load_dataset(folder, Split::train, options);
-  }
-  std::string failure(const LoadOptions& options) const {
-    return message_of<DataError>([&] { load(options); });
-  }
-
- private:
-  ScratchFolder scratch_;
-
- public:
-  DataFolder folder{scratch_.path() / "data"};
-};
 
 /// What the environment says about data, for as long as this lives.
 class NamedData {
@@ -342,104 +261,6 @@ TEST(Subset, IsRefusedWhenItsListIsDamaged) {
   }
   fs::remove(data.list());
   EXPECT_THROW(data.load(data.options(Selection::subset)), DataError);
-}
-
-TEST(CorpusSha256, IsOfLabelsCutsAndIds) {
-  const libnorm::Corpus corpus{{2, 3, 2, 4, 3}, {0, 2, 5}, {1, 0}};
-  const std::string hash = corpus_sha256(corpus);
-  libnorm::Corpus other = corpus;
-  other.labels = {0, 1};
-  EXPECT_NE(corpus_sha256(other), hash);
-  other = corpus;
-  other.first = {0, 3, 5};
-  EXPECT_NE(corpus_sha256(other), hash);
-  other = corpus;
-  other.ids[3] = 5;
-  EXPECT_NE(corpus_sha256(other), hash);
-}
-
-TEST(Cache, GivesTheSameWithoutTokenizing) {
-  const Data data;
-  LoadOptions options = data.options();
-  const Dataset computed = data.load(options);
-  options.cache = data.cache();
-  EXPECT_EQ(data.load(options).corpus_sha256, computed.corpus_sha256);
-  ASSERT_EQ(names_in(data.cache()).size(), 1u);
-  const Dataset cached = data.load(options);
-  EXPECT_EQ(cached.corpus_sha256, computed.corpus_sha256);
-  EXPECT_EQ(cached.rows_sha256, computed.rows_sha256);
-  EXPECT_EQ(cached.description, computed.description);
-}
-
-TEST(Cache, IsOfItsFilesAndOptions) {
-  const Data data;
-  LoadOptions options = data.options();
-  options.cache = data.cache();
-  std::size_t files = 0;
-  const auto is_another = [&] {
-    LoadOptions without = options;
-    without.cache.clear();
-    EXPECT_EQ(data.load(options).corpus_sha256, data.load(without).corpus_sha256);
-    EXPECT_EQ(names_in(data.cache()).size(), ++files);
-  };
-  is_another();
-  options.rows = 5;
-  is_another();
-  options.max_length = 3;
-  is_another();
-  options.selection = Selection::subset;
-  is_another();
-  scribble(data.folder.vocabulary(), "[PAD]\n[UNK]\n[CLS]\n[SEP]\ntwo\none\nthree\nfour\n##s\n");
-  is_another();
-  scribble(data.folder.train(), csv(samples(60)));
-  is_another();
-}
-
-TEST(Cache, ThatIsDamagedIsComputedAgain) {
-  const Data data;
-  LoadOptions options = data.options();
-  options.cache = data.cache();
-  const Dataset whole = data.load(options);
-  const fs::path file = data.cache() / names_in(data.cache()).at(0);
-  const std::string content = read_file(file);
-  std::vector<std::string> damaged = {"", content + "x", std::string(content.size(), '\0')};
-  for (std::size_t i = 0; i < content.size(); i += 101) {
-    damaged.push_back(content.substr(0, i));
-    damaged.push_back(content);
-    damaged.back()[i] ^= 0x20;
-  }
-  for (const std::string& other : damaged) {
-    scribble(file, other);
-    EXPECT_EQ(data.load(options).corpus_sha256, whole.corpus_sha256);
-    ASSERT_EQ(read_file(file), content) << "not mended";
-  }
-}
-
-TEST(Cache, OfAnotherKeyOrWithImpossibleSizesIsNotUsed) {
-  const ScratchFolder scratch;
-  const TokenizedRows rows{{{2, 3, 2, 4, 3}, {0, 2, 5}, {1, 0}}, sha256_hex("rows")};
-  write_cached(scratch.path(), "a", rows);
-  ASSERT_TRUE(read_cached(scratch.path(), "a").has_value());
-  EXPECT_EQ(read_cached(scratch.path(), "a")->corpus.ids, rows.corpus.ids);
-  fs::copy(cached_file(scratch.path(), "a"), cached_file(scratch.path(), "b"));
-  EXPECT_FALSE(read_cached(scratch.path(), "b").has_value());
-
-  // Sealed as it should be, and yet no corpus.
-  for (const std::vector<Index>& first :
-       std::vector<std::vector<Index>>{{}, {0, 5}, {0, 2, 6}, {0, 6, 5}, {1, 2, 5}}) {
-    TokenizedRows wrong = rows;
-    wrong.corpus.first = first;
-    write_cached(scratch.path(), "c", wrong);
-    EXPECT_FALSE(read_cached(scratch.path(), "c").has_value());
-  }
-}
-
-TEST(Cache, ThatCannotBeWrittenOrReadIsNoError) {
-  const Data data;
-  LoadOptions options = data.options();
-  scribble(data.list(), "a file, not a folder");
-  options.cache = data.list() / "cache";
-  EXPECT_EQ(data.load(options).corpus.size(), 40);
 }
 
 TEST(PublishedData, IsWhatItWasWhenGoldenWasMade) {

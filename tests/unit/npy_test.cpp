@@ -13,9 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/stored_numbers.hpp"
 #include "tests/unit/harness_samples.hpp"
 
-namespace libnorm {
+namespace libnorm::test {
 namespace {
 
 using harness::FileSizeLimit;
@@ -26,11 +27,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-template <class T>
-std::string bytes_of_numbers(const std::vector<T>& numbers) {
-  return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(T)};
-}
 
 /// A file of version 1.0, or with the longer lengths of 2.0 and 3.0.
 std::string npy(const std::string& header, const std::string& data, int version = 1) {
@@ -55,13 +51,6 @@ class Npy : public testing::Test {
  private:
   ScratchFolder folder_;
 };
-
-template <class T>
-std::vector<T> read_all(const StoredRows& rows) {
-  std::vector<T> numbers(std::size_t(rows.rows() * rows.cols()));
-  rows.read(0, MatrixView<T>(numbers.data(), rows.rows(), rows.cols()));
-  return numbers;
-}
 
 TEST_F(Npy, ReadsEveryVersionAndDtype) {
   const std::vector<float> floats = {1.5f, -2, 0, 3e38f, 0x1p-149f, 7};
@@ -221,11 +210,55 @@ TEST_F(Npy, SaysThatItCannotWrite) {
   EXPECT_THAT(message_of<DataError>([&] { write_npy(path(), rows); }), HasSubstr("cannot write"));
 }
 
-struct Broken {
-  const char* name;
-  std::string content;
-  const char* reason;
-};
+/// The message for integers that are refused.
+std::string integers_refused(const std::filesystem::path& path, const std::string& content) {
+  scribble(path, content);
+  return message_of<DataError>([&] { read_npy_integers(path); });
+}
+
+TEST_F(Npy, ReadsIntegersOfEveryWidth) {
+  const auto read = [&](const char* dtype, const std::string& bytes, const char* shape = "(3,)") {
+    scribble(path(), npy(header(dtype, shape), bytes));
+    return read_npy_integers(path());
+  };
+  EXPECT_THAT(read("|i1", bytes_of_numbers<std::int8_t>({1, -2, 127})), ElementsAre(1, -2, 127));
+  EXPECT_THAT(read("|u1", bytes_of_numbers<std::uint8_t>({1, 2, 255})), ElementsAre(1, 2, 255));
+  EXPECT_THAT(read("<i2", bytes_of_numbers<std::int16_t>({1, -2, 32767})),
+              ElementsAre(1, -2, 32767));
+  EXPECT_THAT(read("<u2", bytes_of_numbers<std::uint16_t>({1, 2, 65535})),
+              ElementsAre(1, 2, 65535));
+  EXPECT_THAT(read("<i4", bytes_of_numbers<std::int32_t>({1, -2, 3})), ElementsAre(1, -2, 3));
+  EXPECT_THAT(read("<u4", bytes_of_numbers<std::uint32_t>({1, 2, 4294967295u})),
+              ElementsAre(1, 2, 4294967295));
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  EXPECT_THAT(read("<i8", bytes_of_numbers<std::int64_t>({1, -2, kMost})),
+              ElementsAre(1, -2, kMost));
+  EXPECT_THAT(read("<u8", bytes_of_numbers<std::uint64_t>({1, 2, 3})), ElementsAre(1, 2, 3));
+  EXPECT_THAT(read("<i4", bytes_of_numbers<std::int32_t>({1, 2, 3, 4}), "(2, 2)"),
+              ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(read("<i4", bytes_of_numbers<std::int32_t>({5}), "()"), ElementsAre(5));
+  EXPECT_THAT(read("<i4", "", "(0,)"), IsEmpty());
+}
+
+TEST_F(Npy, RefusesIntegersThatAreNone) {
+  const std::string three(12, '\0');
+  EXPECT_THAT(integers_refused(path(), npy(header("<f4", "(3,)"), three)),
+              HasSubstr("dtype that is not read ('<f4'); need integers"));
+  EXPECT_THAT(integers_refused(path(), npy(header(">i4", "(3,)"), three)), HasSubstr("'>i4'"));
+  EXPECT_THAT(integers_refused(path(), npy(header("<i4", "(3,)"), three + "x")),
+              HasSubstr("goes on behind its numbers (13 bytes behind the header); need 12"));
+  EXPECT_THAT(integers_refused(path(), npy(header("<i4", "(4,)"), three)), HasSubstr("cut short"));
+  EXPECT_THAT(integers_refused(path(), npy(header("<i8", "(4294967296, 4294967296)"), three)),
+              HasSubstr("a shape too large to count"));
+  EXPECT_THAT(integers_refused(path(), npy(header("<i8", "(2305843009213693952,)"), three)),
+              HasSubstr("a shape too large to count"));
+  EXPECT_THAT(integers_refused(path(), npy(header("<u8", "(1,)"),
+                                           bytes_of_numbers<std::uint64_t>({1ull << 63}))),
+              HasSubstr("an integer too large to count with (9223372036854775808)"));
+  EXPECT_THAT(integers_refused(
+                  path(), npy("{'descr': '<i4', 'fortran_order': True, 'shape': (3,)}", three)),
+              HasSubstr("Fortran order"));
+}
 
 class BrokenNpy : public testing::TestWithParam<Broken> {};
 
@@ -243,12 +276,6 @@ const std::string kData(24, '\0');
 std::string with(const std::string& dictionary) { return npy(dictionary, kData); }
 std::string shaped(const std::string& shape) { return npy(header("<f4", shape), kData); }
 std::string typed(const std::string& dtype) { return npy(header(dtype, "(2, 3)"), kData); }
-
-std::string repeated(const std::string& text, int count) {
-  std::string result;
-  for (int i = 0; i < count; ++i) result += text;
-  return result;
-}
 
 INSTANTIATE_TEST_SUITE_P(
     Npy, BrokenNpy,
@@ -313,4 +340,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& tested) { return tested.param.name; });
 
 }  // namespace
-}  // namespace libnorm
+}  // namespace libnorm::test

@@ -6,25 +6,13 @@
 #include <cmath>
 #include <limits>
 
-#include "libnorm/core/rng.hpp"
 #include "libnorm/metrics/spectrum.hpp"
+#include "tests/support/rows.hpp"
 
+namespace libnorm::test {
 namespace {
 
-using libnorm::Centring;
-using libnorm::Index;
-using libnorm::MatrixView;
-using libnorm::RowFactor;
 using testing::HasSubstr;
-
-using View = MatrixView<const double>;
-
-std::vector<double> normals(Index n, std::uint32_t stream) {
-  const libnorm::Random random(7, libnorm::Purpose::test, stream);
-  std::vector<double> x;
-  for (Index i = 0; i < n; ++i) x.push_back(random.normal(std::uint64_t(i)));
-  return x;
-}
 
 /// Rows less their mean, written out.
 std::vector<double> centred(std::vector<double> x, Index cols, const std::vector<float>& count) {
@@ -59,10 +47,10 @@ TEST(RowFactor, HasTheSpectrumOfTheWholeMatrix) {
   RowFactor factor(cols);
   factor.add(View(x.data(), rows, cols), count.data());
   EXPECT_EQ(factor.rows(), 1.5 * rows);
-  const auto raw = libnorm::singular_values<double>({x.data(), rows, cols}, count.data());
+  const auto raw = singular_values<double>({x.data(), rows, cols}, count.data());
   expect_near(factor.singular_values(Centring::none), raw, raw[0]);
   const auto shifted = centred(x, cols, count);
-  const auto want = libnorm::singular_values<double>({shifted.data(), rows, cols}, count.data());
+  const auto want = singular_values<double>({shifted.data(), rows, cols}, count.data());
   expect_near(factor.singular_values(Centring::mean), want, raw[0]);
 }
 
@@ -119,14 +107,6 @@ TEST(RowFactor, AnswersForDegenerateRows) {
 }
 
 TEST(RowFactor, RefusesWhatHasNoSpectrum) {
-  const auto message = [](auto f) -> std::string {
-    try {
-      f();
-    } catch (const libnorm::Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
   std::vector<double> x(6, 1.0);
   const std::vector<float> negative = {1, -1};
   RowFactor factor(3);
@@ -144,14 +124,15 @@ TEST(RowFactor, RefusesWhatHasNoSpectrum) {
 TEST(DecayExponent, IsThatOfAPowerLaw) {
   std::vector<double> s;
   for (int i = 1; i <= 50; ++i) s.push_back(3 * std::pow(double(i), -0.6));
-  EXPECT_NEAR(libnorm::decay_exponent(s), 1.2, 1e-13);
+  EXPECT_NEAR(decay_exponent(s), 1.2, 1e-13);
   // What is rounding of the largest is passed over.
   s.push_back(1e-9);
-  EXPECT_NEAR(libnorm::decay_exponent(s), 1.2, 1e-13);
-  EXPECT_EQ(libnorm::decay_exponent(std::vector<double>{2, 2, 2}), 0);
-  EXPECT_EQ(libnorm::decay_exponent(std::vector<double>{2, 0, 0}), 0);
-  EXPECT_EQ(libnorm::decay_exponent(std::vector<double>{0, 0}), 0);
-  EXPECT_EQ(libnorm::decay_exponent({}), 0);
+  EXPECT_NEAR(decay_exponent(s), 1.2, 1e-13);
+  EXPECT_EQ(decay_exponent(std::vector<double>{2, 2, 2}), 0);
+  EXPECT_EQ(decay_exponent(std::vector<double>{2, 0, 0}), 0);
+  EXPECT_EQ(decay_exponent(std::vector<double>{0, 0}), 0);
+  EXPECT_EQ(decay_exponent({}), 0);
 }
 
 }  // namespace
+}  // namespace libnorm::test

@@ -11,12 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/safetensors_bytes.hpp"
+#include "tests/support/stored_numbers.hpp"
 #include "tests/unit/harness_samples.hpp"
 
-namespace libnorm {
+namespace libnorm::test {
 namespace {
 
-using harness::FileSizeLimit;
 using harness::message_of;
 using harness::ScratchFolder;
 using harness::scribble;
@@ -25,50 +26,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
-
-std::string with_length(std::uint64_t length, const std::string& rest) {
-  std::string file;
-  for (int i = 0; i < 8; ++i) file += char(length >> (8 * i) & 255);
-  return file + rest;
-}
-
-std::string file_of(const std::string& header, const std::string& data = "") {
-  return with_length(header.size(), header + data);
-}
-
-std::string entry(const std::string& name, const std::string& dtype, const std::string& shape,
-                  Index begin, Index end) {
-  return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape +
-         ",\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
-}
-
-template <class T>
-std::string bytes_of_numbers(const std::vector<T>& numbers) {
-  return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(T)};
-}
-
-template <class T>
-std::vector<T> read_all(const StoredRows& rows) {
-  std::vector<T> numbers(std::size_t(rows.rows() * rows.cols()));
-  rows.read(0, MatrixView<T>(numbers.data(), rows.rows(), rows.cols()));
-  return numbers;
-}
-
-class Safetensors : public testing::Test {
- protected:
-  std::filesystem::path path() const { return folder_.path() / "some.safetensors"; }
-  SafetensorsFile open(const std::string& content) const {
-    scribble(path(), content);
-    return SafetensorsFile(path());
-  }
-  std::string content() const {
-    std::ifstream file(path(), std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-
- private:
-  ScratchFolder folder_;
-};
 
 TEST_F(Safetensors, ReadsWhatIsWrittenByHand) {
   const auto file = open(file_of(
@@ -142,82 +99,12 @@ TEST_F(Safetensors, ReadsNamesWithEscapes) {
   EXPECT_EQ(file.tensors()[0].name, std::string(1, '\0'));
 }
 
-TEST_F(Safetensors, WritesNamesInOrderAndDataAligned) {
-  const std::vector<float> numbers = {1, 2, 3};
-  const NamedTensor<float> tensors[] = {{"b", {1, 2}, numbers.data()}, {"a", {}, &numbers[2]}};
-  write_safetensors<float>(path(), tensors, {{"k", "v\n"}});
-  std::string header = "{\"__metadata__\":{\"k\":\"v\\u000a\"}," + entry("a", "F32", "[]", 0, 4) +
-                       "," + entry("b", "F32", "[1,2]", 4, 12) + "}";
-  header.append((8 - header.size() % 8) % 8, ' ');
-  EXPECT_EQ(content(), file_of(header, bytes_of_numbers<float>({3, 1, 2})));
-}
-
-TEST_F(Safetensors, ReadsBackWhatItWrites) {
-  std::vector<double> numbers(70000);
-  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = 1.0 / double(i + 1);
-  const std::string odd = "\"\\\x01\xc3\xa9/\n";
-  const NamedTensor<double> tensors[] = {
-      {"w", {7, 2, 5000}, numbers.data()}, {odd, {3}, numbers.data()}, {"", {0, 9}, nullptr}};
-  write_safetensors<double>(path(), tensors, {{odd, odd}});
-  const SafetensorsFile file(path());
-  EXPECT_THAT(file.metadata(), ElementsAre(Pair(odd, odd)));
-  const StoredRows rows = file.rows("w");
-  EXPECT_THAT(rows.shape(), ElementsAre(7, 2, 5000));
-  EXPECT_EQ(rows.rows(), 14);
-  EXPECT_EQ(read_all<double>(rows), numbers);
-  EXPECT_EQ(read_all<double>(file.rows(odd)), std::vector<double>({1, 0.5, 1.0 / 3}));
-  for (Index first = 0; first < 14; first += 4) {
-    const Index count = std::min<Index>(4, 14 - first);
-    std::vector<double> some(std::size_t(count * 5000));
-    rows.read(first, MatrixView<double>(some.data(), count, 5000));
-    EXPECT_TRUE(std::equal(some.begin(), some.end(), numbers.begin() + first * 5000));
-  }
-}
-
 TEST_F(Safetensors, RowsOutliveTheFile) {
   const StoredRows rows =
       open(file_of("{" + entry("w", "F32", "[1]", 0, 4) + "}", bytes_of_numbers<float>({2})))
           .rows("w");
   EXPECT_THAT(read_all<float>(rows), ElementsAre(2));
 }
-
-TEST_F(Safetensors, RefusesToWriteWhatIsNone) {
-  const float one = 1;
-  const auto write = [&](const NamedTensor<float>& first, const NamedTensor<float>& second) {
-    const NamedTensor<float> tensors[] = {first, second};
-    write_safetensors<float>(path(), tensors);
-  };
-  const NamedTensor<float> good = {"a", {1}, &one};
-  EXPECT_EQ(message_of<ValueError>([&] { write(good, good); }),
-            "safetensors: name is taken ('a'); need names of their own");
-  EXPECT_THAT(message_of<ValueError>([&] {
-                write(good, {"__metadata__", {1}, &one});
-              }),
-              HasSubstr("name is taken ('__metadata__')"));
-  EXPECT_THAT(message_of<ValueError>([&] {
-                write(good, {"\xff", {1}, &one});
-              }),
-              HasSubstr("no UTF-8 ('?')"));
-  EXPECT_THAT(message_of<ShapeError>([&] {
-                write(good, {"b", {-1}, &one});
-              }),
-              HasSubstr("a shape that is none ('b', extent -1)"));
-  EXPECT_FALSE(std::filesystem::exists(path()));
-}
-
-TEST_F(Safetensors, SaysThatItCannotWrite) {
-  const std::vector<float> numbers(10000);
-  const NamedTensor<float> tensors[] = {{"w", {10000}, numbers.data()}};
-  const FileSizeLimit limit(20000);
-  EXPECT_THAT(message_of<DataError>([&] { write_safetensors<float>(path(), tensors); }),
-              AllOf(HasSubstr("safetensors: cannot write"), HasSubstr("; need ")));
-}
-
-struct Broken {
-  const char* name;
-  std::string content;
-  const char* reason;
-};
 
 class BrokenSafetensors : public testing::TestWithParam<Broken> {};
 
@@ -237,12 +124,6 @@ std::string with_info(const std::string& info) { return with("\"w\":{" + info + 
 std::string shaped(const std::string& shape) { return with(entry("w", "F32", shape, 0, 8)); }
 std::string with_text(const std::string& text) {
   return file_of("{\"__metadata__\":{\"k\":\"" + text + "\"}}");
-}
-
-std::string repeated(const std::string& text, int count) {
-  std::string result;
-  for (int i = 0; i < count; ++i) result += text;
-  return result;
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -337,4 +218,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& tested) { return tested.param.name; });
 
 }  // namespace
-}  // namespace libnorm
+}  // namespace libnorm::test

@@ -3,10 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "libnorm/data/safetensors.hpp"
+#include "libnorm/data/safetensors_writer.hpp"
 #include "tests/support/models.hpp"
 #include "tests/unit/harness_samples.hpp"
 
@@ -96,6 +100,51 @@ TEST_F(WeightsFile, HasNamesAndShapesAsPyTorchWould) {
   EXPECT_THAT(file.find("blocks.0.norm1.running_var")->shape, ElementsAre(10));
   EXPECT_EQ(file.find("head.bias")->dtype, "F32");
   EXPECT_EQ(file.metadata().at("format"), "pt");
+}
+
+/// All that a command prints.
+std::string output_of(const std::string& command) {
+  std::FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return "no pipe";
+  std::string text;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) text += char(c);
+  const int status = pclose(pipe);
+  return status == 0 ? text : "ended with " + std::to_string(status) + "\n" + text;
+}
+
+/// What read_safetensors.py prints of parameters, in the order of their names.
+template <class T>
+void print_tensors(const ParameterList& list, const std::vector<T>& values,
+                   std::vector<std::string>& lines) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  for (const Parameter& p : list.all()) {
+    std::string line = p.name + " ";
+    if (p.rows > 1) line += std::to_string(p.rows) + ",";
+    line += std::to_string(p.cols) + " ";
+    const auto* bytes = reinterpret_cast<const unsigned char*>(values.data() + p.offset);
+    for (std::size_t i = 0; i < sizeof(T) * std::size_t(p.rows * p.cols); ++i) {
+      line += {kDigits[bytes[i] >> 4], kDigits[bytes[i] & 15]};
+    }
+    lines.push_back(line + "\n");
+  }
+}
+
+template <class T>
+void expect_same_by_python(const Transformer<T>& model, const std::filesystem::path& path) {
+  save_weights(model, path);
+  std::vector<std::string> lines;
+  print_tensors(model.parameters(), model.weights(), lines);
+  print_tensors(model.running(), model.running_values(), lines);
+  std::sort(lines.begin(), lines.end());
+  std::string want;
+  for (const std::string& line : lines) want += line;
+  EXPECT_EQ(output_of("python3 '" LIBNORM_READ_SAFETENSORS "' '" + path.string() + "' 2>&1"), want);
+}
+
+TEST_F(WeightsFile, IsReadByAReaderThatIsNotOurs) {
+  if (std::system("python3 --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "no python3 here";
+  expect_same_by_python(trained<float>("batchnorm", 1), path());
+  expect_same_by_python(trained<double>("layernorm", 1), path());
 }
 
 TEST_F(WeightsFile, TakesASingleRowAsAMatrixToo) {

@@ -1,0 +1,308 @@
+#include <algorithm>
+#include <iostream>
+#include <new>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/commands/activation_file.hpp"
+#include "harness/commands/command.hpp"
+#include "harness/commands/measurement.hpp"
+#include "harness/reading_progress.hpp"
+#include "libnorm/core/launch.hpp"
+#include "libnorm/data/npy.hpp"
+
+namespace harness {
+namespace {
+
+namespace po = boost::program_options;
+using libnorm::Index;
+
+constexpr const char* kAbout =
+    "Prints what libnorm's metrics say of activations, a row a sample: of a .npy file, or of a "
+    "tensor\nof a safetensors file, in float16, bfloat16, float32 or float64. Of more than two "
+    "dimensions the\nleading ones are rows: [batch, positions, C] is [batch x positions, C].\n\n"
+    "A file may be larger than memory: spectra, moments and the mean cosine take it in one pass. "
+    "What\nneeds all rows at once is left out of a larger one, and the output says so.\n\n"
+    "Each number comes with its convention: of singular values s or of eigenvalues l = s^2 / rows, "
+    "and\nwhether the rows were centred.\n\n"
+    "  norm-harness measure acts.npy\n"
+    "  norm-harness measure model.safetensors --tensor h.3 --centring mean --json\n"
+    "  norm-harness measure acts.npy --metrics effective_rank,iso_score --rows 10000\n"
+    "  norm-harness measure acts.npy --labels labels.npy --head head.npy   neural collapse\n"
+    "  norm-harness measure layer3.npy --against layer6.npy                CKA\n\n"
+    "From Python: numpy.save(\"acts.npy\", acts), or safetensors.torch.save_file({\"acts\": acts}, "
+    "path).";
+
+std::string all_names() {
+  std::string text, line;
+  for (const MeasuredMetric& metric : measured_metrics()) {
+    if (line.size() + metric.name.size() > 90) {
+      text += line + "\n";
+      line.clear();
+    }
+    line += metric.name + (&metric == &measured_metrics().back() ? "" : ", ");
+  }
+  return text + line;
+}
+
+std::vector<libnorm::Centring> centrings_of(const std::string& word) {
+  using libnorm::Centring;
+  if (word == "mean") return {Centring::mean};
+  if (word == "none") return {Centring::none};
+  if (word == "both") return {Centring::none, Centring::mean};
+  throw UsageError(fmt::format("--centring: unknown word ({}); use none, mean or both", word));
+}
+
+/// Names that there are, of which each can be had with these options.
+void check_metrics(const Arguments& arguments, const Measuring& asked) {
+  const bool centred = asked.centrings.back() == libnorm::Centring::mean;
+  for (const std::string& name : asked.metrics) {
+    const auto& all = measured_metrics();
+    const auto metric =
+        std::find_if(all.begin(), all.end(), [&](const auto& m) { return m.name == name; });
+    if (metric == all.end()) {
+      throw UsageError(fmt::format(
+          "--metrics: unknown metric ({}); `norm-harness measure --help` lists them", name));
+    }
+    const auto needs = [&](const char* option) {
+      if (arguments.has(option)) return;
+      throw UsageError(fmt::format("--metrics: {} needs --{}", name, option));
+    };
+    if (metric->needs == MetricNeeds::labels) needs("labels");
+    if (metric->needs == MetricNeeds::head) needs("head");
+    if (metric->needs == MetricNeeds::other) needs("against");
+    if (metric->needs == MetricNeeds::spectrum && !centred &&
+        libnorm::find_activation_metric(name).asks == libnorm::SpectrumKind::centred) {
+      throw UsageError(
+          fmt::format("--metrics: {} asks for a centred spectrum; use --centring mean", name));
+    }
+  }
+}
+
+/// Classes for the rows: those of a head's rows, or as many as there are different labels.
+void read_labels(const std::string& path, Index rows, Measuring& asked) {
+  std::vector<std::int64_t> labels = libnorm::read_npy_integers(path);
+  if (Index(labels.size()) != rows) {
+    throw libnorm::DataError(
+        fmt::format("measure: {}: as many labels as there are not rows ({}); need {}", path,
+                    labels.size(), rows));
+  }
+  labels.resize(std::size_t(asked.count));
+  std::vector<std::int64_t> different;
+  if (asked.head) {
+    for (Index k = 0; k < asked.head->rows(); ++k) different.push_back(k);
+  } else {
+    different = labels;
+    std::sort(different.begin(), different.end());
+    different.erase(std::unique(different.begin(), different.end()), different.end());
+  }
+  for (const std::int64_t label : labels) {
+    const auto place = std::lower_bound(different.begin(), different.end(), label);
+    if (place == different.end() || *place != label) {
+      throw libnorm::DataError(
+          fmt::format("measure: {}: a label that the head has no row for ({}); "
+                      "need 0 .. {}",
+                      path, label, asked.head->rows() - 1));
+    }
+    asked.labels.push_back(std::int32_t(place - different.begin()));
+  }
+  asked.classes = Index(different.size());
+}
+
+std::optional<std::string> optional_text(const Arguments& arguments, const char* name) {
+  if (!arguments.has(name)) return std::nullopt;
+  return arguments.text(name);
+}
+
+Measuring measuring_of(const Arguments& arguments, const ActivationFile& file) {
+  Measuring asked{file.rows, file.rows.rows(), {}, {}, {}, 0, {}, {}, {}};
+  if (arguments.has("rows")) {
+    const Index rows = arguments.get<Index>("rows");
+    if (rows < 1) throw UsageError(fmt::format("--rows: too few ({}); need at least 1", rows));
+    if (rows > asked.count) {
+      throw UsageError(
+          fmt::format("--rows: more than there are ({}); need at most {}", rows, asked.count));
+    }
+    asked.count = rows;
+  }
+  if (arguments.has("metrics")) asked.metrics = split_list(arguments.text("metrics"), "metrics");
+  asked.centrings = centrings_of(arguments.text("centring"));
+  check_metrics(arguments, asked);
+  for (const char* name : {"head", "head-bias"}) {
+    if (arguments.has(name) && !arguments.has("labels")) {
+      throw UsageError(fmt::format("--{}: of no use without --labels", name));
+    }
+  }
+  if (arguments.has("head-bias") && !arguments.has("head")) {
+    throw UsageError("--head-bias: of no use without --head");
+  }
+  if (arguments.has("head")) {
+    asked.head = open_activations(arguments.text("head"), std::nullopt).rows;
+    if (asked.head->cols() != asked.rows.cols()) {
+      throw libnorm::DataError(
+          fmt::format("measure: {}: a head of another width ({}); need [classes, {}]",
+                      arguments.text("head"), asked.head->cols(), asked.rows.cols()));
+    }
+  }
+  if (arguments.has("head-bias")) {
+    asked.head_bias = open_activations(arguments.text("head-bias"), std::nullopt).rows;
+    if (asked.head_bias->rows() != 1 || asked.head_bias->cols() != asked.head->rows()) {
+      throw libnorm::DataError(fmt::format("measure: {}: a bias of another shape; need [{}]",
+                                           arguments.text("head-bias"), asked.head->rows()));
+    }
+  }
+  if (arguments.has("labels")) read_labels(arguments.text("labels"), file.rows.rows(), asked);
+  if (arguments.has("against")) {
+    const ActivationFile other =
+        open_activations(arguments.text("against"), optional_text(arguments, "against-tensor"));
+    if (other.rows.rows() != file.rows.rows()) {
+      throw libnorm::DataError(fmt::format("measure: {}: other rows ({}); need {}, those of {}",
+                                           other.name(), other.rows.rows(), file.rows.rows(),
+                                           file.name()));
+    }
+    asked.other = other.rows;
+  } else if (arguments.has("against-tensor")) {
+    throw UsageError("--against-tensor: of no use without --against");
+  }
+  return asked;
+}
+
+/// JSON has no infinity.
+nlohmann::ordered_json number_json(double value) {
+  return nlohmann::ordered_json::parse(libnorm::json_number(value));
+}
+
+const char* name_of(libnorm::Centring centring) {
+  return centring == libnorm::Centring::mean ? "mean" : "none";
+}
+
+void print_json(const ActivationFile& file, const Measuring& asked, const Measurement& found) {
+  using Json = nlohmann::ordered_json;
+  Json json;
+  json["file"] = file.path.string();
+  if (file.tensor) json["tensor"] = *file.tensor;
+  json["dtype"] = libnorm::name_of(file.rows.format());
+  json["shape"] = file.rows.shape();
+  json["rows"] = asked.count;
+  json["channels"] = file.rows.cols();
+  json["metrics"] = Json::array();
+  for (const libnorm::MetricValue& m : found.values) {
+    json["metrics"].push_back({{"name", m.name},
+                               {"value", number_json(m.value)},
+                               {"unit", m.unit},
+                               {"convention", m.convention}});
+  }
+  json["spectra"] = Json::array();
+  for (const libnorm::ActivationSpectrum& spectrum : found.spectra) {
+    Json values = Json::array();
+    for (const double s : spectrum.singular_values) values.push_back(number_json(s));
+    json["spectra"].push_back({{"centring", name_of(spectrum.centring)},
+                               {"path", spectrum_path_name(spectrum.path)},
+                               {"singular_values", std::move(values)}});
+  }
+  json["left_out"] = Json::array();
+  for (const LeftOut& left : found.left_out) {
+    json["left_out"].push_back({{"metrics", left.metrics}, {"reason", left.reason}});
+  }
+  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_table(const ActivationFile& file, const Measuring& asked, const Measurement& found) {
+  fmt::print("{}: {} of {} rows, {} channels, {}\n", file.name(), asked.count, file.rows.rows(),
+             file.rows.cols(), libnorm::name_of(file.rows.format()));
+  for (const libnorm::ActivationSpectrum& spectrum : found.spectra) {
+    const auto& s = spectrum.singular_values;
+    fmt::print("singular values {}: {:.6g} to {:.6g}, by {}\n",
+               spectrum.centring == libnorm::Centring::mean ? "of centred rows" : "as they are",
+               s.front(), s.back(), spectrum_path_name(spectrum.path));
+  }
+  fmt::print("\n{:22} {:>14} {:10}  {}\n", "metric", "value", "unit", "convention");
+  for (const libnorm::MetricValue& m : found.values) {
+    fmt::print("{:22} {:14.6g} {:10}  {}\n", m.name, m.value, m.unit == "1" ? "" : m.unit,
+               m.convention);
+  }
+  for (const LeftOut& left : found.left_out) {
+    fmt::print("\nleft out: {} ({})\n", fmt::join(left.metrics, ", "), left.reason);
+  }
+}
+
+void add_options(Arguments& arguments) {
+  arguments.options()("file", po::value<std::string>()->value_name("FILE"),
+                      "the file to read; needs no name")(
+      "tensor", po::value<std::string>()->value_name("NAME"),
+      "which tensor of a safetensors file; needless where only one can be read")(
+      "metrics", po::value<std::string>()->value_name("A,B"),
+      "only these; without it all that the options give a meaning")(
+      "centring", po::value<std::string>()->default_value("both"),
+      "rows of a spectrum less their mean (mean), as they are (none), or both")(
+      "rows", po::value<Index>()->value_name("N"), "only the first N rows")(
+      "labels", po::value<std::string>()->value_name("FILE"),
+      "integers, a class for each row, .npy: for neural collapse (nc1, nc2)")(
+      "head", po::value<std::string>()->value_name("FILE"),
+      "weights [classes, C] of the layer that reads the rows, for nc2 of the head, nc3 and nc4;\n"
+      "labels are then its rows, from 0")("head-bias", po::value<std::string>()->value_name("FILE"),
+                                          "its bias [classes]")(
+      "against", po::value<std::string>()->value_name("FILE"),
+      "a second file with as many rows, for CKA")(
+      "against-tensor", po::value<std::string>()->value_name("NAME"), "its tensor")(
+      "threads", po::value<int>()->default_value(default_threads()), "threads")(
+      "time", po::value<int>()->value_name("N"),
+      "only time a spectrum with its metrics, N times, of rows in memory: milliseconds, one a "
+      "line")("quiet", "no progress on long readings")("json", "a JSON object");
+  arguments.positional("file");
+}
+
+Exit measure_file(const Arguments& arguments) {
+  const ActivationFile file =
+      open_activations(arguments.text("file"), optional_text(arguments, "tensor"));
+  const Measuring asked = measuring_of(arguments, file);
+  if (arguments.has("time")) {
+    const int times = arguments.get<int>("time");
+    if (times < 1) throw UsageError(fmt::format("--time: too few ({}); need 1 or more", times));
+    for (const double ms : time_spectrum(asked, times)) fmt::print("{:.4f}\n", ms);
+    return Exit::ok;
+  }
+  const auto style = arguments.has("quiet") ? Progress::Style::quiet
+                     : isatty(2)            ? Progress::Style::terminal
+                                            : Progress::Style::lines;
+  Measurement found;
+  {
+    ReadingProgress progress(std::cerr, style, asked.count);
+    try {
+      found = measure(asked, [&](Index rows) { progress.rows(rows); });
+    } catch (const libnorm::ValueError& error) {
+      // The file's numbers, not the command line.
+      throw libnorm::DataError(fmt::format("measure: {}: {}", file.name(), error.what()));
+    }
+  }
+  arguments.has("json") ? print_json(file, asked, found) : print_table(file, asked, found);
+  return Exit::ok;
+}
+
+}  // namespace
+
+Exit measure_command(const std::vector<std::string>& words) {
+  Arguments arguments("measure FILE [options]",
+                      std::string(kAbout) + "\n\nMetrics\n" + all_names());
+  add_options(arguments);
+  if (!arguments.parse(words)) return Exit::ok;
+  if (!arguments.has("file")) {
+    throw UsageError("measure: no file given; need a .npy or safetensors file");
+  }
+  Exit exit = Exit::ok;
+  const int threads = checked_threads(arguments);
+  try {
+    libnorm::with_threads(threads, [&] { exit = measure_file(arguments); });
+  } catch (const std::bad_alloc&) {
+    throw libnorm::DataError(fmt::format(
+        "measure: {}: needs more memory than there is; take fewer rows with --rows, or fewer "
+        "metrics with --metrics",
+        arguments.text("file")));
+  }
+  return exit;
+}
+
+}  // namespace harness

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace libnorm {
+
+/// What a file says of itself: texts by key.
+using Metadata = std::map<std::string, std::string>;
+
+/// The header's key of the metadata, which no tensor may have for a name.
+inline constexpr std::string_view kMetadataName = "__metadata__";
+
+/// Where text stops being UTF-8, or its size.
+std::size_t utf8_end(std::string_view text);
+
+}  // namespace libnorm

@@ -1,0 +1,305 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "libnorm/core/rng.hpp"
+#include "libnorm/data/npy.hpp"
+#include "libnorm/data/safetensors_writer.hpp"
+#include "libnorm/metrics/activation_spectrum.hpp"
+#include "libnorm/metrics/cka.hpp"
+#include "libnorm/metrics/neural_collapse.hpp"
+#include "libnorm/metrics/row_geometry.hpp"
+#include "tests/cli/process.hpp"
+
+namespace {
+
+using cli::run;
+using libnorm::Index;
+using libnorm::MatrixView;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+using View = MatrixView<const float>;
+
+std::vector<float> normals(Index count, std::uint32_t stream) {
+  const libnorm::Random random(7, libnorm::Purpose::test, stream);
+  std::vector<float> numbers;
+  for (Index i = 0; i < count; ++i) numbers.push_back(float(random.normal(std::uint64_t(i))));
+  return numbers;
+}
+
+/// A .npy file of integers, as NumPy writes it.
+void write_integers(const std::filesystem::path& path, const std::vector<std::int64_t>& numbers) {
+  std::string header = "{'descr': '<i8', 'fortran_order': False, 'shape': (" +
+                       std::to_string(numbers.size()) + ",), }\n";
+  std::string file = "\x93NUMPY";
+  file += {'\1', '\0', char(header.size()), '\0'};
+  file += header;
+  file.append(reinterpret_cast<const char*>(numbers.data()), 8 * numbers.size());
+  cli::write(path, file);
+}
+
+/// The metrics of a JSON answer: `name (convention)` and value.
+std::map<std::string, double> values_in(const std::string& text) {
+  std::map<std::string, double> values;
+  const nlohmann::json json = nlohmann::json::parse(text);
+  for (const auto& m : json["metrics"]) {
+    const std::string name = m["name"], convention = m["convention"];
+    if (m["value"].is_number()) values[name + " (" + convention + ")"] = m["value"];
+  }
+  return values;
+}
+
+void expect_all(const std::map<std::string, double>& have,
+                const std::vector<libnorm::MetricValue>& want) {
+  for (const libnorm::MetricValue& m : want) {
+    const std::string name = m.name + " (" + m.convention + ")";
+    ASSERT_EQ(have.count(name), 1u) << name;
+    EXPECT_EQ(have.at(name), m.value) << name;
+  }
+}
+
+class Measure : public testing::Test {
+ protected:
+  Measure() { libnorm::write_npy(scratch_ / "a.npy", rows()); }
+
+  View rows() const { return View(numbers_.data(), 6000, 6); }
+  cli::Outcome measure(const std::string& arguments) const {
+    return run(scratch_.path(), "measure " + arguments);
+  }
+
+  cli::Scratch scratch_;
+  std::vector<float> numbers_ = normals(6000 * 6, 1);
+};
+
+TEST_F(Measure, PrintsWhatTheLibrarySays) {
+  using libnorm::Centring;
+  const auto outcome = measure("a.npy --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto values = values_in(outcome.out);
+  expect_all(values, values_of(libnorm::activation_spectrum(rows(), Centring::none)));
+  expect_all(values, values_of(libnorm::activation_spectrum(rows(), Centring::mean)));
+  expect_all(values, libnorm::row_metrics(rows()));
+  const nlohmann::json json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json["file"], "a.npy");
+  EXPECT_EQ(json["dtype"], "float32");
+  EXPECT_EQ(json["rows"], 6000);
+  EXPECT_EQ(json["channels"], 6);
+  EXPECT_EQ(json["shape"], nlohmann::json({6000, 6}));
+  EXPECT_EQ(json["left_out"].size(), 0u);
+  ASSERT_EQ(json["spectra"].size(), 2u);
+  EXPECT_EQ(json["spectra"][1]["centring"], "mean");
+  EXPECT_EQ(std::vector<double>(json["spectra"][1]["singular_values"]),
+            libnorm::activation_spectrum(rows(), Centring::mean).singular_values);
+  const auto table = measure("a.npy");
+  EXPECT_EQ(table.code, 0);
+  EXPECT_THAT(table.out, StartsWith("a.npy: 6000 of 6000 rows, 6 channels, float32\n"));
+  for (const char* name : {"effective_rank", "iso_score", "mean_cosine", "two_nn_dimension"}) {
+    EXPECT_THAT(table.out, HasSubstr(std::string("\n") + name));
+  }
+  EXPECT_THAT(table.out, AllOf(HasSubstr("of s, not centred"), HasSubstr("of l, centred")));
+}
+
+TEST_F(Measure, TakesTheMetricsTheCentringAndTheRowsAskedFor) {
+  const auto outcome =
+      measure("a.npy --metrics effective_rank,mean_kurtosis --centring mean --rows 5000 --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto values = values_in(outcome.out);
+  EXPECT_EQ(values.size(), 2u);
+  const auto spectrum =
+      libnorm::activation_spectrum(rows().row_range(0, 5000), libnorm::Centring::mean);
+  EXPECT_EQ(values.at("effective_rank (of s, centred)"),
+            libnorm::find_activation_metric("effective_rank").value(spectrum));
+  // A single number, and no spectrum where none is asked for.
+  const auto one = measure("a.npy --metrics mean_cosine --json");
+  EXPECT_EQ(values_in(one.out).size(), 1u) << one.out;
+  EXPECT_EQ(nlohmann::json::parse(one.out)["spectra"].size(), 0u);
+}
+
+TEST_F(Measure, ReadsTensorsAndTakesLeadingDimensionsForRows) {
+  const libnorm::NamedTensor<float> tensors[] = {{"h", {10, 600, 6}, numbers_.data()},
+                                                 {"w", {4}, numbers_.data()}};
+  libnorm::write_safetensors<float>(scratch_ / "two.safetensors", tensors);
+  libnorm::write_safetensors<float>(scratch_ / "one", std::span(tensors).first(1));
+  const auto whole = values_in(measure("a.npy --json").out);
+  const auto named = measure("two.safetensors --tensor h --json");
+  ASSERT_EQ(named.code, 0) << named.err;
+  EXPECT_EQ(values_in(named.out), whole);
+  EXPECT_EQ(nlohmann::json::parse(named.out)["tensor"], "h");
+  EXPECT_EQ(nlohmann::json::parse(named.out)["shape"], nlohmann::json({10, 600, 6}));
+  EXPECT_EQ(values_in(measure("one --json").out), whole);
+  const auto unnamed = measure("two.safetensors");
+  EXPECT_EQ(unnamed.code, 2);
+  EXPECT_THAT(unnamed.err, HasSubstr("two.safetensors holds several; name one of 'h' [10, 600, 6], "
+                                     "'w' [4]"));
+  const auto wrong = measure("two.safetensors --tensor x");
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("has no tensor 'x'; use one of 'h'"));
+  EXPECT_EQ(measure("a.npy --tensor h").code, 2);
+}
+
+TEST_F(Measure, HoldsTwoFilesAgainstEachOther) {
+  const std::vector<float> others = normals(6000 * 4, 2);
+  const View other(others.data(), 6000, 4);
+  libnorm::write_npy(scratch_ / "b.npy", other);
+  const auto values = values_in(measure("a.npy --against b.npy --json").out);
+  EXPECT_EQ(values.at("linear_cka (of the two files, centred)"),
+            libnorm::linear_cka(rows(), other));
+  EXPECT_EQ(values.at("debiased_linear_cka (of the two files, unbiased HSIC)"),
+            libnorm::debiased_linear_cka(rows(), other));
+  const auto itself = values_in(measure("a.npy --against a.npy --metrics linear_cka --json").out);
+  EXPECT_NEAR(itself.at("linear_cka (of the two files, centred)"), 1, 1e-12);
+  libnorm::write_npy(scratch_ / "b.npy", other.row_range(0, 5999));
+  const auto fewer = measure("a.npy --against b.npy");
+  EXPECT_EQ(fewer.code, 3);
+  EXPECT_THAT(fewer.err, HasSubstr("b.npy: other rows (5999); need 6000, those of a.npy"));
+}
+
+TEST_F(Measure, FindsNeuralCollapseByLabels) {
+  std::vector<std::int64_t> labels;
+  std::vector<std::int32_t> dense;
+  for (int r = 0; r < 6000; ++r) {
+    labels.push_back(r % 3 == 0 ? -100 : 7 * (r % 3));
+    dense.push_back(r % 3);
+  }
+  write_integers(scratch_ / "labels.npy", labels);
+  expect_all(values_in(measure("a.npy --labels labels.npy --json").out),
+             values_of(libnorm::neural_collapse(rows(), dense.data(), 3)));
+  const std::vector<float> head = normals(18, 3), bias = {1, 2, 3};
+  libnorm::write_npy(scratch_ / "head.npy", View(head.data(), 3, 6));
+  libnorm::write_npy(scratch_ / "bias.npy", View(bias.data(), 1, 3));
+  const std::string with_head = "a.npy --labels labels.npy --head head.npy --head-bias bias.npy";
+  // With a head, labels are its rows.
+  const auto strange = measure(with_head);
+  EXPECT_EQ(strange.code, 3);
+  EXPECT_THAT(strange.err, HasSubstr("a label that the head has no row for (-100); need 0 .. 2"));
+  write_integers(scratch_ / "labels.npy", {dense.begin(), dense.end()});
+  expect_all(values_in(measure(with_head + " --json").out),
+             values_of(libnorm::neural_collapse(rows(), dense.data(), 3, View(head.data(), 3, 6),
+                                                bias.data())));
+  write_integers(scratch_ / "labels.npy", {1, 2, 3});
+  const auto few = measure("a.npy --labels labels.npy");
+  EXPECT_EQ(few.code, 3);
+  EXPECT_THAT(few.err, HasSubstr("need 6000"));
+}
+
+TEST_F(Measure, LeavesOutWhatTakesTooLongAndSaysSo) {
+  const std::vector<float> many(20001 * 2, 1.5f);
+  libnorm::write_npy(scratch_ / "many.npy", View(many.data(), 20001, 2));
+  const auto outcome = measure("many.npy");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("left out: two_nn_dimension, likelihood_dimension"),
+                                 HasSubstr("--rows"), Not(HasSubstr("nan"))));
+  const auto named = measure("many.npy --metrics two_nn_dimension");
+  EXPECT_EQ(named.code, 3);
+  EXPECT_THAT(named.err, HasSubstr("cannot make two_nn_dimension"));
+  EXPECT_EQ(measure("many.npy --metrics two_nn_dimension --rows 100").code, 0);
+}
+
+TEST_F(Measure, TimesASpectrum) {
+  const auto outcome = measure("a.npy --time 3");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 3);
+}
+
+TEST_F(Measure, SaysTheSameWithAnyNumberOfThreads) {
+  EXPECT_EQ(measure("a.npy --threads 1 --json").out, measure("a.npy --threads 3 --json").out);
+}
+
+TEST_F(Measure, TeachesByHelp) {
+  const auto help = measure("--help");
+  EXPECT_EQ(help.code, 0);
+  for (const char* word : {"Usage: norm-harness measure FILE", "--tensor", "--metrics",
+                           "numpy.save", "effective_rank", "nc3_self_duality", "linear_cka"}) {
+    EXPECT_THAT(help.out, HasSubstr(word));
+  }
+}
+
+TEST_F(Measure, RefusesMistakes) {
+  struct Case {
+    const char *arguments, *sentence;
+  };
+  for (const Case& c :
+       {Case{"", "no file given"}, Case{"a.npy --metrics rank", "unknown metric (rank)"},
+        Case{"a.npy --metrics nc1_trace_ratio", "nc1_trace_ratio needs --labels"},
+        Case{"a.npy --metrics linear_cka", "linear_cka needs --against"},
+        Case{"a.npy --metrics iso_score --centring none", "asks for a centred spectrum"},
+        Case{"a.npy --centring median", "unknown word (median)"},
+        Case{"a.npy --rows 0", "too few (0)"}, Case{"a.npy --rows 6001", "need at most 6000"},
+        Case{"a.npy --threads 0", "need 1 .. 1024"}, Case{"a.npy --time 0", "too few (0)"},
+        Case{"a.npy --head a.npy", "of no use without --labels"},
+        Case{"a.npy --against-tensor x", "of no use without --against"}}) {
+    const auto outcome = measure(c.arguments);
+    EXPECT_EQ(outcome.code, 2) << c.arguments;
+    EXPECT_THAT(outcome.err, HasSubstr(c.sentence)) << c.arguments;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+}
+
+TEST_F(Measure, RefusesBrokenFilesWithOneSentence) {
+  const std::string whole = cli::read(scratch_ / "a.npy");
+  const auto long_header = std::string("\x93NUMPY\2\0\xff\xff\xff\xff", 12) + "{";
+  const auto npy = [](const std::string& shape) {
+    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + "}\n";
+    return std::string("\x93NUMPY\1\0", 8) + char(header.size()) + '\0' + header;
+  };
+  const auto safetensors = [](const std::string& header, const std::string& data) {
+    std::string file(8, '\0');
+    file[0] = char(header.size() & 255);
+    file[1] = char(header.size() >> 8);
+    return file + header + data;
+  };
+  const auto tensor = [](const char* name, int begin, int end) {
+    return "\"" + std::string(name) + "\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[" +
+           std::to_string(begin) + "," + std::to_string(end) + "]}";
+  };
+  std::string nan = whole;
+  nan.replace(nan.size() - 4, 4, std::string("\0\0\xc0\x7f", 4));
+  struct Case {
+    const char* name;
+    std::string content;
+    const char* sentence;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"cut.npy", whole.substr(0, whole.size() - 1), "is cut short"},
+           {"long.npy", whole + "x", "goes on behind its numbers"},
+           {"header.npy", whole.substr(0, 40), "ends in its header"},
+           {"huge.npy", long_header, "too long a header"},
+           {"empty.npy", "", "is no .npy file"},
+           {"wide.npy", npy("(0, 1099511627776)"), "no numbers"},
+           {"many.npy", npy("(1099511627776, 0)"), "no numbers"},
+           {"overflow.npy", npy("(4294967296, 4294967296)"), "too large to count"},
+           {"nan.npy", nan, "not finite"},
+           {"empty.safetensors", "", "ends before its header"},
+           {"none.safetensors", safetensors("{}", ""), "no tensor that can be read (0 in all)"},
+           {"overlap.safetensors",
+            safetensors("{" + tensor("a", 0, 8) + "," + tensor("b", 4, 12) + "}",
+                        std::string(12, '\0')),
+            "an overlap before 'b'"},
+           {"gap.safetensors", safetensors("{" + tensor("a", 4, 12) + "}", std::string(12, '\0')),
+            "a gap before 'a'"},
+           {"cut.safetensors", safetensors("{" + tensor("a", 0, 8) + "}", "1234"), "is cut short"},
+           {"long.safetensors", safetensors("{" + tensor("a", 0, 8) + "}", "123456789"),
+            "goes on behind its tensors"},
+           {"junk", "PK and so on and on", "too long a header"}}) {
+    cli::write(scratch_ / c.name, c.content);
+    const auto outcome = measure(c.name);
+    EXPECT_EQ(outcome.code, 3) << c.name << outcome.out;
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr(c.name), HasSubstr(c.sentence), HasSubstr("need ")));
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+  EXPECT_EQ(measure("nowhere.npy").code, 3);
+  EXPECT_EQ(measure(".").code, 3);
+}
+
+}  // namespace

@@ -1,0 +1,251 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "libnorm/core/launch.hpp"
+#include "libnorm/metrics/cka.hpp"
+#include "libnorm/metrics/intrinsic_dimension.hpp"
+#include "libnorm/metrics/neural_collapse.hpp"
+#include "libnorm/metrics/row_geometry.hpp"
+#include "tests/support/rows.hpp"
+
+namespace libnorm::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+using Narrow = MatrixView<const float>;
+
+/// Over all pairs, one at a time.
+double mean_cosine_of_pairs(const std::vector<double>& x, Index c) {
+  const Index n = Index(x.size()) / c;
+  double sum = 0;
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = 0; j < n; ++j) {
+      const double *a = x.data() + i * c, *b = x.data() + j * c;
+      if (i != j) sum += dot(a, b, c) / std::sqrt(dot(a, a, c) * dot(b, b, c));
+    }
+  }
+  return sum / double(n * (n - 1));
+}
+
+TEST(MeanCosine, IsThatOfAllPairs) {
+  std::vector<double> x = normals(1500 * 6, 1);
+  for (double& v : x) v += 0.5;
+  EXPECT_NEAR(mean_cosine(rows_in(x, 6)), mean_cosine_of_pairs(x, 6), 1e-13);
+  x.resize(40 * 6);
+  const Repeated repeated = repeat(x, 6);
+  EXPECT_NEAR(mean_cosine(rows_in(x, 6), repeated.count.data()),
+              mean_cosine_of_pairs(repeated.x, 6), 1e-14);
+  const std::vector<float> narrow(x.begin(), x.end());
+  EXPECT_NEAR(mean_cosine(Narrow(narrow.data(), 40, 6)), mean_cosine_of_pairs(x, 6), 1e-6);
+}
+
+TEST(MeanCosine, OfKnownRows) {
+  EXPECT_NEAR(mean_cosine(rows_in({1, 2, 1, 2, 2, 4}, 2)), 1, 1e-15);
+  EXPECT_NEAR(mean_cosine(rows_in({1, 0, 0, 1}, 2)), 0, 1e-15);
+  EXPECT_NEAR(mean_cosine(rows_in({1, 2, -1, -2}, 2)), -1, 1e-15);
+  // Rows of different sizes, and rows without a direction.
+  EXPECT_NEAR(mean_cosine(rows_in({1e-200, 0, 3e280, 3e280, 0, 0}, 2)), std::sqrt(0.5), 1e-15);
+  EXPECT_EQ(mean_cosine(rows_in({0, 0, 0, 0}, 2)), 0);
+  EXPECT_EQ(mean_cosine(rows_in({1, 2}, 2)), 0);
+  EXPECT_EQ(mean_cosine(View(nullptr, 0, 2)), 0);
+}
+
+TEST(RowDirections, AreTheSameInPieces) {
+  const std::vector<double> x = normals(5000 * 3, 16);
+  const Repeated repeated = repeat(x, 3);
+  RowDirections pieces(3);
+  for (Index first = 0; first < 5000; first += 2048) {
+    const Index rows = std::min<Index>(2048, 5000 - first);
+    pieces.add(View(x.data() + first * 3, rows, 3), repeated.count.data() + first);
+  }
+  EXPECT_EQ(pieces.mean_cosine(), mean_cosine(rows_in(x, 3), repeated.count.data()));
+  EXPECT_EQ(RowDirections(3).mean_cosine(), 0);
+  EXPECT_THAT(message([&] { pieces.add(rows_in(x, 5)); }), HasSubstr("another width"));
+  EXPECT_THAT(message([] { RowDirections none(0); }), HasSubstr("no channels"));
+}
+
+TEST(PartitionIsotropy, OfKnownRows) {
+  EXPECT_EQ(partition_isotropy(rows_in(std::vector<double>(12, 0.0), 3)), 1);
+  // X^T X = diag(2 * 4, 2): Z = 2 cosh 2 and 2 cosh 1, whatever the sign.
+  const std::vector<double> cross = {2, 0, -2, 0, 0, 1, 0, -1};
+  const double expected = (2 * std::cosh(1.0) + 2) / (2 * std::cosh(2.0) + 2);
+  EXPECT_NEAR(partition_isotropy(rows_in(cross, 2)), expected, 1e-14);
+  // One row: along it exp(5) and exp(-5), across it 1.
+  EXPECT_NEAR(partition_isotropy(rows_in({3, 4}, 2)), std::exp(-10.0), 1e-17);
+  EXPECT_EQ(partition_isotropy(rows_in({3e200, 4e200, 1, 0}, 2)), 0);
+  EXPECT_THAT(message([] { partition_isotropy(View(nullptr, 0, 2)); }), HasSubstr("no rows"));
+}
+
+TEST(PartitionIsotropy, CountsRowsAndTurnsWithThem) {
+  std::vector<double> x = normals(1300 * 4, 2), turned;
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] *= double(1 + i % 4) / 4;
+  const Repeated repeated = repeat(x, 4);
+  const double isotropy = partition_isotropy(rows_in(x, 4));
+  EXPECT_GT(isotropy, 0.01);
+  EXPECT_LT(isotropy, 0.99);
+  EXPECT_NEAR(partition_isotropy(rows_in(x, 4), repeated.count.data()),
+              partition_isotropy(rows_in(repeated.x, 4)), 1e-12);
+  for (Index r = 0; r < 1300; ++r) {
+    const double* v = x.data() + r * 4;
+    for (const double y : {v[0] + v[1] + v[2] + v[3], v[0] - v[1] + v[2] - v[3],
+                           v[0] + v[1] - v[2] - v[3], v[0] - v[1] - v[2] + v[3]}) {
+      turned.push_back(y / 2);
+    }
+  }
+  EXPECT_NEAR(partition_isotropy(rows_in(turned, 4)), isotropy, 1e-12);
+}
+
+/// Mean, variance and kurtosis of one channel by definition.
+std::vector<double> moments_of(const std::vector<double>& x, Index cols, Index channel) {
+  long double n = 0, mean = 0, second = 0, fourth = 0;
+  for (std::size_t i = std::size_t(channel); i < x.size(); i += std::size_t(cols)) {
+    mean += x[i];
+    n += 1;
+  }
+  mean /= n;
+  for (std::size_t i = std::size_t(channel); i < x.size(); i += std::size_t(cols)) {
+    const long double d = x[i] - mean;
+    second += d * d / n;
+    fourth += d * d * d * d / n;
+  }
+  return {double(mean), double(second), double(fourth / (second * second))};
+}
+
+TEST(ChannelMoments, AreThoseOfAllRows) {
+  // Skewed, so that third powers matter, and far from 0, in stretches that differ.
+  std::vector<double> x = normals(5000 * 3, 3);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    x[i] = std::exp(x[i] * 0.3) + 100.0 * double(i % 3) + double(i) * 1e-4;
+  }
+  const Repeated repeated = repeat(x, 3);
+  ChannelMoments whole(3), pieces(3), tail(3), counted(3), dense(3);
+  whole.add(rows_in(x, 3));
+  pieces.add(View(x.data(), 1, 3));
+  pieces.add(View(x.data() + 3, 1999, 3));
+  tail.add(View(x.data() + 6000, 3000, 3));
+  pieces.merge(tail);
+  counted.add(rows_in(x, 3), repeated.count.data());
+  dense.add(rows_in(repeated.x, 3));
+  EXPECT_EQ(whole.rows(), 5000);
+  for (Index c = 0; c < 3; ++c) {
+    const std::size_t j = std::size_t(c);
+    for (const auto* m : {&whole, &pieces}) {
+      const auto expected = moments_of(x, 3, c);
+      EXPECT_NEAR(m->mean()[j], expected[0], 1e-12);
+      EXPECT_NEAR(m->variance()[j], expected[1], 1e-12);
+      EXPECT_NEAR(m->kurtosis()[j], expected[2], 1e-11);
+    }
+    for (const auto* m : {&counted, &dense}) {
+      const auto expected = moments_of(repeated.x, 3, c);
+      EXPECT_NEAR(m->variance()[j], expected[1], 1e-12);
+      EXPECT_NEAR(m->kurtosis()[j], expected[2], 1e-11);
+    }
+  }
+  const double distance = whole.rank_one_distance();
+  long double spread = 0, square = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const long double d = x[i] - static_cast<long double>(whole.mean()[i % 3]);
+    spread += d * d;
+    square += static_cast<long double>(x[i]) * x[i];
+  }
+  EXPECT_NEAR(distance, double(std::sqrt(spread / square)), 1e-13);
+  with_threads(1, [&] {
+    ChannelMoments again(3);
+    again.add(rows_in(x, 3));
+    EXPECT_EQ(again.kurtosis(), whole.kurtosis());
+  });
+}
+
+TEST(ChannelMoments, OfKnownRows) {
+  // Two heaps; one value in four; a constant that is no binary fraction.
+  ChannelMoments moments(3);
+  moments.add(rows_in({1, 0, 0.1, -1, 0, 0.1, 1, 0, 0.1, -1, 4, 0.1}, 3));
+  EXPECT_THAT(moments.mean(), ElementsAre(0, 1, testing::DoubleEq(0.1)));
+  EXPECT_THAT(moments.variance(), ElementsAre(1, 3, 0));
+  // (81 + 3) / 4 / 9
+  EXPECT_THAT(moments.kurtosis(), ElementsAre(1, testing::DoubleEq(84.0 / 36), 0));
+  EXPECT_NEAR(moments.rank_one_distance(), std::sqrt(4 / 5.01), 1e-15);
+  ChannelMoments normal(1);
+  normal.add(rows_in(normals(100000, 4), 1));
+  // Its standard error is sqrt(24 / n).
+  EXPECT_NEAR(normal.kurtosis()[0], 3, 4 * std::sqrt(24.0 / 100000));
+}
+
+TEST(ChannelMoments, FindOutlierChannels) {
+  std::vector<double> x = normals(2000 * 20, 5);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (i % 20 == 3 || i % 20 == 17) x[i] *= 10;
+  }
+  ChannelMoments moments(20);
+  moments.add(rows_in(x, 20));
+  EXPECT_THAT(moments.outlier_channels(), ElementsAre(3, 17));
+  EXPECT_EQ(moments.outlier_channels(0.01).size(), 20u);
+  EXPECT_THAT(moments.outlier_channels(100), ElementsAre());
+}
+
+TEST(ChannelMoments, AnswerForDegenerateRows) {
+  ChannelMoments none(2), zeros(2), one(2), same(2), tiny(2), huge(2), uncounted(2);
+  zeros.add(rows_in({0, 0, 0, 0}, 2));
+  one.add(rows_in({3, 4}, 2));
+  same.add(rows_in(std::vector<double>(6000, 0.1), 2));
+  tiny.add(rows_in({1e-300, 1e-200, 0, 0}, 2));
+  huge.add(rows_in({1e70, -1e70, -1e70, 1e70}, 2));
+  const std::vector<float> zero = {0, 0};
+  uncounted.add(rows_in({1, 2, 3, 4}, 2), zero.data());
+  for (const auto* m : {&none, &zeros, &one, &same, &tiny, &uncounted}) {
+    EXPECT_THAT(m->variance(), ElementsAre(0, 0));
+    EXPECT_THAT(m->kurtosis(), ElementsAre(0, 0));
+    EXPECT_THAT(m->outlier_channels(), ElementsAre());
+    EXPECT_EQ(m->rank_one_distance(), 0);
+    for (const auto& value : values_of(*m)) EXPECT_EQ(value.value, 0) << value.name;
+  }
+  EXPECT_NEAR(huge.kurtosis()[0], 1, 1e-14);
+  EXPECT_EQ(huge.rank_one_distance(), 1);
+  EXPECT_THAT(message([&] { huge.add(rows_in({1e71, 0}, 2)); }), HasSubstr("fourth power"));
+  EXPECT_THAT(message([&] { huge.add(rows_in({1, 2, 3}, 3)); }), HasSubstr("another width"));
+  EXPECT_THAT(message([&] { huge.merge(ChannelMoments(3)); }), HasSubstr("another width"));
+  EXPECT_THAT(message([] { ChannelMoments zero_channels(0); }), HasSubstr("no channels"));
+}
+
+TEST(RowMetrics, AreAllThereIsOfRows) {
+  const std::vector<double> x = normals(50 * 3, 6);
+  const std::vector<float> narrow(x.begin(), x.end());
+  const auto values = row_metrics(rows_in(x, 3));
+  const auto floats = row_metrics(Narrow(narrow.data(), 50, 3));
+  ASSERT_EQ(values.size(), 6u);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    EXPECT_NEAR(values[i].value, floats[i].value, 1e-5) << values[i].name;
+  }
+  EXPECT_THAT(text_of(values), HasSubstr("\noutlier_channels = 0 channels (variance at"));
+}
+
+TEST(RowMetrics, RefuseWhatIsNotFinite) {
+  for (const double bad : {kInfinity, std::nan(""), 1e291}) {
+    const std::vector<double> x = {1, 2, bad, 3};
+    const std::vector<std::int32_t> labels = {0, 1};
+    const View rows = rows_in(x, 2);
+    for (const auto& text :
+         {message([&] { mean_cosine(rows); }), message([&] { partition_isotropy(rows); }),
+          message([&] { ChannelMoments(2).add(rows); }), message([&] { linear_cka(rows, rows); }),
+          message([&] { nearest_neighbours(rows, 1); }),
+          message([&] { neural_collapse(rows, labels.data(), 2); })}) {
+      EXPECT_THAT(text, HasSubstr("row 1 holds a number"));
+    }
+  }
+  const std::vector<float> negative = {1, -1};
+  EXPECT_THAT(message([&] {
+                mean_cosine(rows_in({1, 2, 3, 4}, 2), negative.data());
+              }),
+              HasSubstr("below 0"));
+  EXPECT_THAT(message([&] { mean_cosine(View(nullptr, 0, 0)); }), HasSubstr("no columns"));
+}
+
+}  // namespace
+}  // namespace libnorm::test
