@@ -25,3 +25,4 @@ run("writing" bash -c "(printf '\\x93NUMPY\\x01\\x00\\x76\\x00%-117s\\n' \"${hea
 printf '${rows}${rows}') >${WORK}/rows.npy")
 expect("effective_rank = 2 .*effective_rank = 1 " measure_activations ${WORK}/rows.npy)
 expect("layernorm +loss 0\\.0[0-9]+ nats.*an affine part +loss [0-9.]+ nats" own_mechanism)
+expect("loss 0.6931.*residual [^ ]+, converged" own_objective_sharpness)
