@@ -5,6 +5,6 @@ namespace libnorm {
 
 template struct Runner<LIBNORM_ISA, DotRowsBody<float>>;
 template struct Runner<LIBNORM_ISA, DotRowsBody<double>>;
-template struct Runner<LIBNORM_ISA, AddRowsBody>;
+template struct Runner<LIBNORM_ISA, AddCombinationBody>;
 
 }  // namespace libnorm

@@ -55,18 +55,18 @@ void dot_rows(const MatrixView<const double>& rows, std::span<const double> x,
   launch(rows.rows, grain, DotRowsBody<double>{rows, x.data(), out.data()});
 }
 
-void add_rows(std::span<const double> factors, const MatrixView<const double>& rows,
+void add_combination(std::span<const double> factors, const MatrixView<const double>& rows,
               std::span<double> y) {
-  require(Index(y.size()) == rows.cols && Index(factors.size()) == rows.rows, "add_rows", rows.rows,
+  require(Index(y.size()) == rows.cols && Index(factors.size()) == rows.rows, "add_combination", rows.rows,
           rows.cols, y.size(), factors.size());
-  constexpr Index kChunk = AddRowsBody::kChunk;
+  constexpr Index kChunk = AddCombinationBody::kChunk;
   const Index grain = 1 + (Index(1) << 15) / (kChunk * (rows.rows + 1));
-  launch((rows.cols + kChunk - 1) / kChunk, grain, AddRowsBody{rows, factors.data(), y.data()});
+  launch((rows.cols + kChunk - 1) / kChunk, grain, AddCombinationBody{rows, factors.data(), y.data()});
 }
 
 void add_scaled(double factor, std::span<const double> x, std::span<double> y) {
   require_same("add_scaled", x.size(), y.size());
-  add_rows({&factor, 1}, {x.data(), 1, Index(x.size())}, y);
+  add_combination({&factor, 1}, {x.data(), 1, Index(x.size())}, y);
 }
 
 bool all_finite(std::span<const double> x) {

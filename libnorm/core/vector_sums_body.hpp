@@ -27,7 +27,7 @@ struct DotRowsBody {
 };
 
 /// One output is kChunk numbers of y, which stay in the nearest cache while rows go by.
-struct AddRowsBody {
+struct AddCombinationBody {
   static constexpr Index kChunk = 512;
   MatrixView<const double> rows;
   const double* factors;

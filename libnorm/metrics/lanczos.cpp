@@ -178,7 +178,7 @@ class Lanczos {
     for (Index i = 0; i < count; ++i) {
       std::vector<double> v = vector();
       const Eigen::VectorXd mix = ritz_vector(i);
-      add_rows({mix.data(), std::size_t(done_)}, rows_.rows().row_range(0, done_), v);
+      add_combination({mix.data(), std::size_t(done_)}, rows_.rows().row_range(0, done_), v);
       scale<double>(v, 1 / length<double>(v));
       a_.apply(v, product);
       ++products_;

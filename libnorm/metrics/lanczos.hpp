@@ -76,7 +76,7 @@ struct Eigenvalues {
 /// are fewer, with converged = false. An operator that is not quite symmetric (differences) has
 /// residuals that say so.
 ///
-/// Cost of a product: A's, and 8 b n operations, b <= basis. Order: dot_rows, add_rows. The
+/// Cost of a product: A's, and 8 b n operations, b <= basis. Order: dot_rows, add_combination. The
 /// projected matrix, b x b, goes through Eigen's SelfAdjointEigenSolver, whose rounding is not
 /// ours: values are compared to digits, not to bits; they do not depend on the threads. Throws:
 /// ValueError unless count, products >= 1, 0 < tolerance < 1, basis 0 or > count; and as A. Source:

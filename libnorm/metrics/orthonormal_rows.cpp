@@ -23,7 +23,7 @@ double OrthonormalRows::orthogonalize(std::span<double> w, std::span<double> alo
     dot_rows(rows(), w, factors);
     for (std::size_t i = 0; i < along.size(); ++i) along[i] += factors[i];
     for (double& factor : factors) factor = -factor;
-    add_rows(factors, rows(), w);
+    add_combination(factors, rows(), w);
   }
   return libnorm::length<double>(w);
 }
@@ -53,7 +53,7 @@ void OrthonormalRows::combine(const MatrixView<const double>& mix) {
     for (Index i = 0; i < mix.rows; ++i) {
       const std::span<double> to(memory_.get() + i * dimension_ + first, std::size_t(count));
       std::fill(to.begin(), to.end(), 0.0);
-      add_rows({mix.row(i), std::size_t(size_)}, {old.data(), size_, count}, to);
+      add_combination({mix.row(i), std::size_t(size_)}, {old.data(), size_, count}, to);
     }
   });
   size_ = mix.rows;

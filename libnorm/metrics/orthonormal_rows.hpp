@@ -23,7 +23,7 @@ class OrthonormalRows {
 
   /// w - V^T V w into w, twice, which leaves what remains at right angles to rounding (Giraud et
   /// al. 2005). `along` [size], if not empty, gets V w. Returns the length of what remains.
-  /// Cost: 8 size dimension operations. Order: of dot_rows and add_rows.
+  /// Cost: 8 size dimension operations. Order: of dot_rows and add_combination.
   double orthogonalize(std::span<double> w, std::span<double> along = {}) const;
 
   /// w / length, w at right angles to all rows. Throws: ShapeError where there is no more room.

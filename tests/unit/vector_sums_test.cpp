@@ -66,7 +66,7 @@ TEST(VectorSums, OfRowsAreThoseOfEachRowAtAnyNumberOfThreads) {
         const std::vector<double> row(m.begin() + k * cols, m.begin() + (k + 1) * cols);
         EXPECT_EQ(products[std::size_t(k)], plain_dot(row, x));
       }
-      libnorm::add_rows(factors, {m.data(), rows, cols}, y);
+      libnorm::add_combination(factors, {m.data(), rows, cols}, y);
       EXPECT_EQ(y, plain);
     });
   }
@@ -89,7 +89,7 @@ TEST(VectorSums, RefuseSizesThatDoNotFit) {
   EXPECT_THROW(libnorm::dot<double>(two, three), libnorm::ShapeError);
   EXPECT_THROW(libnorm::add_scaled(1, two, three), libnorm::ShapeError);
   EXPECT_THROW(libnorm::dot_rows({three.data(), 1, 3}, two, two), libnorm::ShapeError);
-  EXPECT_THROW(libnorm::add_rows(two, {three.data(), 1, 3}, three), libnorm::ShapeError);
+  EXPECT_THROW(libnorm::add_combination(two, {three.data(), 1, 3}, three), libnorm::ShapeError);
 }
 
 }  // namespace
