@@ -41,6 +41,22 @@ Exit list_command(const std::vector<std::string>& words) {
     fmt::print("\nTheir protocols\n");
     for (const Protocol& p : study->protocols()) fmt::print("  {:18} {}\n", p.name, p.description);
   }
+  fmt::print("\nNorms; each is an arm of every experiment\n");
+  for (const libnorm::NamedNorm& norm : libnorm::named_norms()) {
+    fmt::print("  {:18} {}\n", norm.name, norm.equation);
+  }
+  fmt::print(
+      "\nStabilizers; an arm is one of them with what is learned: +gain, +bias, +gain+bias,\n"
+      "+scalar_gain or nothing; +groups=N takes a row's channels in N groups\n");
+  for (const libnorm::NamedStabilizer& s : libnorm::named_stabilizers()) {
+    fmt::print("  {:22} {}\n", s.name, s.formula);
+  }
+  fmt::print(
+      "\nBehind either, where it stands: @post (unless told), @pre, @sandwich, @deep; what a "
+      "branch\n"
+      "is multiplied by: @residual_scalar, @residual_channels; a norm of queries and keys: "
+      "@qk:NORM.\n"
+      "As in --arms rms+gain@pre@qk:rms+gain\n");
   fmt::print("\nMetrics\n");
   for (const libnorm::SpectralMetric& m : libnorm::spectral_metrics()) {
     fmt::print("  {:18} {} ({})\n", m.name, m.definition, m.unit);

@@ -64,9 +64,7 @@ std::vector<std::string> arms_of(const Chosen& chosen, const Arguments& argument
   if (!arguments.has("arms")) return default_arms(chosen, arguments.text("protocol"));
   std::vector<std::string> arms;
   for (const std::string& name : split_list(arguments.text("arms"), "arms")) {
-    for (const ArmInfo& arm : chosen.study->arms()) {
-      if (arm.name == name) arms.push_back(name);
-    }
+    if (chosen.study->has_arm(name) || is_normalization(name)) arms.push_back(name);
   }
   return arms;
 }
@@ -81,6 +79,7 @@ void check_names(const std::vector<Chosen>& chosen, const Arguments& arguments) 
   };
   if (arguments.has("arms")) {
     for (const std::string& name : split_list(arguments.text("arms"), "arms")) {
+      if (is_normalization(name)) continue;
       if (fits(
               [](const Study& s) -> const auto& { return s.arms(); }, name))
         continue;
@@ -240,7 +239,9 @@ Exit run_command(const std::vector<std::string>& words) {
       "profile", po::value<std::string>()->default_value("paper"),
       "smoke (seconds) or paper (the paper's scale); for e4 also quick and subset")(
       "arms", po::value<std::string>(),
-      "only these arms, as a,b; the default is the experiment's, controls included")(
+      "only these arms, as a,b; the default is the experiment's, controls included. Any\n"
+      "normalization is an arm too: a norm (dyt), or a stabilizer and what is learned, and where\n"
+      "it stands (rms+gain@pre); `norm-harness list` has the words")(
       "seeds", po::value<std::string>()->default_value("1"),
       "how many seeds (0 .. N-1), or a list 0,2,5, or a range 3..7")(
       "shard", po::value<std::string>(),

@@ -171,11 +171,10 @@ std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
 bool EncoderStudy::is_current(const Row& row) const {
   for (const Profile<EncoderOptions>& profile : encoder_profiles()) {
     if (profile.name != row.profile) continue;
-    for (const EncoderArm& arm : encoder_arms()) {
-      if (arm.name != row.arm) continue;
-      const EncoderData expected = EncoderCorpora::expected(profile.options, row.task);
-      return encoder_spec(profile.options, arm, row.seed, expected).sha256() == row.spec_sha256;
-    }
+    if (!has_arm(row.arm)) continue;
+    const EncoderArm& arm = find_encoder_arm(row.arm);
+    const EncoderData expected = EncoderCorpora::expected(profile.options, row.task);
+    return encoder_spec(profile.options, arm, row.seed, expected).sha256() == row.spec_sha256;
   }
   return false;
 }
@@ -198,7 +197,9 @@ const std::vector<EncoderArm>& encoder_arms() {
 }
 
 const EncoderArm& find_encoder_arm(std::string_view name) {
-  return find_named(encoder_arms(), &EncoderArm::name, name, "arm");
+  return find_or_make_arm<EncoderArm>(encoder_arms(), name, [](std::string_view text) {
+    return EncoderArm{text, text, PaddingUse::attended, "a normalization of one's own"};
+  });
 }
 
 Spec encoder_spec(const EncoderOptions& options, const EncoderArm& arm, std::uint64_t seed,

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
 #include "harness/experiments/study.hpp"
+#include "libnorm/models/normalization.hpp"
 
 namespace harness {
 
@@ -56,6 +59,24 @@ Options with_numbers(Options options, const std::vector<Number<Options>>& number
   }
   options.path = request.path;
   return options;
+}
+
+/// The arm of a list with this name; or, for a normalization's text such as `rms+gain@pre`, an arm
+/// of that, made when it is first asked for and kept. Throws: ValueError for what is neither.
+template <class Arm>
+const Arm& find_or_make_arm(const std::vector<Arm>& list, std::string_view name,
+                            const std::function<Arm(std::string_view)>& make) {
+  const bool listed =
+      std::any_of(list.begin(), list.end(), [&](const Arm& arm) { return arm.name == name; });
+  if (listed || !is_normalization(name)) return find_named(list, &Arm::name, name, "arm");
+  libnorm::parse_normalization(name);
+  static std::map<std::string, Arm, std::less<>> made;
+  auto found = made.find(name);
+  if (found == made.end()) {
+    found = made.emplace(name, Arm{}).first;
+    found->second = make(found->first);
+  }
+  return found->second;
 }
 
 /// A scale at which a study is run.

@@ -59,7 +59,9 @@ const std::vector<RecallArm>& recall_arms() {
 }
 
 const RecallArm& find_recall_arm(std::string_view name) {
-  return find_named(recall_arms(), &RecallArm::name, name, "arm");
+  return find_or_make_arm<RecallArm>(recall_arms(), name, [](std::string_view text) {
+    return RecallArm{text, text, &RecallOptions::learning_rate, "a normalization of one's own"};
+  });
 }
 
 const std::vector<RecallProfile>& recall_profiles() {
@@ -199,10 +201,9 @@ class RecallStudy final : public Study {
     if (row.task != "associative_recall") return false;
     for (const RecallProfile& profile : recall_profiles()) {
       if (profile.name != row.profile) continue;
-      for (const RecallArm& arm : recall_arms()) {
-        if (arm.name != row.arm) continue;
-        return recall_spec(profile.options, arm, row.seed).sha256() == row.spec_sha256;
-      }
+      if (!has_arm(row.arm)) continue;
+      const RecallArm& arm = find_recall_arm(row.arm);
+      return recall_spec(profile.options, arm, row.seed).sha256() == row.spec_sha256;
     }
     return false;
   }

@@ -123,6 +123,10 @@ struct Request {
   std::filesystem::path cache;
 };
 
+/// Whether an arm's name is meant as a normalization's text, such as `rms+gain@pre` or `dyt`: every
+/// study has an arm of each.
+bool is_normalization(std::string_view name);
+
 /// Experiments that train models of one kind on one kind of data, and so share their runs.
 class Study {
  public:
@@ -143,6 +147,9 @@ class Study {
   /// Every arm from every seed. A run with other numbers than its profile's has profile `custom`.
   /// Throws: ValueError for numbers outside their domain, DataError for data that is not there.
   virtual std::vector<PlannedRun> plan(const Request& request) const = 0;
+
+  /// Whether an arm of this name is in the list, or can be made.
+  bool has_arm(std::string_view name) const;
 
   /// Whether the study made the row, and its profile, arm and numerics mean the same today.
   virtual bool is_current(const Row& row) const = 0;

@@ -111,6 +111,7 @@ using Pointer = typename detail::NumberTraits<T>::Pointer;
 template <class T>
 using Array = typename detail::NumberTraits<T>::Array;
 
+/// Whether T is a dual.
 template <class T>
 inline constexpr bool is_dual = !std::is_same_v<Real<T>, std::remove_const_t<T>>;
 
@@ -119,12 +120,16 @@ template <class T>
 LIBNORM_INLINE T* value_of(T* p) {
   return p;
 }
+/// The same of duals.
 template <class T>
 LIBNORM_INLINE T* value_of(const DualPointer<T>& p) {
   return p.value;
 }
+/// The value of a number; itself where it is real.
 LIBNORM_INLINE float value_of(float x) { return x; }
+/// As above.
 LIBNORM_INLINE double value_of(double x) { return x; }
+/// As above.
 template <class T>
 LIBNORM_INLINE T value_of(const Dual<T>& x) {
   return x.value;
@@ -159,11 +164,13 @@ template <class T>
 LIBNORM_INLINE bool operator>(const Dual<T>& a, const Dual<T>& b) {
   return a.value > b.value;
 }
+/// a b + c, the value rounded once.
 template <class T>
 LIBNORM_INLINE Dual<T> fused(const Dual<T>& a, const Dual<T>& b, const Dual<T>& c) {
   return {fused(a.value, b.value, c.value),
           fused(a.value, b.tangent, fused(a.tangent, b.value, c.tangent))};
 }
+/// The root, and tangent / (2 root).
 template <class T>
 LIBNORM_INLINE Dual<T> square_root(const Dual<T>& a) {
   const T root = square_root(a.value);

@@ -35,16 +35,19 @@ struct MatrixView {
   }
 };
 
+/// A pointer tells the type of its matrix.
 template <class T>
 MatrixView(T*, Index, Index) -> MatrixView<T>;
+/// As above.
 template <class T>
 MatrixView(T*, Index, Index, Index) -> MatrixView<T>;
 
-/// The values, and the tangents, of a matrix of duals.
+/// The values of a matrix of duals.
 template <class T>
 auto value_part(const MatrixView<T>& m) {
   return MatrixView(value_of(m.data), m.rows, m.cols, m.stride);
 }
+/// The tangents of a matrix of duals.
 template <class T>
 auto tangent_part(const MatrixView<T>& m) {
   return MatrixView(m.data.tangent, m.rows, m.cols, m.stride);

@@ -56,12 +56,13 @@ void dot_rows(const MatrixView<const double>& rows, std::span<const double> x,
 }
 
 void add_combination(std::span<const double> factors, const MatrixView<const double>& rows,
-              std::span<double> y) {
-  require(Index(y.size()) == rows.cols && Index(factors.size()) == rows.rows, "add_combination", rows.rows,
-          rows.cols, y.size(), factors.size());
+                     std::span<double> y) {
+  require(Index(y.size()) == rows.cols && Index(factors.size()) == rows.rows, "add_combination",
+          rows.rows, rows.cols, y.size(), factors.size());
   constexpr Index kChunk = AddCombinationBody::kChunk;
   const Index grain = 1 + (Index(1) << 15) / (kChunk * (rows.rows + 1));
-  launch((rows.cols + kChunk - 1) / kChunk, grain, AddCombinationBody{rows, factors.data(), y.data()});
+  launch((rows.cols + kChunk - 1) / kChunk, grain,
+         AddCombinationBody{rows, factors.data(), y.data()});
 }
 
 void add_scaled(double factor, std::span<const double> x, std::span<double> y) {

@@ -30,7 +30,7 @@ void dot_rows(const MatrixView<const double>& rows, std::span<const double> x,
 /// y_i + sum_k factors_k rows(k, i) into y. rows [K, n], factors [K], y [n].
 /// Order: k ascending, one fma a term, from y_i. Throws: ShapeError where they do not fit.
 void add_combination(std::span<const double> factors, const MatrixView<const double>& rows,
-              std::span<double> y);
+                     std::span<double> y);
 
 /// y_i + factor x_i into y, by one fma. Throws: ShapeError unless sizes are the same.
 void add_scaled(double factor, std::span<const double> x, std::span<double> y);

@@ -20,6 +20,7 @@ std::string_view end_name(End end);
 /// Whether eigenvectors come back too.
 enum class Eigenvectors { dropped, kept };
 
+/// How many eigenvalues, how well, and at what cost.
 struct LanczosOptions {
   /// How many eigenvalues, counted with multiplicity; cut to the dimension.
   Index count = 1;

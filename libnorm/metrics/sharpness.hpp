@@ -50,6 +50,7 @@ struct Rise {
 /// Source: Foret et al. 2021 (arXiv:2010.01412), equation 2; with a shape, Kwon et al. 2021.
 Rise first_order_rise(const ObjectiveView& f, std::span<const double> w, const Ball& ball);
 
+/// How long, from where and how far the ascent goes.
 struct AscentOptions {
   /// Steps from each start.
   Index iterations = 100;
@@ -73,6 +74,7 @@ Rise largest_rise(const ObjectiveView& f, std::span<const double> w, const Ball&
 /// Where displacements are drawn.
 enum class Region { sphere, ball };
 
+/// How many pairs of displacements, and where they are drawn.
 struct AverageOptions {
   Index pairs = 100;
   Region region = Region::sphere;

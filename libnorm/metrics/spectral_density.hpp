@@ -10,6 +10,7 @@
 
 namespace libnorm {
 
+/// How many quadratures a density is the mean of, and how fine they are.
 struct DensityOptions {
   /// Random start vectors. Where the dimension is no larger, the unit vectors take their place.
   Index probes = 10;

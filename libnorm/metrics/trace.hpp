@@ -16,6 +16,7 @@ enum class TraceMethod { hutchinson, hutch_plus_plus, exact };
 /// `hutchinson`, `hutch_plus_plus` or `exact`.
 std::string_view trace_method_name(TraceMethod method);
 
+/// What a trace may cost.
 struct TraceOptions {
   /// Products with A at most. Where the dimension is no larger, the trace is taken exactly instead.
   Index products = 99;

@@ -10,7 +10,9 @@ namespace libnorm {
 /// number each for every channel, but for scalar_gain, which is one number for all.
 enum class Affine { none, scalar_gain, gain, bias, gain_and_bias };
 
+/// Whether there is a gain among its numbers.
 constexpr bool has_gain(Affine affine) { return affine != Affine::none && affine != Affine::bias; }
+/// Whether there is a bias among its numbers.
 constexpr bool has_bias(Affine affine) {
   return affine == Affine::bias || affine == Affine::gain_and_bias;
 }

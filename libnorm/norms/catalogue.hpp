@@ -27,6 +27,7 @@ struct NamedStabilizer {
   Stabilizer stabilizer;
   std::string_view formula;
 };
+/// All of them.
 const std::vector<NamedStabilizer>& named_stabilizers();
 
 /// A norm from a text: a published name (`layernorm`), or a stabilizer and what is learned on top

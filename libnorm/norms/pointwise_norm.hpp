@@ -18,6 +18,7 @@ struct PointwiseSlopes {
   P z, by_x, by_shape[kMostShapeNumbers];
 };
 
+/// The shape numbers, each in all lanes.
 template <class T, class W>
 struct ShapePacks {
   typename W::template Lanes<T> numbers[kMostShapeNumbers];

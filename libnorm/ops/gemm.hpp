@@ -31,11 +31,12 @@ Factor<std::remove_const_t<T>> transposed(const MatrixView<T>& m) {
   return {m.data, m.cols, m.rows, 1, m.stride};
 }
 
-/// The values, and the tangents, of a factor of duals.
+/// The values of a factor of duals.
 template <class R>
 Factor<R> value_part(const Factor<Dual<R>>& f) {
   return {f.data.value, f.rows, f.cols, f.row_stride, f.col_stride};
 }
+/// The tangents of a factor of duals.
 template <class R>
 Factor<R> tangent_part(const Factor<Dual<R>>& f) {
   return {f.data.tangent, f.rows, f.cols, f.row_stride, f.col_stride};

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <map>
+#include <string>
 #include <thread>
 
 #include "harness/golden.hpp"
@@ -65,6 +67,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"run", "no experiment given"},
         Mistake{"run e9 --store s", "experiment: unknown name (e9); use one of e1, e2, e3"},
         Mistake{"run e1 --store s --arms layernrom", "arm: unknown name (layernrom)"},
+        Mistake{"run e1 --store s --arms rms+gian", "norm: a word without a place (gian in"},
+        Mistake{"run e1 --store s --arms rms+gain@front", "a word without a place (@front in"},
         Mistake{"run e1 --store s --arms layernorm,layernorm", "stands there twice"},
         Mistake{"run e1 --store s --arms layernorm,,none", "an empty item"},
         Mistake{"run e1 --store s --protocol wandering", "protocol: unknown name (wandering)"},
@@ -119,6 +123,20 @@ TEST(Cli, SmokeHasGoldensBits) {
   const auto smoke = run(scratch.path(), std::string(kSmoke) + " --check");
   EXPECT_EQ(smoke.code, 0) << smoke.out << smoke.err;
   EXPECT_THAT(smoke.out, HasSubstr("same bits"));
+}
+
+TEST(Cli, AnyNormalizationIsAnArm) {
+  const cli::Scratch scratch;
+  const std::string arms =
+      "layernorm,rms+gain@pre,dyt@sandwich@residual_channels,standardize+gain+bias";
+  const auto outcome = run(scratch.path(), "run e1 --profile smoke --store s --arms " + arms);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  std::map<std::string, std::string> hashes;
+  for (const auto& row : shown(scratch.path())) hashes[row["arm"]] = row["weights_sha256"];
+  ASSERT_EQ(hashes.size(), 4u);
+  EXPECT_NE(hashes["layernorm"], hashes["rms+gain@pre"]);
+  // The same mechanism by its parts, from the same first values.
+  EXPECT_EQ(hashes["layernorm"], hashes["standardize+gain+bias"]);
 }
 
 TEST(Cli, ASecondRunTrainsNothing) {
