@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes the reference vectors under golden/reference: inputs and what PyTorch makes of them.
 
-    python3 scripts/make_reference.py [--output DIR]
+    python3 scripts/make_reference.py [--output DIR] [NAME ...]
 
-Only this script and compare_pytorch.py need PyTorch (pip install torch); building, running and
+writes the files that are named (`mechanisms` is mechanisms.json), or all. Only this script and compare_pytorch.py need PyTorch (pip install torch); building, running and
 testing the project needs the written files alone.
 
 Everything is computed in float64 on one thread, from inputs that float32 holds exactly, so that
@@ -73,6 +73,16 @@ encoder.json        the classifier of Experiment 4, small: three blocks, two hea
                     sequence after sequence; padding counts if published); grad.PARAMETER for each
                     parameter the arm has, a block's weight [O,I] times probe.I, hence [O]; and of
                     training steps on this batch: losses [S] (before each), final_logits [B,K]
+mechanisms.json     two blocks, two heads, the last position read out, K classes. shared: ids [B,T],
+                    targets [B], probe.N [N] for N = C and F, and for every PARAMETER that a case
+                    has its value and direction.PARAMETER (v); what has another shape in one case
+                    stands among that case's inputs (scalar gains). A case is a normalization's
+                    text (torch_mechanisms.py). settings arm (the text), blocks, heads. outputs
+                    logits [B,K], loss [] in training mode; grad.PARAMETER and hessian.PARAMETER
+                    (the Hessian of the loss times v), a matrix [O,I] times probe.I, hence [O]; for
+                    some gauss_newton.PARAMETER likewise (J^T B J v: J the derivative of the logits,
+                    B the Hessian of the loss by them); where there are running statistics, those
+                    after that forward, and then in evaluation mode eval_logits
 
 Parameters: embedding.weight [V,C]; for each block N: blocks.N.attention.in_proj.weight, .bias,
 blocks.N.attention.out_proj.weight, .bias, blocks.N.norm1.gain, .bias, blocks.N.ffn.linear1.weight
@@ -98,6 +108,7 @@ except ModuleNotFoundError:
 from torch import nn
 from torch.nn import functional
 
+import torch_mechanisms
 from torch_model import ARMS, EPSILON, FLOOR, MOMENTUM, L2Normalize, Transformer
 
 
@@ -458,6 +469,111 @@ def encoder_file():
   return shared | values, cases
 
 
+# Every norm of the catalogue, every stabilizer, kind of affine part, placement and residual scale.
+MECHANISMS = (
+    "layernorm", "batchnorm", "manual_l2", "sphere", "none", "rmsnorm", "scalenorm",
+    "groupnorm+groups=2", "instancenorm", "powernorm", "dyt", "derf", "dyisru",
+    "rms+gain@pre", "layernorm@pre@qk:rms+gain", "batchnorm@pre", "layernorm@sandwich",
+    "instancenorm@sandwich", "layernorm@deep", "unit_sphere@deep@residual_channels", "dyt@pre",
+    "identity@pre@residual_scalar", "layernorm@residual_channels@qk:unit_sphere", "centre@pre",
+    "rms+gain+bias+groups=5", "standardize+scalar_gain",
+    "root_sphere+bias@sandwich@residual_channels@qk:unit_sphere+scalar_gain",
+    "standardize_columns+scalar_gain", "power_columns+bias@pre@qk:standardize+gain+bias",
+    "standardize_instances+gain+groups=5@pre", "tanh+scalar_gain@deep@residual_scalar",
+    "erf+bias@pre", "isru+gain", "centre+bias+groups=2@deep",
+)
+GAUSS_NEWTON = ("batchnorm@pre", "unit_sphere@deep@residual_channels")
+
+
+def draw_mechanism_value(name, channels):
+  """A value for the parameter, [C] for a gain even where a case has one number."""
+  owner, kind = name.rsplit(".", 1)
+  if kind == "gain":
+    return (0.5 if owner.endswith("_scale") else 1.0) + draw(channels, scale=0.25)
+  if kind == "bias":
+    return draw(channels, scale=0.25)
+  return {"alpha": 0.75, "shift": 0.25, "beta": float(channels)}[kind] + draw(1, scale=0.125)
+
+
+def hessian_product(loss, parameters, direction):
+  """The gradient, and the Hessian times the direction: the derivative of gradient . direction."""
+  gradient = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
+  along = sum((g * v).sum() for g, v in zip(gradient, direction))
+  return gradient, torch.autograd.grad(along, parameters, retain_graph=True,
+                                       materialize_grads=True)
+
+
+def gauss_newton_product(logits, parameters, direction):
+  """J^T B J v. u -> v . J^T u is linear, and its derivative is J v."""
+  u = torch.zeros_like(logits, requires_grad=True)
+  pulled = torch.autograd.grad(logits, parameters, u, create_graph=True, materialize_grads=True)
+  along = sum((g * v).sum() for g, v in zip(pulled, direction))
+  pushed = torch.autograd.grad(along, u, retain_graph=True)[0]
+  p = torch.softmax(logits, dim=1)
+  curved = p * (pushed - (p * pushed).sum(1, keepdim=True)) / len(logits)
+  return torch.autograd.grad(logits, parameters, curved, retain_graph=True,
+                             materialize_grads=True)
+
+
+def check_published(text, model, ids, logits):
+  """The published model, which is written with PyTorch's own attention, must say the same."""
+  if text in ARMS:
+    values = {torch_mechanisms.project_name(n): p for n, p in model.named_parameters()}
+    torch.testing.assert_close(make_model(text, values, heads=2, blocks=2)(ids), logits,
+                               rtol=1e-12, atol=1e-12)
+
+
+def mechanism_case(text, model, shared):
+  names = [torch_mechanisms.project_name(n) for n, _ in model.named_parameters()]
+  parameters = [p for _, p in model.named_parameters()]
+  inputs, direction = {}, []
+  for name, parameter in zip(names, parameters):
+    given = {key: shared[key] for key in (name, f"direction.{name}")}
+    if parameter.shape != shared[name].shape:
+      given = {key: value[:1] for key, value in given.items()}
+      inputs |= given
+    with torch.no_grad():
+      parameter.copy_(given[name])
+    direction.append(given[f"direction.{name}"])
+  logits = model(shared["ids"])
+  check_published(text, model, shared["ids"], logits)
+  loss = functional.cross_entropy(logits, shared["targets"])
+  outputs = {"logits": logits, "loss": loss}
+  products = dict(zip(("grad", "hessian"), hessian_product(loss, parameters, direction)))
+  if text in GAUSS_NEWTON:
+    products["gauss_newton"] = gauss_newton_product(logits, parameters, direction)
+  for kind, tensors in products.items():
+    for name, t in zip(names, tensors):
+      outputs[f"{kind}.{name}"] = t @ shared[f"probe.{t.shape[1]}"] if t.dim() == 2 else t
+  running = {name: b for name, b in model.named_buffers() if "running" in name}
+  if running:
+    model.eval()
+    outputs |= running | {"eval_logits": model(shared["ids"])}
+  return case(text, {"arm": text, "blocks": 2, "heads": 2}, inputs, outputs)
+
+
+def mechanisms_file():
+  vocabulary, channels, hidden, outputs = 8, 10, 5, 3
+  models = {text: torch_mechanisms.Transformer(text, vocabulary, channels, hidden, heads=2,
+                                               blocks=2, outputs=outputs).double()
+            for text in MECHANISMS}
+  values = draw_parameters(vocabulary, channels, hidden, blocks=2, bias_scale=0.25,
+                           outputs=outputs)
+  for model in models.values():
+    for torch_name, _ in model.named_parameters():
+      name = torch_mechanisms.project_name(torch_name)
+      if name not in values:
+        values[name] = draw_mechanism_value(name, channels)
+  # Repeats, but four tokens or more in each sequence: of fewer, InstanceNorm leaves little but
+  # rounding.
+  shared = {"ids": torch.tensor([[1, 2, 3, 4, 5, 6], [7, 0, 7, 3, 0, 2], [6, 5, 2, 6, 2, 1],
+                                 [4, 1, 4, 5, 0, 4]]),
+            "targets": torch.tensor([2, 0, 2, 1])}
+  shared |= {f"probe.{n}": draw(n) for n in (channels, hidden)} | values
+  shared |= {f"direction.{name}": draw(*value.shape) for name, value in values.items()}
+  return shared, [mechanism_case(text, model, shared) for text, model in models.items()]
+
+
 TAIL = ("PyTorch forms 1 + erf(x / sqrt 2) as written, so for x < -4 only the absolute error is "
         "small (about 1e-16 |x|); compare absolutely there.")
 NO_GRADIENT = ("The key third of each in_proj.bias has no effect on the loss, so its gradient is "
@@ -491,6 +607,10 @@ FILES = {
     "encoder": ("The classifier of Experiment 4, small, per arm and protocol: forward, gradients, "
                 "20 steps of Adam. Gradients of the blocks' weights and activations are given as "
                 "products with drawn vectors. " + NO_GRADIENT, encoder_file),
+    "mechanisms": ("Every normalization mechanism in a small transformer: forward, gradients, "
+                   "products with the Hessian by double backward, and for some with the "
+                   "Gauss-Newton matrix. Those of matrices are given as products with drawn "
+                   "vectors. " + NO_GRADIENT, mechanisms_file),
 }
 
 
@@ -509,11 +629,18 @@ def main():
   default = pathlib.Path(__file__).resolve().parent.parent / "golden" / "reference"
   parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
   parser.add_argument("--output", type=pathlib.Path, default=default, metavar="DIR")
-  output = parser.parse_args().output
+  parser.add_argument("names", nargs="*", metavar="NAME")
+  arguments = parser.parse_args()
+  unknown = set(arguments.names) - set(FILES)
+  if unknown:
+    parser.error(f"no such file ({', '.join(sorted(unknown))}); need some of {', '.join(FILES)}")
+  output = arguments.output
   output.mkdir(parents=True, exist_ok=True)
   torch.set_num_threads(1)
   torch.use_deterministic_algorithms(True)
   for seed, (name, (description, build)) in enumerate(FILES.items()):
+    if arguments.names and name not in arguments.names:
+      continue
     torch.manual_seed(seed)
     built = build()
     shared, cases = built if isinstance(built, tuple) else ({}, built)

@@ -39,6 +39,14 @@ inline constexpr Tolerance kModelValue{100, 100};
 /// along z out of it, which may leave a tenth: 10 x 100.
 inline constexpr Tolerance kModelGradient{1000, 1000};
 
+/// The same with a norm on each side of every branch, one of them over four rows of a sequence:
+/// twice as many norms, which may magnify roundings by the inverse of a deviation of two thirds.
+inline constexpr Tolerance kMechanismValue{300, 300};
+
+/// A product with the Hessian is the derivative of a gradient along a direction: it passes every
+/// step of the gradient twice, once with the step's own second derivative.
+inline constexpr Tolerance kModelCurvature{2000, 2000};
+
 /// A loss or weight norm after 50 steps of Adam: each step moves a weight by the rate x m /
 /// sqrt(v), of which the error relative to the weight is the rate (5e-3) x a gradient's error, 50
 /// of them in a row: 0.25 x 1000.
