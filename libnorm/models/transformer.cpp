@@ -71,8 +71,10 @@ BlockInput<T> Transformer<T>::first_input(const Batch& batch, RowSet set) {
   const auto& ids = set == RowSet::all ? batch.ids : batch.readout_id;
   const auto rows = input_.view(Index(ids.size()), options_.channels);
   gather_rows<T>(embedding, ids.data(), rows);
-  const bool norm_needs_rows = enters(options_.normalization.placement) &&
-                               options_.normalization.norm.mixes_rows(last_phase_);
+  // Taps show a norm of the table as a norm of rows.
+  const Normalization& n = options_.normalization;
+  const bool norm_needs_rows =
+      enters(n.placement) && (all_taken_ || n.norm.mixes_rows(last_phase_));
   if (batch.path == Path::dense || norm_needs_rows) return {rows, rows, nullptr, {batch.rows()}};
   const auto table = token_rows_.view(Index(batch.tokens.size()), options_.channels);
   gather_rows<T>(embedding, batch.tokens.data(), table);
@@ -82,12 +84,12 @@ BlockInput<T> Transformer<T>::first_input(const Batch& batch, RowSet set) {
 template <class T>
 void Transformer<T>::forward(const Batch& batch, Phase phase, RowSet last_rows,
                              Pointer<T> running) {
+  all_taken_ = last_rows == RowSet::all;
   if (batch.path == Path::dense || options_.normalization.norm.mixes_rows(phase)) {
     last_rows = RowSet::all;
   }
   last_rows_ = last_rows;
   last_phase_ = phase;
-  all_taken_ = false;
   const Pass<T> pass = pass_of(batch, phase, running);
   inputs_.resize(blocks_.size());
   MatrixView<const T> rows;
@@ -189,7 +191,6 @@ std::vector<MatrixView<const T>> Transformer<T>::all_activations(const Batch& ba
   check(batch, false);
   forward(batch, phase, RowSet::all,
           phase == Phase::training ? Pointer<T>(nullptr) : running_.data());
-  all_taken_ = true;
   std::vector<MatrixView<const T>> outputs;
   for (const Block<T>& block : blocks_) outputs.push_back(block.output());
   return outputs;
