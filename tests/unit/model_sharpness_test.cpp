@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include <Eigen/Dense>
 #include <gtest/gtest.h>
+#include <Eigen/Dense>
 
 #include "libnorm/metrics/lanczos.hpp"
 #include "libnorm/metrics/objective.hpp"
@@ -11,8 +11,8 @@
 #include "libnorm/models/curvature.hpp"
 #include "tests/support/models.hpp"
 
-/// The sharpness metrics on transformers: every mechanism against a dense eigensolve, and what scale
-/// invariance says.
+/// The sharpness metrics on transformers: every mechanism against a dense eigensolve, and what
+/// scale invariance says.
 namespace libnorm::test {
 namespace {
 
@@ -21,8 +21,8 @@ static_assert(HasGaussNewton<Curvature>);
 
 Batch batch_of_samples() { return samples()[0].batch(Path::shortcut); }
 
-/// Tensors of about 150 numbers: a weight behind which the first norms stand, and all that the norms
-/// learn.
+/// Tensors of about 150 numbers: a weight behind which the first norms stand, and all that the
+/// norms learn.
 template <class T>
 std::vector<std::string> few_tensors(const Transformer<T>& model) {
   std::vector<std::string> names;
@@ -106,7 +106,8 @@ TEST_P(ScaleInvariance, LambdaMaxGoesWithTheInverseSquareAndScaledSharpnessStays
     Transformer<double> other = model;
     for (const std::string& name : kInvariant) {
       const Parameter& p = model.parameters().find(name);
-      for (Index i = p.offset; i < p.offset + p.size(); ++i) other.weights()[std::size_t(i)] *= factor;
+      for (Index i = p.offset; i < p.offset + p.size(); ++i)
+        other.weights()[std::size_t(i)] *= factor;
     }
     Curvature f(other, batch_of_samples(), kInvariant);
     const auto found = extreme_eigenvalues(hessian(f, f.weights()), End::largest);

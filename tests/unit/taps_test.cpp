@@ -38,8 +38,10 @@ TEST(Taps, StandBeforeAndBehindTheAffinePart) {
   const Batch batch = samples()[0].batch(Path::shortcut);
   model.all_activations(batch);
   const auto z = model.tap("blocks.1.norm2.stabilized"), y = model.tap("blocks.1.norm2.out");
-  const double* gain = model.weights().data() + model.parameters().find("blocks.1.norm2.gain").offset;
-  const double* bias = model.weights().data() + model.parameters().find("blocks.1.norm2.bias").offset;
+  const double* gain =
+      model.weights().data() + model.parameters().find("blocks.1.norm2.gain").offset;
+  const double* bias =
+      model.weights().data() + model.parameters().find("blocks.1.norm2.bias").offset;
   for (Index r = 0; r < z.rows; ++r) {
     double squares = 0;
     for (Index c = 0; c < z.cols; ++c) {
