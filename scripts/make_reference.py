@@ -3,8 +3,9 @@
 
     python3 scripts/make_reference.py [--output DIR] [NAME ...]
 
-writes the files that are named (`mechanisms` is mechanisms.json), or all. Only this script and compare_pytorch.py need PyTorch (pip install torch); building, running and
-testing the project needs the written files alone.
+writes the files that are named (`mechanisms` is mechanisms.json), or all. Only this script and
+compare_pytorch.py need PyTorch (pip install torch); building, running and testing the project needs
+the written files alone.
 
 Everything is computed in float64 on one thread, from inputs that float32 holds exactly, so that
 the outputs are an oracle for both the double and the float instantiation. The one exception is

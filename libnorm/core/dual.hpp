@@ -170,11 +170,11 @@ LIBNORM_INLINE Dual<T> fused(const Dual<T>& a, const Dual<T>& b, const Dual<T>& 
   return {fused(a.value, b.value, c.value),
           fused(a.value, b.tangent, fused(a.tangent, b.value, c.tangent))};
 }
-/// The root, and tangent / (2 root).
+/// The root, and tangent / (2 root); of 0, whose root has no slope, the tangent is 0.
 template <class T>
 LIBNORM_INLINE Dual<T> square_root(const Dual<T>& a) {
   const T root = square_root(a.value);
-  return {root, a.tangent / (root + root)};
+  return {root, root > T(0) ? a.tangent / (root + root) : T(0)};
 }
 
 }  // namespace libnorm

@@ -60,7 +60,8 @@ LIBNORM_INLINE Pack<I, Dual<R>> fma(const Pack<I, Dual<R>>& a, const Pack<I, Dua
 template <class I, class R>
 LIBNORM_INLINE Pack<I, Dual<R>> sqrt(const Pack<I, Dual<R>>& a) {
   const Pack<I, R> root = sqrt(a.value);
-  return {root, a.tangent / (root + root)};
+  const Pack<I, R> none(R(0));
+  return {root, select_less(none, root, a.tangent / (root + root), none)};
 }
 template <class I, class R>
 LIBNORM_INLINE Pack<I, Dual<R>> select_less(const Pack<I, Dual<R>>& a, const Pack<I, Dual<R>>& b,

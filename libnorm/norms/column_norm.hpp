@@ -1,8 +1,7 @@
 #pragma once
 
-#include <limits>
-
 #include "libnorm/norms/affine.hpp"
+#include "libnorm/norms/far_channels.hpp"
 
 namespace libnorm {
 
@@ -24,21 +23,19 @@ struct ColumnStatisticsBody {
     using P = typename W::template Lanes<T>;
     const Index c = block * kLanes, left = x.cols - c;
     const P n{T(positions)};
-    P centre(T(0));
-    if (ColumnStabilizer::kCentred) {
-      centre = sum_rows_in_shards<P>(x.rows,
-                                     [&](Index r) LIBNORM_ALWAYS {
-                                       return P::load(x.row(r) + c, left) * weight<P>(r);
-                                     }) /
-               n;
-    }
-    P squares = sum_rows_in_shards<P>(x.rows, [&](Index r) LIBNORM_ALWAYS {
-      const P d = ColumnStabilizer::kCentred ? P::load(x.row(r) + c, left) - centre
-                                             : P::load(x.row(r) + c, left);
-      return d * d * weight<P>(r);
-    });
+    P centre, squares;
+    sums(
+        c, left, [](const P& v) LIBNORM_ALWAYS { return v; }, centre, squares);
     P inverse = P(T(1)) / sqrt(squares / n + P(T(stabilizer.epsilon)));
-    if (!(value_of(sum(squares - squares)) == 0)) far_columns(c, left, centre, squares, inverse);
+    const P factor = far_factor(squares, inverse);
+    if (!none_is_far(factor)) {
+      const P centre_of_x = centre;
+      sums(
+          c, left, [&](const P& v) LIBNORM_ALWAYS { return v * factor; }, centre, squares);
+      inverse = far_inverse(squares, n, factor, stabilizer.epsilon);
+      centre = far_mean(centre_of_x, centre, factor);
+      squares = squares / factor / factor;
+    }
     centre.store(mean + c, left);
     inverse.store(scale + c, left);
     if (running_variance == nullptr) return;
@@ -57,28 +54,22 @@ struct ColumnStatisticsBody {
     return P(count == nullptr ? T(1) : T(count[r]));
   }
 
-  /// The same for channels whose sums overflow: of x far smaller. Other channels keep their values.
-  template <class P>
-  LIBNORM_INLINE void far_columns(Index c, Index left, P& centre, P& squares, P& inverse) const {
-    constexpr double kFactor = sizeof(Real<T>) == sizeof(float) ? 0x1p-80 : 0x1p-600;
-    const P factor{T(Real<T>(kFactor))}, n{T(positions)};
-    P small(T(0));
+  /// The mean (0 where nothing is centred) and the sum of squares of near(x).
+  template <class P, class Near>
+  LIBNORM_INLINE void sums(Index c, Index left, Near near, P& centre, P& squares) const {
+    centre = P(T(0));
     if (ColumnStabilizer::kCentred) {
-      small = sum_rows_in_shards<P>(x.rows,
-                                    [&](Index r) LIBNORM_ALWAYS {
-                                      return P::load(x.row(r) + c, left) * factor * weight<P>(r);
-                                    }) /
-              n;
+      centre = sum_rows_in_shards<P>(x.rows,
+                                     [&](Index r) LIBNORM_ALWAYS {
+                                       return near(P::load(x.row(r) + c, left)) * weight<P>(r);
+                                     }) /
+               P{T(positions)};
     }
-    const P small_squares = sum_rows_in_shards<P>(x.rows, [&](Index r) LIBNORM_ALWAYS {
-      const P d = P::load(x.row(r) + c, left) * factor - small;
+    squares = sum_rows_in_shards<P>(x.rows, [&](Index r) LIBNORM_ALWAYS {
+      const P v = near(P::load(x.row(r) + c, left)),
+              d = ColumnStabilizer::kCentred ? v - centre : v;
       return d * d * weight<P>(r);
     });
-    const P infinite{T(std::numeric_limits<Real<T>>::infinity())};
-    const P epsilon{T(Real<T>(stabilizer.epsilon * kFactor * kFactor))};
-    inverse = select_less(squares, infinite, inverse, factor / sqrt(small_squares / n + epsilon));
-    centre = select_less(squares, infinite, centre, small / factor);
-    squares = select_less(squares, infinite, squares, small_squares / factor / factor);
   }
 };
 
@@ -117,8 +108,8 @@ struct ColumnNormBody {
     using P = typename W::template Lanes<T>;
     for (Index c = 0; c < x.cols; c += kLanes) {
       const Index left = x.cols - c;
-      const P z =
-          (P::load(x.row(r) + c, left) - P::load(mean + c, left)) * P::load(scale + c, left);
+      const P z = standardized(P::load(x.row(r) + c, left), P::load(mean + c, left),
+                               P::load(scale + c, left));
       z.store(stabilized.row(r) + c, left);
       affine.apply(z, c, left).store(output.row(r) + c, left);
     }

@@ -95,7 +95,8 @@ void forward_instances(const Norm& norm, const StandardizeInstances& s, const No
   launch(a.instances, 1,
          InstanceNormBody<T>{s, norm.checked_groups(channels), a.first, a.count, a.stabilized,
                              affine_of(norm, a), a.stabilized, a.output,
-                             a.scale + a.instances * channels, a.scale});
+                             a.scale + a.instances * channels, a.scale, scratch_of(norm, a),
+                             scratch_of(norm, a) + a.instances * channels});
 }
 
 template <class T, class S>

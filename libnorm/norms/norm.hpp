@@ -91,8 +91,9 @@ Index norm_scale_size(const Norm& norm, Index rows, Index channels, Index instan
 
 /// output = affine(stabilizer(input + branch)).
 /// Order: sums over a row in the one order; sums over rows in shards.
-/// Finite input gives finite output where mathematics does: a row whose squares are outside the
-/// range of T is brought near 1 first. A row of zeros without epsilon stays zero.
+/// Finite input gives finite output where mathematics does: what a stabilizer takes together (a
+/// row, a channel) is brought near 1 first, where its squares are outside the range of T. Where it
+/// would divide 0 by 0, without epsilon, the output is 0. A NaN stays one.
 /// Throws: ShapeError, ValueError for training statistics of fewer than two positions.
 template <class T>
 void norm_forward(const Norm& norm, Phase phase, const NormArrays<T>& arrays);

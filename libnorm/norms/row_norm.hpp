@@ -44,7 +44,7 @@ struct RowNormBody {
   }
 
   /// The stabilizer of a row whose squares are out of range: it is brought near 1 first, by a power
-  /// of two. A row of zeros stays one.
+  /// of two.
   template <class W>
   LIBNORM_INLINE T far_row(W warp, Index r, Index first, Index width) const {
     using P = typename W::template Lanes<T>;
@@ -53,18 +53,37 @@ struct RowNormBody {
       return m.data == nullptr ? m : m.col_range(first, width);
     };
     AddRowsBody<T>{part(x), part(branch), stabilized.col_range(first, width)}(warp, r);
-    P size(T(0));
+    P size(T(0)), rest(T(0));
     for (Index c = 0; c < width; c += kLanes) {
       const P v = P::load(z + c, width - c);
       size = max(size, max(v, -v));
+      rest = rest + (v - v);
     }
+    const bool was_finite = is_finite(sum(rest));
     const double factor = towards_one(double(value_of(largest(size))));
     for (Index c = 0; c < width; c += kLanes) {
       (P::load(z + c, width - c) * P(T(Real<T>(factor)))).store(z + c, width - c);
     }
-    if (factor == 0) return T(0);
-    return stabilizer.scaled(factor).template forward<T>(warp, z, width) * T(Real<T>(factor));
+    if (factor != 0) {
+      const T near = stabilizer.scaled(factor).template forward<T>(warp, z, width);
+      if (is_finite(near) || !was_finite) return near * T(Real<T>(factor));
+    }
+    return was_finite ? zeros(warp, z, width) : T(0);
   }
+
+  /// The stabilizer of zeros, or of a constant of which it leaves zeros. They stay zeros without
+  /// epsilon too.
+  template <class W>
+  LIBNORM_INLINE T zeros(W warp, Pointer<T> z, Index width) const {
+    using P = typename W::template Lanes<T>;
+    for (Index c = 0; c < width; c += kLanes) P(T(0)).store(z + c, width - c);
+    const T size = stabilizer.template forward<T>(warp, z, width);
+    if (is_finite(size)) return size;
+    for (Index c = 0; c < width; c += kLanes) P(T(0)).store(z + c, width - c);
+    return T(0);
+  }
+
+  static LIBNORM_INLINE bool is_finite(T x) { return value_of(x) - value_of(x) == Real<T>(0); }
 
   /// A power of two that brings a positive x near 1; 0 for 0.
   static LIBNORM_INLINE double towards_one(double x) {

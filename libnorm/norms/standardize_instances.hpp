@@ -2,6 +2,7 @@
 
 #include "libnorm/norms/affine.hpp"
 #include "libnorm/norms/family.hpp"
+#include "libnorm/norms/far_channels.hpp"
 
 namespace libnorm {
 
@@ -41,23 +42,65 @@ struct InstanceNormBody {
   MatrixView<const T> x;
   AffineView<T> affine;
   MatrixView<T> stabilized, output;
-  /// [B, C] each.
-  Pointer<T> mean, scale;
+  /// [B, C] each; the last two are scratch.
+  Pointer<T> mean, scale, factor, mean_of_x;
 
   template <class W>
   void operator()(W warp, Index b) const {
     using P = typename W::template Lanes<T>;
     const Index row = first[b], rows = first[b + 1] - row, channels = x.cols;
-    const Pointer<T> centre = mean + b * channels, inverse = scale + b * channels;
+    const Pointer<T> centre = mean + b * channels, inverse = scale + b * channels,
+                     near = factor + b * channels, centre_of_x = mean_of_x + b * channels;
     float n = 0;
     for (Index r = row; r < row + rows; ++r) n += count == nullptr ? 1.0f : count[r];
     const P numbers(T(n) * T(channels / groups));
+    sums(warp, b, numbers, [](const P& v, Index) LIBNORM_ALWAYS { return v; });
+    bool far = false;
+    for (Index c = 0; c < channels; c += kLanes) {
+      const Index left = channels - c;
+      const P squares = P::load(inverse + c, left);
+      const P scale_of_x = P(T(1)) / sqrt(squares / numbers + P(T(stabilizer.epsilon)));
+      const P factor_of_x = far_factor(squares, scale_of_x);
+      far = far || !none_is_far(factor_of_x);
+      factor_of_x.store(near + c, left);
+      scale_of_x.store(inverse + c, left);
+      P::load(centre + c, left).store(centre_of_x + c, left);
+    }
+    if (far) {
+      sums(warp, b, numbers,
+           [&](const P& v, Index c) LIBNORM_ALWAYS { return v * P::load(near + c, channels - c); });
+      for (Index c = 0; c < channels; c += kLanes) {
+        const Index left = channels - c;
+        const P f = P::load(near + c, left, T(1));
+        far_mean(P::load(centre_of_x + c, left), P::load(centre + c, left), f)
+            .store(centre + c, left);
+        far_inverse(P::load(inverse + c, left), numbers, f, stabilizer.epsilon)
+            .store(inverse + c, left);
+      }
+    }
+    for (Index c = 0; c < channels; c += kLanes) {
+      const Index left = channels - c;
+      for (Index r = row; r < row + rows; ++r) {
+        const P z = standardized(P::load(x.row(r) + c, left), P::load(centre + c, left),
+                                 P::load(inverse + c, left));
+        z.store(stabilized.row(r) + c, left);
+        affine.apply(z, c, left).store(output.row(r) + c, left);
+      }
+    }
+  }
+
+ private:
+  /// Of near(x, channel): its mean to `mean`, its sum of squares to `scale`.
+  template <class W, class P, class Near>
+  LIBNORM_INLINE void sums(W warp, Index b, const P& numbers, Near near) const {
+    const Index row = first[b], rows = first[b + 1] - row, channels = x.cols;
+    const Pointer<T> centre = mean + b * channels, squares = scale + b * channels;
     const auto weight = [&](Index r) LIBNORM_ALWAYS {
       return P(count == nullptr ? T(1) : T(count[row + r]));
     };
     for (Index c = 0; c < channels; c += kLanes) {
       sum_rows_in_shards<P>(rows, [&](Index r) LIBNORM_ALWAYS {
-        return P::load(x.row(row + r) + c, channels - c) * weight(r);
+        return near(P::load(x.row(row + r) + c, channels - c), c) * weight(r);
       }).store(centre + c, channels - c);
     }
     share_in_groups<W, T>(warp, centre, channels, groups);
@@ -66,23 +109,11 @@ struct InstanceNormBody {
       const P m = P::load(centre + c, left) / numbers;
       m.store(centre + c, left);
       sum_rows_in_shards<P>(rows, [&](Index r) LIBNORM_ALWAYS {
-        const P d = P::load(x.row(row + r) + c, left) - m;
+        const P d = near(P::load(x.row(row + r) + c, left), c) - m;
         return d * d * weight(r);
-      }).store(inverse + c, left);
+      }).store(squares + c, left);
     }
-    share_in_groups<W, T>(warp, inverse, channels, groups);
-    for (Index c = 0; c < channels; c += kLanes) {
-      const Index left = channels - c;
-      const P variance = P::load(inverse + c, left) / numbers;
-      const P factor = P(T(1)) / sqrt(variance + P(T(stabilizer.epsilon)));
-      const P m = P::load(centre + c, left);
-      factor.store(inverse + c, left);
-      for (Index r = row; r < row + rows; ++r) {
-        const P z = (P::load(x.row(r) + c, left) - m) * factor;
-        z.store(stabilized.row(r) + c, left);
-        affine.apply(z, c, left).store(output.row(r) + c, left);
-      }
-    }
+    share_in_groups<W, T>(warp, squares, channels, groups);
   }
 };
 
