@@ -51,6 +51,7 @@ class Products<Dual<R>> {
     if (!replaying_) {
       gemm<R>(value_part(a), value_part(b), value, bias.value, output);
       std::vector<R>& kept = kept_.emplace_back();
+      kept.reserve(std::size_t(c.size()));
       for (Index r = 0; r < c.rows; ++r) {
         kept.insert(kept.end(), value.row(r), value.row(r) + c.cols);
       }
@@ -59,8 +60,7 @@ class Products<Dual<R>> {
       copy_rows<R>(MatrixView<const R>(kept_[next_].data(), c.rows, c.cols), value);
     }
     ++next_;
-    gemm<R>(value_part(a), tangent_part(b), tangent_part(c), bias.tangent, output);
-    gemm<R>(tangent_part(a), value_part(b), tangent_part(c), nullptr, Output::add);
+    gemm_tangent<R>(a, b, c, bias, output);
     count(2 * product_flop(a, b));
   }
   void count(double flop) { flop_ += flop; }
