@@ -39,6 +39,10 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
     }
   }
   fmt::print("{} runs made here have golden's bits; {} are not in golden.\n", same, unknown);
+  if (unknown > 0 && exit == Exit::ok && arguments.has("check")) {
+    fmt::print(stderr, "verify: --check was asked for, and golden lacks {} of the runs\n", unknown);
+    exit = Exit::no_data;
+  }
   return exit;
 }
 
@@ -54,6 +58,7 @@ Exit verify_command(const std::vector<std::string>& words) {
   add_row_options(arguments);
   arguments.options()("claim", po::value<std::string>(),
                       "only this claim, as e1.isotropy, under all its protocols")(
+      "check", "fail unless golden has every run that is held against it")(
       "json", "the verdicts as JSON");
   if (!arguments.parse(words)) return Exit::ok;
 

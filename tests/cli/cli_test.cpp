@@ -258,6 +258,17 @@ TEST(Cli, GoldenThatIsMissingOrEditedIsNamed) {
   }
 }
 
+TEST(Cli, VerifyCheckFailsWhereGoldenLacksARun) {
+  const cli::Scratch scratch;
+  ASSERT_EQ(run(scratch.path(), "run e1 --profile smoke --store s --arms dyt").code, 0);
+  const auto plain = run(scratch.path(), "verify --profile smoke --store s");
+  EXPECT_THAT(plain.out, HasSubstr("0 runs made here have golden's bits; 1 are not in golden."));
+  EXPECT_THAT(plain.err, testing::Not(HasSubstr("--check")));
+  const auto checked = run(scratch.path(), "verify --check --profile smoke --store s");
+  EXPECT_EQ(checked.code, 3);
+  EXPECT_THAT(checked.err, HasSubstr("golden lacks 1 of the runs"));
+}
+
 TEST(Cli, BlessIsTheOnlyWayIntoGoldenAndKeepsTheReason) {
   const cli::Scratch scratch;
   ASSERT_EQ(run(scratch.path(), "run e1 --profile smoke --arms none --quiet --store s").code, 0);
