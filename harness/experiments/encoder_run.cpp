@@ -92,7 +92,7 @@ void EncoderRun::step() {
   diverged_ = !std::isfinite(losses_.back());
   if (diverged_) return;
   correct_ += count_correct(model_.last_logits(), batch_.targets);
-  adam_.step(model_.weights().data(), model_.gradient().data());
+  adam_.step(model_.weights_data(), model_.gradient_data());
   if (at_landmark()) finish_epoch();
 }
 

@@ -58,7 +58,7 @@ void RecallRun::step() {
   const double loss = model_.loss_and_gradient(batch_);
   losses_.push_back(float(loss));
   diverged_ = !std::isfinite(losses_.back());
-  if (!diverged_) adam_.step(model_.weights().data(), model_.gradient().data());
+  if (!diverged_) adam_.step(model_.weights_data(), model_.gradient_data());
 }
 
 std::vector<std::byte> RecallRun::state() const {

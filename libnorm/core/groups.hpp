@@ -1,6 +1,7 @@
 #pragma once
 
 #include "libnorm/core/error.hpp"
+#include "libnorm/core/host_device.hpp"
 
 namespace libnorm {
 
@@ -11,9 +12,9 @@ struct Groups {
   const Index* first = nullptr;
   const std::int32_t* members = nullptr;
 
-  Index begin(Index g) const { return first == nullptr ? g : first[g]; }
-  Index end(Index g) const { return first == nullptr ? g + 1 : first[g + 1]; }
-  Index member(Index i) const { return members == nullptr ? i : members[i]; }
+  LIBNORM_HOST_DEVICE Index begin(Index g) const { return first == nullptr ? g : first[g]; }
+  LIBNORM_HOST_DEVICE Index end(Index g) const { return first == nullptr ? g + 1 : first[g + 1]; }
+  LIBNORM_HOST_DEVICE Index member(Index i) const { return members == nullptr ? i : members[i]; }
 };
 
 }  // namespace libnorm

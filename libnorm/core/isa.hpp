@@ -20,7 +20,10 @@ struct Avx512 {
   static constexpr int kBytes = 64;
 };
 
-/// The same as a value.
+/// One lane to a thread: 32 lanes are a warp of a CUDA device.
+struct Cuda {};
+
+/// Those of the processor as a value.
 enum class Isa { scalar, avx2, avx512 };
 
 /// `scalar`, `avx2` or `avx512`.

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "libnorm/core/device.hpp"
 #include "libnorm/core/error.hpp"
 #include "libnorm/core/isa.hpp"
 
@@ -14,6 +15,15 @@ struct Runner {
   static void run(const Body& body, Index begin, Index end);
 };
 
+/// Whether a body is one of those that training takes.
+template <class Body>
+inline constexpr bool runs_on_gpu = false;
+/// As above.
+template <template <class...> class Body, class... Rest>
+inline constexpr bool runs_on_gpu<Body<float, Rest...>> = !requires {
+  Body<float, Rest...>::kOnProcessorAlone;
+};
+
 namespace detail {
 /// Calls chunk(begin, end) over [0, count) in pieces of at least `grain`, on the threads of the
 /// current TBB arena. Throws: BackendError if a worker's floating-point mode is not IEEE's default.
@@ -24,8 +34,18 @@ void for_chunks(Index count, Index grain, void (*chunk)(const void*, Index, Inde
 /// Runs body(output) for output = 0 .. count-1: the library's only parallelism. Each output is
 /// written by one call alone, so the result does not depend on how many threads there are.
 /// `grain` is how many outputs are worth a task of their own.
+///
+/// Bodies of float, but for those that say `kOnProcessorAlone`, run on the thread's device.
 template <class Body>
 void launch(Index count, Index grain, const Body& body) {
+#if defined(LIBNORM_CUDA)
+  if constexpr (runs_on_gpu<Body>) {
+    if (current_device() == Device::cuda) {
+      if (count > 0) Runner<Cuda, Body>::run(body, 0, count);
+      return;
+    }
+  }
+#endif
   using Run = void (*)(const Body&, Index, Index);
   Run run = nullptr;
   switch (active_isa()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <type_traits>
 
 #include "libnorm/core/pack.hpp"
@@ -70,7 +71,7 @@ struct One {
   using V = double;
   using U = std::uint64_t;
   static LIBNORM_INLINE V broadcast(double x) { return x; }
-  static LIBNORM_INLINE V fma(V a, V b, V c) { return __builtin_fma(a, b, c); }
+  static LIBNORM_INLINE V fma(V a, V b, V c) { return fused(a, b, c); }
 };
 
 /// One register of doubles.
@@ -79,6 +80,9 @@ struct Many : Register<IsaTag, double> {
   using V = typename Register<IsaTag, double>::V;
   using U = typename VectorOf<std::uint64_t, IsaTag::kBytes>::type;
 };
+/// One lane's double.
+template <>
+struct Many<Cuda> : One {};
 
 /// The functions on a number type N. No branches: special values are chosen at the end.
 template <class N>
@@ -101,12 +105,13 @@ struct Functions {
   static LIBNORM_INLINE V with_sign(V x, V y) { return from_bits(bits(x) | (bits(y) & kSign)); }
 
   /// sum of a[i] x^i from degree i on, by Horner's rule.
-  template <int i = 0, int n>
-  static LIBNORM_INLINE V polynomial(V x, const double (&a)[n]) {
-    if constexpr (i == n - 1) {
-      return c(a[i]);
+  template <const auto& a, int i = 0>
+  static LIBNORM_INLINE V polynomial(V x) {
+    constexpr double coefficient = a[i];  // A GPU finds no array of the processor's.
+    if constexpr (i + 1 == int(std::size(a))) {
+      return c(coefficient);
     } else {
-      return N::fma(x, polynomial<i + 1>(x, a), c(a[i]));
+      return N::fma(x, polynomial<a, i + 1>(x), c(coefficient));
     }
   }
 
@@ -124,7 +129,7 @@ struct Functions {
   /// y 2^n by adding to the exponent; y and the product must be normal.
   static LIBNORM_INLINE V scale(V y, U shifted) { return from_bits(bits(y) + (shifted << 52)); }
   /// exp(r) - 1 for |r| <= log(2)/2.
-  static LIBNORM_INLINE V expm1_reduced(V r) { return N::fma(r * r, polynomial(r, kExp), r); }
+  static LIBNORM_INLINE V expm1_reduced(V r) { return N::fma(r * r, polynomial<kExp>(r), r); }
   /// exp(x + lo) for tiny lo; 0 below -708, not defined above 709.
   static LIBNORM_INLINE V exp_below(V x, V lo) {
     const Reduced reduced = reduce(x);
@@ -151,7 +156,7 @@ struct Functions {
     const V s = f / (f + 2.0);
     const V z = s * s;
     const V half = f * f * 0.5;
-    const V tail = N::fma(s, N::fma(z, polynomial(z, kLog), half), k * kLn2Lo);
+    const V tail = N::fma(s, N::fma(z, polynomial<kLog>(z), half), k * kLn2Lo);
     const V y = N::fma(k, c(kLn2Hi), f - (half - tail));
     const V below = x < 0.0 ? c(__builtin_nan("")) : c(-kInfinity);
     const V bounded = x > 0.0 ? y : below;
@@ -170,14 +175,14 @@ struct Functions {
   /// exp(a^2/2) Phi(-a) for 0 <= a <= 40: a rational function with positive coefficients, so that
   /// nothing cancels.
   static LIBNORM_INLINE V tail_ratio(V a) {
-    return polynomial(a, kTailUp) / polynomial(a, kTailDown);
+    return polynomial<kTailUp>(a) / polynomial<kTailDown>(a);
   }
 
   /// x + x P(x^2) up to 1, 1 - 2 Phi(-sqrt(2) |x|) beyond.
   static LIBNORM_INLINE V erf(V x) {
     const V a = abs(x);
     const V square = x * x;
-    const V near = N::fma(a, polynomial(square, kErf), a);
+    const V near = N::fma(a, polynomial<kErf>(square), a);
     const V y = a > 28.0 ? c(28) : a;
     const V hi = y * y;
     const V tail = exp_below(-hi, -N::fma(y, y, -hi)) * tail_ratio(y * kSqrt2);
@@ -211,6 +216,8 @@ LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y) {
   if constexpr (n > 1) {
     apply<I, T>(f, x.lo, y.lo);
     apply<I, T>(f, x.hi, y.hi);
+  } else if constexpr (lane_per_thread<I>) {
+    y.v = T(f(double(x.v)));
   } else if constexpr (std::is_same_v<T, double>) {
     y.v = f(x.v);
   } else {
@@ -226,6 +233,11 @@ LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y, Reg
   if constexpr (n > 1) {
     apply<I, T>(f, x.lo, y.lo, z.lo);
     apply<I, T>(f, x.hi, y.hi, z.hi);
+  } else if constexpr (lane_per_thread<I>) {
+    double first, second;
+    f(double(x.v), first, second);
+    y.v = T(first);
+    z.v = T(second);
   } else if constexpr (std::is_same_v<T, double>) {
     f(x.v, y.v, z.v);
   } else {
@@ -251,11 +263,11 @@ using Lanes = Functions<Many<I>>;
 
 /// Not inlined: a body would hold one copy for each register of 32 lanes, and compile for minutes.
 template <class I>
-__attribute__((noinline, const)) typename Many<I>::V erf_of(typename Many<I>::V x) {
+LIBNORM_DEVICE __attribute__((noinline, const)) typename Many<I>::V erf_of(typename Many<I>::V x) {
   return Lanes<I>::erf(x);
 }
 template <class I>
-__attribute__((noinline, const)) typename Many<I>::V tanh_of(typename Many<I>::V x) {
+LIBNORM_DEVICE __attribute__((noinline, const)) typename Many<I>::V tanh_of(typename Many<I>::V x) {
   return Lanes<I>::tanh(x);
 }
 

@@ -12,6 +12,9 @@ namespace libnorm {
 /// Lanes that work in step: 32, whatever the machine (two AVX-512 registers of float, four of AVX2,
 /// or one CUDA warp). The number is part of the order of every sum.
 inline constexpr Index kLanes = 32;
+/// Whether each lane is a thread.
+template <class IsaTag>
+inline constexpr bool lane_per_thread = std::is_same_v<IsaTag, Cuda>;
 
 /// One value for each of the 32 lanes. Bodies are written against this type and nothing narrower,
 /// so that every instruction set does the same operations in the same order.
@@ -36,18 +39,28 @@ struct Pack {
   }
   /// Lanes from p[0..n-1]; the others are `rest`.
   static LIBNORM_INLINE Pack load(const T* p, Index n, T rest = T(0)) {
-    if (n >= kLanes) return load(p);
-    alignas(64) T buffer[kLanes];
-    for (Index i = 0; i < kLanes; ++i) buffer[i] = i < n ? p[i] : rest;
-    return load(buffer);
+    if constexpr (lane_per_thread<IsaTag>) {
+      Pack r;
+      r.regs.v = Reg::load(p, n, rest);
+      return r;
+    } else {
+      if (n >= kLanes) return load(p);
+      alignas(64) T buffer[kLanes];
+      for (Index i = 0; i < kLanes; ++i) buffer[i] = i < n ? p[i] : rest;
+      return load(buffer);
+    }
   }
   LIBNORM_INLINE void store(T* p) const { store_tree(regs, p); }
   /// Lanes 0..n-1 to p[0..n-1].
   LIBNORM_INLINE void store(T* p, Index n) const {
-    if (n >= kLanes) return store(p);
-    alignas(64) T buffer[kLanes];
-    store(buffer);
-    for (Index i = 0; i < n; ++i) p[i] = buffer[i];
+    if constexpr (lane_per_thread<IsaTag>) {
+      Reg::store(p, regs.v, n);
+    } else {
+      if (n >= kLanes) return store(p);
+      alignas(64) T buffer[kLanes];
+      store(buffer);
+      for (Index i = 0; i < n; ++i) p[i] = buffer[i];
+    }
   }
 
   /// f of the operands, register by register.
@@ -162,6 +175,10 @@ template <class I, class T>
 LIBNORM_INLINE Pack<I, double> widen(const Pack<I, T>& a) {
   if constexpr (std::is_same_v<T, double>) {
     return a;
+  } else if constexpr (lane_per_thread<I>) {
+    Pack<I, double> r;
+    r.regs.v = double(a.regs.v);
+    return r;
   } else {
     Pack<I, double> r;
     detail::widen_tree<I>(a.regs, r.regs);
@@ -176,6 +193,10 @@ LIBNORM_INLINE Pack<I, T> narrow(const Pack<I, double>& a) {
     return Pack<I, T>(narrow<Real<T>>(a));
   } else if constexpr (std::is_same_v<T, double>) {
     return a;
+  } else if constexpr (lane_per_thread<I>) {
+    Pack<I, float> r;
+    r.regs.v = float(a.regs.v);
+    return r;
   } else {
     Pack<I, float> r;
     detail::narrow_tree<I>(a.regs, r.regs);
@@ -183,12 +204,28 @@ LIBNORM_INLINE Pack<I, T> narrow(const Pack<I, double>& a) {
   }
 }
 
-/// What a body is told about the machine it runs on: the type of 32 lanes.
+/// What a body is told about the machine it runs on: the type of 32 lanes, and what has to be said
+/// where these are threads. On a processor, that is nothing.
 template <class IsaTag>
 struct Warp {
   using Tag = IsaTag;
   template <class T>
   using Lanes = Pack<IsaTag, T>;
+
+  /// What one lane wrote before is read by any lane after.
+  static LIBNORM_INLINE void sync() {}
+  /// f for all lanes together: for what is a single number in memory. Lanes are synchronised before
+  /// and after.
+  template <class F>
+  static LIBNORM_INLINE void once(F f) {
+    f();
+  }
+  /// Whether this warp writes the output, of those that share it.
+  static LIBNORM_INLINE bool leads() { return true; }
 };
 
 }  // namespace libnorm
+
+#if defined(LIBNORM_CUDA_KERNELS)
+#include "libnorm/core/cuda_lanes.hpp"
+#endif

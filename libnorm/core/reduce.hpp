@@ -9,6 +9,12 @@ namespace libnorm {
 /// l + 2, l + 1. That is two AVX-512 registers, four of AVX2, or a CUDA warp with shuffles.
 
 namespace detail {
+#if defined(LIBNORM_CUDA_KERNELS)
+template <class T, class F>
+LIBNORM_INLINE T fold(F f, const Registers<T, 1>& r) {
+  return fold_threads(f, r.v);
+}
+#else
 template <class T, class F, class V>
 LIBNORM_INLINE T fold_lanes(F f, V v) {
   constexpr int lanes = int(sizeof(V) / sizeof(T));
@@ -41,6 +47,7 @@ LIBNORM_INLINE T fold(F f, const Registers<V, n>& r) {
     return fold_lanes<T>(f, r.v);
   }
 }
+#endif
 }  // namespace detail
 
 /// Sum of the 32 lanes.

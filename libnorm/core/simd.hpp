@@ -5,15 +5,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "libnorm/core/host_device.hpp"
 #include "libnorm/core/isa.hpp"
 
 #if defined(__AVX2__) || defined(__AVX512F__)
 #include <immintrin.h>
 #endif
-
-/// Code for one instruction set must never stand alone as a symbol that another could be linked to.
-#define LIBNORM_ALWAYS __attribute__((always_inline))
-#define LIBNORM_INLINE LIBNORM_ALWAYS inline
 
 namespace libnorm {
 
@@ -26,6 +23,8 @@ template <class T, int kBytes>
 struct VectorOf {
   typedef T type __attribute__((vector_size(kBytes)));
 };
+
+#if !defined(LIBNORM_CUDA_KERNELS)
 
 template <class IsaTag, class T>
 struct RegisterBase {
@@ -114,22 +113,39 @@ struct Register<Avx512, double> : RegisterBase<Avx512, double> {
 };
 #endif
 
+#endif
+
 /// The same for one number.
 template <class T>
 LIBNORM_INLINE T fused(T a, T b, T c) {
+#if defined(__CUDA_ARCH__)
+  if constexpr (std::is_same_v<T, float>)
+    return __fmaf_rn(a, b, c);
+  else
+    return __fma_rn(a, b, c);
+#else
   if constexpr (std::is_same_v<T, float>) {
     return __builtin_fmaf(a, b, c);
   } else {
     return __builtin_fma(a, b, c);
   }
+#endif
 }
+/// The square root, rounded once.
 template <class T>
 LIBNORM_INLINE T square_root(T a) {
+#if defined(__CUDA_ARCH__)
+  if constexpr (std::is_same_v<T, float>)
+    return __fsqrt_rn(a);
+  else
+    return __dsqrt_rn(a);
+#else
   if constexpr (std::is_same_v<T, float>) {
     return __builtin_sqrtf(a);
   } else {
     return __builtin_sqrt(a);
   }
+#endif
 }
 
 /// The registers that hold 32 lanes, as a binary tree: halving the tree is the first step of every

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <string>
+#include <type_traits>
 #include <vector>
 
+#include "libnorm/core/device.hpp"
 #include "libnorm/core/dual.hpp"
 #include "libnorm/core/error.hpp"
 
@@ -19,18 +21,23 @@ struct MatrixView {
   Index stride = 0;
 
   MatrixView() = default;
-  MatrixView(Pointer<T> data_, Index rows_, Index cols_) : MatrixView(data_, rows_, cols_, cols_) {}
-  MatrixView(Pointer<T> data_, Index rows_, Index cols_, Index stride_)
+  LIBNORM_HOST_DEVICE MatrixView(Pointer<T> data_, Index rows_, Index cols_)
+      : MatrixView(data_, rows_, cols_, cols_) {}
+  LIBNORM_HOST_DEVICE MatrixView(Pointer<T> data_, Index rows_, Index cols_, Index stride_)
       : data(data_), rows(rows_), cols(cols_), stride(stride_) {}
 
-  operator MatrixView<const T>() const { return {data, rows, cols, stride}; }
+  LIBNORM_HOST_DEVICE operator MatrixView<const T>() const { return {data, rows, cols, stride}; }
 
-  Pointer<T> row(Index r) const { return data + r * stride; }
-  decltype(auto) operator()(Index r, Index c) const { return data[r * stride + c]; }
-  Index size() const { return rows * cols; }
+  LIBNORM_HOST_DEVICE Pointer<T> row(Index r) const { return data + r * stride; }
+  LIBNORM_HOST_DEVICE decltype(auto) operator()(Index r, Index c) const {
+    return data[r * stride + c];
+  }
+  LIBNORM_HOST_DEVICE Index size() const { return rows * cols; }
 
-  MatrixView row_range(Index first, Index count) const { return {row(first), count, cols, stride}; }
-  MatrixView col_range(Index first, Index count) const {
+  LIBNORM_HOST_DEVICE MatrixView row_range(Index first, Index count) const {
+    return {row(first), count, cols, stride};
+  }
+  LIBNORM_HOST_DEVICE MatrixView col_range(Index first, Index count) const {
     return {data + first, rows, count, stride};
   }
 };
@@ -53,26 +60,21 @@ auto tangent_part(const MatrixView<T>& m) {
   return MatrixView(m.data.tangent, m.rows, m.cols, m.stride);
 }
 
-/// Sets every number to 0.
-template <class T>
-void set_zero(const MatrixView<T>& m) {
-  for (Index r = 0; r < m.rows; ++r) {
-    if constexpr (is_dual<T>) {
-      std::fill_n(m.row(r).value, m.cols, Real<T>(0));
-      std::fill_n(m.row(r).tangent, m.cols, Real<T>(0));
-    } else {
-      std::fill_n(m.row(r), m.cols, T(0));
-    }
-  }
+/// `[rows, cols]`, for messages.
+inline std::string shape_text(Index rows, Index cols) {
+  return "[" + std::to_string(rows) + ", " + std::to_string(cols) + "]";
 }
 
-/// Memory for one matrix at a time: it grows to the largest asked for and stays, so that a training
-/// step allocates nothing after the first.
+/// Memory for one matrix at a time, on the thread's device: it grows to the largest asked for and
+/// stays, so that a training step allocates nothing after the first.
 template <class T>
 class Buffer {
  public:
   /// A view of `rows x cols`; what stood there before is lost.
   MatrixView<T> view(Index rows, Index cols) {
+    if constexpr (std::is_same_v<T, float>) {
+      if (current_device() == Device::cuda) return device_view(rows, cols);
+    }
     if (Index(memory_.size()) < rows * cols) {
       // The old memory goes first, and a little more is taken, or batches that grow by a row would
       // each move all of it.
@@ -81,15 +83,18 @@ class Buffer {
     }
     return {memory_.data(), rows, cols};
   }
-  Pointer<T> data() { return memory_.data(); }
 
  private:
-  Array<T> memory_;
-};
+  MatrixView<T> device_view(Index rows, Index cols) {
+    const auto bytes = std::size_t(rows * cols) * sizeof(T);
+    if (device_.size() < bytes) {
+      device_.reserve(bytes + bytes / 16, "an array " + shape_text(rows, cols));
+    }
+    return {static_cast<T*>(device_.data()), rows, cols};
+  }
 
-/// `[rows, cols]`, for messages.
-inline std::string shape_text(Index rows, Index cols) {
-  return "[" + std::to_string(rows) + ", " + std::to_string(cols) + "]";
-}
+  Array<T> memory_;
+  DeviceMemory device_;
+};
 
 }  // namespace libnorm

@@ -8,6 +8,7 @@ namespace libnorm {
 /// One output is the product of a row with x.
 template <class T>
 struct DotRowsBody {
+  static constexpr bool kOnProcessorAlone = true;
   MatrixView<const T> rows;
   const T* x;
   double* out;

@@ -36,7 +36,7 @@ void train(const char* name, const Norm& norm) {
   for (std::uint32_t step = 0; step < 200; ++step) {
     task.draw(/*seed=*/0, Purpose::training_batch, step, Path::shortcut, batch);
     loss = model.loss_and_gradient(batch);
-    adam.step(model.weights().data(), model.gradient().data());
+    adam.step(model.weights_data(), model.gradient_data());
   }
 
   task.draw(/*seed=*/0, Purpose::probe_batch, 0, Path::dense, batch);

@@ -94,6 +94,7 @@ struct GramRows {
 /// / (sum of count).
 template <class T>
 struct GramBody {
+  static constexpr bool kOnProcessorAlone = true;
   MatrixView<const T> x;
   /// [R], counts and their roots.
   const double* weight;

@@ -8,9 +8,9 @@
 namespace libnorm {
 namespace {
 
-Sequences sequences_of(const Batch& batch) {
-  return {batch.sequences, batch.first.data(), batch.square_first.data(),
-          batch.sequence_of_row.data(), batch.log_counts.data()};
+Sequences sequences_of(const BatchView& batch) {
+  return {batch.sequences,       batch.rows,      batch.most_rows, batch.first, batch.square_first,
+          batch.sequence_of_row, batch.log_counts};
 }
 
 }  // namespace
@@ -56,7 +56,7 @@ void AttentionLayer<T>::norms_backward(const MatrixView<T>& d_queries, const Mat
 template <class T>
 void AttentionLayer<T>::attend(const Pass<T>& pass, const BlockInput<T>& input, RowSet set,
                                BlockScratch<T>& scratch) {
-  const Batch& batch = pass.batch;
+  const BatchView& batch = pass.batch;
   const Index c = channels_;
   const Pointer<const T> w = pass.weights + in_weight_, bias = pass.weights + in_bias_;
   const MatrixView<T> attended = attended_.view(input.rows.rows, c);
@@ -69,21 +69,21 @@ void AttentionLayer<T>::attend(const Pass<T>& pass, const BlockInput<T>& input, 
     scratch.products.multiply(plain(input.table), transposed(weight_matrix<T>(w + c * c, 2 * c, c)),
                               kv, bias + c);
     norm_queries_and_keys(pass, query, kv.col_range(0, c));
-    const Pointer<T> share = share_.view(heads_, batch.rows()).data;
+    const Pointer<T> share = share_.view(heads_, batch.rows).data;
     readout_attention<T>(query, kv, input.table_row, sequences_of(batch), heads_, share, attended);
-    scratch.products.count(4.0 * double(batch.rows()) * double(c));
+    scratch.products.count(4.0 * double(batch.rows) * double(c));
     return;
   }
-  const auto qkv = projected_.view(batch.rows(), 3 * c);
+  const auto qkv = projected_.view(batch.rows, 3 * c);
   const auto made =
       input.table_row == nullptr ? qkv : table_projected_.view(input.table.rows, 3 * c);
   scratch.products.multiply(plain(input.table), transposed(weight_matrix<T>(w, 3 * c, c)), made,
                             bias);
   norm_queries_and_keys(pass, made.col_range(0, c), made.col_range(c, c));
   if (input.table_row != nullptr) gather_rows<T>(made, input.table_row, qkv);
-  const Pointer<T> share = share_.view(heads_, batch.square_first.back()).data;
+  const Pointer<T> share = share_.view(heads_, batch.squares).data;
   attention<T>(qkv, sequences_of(batch), heads_, share, attended);
-  scratch.products.count(4.0 * double(batch.square_first.back()) * double(c));
+  scratch.products.count(4.0 * double(batch.squares) * double(c));
 }
 
 template <class T>
@@ -101,7 +101,7 @@ void AttentionLayer<T>::backward(const Pass<T>& pass, const BlockInput<T>& input
                                  const MatrixView<const T>& d_branch, Pointer<T> gradient,
                                  const MatrixView<T>& d_rows, Output output,
                                  const MatrixView<T>& d_table, BlockScratch<T>& scratch) {
-  const Batch& batch = pass.batch;
+  const BatchView& batch = pass.batch;
   const Index c = channels_;
   const auto d_attended = scratch.d_attended.view(d_branch.rows, c);
   scratch.products.multiply(plain(d_branch),
@@ -112,9 +112,9 @@ void AttentionLayer<T>::backward(const Pass<T>& pass, const BlockInput<T>& input
     readout_backward(pass, input, d_attended, gradient, d_rows, output, d_table, scratch);
     return;
   }
-  const Index squares = batch.square_first.back();
-  const auto qkv = projected_.view(batch.rows(), 3 * c);
-  auto d_qkv = scratch.d_projected.view(batch.rows(), 3 * c);
+  const Index squares = batch.squares;
+  const auto qkv = projected_.view(batch.rows, 3 * c);
+  auto d_qkv = scratch.d_projected.view(batch.rows, 3 * c);
   attention_backward<T>(qkv, sequences_of(batch), heads_, share_.view(heads_, squares).data,
                         d_attended, scratch.d_share.view(heads_, squares).data, d_qkv);
   scratch.products.count(8.0 * double(squares) * double(c));
@@ -139,7 +139,7 @@ void AttentionLayer<T>::readout_backward(const Pass<T>& pass, const BlockInput<T
                                          const MatrixView<const T>& d_attended, Pointer<T> gradient,
                                          const MatrixView<T>& d_rows, Output output,
                                          const MatrixView<T>& d_table, BlockScratch<T>& scratch) {
-  const Batch& batch = pass.batch;
+  const BatchView& batch = pass.batch;
   const Index c = channels_, n = input.rows.rows, u = input.table.rows;
   const Pointer<const T> w = pass.weights + in_weight_;
   const Pointer<T> d_w = gradient + in_weight_, d_bias = gradient + in_bias_;
@@ -148,9 +148,9 @@ void AttentionLayer<T>::readout_backward(const Pass<T>& pass, const BlockInput<T
   const auto d_query = scratch.d_projected.view(n, c);
   const auto d_kv = scratch.d_table_projected.view(u, 2 * c);
   readout_attention_backward<T>(query, kv, input.table_row, input.users, sequences_of(batch),
-                                heads_, share_.view(heads_, batch.rows()).data, d_attended,
-                                scratch.d_share.view(heads_, batch.rows()).data, d_query, d_kv);
-  scratch.products.count(8.0 * double(batch.rows()) * double(c));
+                                heads_, share_.view(heads_, batch.rows).data, d_attended,
+                                scratch.d_share.view(heads_, batch.rows).data, d_query, d_kv);
+  scratch.products.count(8.0 * double(batch.rows) * double(c));
   norms_backward(d_query, d_kv.col_range(0, c), gradient);
   weight_gradient<T>(scratch.products, d_query, input.rows, d_w, d_bias);
   weight_gradient<T>(scratch.products, d_kv, input.table, d_w + c * c, d_bias + c);

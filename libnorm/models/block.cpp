@@ -42,7 +42,7 @@ MatrixView<const T> Residual<T>::leave(const Pass<T>& pass, RowSet set,
     output_view_ = norm_.forward(pass, set, x, b);
   } else if (placement_ == Placement::deep) {
     const auto sum = deep_sum_.view(x.rows, x.cols);
-    add_scaled_rows<T>(b, x, alpha_.data(), 1, sum);
+    add_scaled_rows<T>(b, x, alpha_.read(), 1, sum);
     output_view_ = norm_.forward(pass, set, sum);
   } else {
     const auto sum = output_.view(x.rows, x.cols);
@@ -85,7 +85,7 @@ MatrixView<const T> Residual<T>::branch_backward(const MatrixView<const T>& d_su
 template <class T>
 void Residual<T>::skip_backward(const MatrixView<T>& d_sum) {
   if (placement_ == Placement::deep) {
-    add_scaled_rows<T>(d_sum, d_sum, alpha_less_one_.data(), 1, d_sum);
+    add_scaled_rows<T>(d_sum, d_sum, alpha_less_one_.read(), 1, d_sum);
   }
 }
 

@@ -39,9 +39,9 @@ void NormLayer<T>::run(const Pass<T>& pass, RowSet set, const MatrixView<const T
   NormArrays<T> a;
   a.input = input;
   a.branch = branch;
-  a.count = set == RowSet::all ? pass.batch.counts.data() : nullptr;
+  a.count = set == RowSet::all ? pass.batch.counts : nullptr;
   a.positions = set == RowSet::all ? pass.batch.positions : rows;
-  a.first = pass.batch.first.data();
+  a.first = pass.batch.first;
   a.instances = instances;
   if (has_gain(norm_.affine)) a.gain = pass.weights + gain_;
   if (has_bias(norm_.affine)) a.bias = pass.weights + bias_;

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "libnorm/data/batch.hpp"
+#include "libnorm/data/batch_view.hpp"
 #include "libnorm/models/parameters.hpp"
 #include "libnorm/norms/norm.hpp"
 #include "libnorm/ops/gemm.hpp"
@@ -15,7 +15,7 @@ enum class RowSet { all, readout };
 /// What a pass through a model is made with.
 template <class T>
 struct Pass {
-  const Batch& batch;
+  const BatchView& batch;
   Phase phase;
   Pointer<const T> weights;
   /// Null where running statistics are not to be updated, in training, or there are none.

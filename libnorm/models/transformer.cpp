@@ -42,13 +42,13 @@ Transformer<T>::Transformer(const TransformerOptions& options) : options_(option
   weights_.assign(std::size_t(parameters_.size()), T(0));
   gradient_.assign(std::size_t(parameters_.size()), T(0));
   running_.assign(std::size_t(running_list_.size()), T(0));
-  running_list_.draw(0, value_of(running_.data()));
+  running_list_.draw(0, value_of(running_.host().data()));
 }
 
 template <class T>
 void Transformer<T>::initialize(std::uint64_t seed) {
-  parameters_.draw(seed, value_of(weights_.data()));
-  running_list_.draw(seed, value_of(running_.data()));
+  parameters_.draw(seed, value_of(weights_.host().data()));
+  running_list_.draw(seed, value_of(running_.host().data()));
 }
 
 template <class T>
@@ -58,6 +58,13 @@ void Transformer<T>::check(const Batch& batch, bool targets) const {
                      " sequences and " + std::to_string(batch.targets.size()) +
                      " targets; need at least one sequence, and a target for each");
   }
+  for (std::size_t b = 0; targets && b < batch.targets.size(); ++b) {
+    const std::int32_t target = batch.targets[b];
+    if (target >= 0 && target < options_.outputs) continue;
+    throw ValueError("Transformer: target out of range (targets[" + std::to_string(b) +
+                     "] = " + std::to_string(target) + "); need 0 .. " +
+                     std::to_string(options_.outputs - 1));
+  }
   if (batch.tokens.back() >= options_.vocabulary) {
     throw ValueError("Transformer: token id out of range (" + std::to_string(batch.tokens.back()) +
                      "); need 0 .. " + std::to_string(options_.vocabulary - 1));
@@ -65,24 +72,24 @@ void Transformer<T>::check(const Batch& batch, bool targets) const {
 }
 
 template <class T>
-BlockInput<T> Transformer<T>::first_input(const Batch& batch, RowSet set) {
-  const MatrixView<const T> embedding(weights_.data() + embedding_, options_.vocabulary,
+BlockInput<T> Transformer<T>::first_input(const BatchView& batch, RowSet set) {
+  const MatrixView<const T> embedding(weights_.read() + embedding_, options_.vocabulary,
                                       options_.channels);
-  const auto& ids = set == RowSet::all ? batch.ids : batch.readout_id;
-  const auto rows = input_.view(Index(ids.size()), options_.channels);
-  gather_rows<T>(embedding, ids.data(), rows);
+  const bool all = set == RowSet::all;
+  const auto rows = input_.view(all ? batch.rows : batch.sequences, options_.channels);
+  gather_rows<T>(embedding, all ? batch.ids : batch.readout_id, rows);
   // Taps show a norm of the table as a norm of rows.
   const Normalization& n = options_.normalization;
   const bool norm_needs_rows =
       enters(n.placement) && (all_taken_ || n.norm.mixes_rows(last_phase_));
-  if (batch.path == Path::dense || norm_needs_rows) return {rows, rows, nullptr, {batch.rows()}};
-  const auto table = token_rows_.view(Index(batch.tokens.size()), options_.channels);
-  gather_rows<T>(embedding, batch.tokens.data(), table);
-  return {rows, table, batch.token_of_row.data(), batch.rows_of_token()};
+  if (batch.path == Path::dense || norm_needs_rows) return {rows, rows, nullptr, {batch.rows}};
+  const auto table = token_rows_.view(batch.token_count(), options_.channels);
+  gather_rows<T>(embedding, batch.tokens, table);
+  return {rows, table, batch.token_of_row, batch.rows_of_token};
 }
 
 template <class T>
-void Transformer<T>::forward(const Batch& batch, Phase phase, RowSet last_rows,
+void Transformer<T>::forward(const BatchView& batch, Phase phase, RowSet last_rows,
                              Pointer<T> running) {
   all_taken_ = last_rows == RowSet::all;
   if (batch.path == Path::dense || options_.normalization.norm.mixes_rows(phase)) {
@@ -98,10 +105,10 @@ void Transformer<T>::forward(const Batch& batch, Phase phase, RowSet last_rows,
     if (b == 0) {
       inputs_[b] = first_input(batch, set);
     } else {
-      inputs_[b] = {rows, rows, nullptr, {batch.rows()}};
+      inputs_[b] = {rows, rows, nullptr, {batch.rows}};
       if (set == RowSet::readout) {
         const auto read = last_input_.view(batch.sequences, options_.channels);
-        gather_rows<T>(rows, batch.readout_row.data(), read);
+        gather_rows<T>(rows, batch.readout_row, read);
         inputs_[b].rows = read;
       }
     }
@@ -112,30 +119,30 @@ void Transformer<T>::forward(const Batch& batch, Phase phase, RowSet last_rows,
 }
 
 template <class T>
-Pass<T> Transformer<T>::pass_of(const Batch& batch, Phase phase, Pointer<T> running) const {
-  return {batch, phase, weights_.data(), running};
+Pass<T> Transformer<T>::pass_of(const BatchView& batch, Phase phase, Pointer<T> running) const {
+  return {batch, phase, weights_.read(), running};
 }
 
 template <class T>
-MatrixView<T> Transformer<T>::head(const Batch& batch) {
+MatrixView<T> Transformer<T>::head(const BatchView& batch) {
   const Index c = options_.channels;
   read_rows_ = output_;
   if (last_rows_ == RowSet::all) {
     const auto read = read_.view(batch.sequences, c);
-    gather_rows<T>(output_, batch.readout_row.data(), read);
+    gather_rows<T>(output_, batch.readout_row, read);
     read_rows_ = read;
   }
   const auto logits = logits_.view(batch.sequences, options_.outputs);
-  const MatrixView<const T> weight(weights_.data() + head_weight_, options_.outputs, c);
+  const MatrixView<const T> weight(weights_.read() + head_weight_, options_.outputs, c);
   scratch_.products.multiply(plain(read_rows_), transposed(weight), logits,
-                             weights_.data() + head_bias_);
+                             weights_.read() + head_bias_);
   last_logits_ = logits;
   return logits;
 }
 
 template <class T>
 double Transformer<T>::loss_and_gradient(const Batch& batch) {
-  return loss_and_gradient(batch, running_.data());
+  return loss_and_gradient(batch, running_.write());
 }
 
 template <class T>
@@ -146,35 +153,37 @@ double Transformer<T>::loss_and_gradient_only(const Batch& batch) {
 template <class T>
 double Transformer<T>::loss_and_gradient(const Batch& batch, Pointer<T> running) {
   check(batch, true);
-  forward(batch, Phase::training, RowSet::readout, running);
-  const auto logits = head(batch);
+  const BatchView view = batch_memory_.view(batch);
+  forward(view, Phase::training, RowSet::readout, running);
+  const auto logits = head(view);
   const auto d_logits = d_logits_.view(logits.rows, logits.cols);
   const double loss =
-      cross_entropy<T>(logits, batch.targets.data(), loss_.view(1, batch.sequences).data, d_logits);
+      cross_entropy<T>(logits, view.targets, loss_.view(1, batch.sequences).data, d_logits);
   d_logits_view_ = d_logits;
-  backward(batch, d_logits);
+  backward(view, d_logits);
   return loss;
 }
 
 template <class T>
 const Array<T>& Transformer<T>::pull_back(const Batch& batch, const MatrixView<const T>& d_logits) {
-  backward(batch, d_logits);
-  return gradient_;
+  backward(batch_memory_.view(batch), d_logits);
+  return gradient_.host();
 }
 
 template <class T>
 double Transformer<T>::loss(const Batch& batch) {
   check(batch, true);
-  forward(batch, Phase::evaluation, RowSet::readout, running_.data());
-  return cross_entropy<T>(head(batch), batch.targets.data(), loss_.view(1, batch.sequences).data,
-                          {});
+  const BatchView view = batch_memory_.view(batch);
+  forward(view, Phase::evaluation, RowSet::readout, running_.write());
+  return cross_entropy<T>(head(view), view.targets, loss_.view(1, batch.sequences).data, {});
 }
 
 template <class T>
 MatrixView<const T> Transformer<T>::logits(const Batch& batch) {
   check(batch, false);
-  forward(batch, Phase::evaluation, RowSet::readout, running_.data());
-  return head(batch);
+  const BatchView view = batch_memory_.view(batch);
+  forward(view, Phase::evaluation, RowSet::readout, running_.write());
+  return on_host(head(view));
 }
 
 template <class T>
@@ -189,46 +198,60 @@ MatrixView<const T> Transformer<T>::activations(const Batch& batch, Index block,
 template <class T>
 std::vector<MatrixView<const T>> Transformer<T>::all_activations(const Batch& batch, Phase phase) {
   check(batch, false);
-  forward(batch, phase, RowSet::all,
-          phase == Phase::training ? Pointer<T>(nullptr) : running_.data());
+  forward(batch_memory_.view(batch), phase, RowSet::all,
+          phase == Phase::training ? Pointer<T>(nullptr) : running_.write());
   std::vector<MatrixView<const T>> outputs;
-  for (const Block<T>& block : blocks_) outputs.push_back(block.output());
+  for (const Block<T>& block : blocks_) outputs.push_back(on_host(block.output()));
   return outputs;
 }
 
+/// A view itself, or a copy of what it shows on a GPU.
 template <class T>
-void Transformer<T>::backward(const Batch& batch, const MatrixView<const T>& d_logits) {
+MatrixView<const T> Transformer<T>::on_host(const MatrixView<const T>& m) const {
+  if constexpr (std::is_same_v<T, float>) {
+    if (current_device() == Device::cuda && m.data != nullptr) {
+      Array<T>& copy = looked_at_[m.data];
+      copy.resize(std::size_t(m.rows * m.stride));
+      copy_to_host(copy.data(), m.data, copy.size() * sizeof(T));
+      return {copy.data(), m.rows, m.cols, m.stride};
+    }
+  }
+  return m;
+}
+
+template <class T>
+void Transformer<T>::backward(const BatchView& batch, const MatrixView<const T>& d_logits) {
   const Index c = options_.channels;
-  const MatrixView<const T> weight(weights_.data() + head_weight_, options_.outputs, c);
+  const MatrixView<const T> weight(weights_.read() + head_weight_, options_.outputs, c);
   const auto d_read = d_read_.view(batch.sequences, c);
   scratch_.products.multiply(plain(d_logits), plain(weight), d_read);
-  weight_gradient<T>(scratch_.products, d_logits, read_rows_, gradient_.data() + head_weight_,
-                     gradient_.data() + head_bias_);
+  weight_gradient<T>(scratch_.products, d_logits, read_rows_, gradient_.write() + head_weight_,
+                     gradient_.write() + head_bias_);
   const Pass<T> pass = pass_of(batch, Phase::training, nullptr);
 
   MatrixView<T> d_output = d_read;
   if (last_rows_ == RowSet::all) {
-    d_output = d_rows_[blocks_.size() % 2].view(batch.rows(), c);
-    set_zero(d_output);
-    scatter_rows<T>(d_read, batch.readout_row.data(), d_output, Output::overwrite);
+    d_output = d_rows_[blocks_.size() % 2].view(batch.rows, c);
+    zero_rows<T>(d_output);
+    scatter_rows<T>(d_read, batch.readout_row, d_output, Output::overwrite);
   }
   if (final_norm_) {
     const auto d_normed = d_normed_.view(d_output.rows, c);
-    final_norm_->backward(d_output, d_normed, gradient_.data());
+    final_norm_->backward(d_output, d_normed, gradient_.write());
     d_output = d_normed;
   }
   for (std::size_t b = blocks_.size(); b-- > 0;) {
     const RowSet set = b + 1 == blocks_.size() ? last_rows_ : RowSet::all;
     const BlockInput<T>& input = inputs_[b];
     const auto d_rows = set == RowSet::readout ? d_last_.view(batch.sequences, c)
-                                               : d_rows_[b % 2].view(batch.rows(), c);
+                                               : d_rows_[b % 2].view(batch.rows, c);
     const bool own_table = input.table.data != input.rows.data;
     const auto d_table = own_table ? d_table_.view(input.table.rows, c) : MatrixView<T>();
-    blocks_[b].backward(pass, input, set, d_output, gradient_.data(), d_rows, d_table, scratch_);
+    blocks_[b].backward(pass, input, set, d_output, gradient_.write(), d_rows, d_table, scratch_);
     if (b == 0) {
       embedding_gradient(batch, set, d_rows, d_table);
     } else if (set == RowSet::readout) {
-      scatter_rows<T>(d_rows, batch.readout_row.data(), d_table, Output::add);
+      scatter_rows<T>(d_rows, batch.readout_row, d_table, Output::add);
       d_output = d_table;
     } else {
       d_output = d_rows;
@@ -237,16 +260,16 @@ void Transformer<T>::backward(const Batch& batch, const MatrixView<const T>& d_l
 }
 
 template <class T>
-void Transformer<T>::embedding_gradient(const Batch& batch, RowSet set,
+void Transformer<T>::embedding_gradient(const BatchView& batch, RowSet set,
                                         const MatrixView<const T>& d_rows,
                                         const MatrixView<const T>& d_table) {
   const Index c = options_.channels;
-  const auto d_tokens = d_tokens_.view(Index(batch.tokens.size()), c);
-  sum_groups<T>(d_rows, set == RowSet::all ? batch.rows_of_token() : batch.readouts_of_token(),
-                d_table, d_tokens);
-  const MatrixView<T> d_embedding(gradient_.data() + embedding_, options_.vocabulary, c);
-  set_zero(d_embedding);
-  scatter_rows<T>(d_tokens, batch.tokens.data(), d_embedding, Output::overwrite);
+  const auto d_tokens = d_tokens_.view(batch.token_count(), c);
+  sum_groups<T>(d_rows, set == RowSet::all ? batch.rows_of_token : batch.readouts_of_token, d_table,
+                d_tokens);
+  const MatrixView<T> d_embedding(gradient_.write() + embedding_, options_.vocabulary, c);
+  zero_rows<T>(d_embedding);
+  scatter_rows<T>(d_tokens, batch.tokens, d_embedding, Output::overwrite);
 }
 
 namespace {
@@ -287,10 +310,12 @@ MatrixView<const T> Transformer<T>::tap(std::string_view name) const {
   if (!all_taken_) {
     throw ValueError("Transformer::tap: the last pass left rows out; need all_activations first");
   }
-  if (name == "embedding") return inputs_.front().rows;
+  if (name == "embedding") return on_host(inputs_.front().rows);
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     for (const BlockTap<T>& tap : kBlockTaps<T>) {
-      if (name == "blocks." + std::to_string(b) + "." + tap.name) return tap.view(blocks_[b]);
+      if (name == "blocks." + std::to_string(b) + "." + tap.name) {
+        return on_host(tap.view(blocks_[b]));
+      }
     }
   }
   throw ValueError("Transformer::tap: unknown name (" + std::string(name) +

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "libnorm/data/batch.hpp"
+#include "libnorm/core/resident.hpp"
+#include "libnorm/data/batch_view.hpp"
 #include "libnorm/models/block.hpp"
 #include "libnorm/models/normalization.hpp"
 #include "libnorm/models/parameters.hpp"
@@ -44,6 +46,9 @@ struct TransformerOptions {
 /// the last block queries, and what follows them, for the rows that are read out alone, unless a
 /// norm's statistics take in every row; in the first block keys, values and queries once for each
 /// distinct token of the batch.
+///
+/// A model of float computes on the device of the thread that calls it (DeviceScope), always the
+/// same; views that it returns are in the processor's memory.
 template <class T>
 class Transformer {
  public:
@@ -54,11 +59,15 @@ class Transformer {
   /// Running statistics, in the same form.
   const ParameterList& running() const { return running_list_; }
 
-  Array<T>& weights() { return weights_; }
-  const Array<T>& weights() const { return weights_; }
-  Array<T>& running_values() { return running_; }
-  const Array<T>& running_values() const { return running_; }
-  const Array<T>& gradient() const { return gradient_; }
+  Array<T>& weights() { return weights_.host(); }
+  const Array<T>& weights() const { return weights_.host(); }
+  Array<T>& running_values() { return running_.host(); }
+  const Array<T>& running_values() const { return running_.host(); }
+  const Array<T>& gradient() const { return gradient_.host(); }
+
+  /// Weights and gradient where the model computes, for an optimizer: on a GPU, in its memory.
+  Pointer<T> weights_data() { return weights_.write(); }
+  Pointer<const T> gradient_data() const { return gradient_.read(); }
 
   /// First values of weights and running statistics.
   void initialize(std::uint64_t seed);
@@ -75,7 +84,7 @@ class Transformer {
   const Array<T>& pull_back(const Batch& batch, const MatrixView<const T>& d_logits);
 
   /// The loss's gradient by the logits [B, outputs], of the last loss_and_gradient.
-  MatrixView<const T> d_logits() const { return d_logits_view_; }
+  MatrixView<const T> d_logits() const { return on_host(d_logits_view_); }
 
   /// Mean cross-entropy in evaluation.
   double loss(const Batch& batch);
@@ -105,7 +114,7 @@ class Transformer {
   MatrixView<const T> tap(std::string_view name) const;
 
   /// Logits [B, outputs] of the last pass that made any; the view lasts until the next call.
-  MatrixView<const T> last_logits() const { return last_logits_; }
+  MatrixView<const T> last_logits() const { return on_host(last_logits_); }
 
   /// Floating-point operations of the products computed so far, a multiply-add counting two.
   double flop() const { return scratch_.products.flop(); }
@@ -117,18 +126,22 @@ class Transformer {
 
  private:
   void check(const Batch& batch, bool targets) const;
-  BlockInput<T> first_input(const Batch& batch, RowSet set);
-  void forward(const Batch& batch, Phase phase, RowSet last_rows, Pointer<T> running);
+  MatrixView<const T> on_host(const MatrixView<const T>& m) const;
+  BlockInput<T> first_input(const BatchView& batch, RowSet set);
+  void forward(const BatchView& batch, Phase phase, RowSet last_rows, Pointer<T> running);
   double loss_and_gradient(const Batch& batch, Pointer<T> running);
-  MatrixView<T> head(const Batch& batch);
-  void backward(const Batch& batch, const MatrixView<const T>& d_logits);
-  Pass<T> pass_of(const Batch& batch, Phase phase, Pointer<T> running) const;
-  void embedding_gradient(const Batch& batch, RowSet set, const MatrixView<const T>& d_rows,
+  MatrixView<T> head(const BatchView& batch);
+  void backward(const BatchView& batch, const MatrixView<const T>& d_logits);
+  Pass<T> pass_of(const BatchView& batch, Phase phase, Pointer<T> running) const;
+  void embedding_gradient(const BatchView& batch, RowSet set, const MatrixView<const T>& d_rows,
                           const MatrixView<const T>& d_table);
 
   TransformerOptions options_;
   ParameterList parameters_, running_list_;
-  Array<T> weights_, running_, gradient_;
+  Resident<T> weights_, running_, gradient_;
+  BatchMemory batch_memory_;
+  /// What was looked at of arrays on a GPU, by where they lie there.
+  mutable std::map<const void*, Array<T>> looked_at_;
   std::vector<Block<T>> blocks_;
   /// Before the head, where the blocks' norms stand before their branches.
   std::optional<NormLayer<T>> final_norm_;

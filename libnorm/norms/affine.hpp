@@ -52,23 +52,26 @@ struct AffineView {
 /// channels. Null pointers are left out.
 template <class T>
 struct AffineGradientBody {
+  static constexpr bool kSumsRows = true;
   MatrixView<const T> d_output, stabilized;
   Pointer<T> d_gain;
   Pointer<T> d_bias;
 
   template <class W>
-  void operator()(W, Index block) const {
+  LIBNORM_DEVICE void operator()(W warp, Index block) const {
     using P = typename W::template Lanes<T>;
     const Index c = block * kLanes, left = d_output.cols - c;
     if (d_bias != nullptr) {
-      sum_rows_in_shards<P>(d_output.rows, [&](Index r) LIBNORM_ALWAYS {
+      const P total = sum_rows_in_shards<P>(warp, d_output.rows, [&](Index r) LIBNORM_ALWAYS {
         return P::load(d_output.row(r) + c, left);
-      }).store(d_bias + c, left);
+      });
+      if (warp.leads()) total.store(d_bias + c, left);
     }
     if (d_gain != nullptr) {
-      sum_rows_in_shards<P>(d_output.rows, [&](Index r) LIBNORM_ALWAYS {
+      const P total = sum_rows_in_shards<P>(warp, d_output.rows, [&](Index r) LIBNORM_ALWAYS {
         return P::load(d_output.row(r) + c, left) * P::load(stabilized.row(r) + c, left);
-      }).store(d_gain + c, left);
+      });
+      if (warp.leads()) total.store(d_gain + c, left);
     }
   }
 };
@@ -81,11 +84,12 @@ struct SumChannelsBody {
   Pointer<T> out;
 
   template <class W>
-  void operator()(W, Index) const {
+  LIBNORM_DEVICE void operator()(W warp, Index) const {
     using P = typename W::template Lanes<T>;
     P total(T(0));
     for (Index c = 0; c < channels; c += kLanes) total = total + P::load(x + c, channels - c);
-    out[0] = sum(total);
+    const T all = sum(total);
+    warp.once([&]() LIBNORM_ALWAYS { out[0] = all; });
   }
 };
 

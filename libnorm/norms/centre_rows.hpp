@@ -22,7 +22,7 @@ struct CentreRows {
   LIBNORM_INLINE void backward(W warp, Pointer<const T>, T, Pointer<T> g, Index channels) const {
     subtract_mean<T>(warp, g, channels);
   }
-  CentreRows scaled(double) const { return *this; }
+  LIBNORM_DEVICE CentreRows scaled(double) const { return *this; }
 
  private:
   template <class T, class W>

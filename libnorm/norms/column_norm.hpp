@@ -9,6 +9,7 @@ namespace libnorm {
 /// A stabilizer that does not centre has mean 0, and the mean square for var.
 template <class T, class ColumnStabilizer>
 struct ColumnStatisticsBody {
+  static constexpr bool kSumsRows = true;
   ColumnStabilizer stabilizer;
   MatrixView<const T> x;
   const float* count;
@@ -19,23 +20,24 @@ struct ColumnStatisticsBody {
   Pointer<T> running_variance;
 
   template <class W>
-  void operator()(W, Index block) const {
+  LIBNORM_DEVICE void operator()(W warp, Index block) const {
     using P = typename W::template Lanes<T>;
     const Index c = block * kLanes, left = x.cols - c;
     const P n{T(positions)};
     P centre, squares;
     sums(
-        c, left, [](const P& v) LIBNORM_ALWAYS { return v; }, centre, squares);
+        warp, c, left, [](const P& v) LIBNORM_ALWAYS { return v; }, centre, squares);
     P inverse = P(T(1)) / sqrt(squares / n + P(T(stabilizer.epsilon)));
     const P factor = far_factor(squares, inverse);
     if (!none_is_far(factor)) {
       const P centre_of_x = centre;
       sums(
-          c, left, [&](const P& v) LIBNORM_ALWAYS { return v * factor; }, centre, squares);
+          warp, c, left, [&](const P& v) LIBNORM_ALWAYS { return v * factor; }, centre, squares);
       inverse = far_inverse(squares, n, factor, stabilizer.epsilon);
       centre = far_mean(centre_of_x, centre, factor);
       squares = squares / factor / factor;
     }
+    if (!warp.leads()) return;
     centre.store(mean + c, left);
     inverse.store(scale + c, left);
     if (running_variance == nullptr) return;
@@ -55,17 +57,17 @@ struct ColumnStatisticsBody {
   }
 
   /// The mean (0 where nothing is centred) and the sum of squares of near(x).
-  template <class P, class Near>
-  LIBNORM_INLINE void sums(Index c, Index left, Near near, P& centre, P& squares) const {
+  template <class W, class P, class Near>
+  LIBNORM_INLINE void sums(W warp, Index c, Index left, Near near, P& centre, P& squares) const {
     centre = P(T(0));
     if (ColumnStabilizer::kCentred) {
-      centre = sum_rows_in_shards<P>(x.rows,
+      centre = sum_rows_in_shards<P>(warp, x.rows,
                                      [&](Index r) LIBNORM_ALWAYS {
                                        return near(P::load(x.row(r) + c, left)) * weight<P>(r);
                                      }) /
                P{T(positions)};
     }
-    squares = sum_rows_in_shards<P>(x.rows, [&](Index r) LIBNORM_ALWAYS {
+    squares = sum_rows_in_shards<P>(warp, x.rows, [&](Index r) LIBNORM_ALWAYS {
       const P v = near(P::load(x.row(r) + c, left)),
               d = ColumnStabilizer::kCentred ? v - centre : v;
       return d * d * weight<P>(r);
@@ -84,7 +86,7 @@ struct RunningScaleBody {
   Pointer<T> scale;
 
   template <class W>
-  void operator()(W, Index block) const {
+  LIBNORM_DEVICE void operator()(W, Index block) const {
     using P = typename W::template Lanes<T>;
     const Index c = block * kLanes, left = channels - c;
     const P variance = P::load(running_variance + c, left, T(1)) + P(T(stabilizer.epsilon));
@@ -104,7 +106,7 @@ struct ColumnNormBody {
   MatrixView<T> stabilized, output;
 
   template <class W>
-  void operator()(W, Index r) const {
+  LIBNORM_DEVICE void operator()(W, Index r) const {
     using P = typename W::template Lanes<T>;
     for (Index c = 0; c < x.cols; c += kLanes) {
       const Index left = x.cols - c;
@@ -130,7 +132,7 @@ struct ColumnNormBackwardBody {
   MatrixView<T> d_x;
 
   template <class W>
-  void operator()(W, Index r) const {
+  LIBNORM_DEVICE void operator()(W, Index r) const {
     using P = typename W::template Lanes<T>;
     const P share(-((count == nullptr ? T(1) : T(count[r])) / T(positions)));
     for (Index c = 0; c < d_x.cols; c += kLanes) {

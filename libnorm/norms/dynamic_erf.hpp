@@ -12,7 +12,7 @@ struct DynamicErf {
   double alpha = 0.5;
   double shift = 0;
 
-  Index shape_count() const { return 2; }
+  LIBNORM_HOST_DEVICE Index shape_count() const { return 2; }
   ShapeNumber shape_number(Index i, Index) const {
     return i == 0 ? ShapeNumber{"alpha", alpha} : ShapeNumber{"shift", shift};
   }

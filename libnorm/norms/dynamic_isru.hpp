@@ -14,7 +14,7 @@ namespace libnorm {
 struct DynamicIsru {
   static constexpr Family kFamily = Family::pointwise;
 
-  Index shape_count() const { return 1; }
+  LIBNORM_HOST_DEVICE Index shape_count() const { return 1; }
   ShapeNumber shape_number(Index, Index channels) const { return {"beta", double(channels)}; }
 
   template <class P>

@@ -11,7 +11,7 @@ struct DynamicTanh {
   static constexpr Family kFamily = Family::pointwise;
   double alpha = 0.5;
 
-  Index shape_count() const { return 1; }
+  LIBNORM_HOST_DEVICE Index shape_count() const { return 1; }
   ShapeNumber shape_number(Index, Index) const { return {"alpha", alpha}; }
 
   template <class P>

@@ -15,7 +15,7 @@ struct Identity {
   }
   template <class T, class W>
   LIBNORM_INLINE void backward(W, Pointer<const T>, T, Pointer<T>, Index) const {}
-  Identity scaled(double) const { return *this; }
+  LIBNORM_DEVICE Identity scaled(double) const { return *this; }
 };
 
 }  // namespace libnorm

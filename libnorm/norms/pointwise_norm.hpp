@@ -37,7 +37,7 @@ struct PointwiseNormBody {
   MatrixView<T> saved, stabilized, output;
 
   template <class W>
-  void operator()(W warp, Index r) const {
+  LIBNORM_DEVICE void operator()(W warp, Index r) const {
     using P = typename W::template Lanes<T>;
     AddRowsBody<T>{x, branch, saved}(warp, r);
     const ShapePacks<T, W> s(shape, stabilizer.shape_count());
@@ -60,7 +60,7 @@ struct PointwiseNormBackwardBody {
   MatrixView<T> d_x;
 
   template <class W>
-  void operator()(W, Index r) const {
+  LIBNORM_DEVICE void operator()(W, Index r) const {
     using P = typename W::template Lanes<T>;
     const ShapePacks<T, W> s(shape, stabilizer.shape_count());
     for (Index c = 0; c < d_x.cols; c += kLanes) {
@@ -76,6 +76,7 @@ struct PointwiseNormBackwardBody {
 /// 32 channels.
 template <class T, class PointwiseStabilizer>
 struct ShapeGradientBody {
+  static constexpr bool kSumsRows = true;
   PointwiseStabilizer stabilizer;
   MatrixView<const T> d_output, saved;
   Pointer<const T> shape;
@@ -83,16 +84,17 @@ struct ShapeGradientBody {
   Pointer<T> sums;
 
   template <class W>
-  void operator()(W, Index block) const {
+  LIBNORM_DEVICE void operator()(W warp, Index block) const {
     using P = typename W::template Lanes<T>;
     const Index c = block * kLanes, channels = saved.cols, left = channels - c;
     const ShapePacks<T, W> s(shape, stabilizer.shape_count());
     for (Index i = 0; i < stabilizer.shape_count(); ++i) {
-      sum_rows_in_shards<P>(saved.rows, [&](Index r) LIBNORM_ALWAYS {
+      const P total = sum_rows_in_shards<P>(warp, saved.rows, [&](Index r) LIBNORM_ALWAYS {
         const P g = affine.backward(P::load(d_output.row(r) + c, left), c, left);
         return g *
                stabilizer.slopes(P::load(saved.row(r) + c, left), s.numbers, channels).by_shape[i];
-      }).store(sums + i * channels + c, left);
+      });
+      if (warp.leads()) total.store(sums + i * channels + c, left);
     }
   }
 };

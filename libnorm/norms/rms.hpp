@@ -43,7 +43,7 @@ struct Rms {
   }
 
   /// What does to `factor` x what this does to x.
-  Rms scaled(double factor) const {
+  LIBNORM_DEVICE Rms scaled(double factor) const {
     return {place == EpsilonPlace::inside_root ? epsilon * factor * factor : epsilon * factor,
             place};
   }

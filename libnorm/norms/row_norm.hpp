@@ -18,14 +18,16 @@ struct RowNormBody {
   Pointer<T> scale;
 
   template <class W>
-  void operator()(W warp, Index r) const {
+  LIBNORM_DEVICE void operator()(W warp, Index r) const {
     using P = typename W::template Lanes<T>;
     const Index channels = x.cols, width = channels / groups;
     const Pointer<T> z = stabilized.row(r);
     AddRowsBody<T>{x, branch, stabilized}(warp, r);
+    warp.sync();
     for (Index g = 0; g < groups; ++g) {
       const T size = stabilizer.template forward<T>(warp, z + g * width, width);
-      scale[r * groups + g] = in_range(size) ? size : far_row(warp, r, g * width, width);
+      const T used = in_range(size) ? size : far_row(warp, r, g * width, width);
+      warp.once([&]() LIBNORM_ALWAYS { scale[r * groups + g] = used; });
     }
     if (output.data == stabilized.data) return;
     for (Index c = 0; c < channels; c += kLanes) {
@@ -105,7 +107,7 @@ struct RowNormBackwardBody {
   MatrixView<T> d_x;
 
   template <class W>
-  void operator()(W warp, Index r) const {
+  LIBNORM_DEVICE void operator()(W warp, Index r) const {
     using P = typename W::template Lanes<T>;
     const Index channels = d_x.cols, width = channels / groups;
     const Pointer<T> g = d_x.row(r);
@@ -113,6 +115,7 @@ struct RowNormBackwardBody {
       const Index left = channels - c;
       affine.backward(P::load(d_output.row(r) + c, left), c, left).store(g + c, left);
     }
+    warp.sync();
     for (Index i = 0; i < groups; ++i) {
       stabilizer.template backward<T>(warp, stabilized.row(r) + i * width, T(scale[r * groups + i]),
                                       g + i * width, width);

@@ -49,7 +49,7 @@ struct Sphere {
   }
 
   /// What does to `factor` x what this does to x.
-  Sphere scaled(double factor) const { return {radius, floor * factor}; }
+  LIBNORM_DEVICE Sphere scaled(double factor) const { return {radius, floor * factor}; }
 
  private:
   template <class T>

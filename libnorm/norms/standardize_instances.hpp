@@ -18,10 +18,11 @@ struct StandardizeInstances {
 
 /// Adds up over each group of channels and writes the group's total to each of its channels.
 template <class W, class T>
-LIBNORM_INLINE void share_in_groups(W, Pointer<T> x, Index channels, Index groups) {
+LIBNORM_INLINE void share_in_groups(W warp, Pointer<T> x, Index channels, Index groups) {
   using P = typename W::template Lanes<T>;
   const Index width = channels / groups;
   if (width == 1) return;
+  warp.sync();
   for (Index g = 0; g < groups; ++g) {
     const Pointer<T> part = x + g * width;
     P total(T(0));
@@ -29,6 +30,7 @@ LIBNORM_INLINE void share_in_groups(W, Pointer<T> x, Index channels, Index group
     const P all(sum(total));
     for (Index c = 0; c < width; c += kLanes) all.store(part + c, width - c);
   }
+  warp.sync();
 }
 
 /// One output is a sequence: rows first[b] .. first[b + 1] - 1.
@@ -46,7 +48,7 @@ struct InstanceNormBody {
   Pointer<T> mean, scale, factor, mean_of_x;
 
   template <class W>
-  void operator()(W warp, Index b) const {
+  LIBNORM_DEVICE void operator()(W warp, Index b) const {
     using P = typename W::template Lanes<T>;
     const Index row = first[b], rows = first[b + 1] - row, channels = x.cols;
     const Pointer<T> centre = mean + b * channels, inverse = scale + b * channels,
@@ -99,7 +101,7 @@ struct InstanceNormBody {
       return P(count == nullptr ? T(1) : T(count[row + r]));
     };
     for (Index c = 0; c < channels; c += kLanes) {
-      sum_rows_in_shards<P>(rows, [&](Index r) LIBNORM_ALWAYS {
+      sum_rows_in_shards<P>(warp, rows, [&](Index r) LIBNORM_ALWAYS {
         return near(P::load(x.row(row + r) + c, channels - c), c) * weight(r);
       }).store(centre + c, channels - c);
     }
@@ -108,7 +110,7 @@ struct InstanceNormBody {
       const Index left = channels - c;
       const P m = P::load(centre + c, left) / numbers;
       m.store(centre + c, left);
-      sum_rows_in_shards<P>(rows, [&](Index r) LIBNORM_ALWAYS {
+      sum_rows_in_shards<P>(warp, rows, [&](Index r) LIBNORM_ALWAYS {
         const P d = near(P::load(x.row(row + r) + c, left), c) - m;
         return d * d * weight(r);
       }).store(squares + c, left);
@@ -132,7 +134,7 @@ struct InstanceNormBackwardBody {
   MatrixView<T> d_x;
 
   template <class W>
-  void operator()(W warp, Index b) const {
+  LIBNORM_DEVICE void operator()(W warp, Index b) const {
     using P = typename W::template Lanes<T>;
     const Index row = first[b], rows = first[b + 1] - row, channels = d_x.cols;
     const Pointer<T> g_total = sum_g + b * channels, zg_total = sum_zg + b * channels;
@@ -143,10 +145,10 @@ struct InstanceNormBackwardBody {
       for (Index r = row; r < row + rows; ++r) {
         affine.backward(P::load(d_output.row(r) + c, left), c, left).store(d_x.row(r) + c, left);
       }
-      sum_rows_in_shards<P>(rows, [&](Index r) LIBNORM_ALWAYS {
+      sum_rows_in_shards<P>(warp, rows, [&](Index r) LIBNORM_ALWAYS {
         return P::load(d_x.row(row + r) + c, left);
       }).store(g_total + c, left);
-      sum_rows_in_shards<P>(rows, [&](Index r) LIBNORM_ALWAYS {
+      sum_rows_in_shards<P>(warp, rows, [&](Index r) LIBNORM_ALWAYS {
         return P::load(d_x.row(row + r) + c, left) * P::load(stabilized.row(row + r) + c, left);
       }).store(zg_total + c, left);
     }

@@ -52,7 +52,7 @@ struct StandardizeRows {
   }
 
   /// What does to `factor` x what this does to x.
-  StandardizeRows scaled(double factor) const {
+  LIBNORM_DEVICE StandardizeRows scaled(double factor) const {
     return {place == EpsilonPlace::inside_root ? epsilon * factor * factor : epsilon * factor,
             place};
   }

@@ -1,6 +1,9 @@
 #include "libnorm/ops/attention.hpp"
 
 #include "libnorm/core/launch.hpp"
+#if defined(LIBNORM_CUDA)
+#include "libnorm/ops/attention_cuda.hpp"
+#endif
 #include "libnorm/ops/attention_body.hpp"
 
 namespace libnorm {
@@ -24,6 +27,13 @@ void attention(const MatrixView<const T>& qkv, const Sequences& sequences, Index
                Pointer<T> p, const MatrixView<T>& out) {
   const T scale = checked_scale<T>("attention", out.cols, heads,
                                    qkv.cols == 3 * out.cols && qkv.rows == out.rows);
+#if defined(LIBNORM_CUDA)
+  if constexpr (std::is_same_v<T, float>) {
+    if (current_device() == Device::cuda) {
+      return attention_on_gpu(qkv, sequences, heads, p, out, scale);
+    }
+  }
+#endif
   launch(sequences.count * heads, 1, AttentionBody<T>{qkv, sequences, heads, p, out, scale});
 }
 
@@ -34,6 +44,13 @@ void attention_backward(const MatrixView<const T>& qkv, const Sequences& sequenc
   const T scale = checked_scale<T>(
       "attention_backward", d_out.cols, heads,
       qkv.cols == 3 * d_out.cols && d_qkv.cols == qkv.cols && d_qkv.rows == qkv.rows);
+#if defined(LIBNORM_CUDA)
+  if constexpr (std::is_same_v<T, float>) {
+    if (current_device() == Device::cuda) {
+      return attention_backward_on_gpu(qkv, sequences, heads, p, d_out, d_p, d_qkv, scale);
+    }
+  }
+#endif
   launch(sequences.count * heads, 1,
          AttentionBackwardBody<T>{qkv, sequences, heads, p, d_out, d_p, d_qkv, scale});
 }
@@ -46,8 +63,8 @@ void readout_attention(const MatrixView<const T>& query, const MatrixView<const 
       "readout_attention", out.cols, heads,
       query.cols == out.cols && kv.cols == 2 * out.cols && query.rows == sequences.count);
   launch(sequences.count * heads, 8,
-         ReadoutAttentionBody<T>{query, kv, table_row, sequences, heads,
-                                 sequences.first[sequences.count], p, out, scale});
+         ReadoutAttentionBody<T>{query, kv, table_row, sequences, heads, sequences.rows, p, out,
+                                 scale});
 }
 
 template <class T>
@@ -59,7 +76,7 @@ void readout_attention_backward(const MatrixView<const T>& query, const MatrixVi
   const T scale = checked_scale<T>("readout_attention_backward", d_out.cols, heads,
                                    query.cols == d_out.cols && kv.cols == 2 * d_out.cols &&
                                        d_kv.cols == kv.cols && d_kv.rows == groups.count);
-  const Index rows = sequences.first[sequences.count];
+  const Index rows = sequences.rows;
   launch(sequences.count * heads, 8,
          ReadoutQueryBackwardBody<T>{kv, table_row, sequences, heads, rows, p, d_out, d_score,
                                      d_query, scale});

@@ -52,6 +52,7 @@ LIBNORM_INLINE void softmax_backward(Pointer<const T> p, Pointer<T> d_p, Index n
 /// One output is one head of one sequence.
 template <class T>
 struct AttentionBody {
+  static constexpr bool kOnProcessorAlone = true;
   MatrixView<const T> qkv;
   Sequences sequences;
   Index heads;
@@ -60,7 +61,7 @@ struct AttentionBody {
   T scale;
 
   template <class W>
-  void operator()(W, Index output) const {
+  LIBNORM_DEVICE void operator()(W, Index output) const {
     using Tag = typename W::Tag;
     const Index b = output / heads, h = output % heads;
     const Index row = sequences.first[b], n = sequences.first[b + 1] - row;
@@ -80,6 +81,7 @@ struct AttentionBody {
 
 template <class T>
 struct AttentionBackwardBody {
+  static constexpr bool kOnProcessorAlone = true;
   MatrixView<const T> qkv;
   Sequences sequences;
   Index heads;
@@ -90,7 +92,7 @@ struct AttentionBackwardBody {
   T scale;
 
   template <class W>
-  void operator()(W, Index output) const {
+  LIBNORM_DEVICE void operator()(W, Index output) const {
     using Tag = typename W::Tag;
     const Index b = output / heads, h = output % heads;
     const Index row = sequences.first[b], n = sequences.first[b + 1] - row;
@@ -137,15 +139,19 @@ struct ReadoutAttentionBody {
   T scale;
 
   template <class W>
-  void operator()(W, Index output) const {
+  LIBNORM_DEVICE void operator()(W warp, Index output) const {
     using P = typename W::template Lanes<T>;
     const Index b = output / heads, h = output % heads;
     const Index row = sequences.first[b], n = sequences.first[b + 1] - row;
     const Index channels = out.cols, width = channels / heads;
     const Pointer<const T> q = query.row(b) + h * width;
     const Pointer<T> share = p + h * rows + row;
-    for (Index j = 0; j < n; ++j) share[j] = dot<W, T>(q, key(row + j) + h * width, width);
+    for (Index j = 0; j < n; ++j) {
+      const T score = dot<W, T>(q, key(row + j) + h * width, width);
+      warp.once([&]() LIBNORM_ALWAYS { share[j] = score; });
+    }
     softmax_scores<W, T>(share, sequences.log_count + row, n, scale);
+    warp.sync();
     for (Index c = 0; c < width; c += kLanes) {
       P total(T(0));
       for (Index j = 0; j < n; ++j) {
@@ -177,7 +183,7 @@ struct ReadoutQueryBackwardBody {
   T scale;
 
   template <class W>
-  void operator()(W, Index output) const {
+  LIBNORM_DEVICE void operator()(W warp, Index output) const {
     using P = typename W::template Lanes<T>;
     const Index b = output / heads, h = output % heads;
     const Index row = sequences.first[b], n = sequences.first[b + 1] - row;
@@ -185,9 +191,11 @@ struct ReadoutQueryBackwardBody {
     const Pointer<const T> d = d_out.row(b) + h * width;
     const Pointer<T> score = d_score + h * rows + row;
     for (Index j = 0; j < n; ++j) {
-      score[j] = dot<W, T>(d, key(row + j) + channels + h * width, width);
+      const T s = dot<W, T>(d, key(row + j) + channels + h * width, width);
+      warp.once([&]() LIBNORM_ALWAYS { score[j] = s; });
     }
     softmax_backward<W, T>(p + h * rows + row, score, n, scale);
+    warp.sync();
     for (Index c = 0; c < width; c += kLanes) {
       P total(T(0));
       for (Index j = 0; j < n; ++j) {
@@ -217,7 +225,7 @@ struct ReadoutKeyBackwardBody {
   MatrixView<T> d_kv;
 
   template <class W>
-  void operator()(W, Index g) const {
+  LIBNORM_DEVICE void operator()(W, Index g) const {
     using P = typename W::template Lanes<T>;
     const Index channels = query.cols, width = channels / heads;
     for (Index h = 0; h < heads; ++h) {

@@ -15,15 +15,25 @@ double cross_entropy(const MatrixView<const T>& logits, const std::int32_t* targ
                      ", d_logits " + shape_text(d_logits.rows, d_logits.cols) +
                      "); need one shape, at least [1, 1]");
   }
-  for (Index b = 0; b < logits.rows; ++b) {
+  // Targets on a GPU were looked at where they came from.
+  for (Index b = 0; current_device() == Device::cpu && b < logits.rows; ++b) {
     if (target[b] < 0 || target[b] >= logits.cols) {
       throw ValueError("cross_entropy: target out of range (target[" + std::to_string(b) +
                        "] = " + std::to_string(target[b]) + "); need 0 .. " +
                        std::to_string(logits.cols - 1));
     }
   }
-  double mean = 0;
   launch(logits.rows, 16, CrossEntropyBody<T>{logits, target, loss, d_logits});
+  double mean = 0;
+  if constexpr (std::is_same_v<T, float>) {
+    if (current_device() == Device::cuda) {
+      DeviceMemory memory;
+      auto* on_gpu = static_cast<double*>(memory.reserve(sizeof mean, "a mean"));
+      launch(1, 1, MeanBody<T>{loss, logits.rows, on_gpu});
+      copy_to_host(&mean, on_gpu, sizeof mean);
+      return mean;
+    }
+  }
   launch(1, 1, MeanBody<Real<T>>{value_of(loss), logits.rows, &mean});
   return mean;
 }

@@ -15,7 +15,7 @@ struct CrossEntropyBody {
   MatrixView<T> d_logits;
 
   template <class W>
-  void operator()(W, Index b) const {
+  LIBNORM_DEVICE void operator()(W warp, Index b) const {
     using P = typename W::template Lanes<T>;
     const Pointer<const T> x = logits.row(b);
     const Index cols = logits.cols;
@@ -30,14 +30,14 @@ struct CrossEntropyBody {
       total = total + math::exp(P::load(x + v, cols - v, kLowest) - P(top));
     }
     const T sum_exp = sum(total);
-    loss[b] = math::log(sum_exp) + (top - T(x[target[b]]));
+    warp.once([&]() LIBNORM_ALWAYS { loss[b] = math::log(sum_exp) + (top - T(x[target[b]])); });
     if (d_logits.data == nullptr) return;
     const Pointer<T> d = d_logits.row(b);
     const P scale(T(1) / (sum_exp * T(logits.rows)));
     for (Index v = 0; v < cols; v += kLanes) {
       (math::exp(P::load(x + v, cols - v, kLowest) - P(top)) * scale).store(d + v, cols - v);
     }
-    d[target[b]] = T(d[target[b]]) - T(1) / T(logits.rows);
+    warp.once([&]() LIBNORM_ALWAYS { d[target[b]] = T(d[target[b]]) - T(1) / T(logits.rows); });
   }
 };
 
@@ -48,14 +48,15 @@ struct MeanBody {
   double* mean;
 
   template <class W>
-  void operator()(W, Index) const {
+  LIBNORM_DEVICE void operator()(W warp, Index) const {
     using P = typename W::template Lanes<T>;
     using D = typename W::template Lanes<double>;
     D total(0.0);
     for (Index i = 0; i < count; i += kLanes) {
       total = total + widen(P::load(values + i, count - i));
     }
-    *mean = sum(total) / double(count);
+    const double average = sum(total) / double(count);
+    warp.once([&]() LIBNORM_ALWAYS { *mean = average; });
   }
 };
 

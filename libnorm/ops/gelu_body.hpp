@@ -11,7 +11,7 @@ struct GeluBody {
   MatrixView<T> value, slope;
 
   template <class W>
-  void operator()(W, Index r) const {
+  LIBNORM_DEVICE void operator()(W, Index r) const {
     using P = typename W::template Lanes<T>;
     for (Index c = 0; c < x.cols; c += kLanes) {
       const Index left = x.cols - c;
@@ -28,7 +28,7 @@ struct MultiplyBody {
   MatrixView<T> out;
 
   template <class W>
-  void operator()(W, Index r) const {
+  LIBNORM_DEVICE void operator()(W, Index r) const {
     using P = typename W::template Lanes<T>;
     for (Index c = 0; c < a.cols; c += kLanes) {
       const Index left = a.cols - c;

@@ -4,6 +4,9 @@
 
 #include "libnorm/core/launch.hpp"
 #include "libnorm/ops/gemm_body.hpp"
+#if defined(LIBNORM_CUDA)
+#include "libnorm/ops/gemm_cuda.hpp"
+#endif
 
 namespace libnorm {
 namespace {
@@ -22,6 +25,11 @@ void gemm(const Factor<std::type_identity_t<T>>& a, const Factor<std::type_ident
                      "); need C [A.rows, B.cols] and A.cols == B.rows");
   }
   if (c.size() == 0) return;
+#if defined(LIBNORM_CUDA)
+  if constexpr (std::is_same_v<T, float>) {
+    if (current_device() == Device::cuda) return gemm_on_gpu(a, b, c, bias, output);
+  }
+#endif
   const Index blocks = (a.rows + kRowBlock - 1) / kRowBlock;
   const Index even = (a.rows + blocks - 1) / blocks;
   const Index row_block = (even + 11) / 12 * 12;

@@ -277,6 +277,7 @@ void multiply_duals(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>&
 /// One output is a block of C.
 template <class T>
 struct GemmBody {
+  static constexpr bool kOnProcessorAlone = true;
   Factor<T> a, b;
   MatrixView<T> c;
   const T* bias;
@@ -297,6 +298,7 @@ struct GemmBody {
 /// Fused multiply-adds on registers alone; one output is 4096 rounds of 32 of them.
 template <class T>
 struct PeakBody {
+  static constexpr bool kOnProcessorAlone = true;
   T* out;
 
   template <class W>

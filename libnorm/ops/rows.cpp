@@ -30,6 +30,11 @@ void gather_rows(const MatrixView<const T>& table, const std::int32_t* index,
 }
 
 template <class T>
+void zero_rows(const MatrixView<T>& out) {
+  launch(out.rows, 256, ZeroRowsBody<T>{out});
+}
+
+template <class T>
 void copy_rows(const MatrixView<const T>& rows, const MatrixView<T>& out) {
   add_rows<T>(rows, {}, out);
 }
@@ -81,6 +86,7 @@ void sum_columns(const MatrixView<const T>& rows, Pointer<T> out) {
                                const MatrixView<T>&);                                      \
   template void scatter_rows<T>(const MatrixView<const T>&, const std::int32_t*,           \
                                 const MatrixView<T>&, Output);                             \
+  template void zero_rows<T>(const MatrixView<T>&);                                        \
   template void copy_rows<T>(const MatrixView<const T>&, const MatrixView<T>&);            \
   template void add_rows<T>(const MatrixView<const T>&, const MatrixView<const T>&,        \
                             const MatrixView<T>&);                                         \

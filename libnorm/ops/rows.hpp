@@ -17,6 +17,10 @@ template <class T>
 void gather_rows(const MatrixView<const T>& table, const std::int32_t* index,
                  const MatrixView<T>& out);
 
+/// out = 0, [R, C].
+template <class T>
+void zero_rows(const MatrixView<T>& out);
+
 /// out = rows. Both [R, C].
 template <class T>
 void copy_rows(const MatrixView<const T>& rows, const MatrixView<T>& out);

@@ -12,12 +12,24 @@ struct GatherRowsBody {
   MatrixView<T> out;
 
   template <class W>
-  void operator()(W, Index r) const {
+  LIBNORM_DEVICE void operator()(W, Index r) const {
     using P = typename W::template Lanes<T>;
     const Pointer<const T> from = table.row(index[r]);
     for (Index c = 0; c < out.cols; c += kLanes) {
       P::load(from + c, out.cols - c).store(out.row(r) + c, out.cols - c);
     }
+  }
+};
+
+/// out = 0; one output is a row.
+template <class T>
+struct ZeroRowsBody {
+  MatrixView<T> out;
+
+  template <class W>
+  LIBNORM_DEVICE void operator()(W, Index r) const {
+    using P = typename W::template Lanes<T>;
+    for (Index c = 0; c < out.cols; c += kLanes) P(T(0)).store(out.row(r) + c, out.cols - c);
   }
 };
 
@@ -28,7 +40,7 @@ struct AddRowsBody {
   MatrixView<T> out;
 
   template <class W>
-  void operator()(W, Index r) const {
+  LIBNORM_DEVICE void operator()(W, Index r) const {
     using P = typename W::template Lanes<T>;
     for (Index c = 0; c < x.cols; c += kLanes) {
       const Index left = x.cols - c;
@@ -48,7 +60,7 @@ struct AddScaledRowsBody {
   MatrixView<T> out;
 
   template <class W>
-  void operator()(W, Index r) const {
+  LIBNORM_DEVICE void operator()(W, Index r) const {
     using P = typename W::template Lanes<T>;
     for (Index c = 0; c < x.cols; c += kLanes) {
       const Index left = x.cols - c;
@@ -67,7 +79,7 @@ struct ScatterRowsBody {
   Output output;
 
   template <class W>
-  void operator()(W, Index r) const {
+  LIBNORM_DEVICE void operator()(W, Index r) const {
     using P = typename W::template Lanes<T>;
     const Pointer<T> to = out.row(index[r]);
     for (Index c = 0; c < out.cols; c += kLanes) {
@@ -86,7 +98,7 @@ struct SumGroupsBody {
   MatrixView<T> out;
 
   template <class W>
-  void operator()(W, Index g) const {
+  LIBNORM_DEVICE void operator()(W, Index g) const {
     using P = typename W::template Lanes<T>;
     for (Index c = 0; c < out.cols; c += kLanes) {
       const Index left = out.cols - c;
@@ -99,31 +111,62 @@ struct SumGroupsBody {
   }
 };
 
-/// Sums value(r) over rows 0 .. count-1 in shards. One output of its users is 32 columns.
+/// value(first) + value(first + 1) + ... over a shard of `count` rows that begins at `first`.
 template <class P, class F>
-LIBNORM_INLINE P sum_rows_in_shards(Index count, F value) {
+LIBNORM_INLINE P sum_shard(Index first, Index count, F value) {
+  const Index end = first + kShard < count ? first + kShard : count;
+  P shard = value(first);
+  for (Index r = first + 1; r < end; ++r) shard = shard + value(r);
+  return shard;
+}
+
+/// Sums value(r) over rows 0 .. count-1 in shards. One output of its users is 32 columns.
+template <class P, class W, class F>
+LIBNORM_INLINE P sum_rows_in_shards(W, Index count, F value) {
   P total(typename P::value_type(0));
   for (Index first = 0; first < count; first += kShard) {
-    const Index end = first + kShard < count ? first + kShard : count;
-    P shard = value(first);
-    for (Index r = first + 1; r < end; ++r) shard = shard + value(r);
+    const P shard = sum_shard<P>(first, count, value);
     total = first == 0 ? shard : total + shard;
   }
   return total;
 }
 
+#if defined(LIBNORM_CUDA_KERNELS)
+/// The same by the warps of a block, a shard to each in turn. In shared memory: 32 numbers a warp.
+template <class P, class F>
+LIBNORM_INLINE P sum_rows_in_shards(CudaTeam, Index count, F value) {
+  using T = typename P::value_type;
+  static_assert(sizeof(T) == sizeof(float));
+  T* shards = shared_memory();
+  const Index warps = Index(blockDim.x) / kLanes, own = Index(threadIdx.x) / kLanes;
+  P total(T(0));
+  for (Index first = 0; first < count; first += warps * kShard) {
+    const Index from = first + own * kShard;
+    if (from < count) sum_shard<P>(from, count, value).store(shards + own * kLanes);
+    __syncthreads();
+    for (Index w = 0; w < warps && first + w * kShard < count; ++w) {
+      const P shard = P::load(shards + w * kLanes);
+      total = first + w == 0 ? shard : total + shard;
+    }
+    __syncthreads();
+  }
+  return total;
+}
+#endif
+
 template <class T>
 struct SumColumnsBody {
+  static constexpr bool kSumsRows = true;
   MatrixView<const T> rows;
   Pointer<T> out;
 
   template <class W>
-  void operator()(W, Index block) const {
+  LIBNORM_DEVICE void operator()(W warp, Index block) const {
     using P = typename W::template Lanes<T>;
     const Index c = block * kLanes, left = rows.cols - c;
-    sum_rows_in_shards<P>(rows.rows, [&](Index r) LIBNORM_ALWAYS {
-      return P::load(rows.row(r) + c, left);
-    }).store(out + c, left);
+    const P total = sum_rows_in_shards<P>(
+        warp, rows.rows, [&](Index r) LIBNORM_ALWAYS { return P::load(rows.row(r) + c, left); });
+    if (warp.leads()) total.store(out + c, left);
   }
 };
 

@@ -35,7 +35,7 @@ void Adam<T>::step(T* weights, const T* gradient) {
   const double rate = options_.learning_rate / (1.0 - power1_);
   const double root = square_root(1.0 - power2_);
   launch((size + AdamBody<T>::kChunk - 1) / AdamBody<T>::kChunk, 16,
-         AdamBody<T>{size, weights, gradient, m_.data(), v_.data(), T(1.0 - options_.beta1),
+         AdamBody<T>{size, weights, gradient, m_.write(), v_.write(), T(1.0 - options_.beta1),
                      T(options_.beta2), T(1.0 - options_.beta2), T(rate), T(root),
                      T(options_.epsilon)});
 }

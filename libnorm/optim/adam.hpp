@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "libnorm/core/error.hpp"
+#include "libnorm/core/resident.hpp"
 
 namespace libnorm {
 
@@ -24,21 +25,22 @@ class Adam {
   /// Throws: ValueError unless rate and epsilon are positive and 0 <= beta < 1.
   Adam(Index size, const AdamOptions& options);
 
-  /// One step on `weights` along `gradient`, both of the given size.
+  /// One step on `weights` along `gradient`, both of the given size and on the thread's device (see
+  /// Transformer::weights_data).
   void step(T* weights, const T* gradient);
 
   Index steps() const { return steps_; }
 
   /// For checkpoints: what a step changes beside the weights.
-  std::vector<T>& first_moment() { return m_; }
-  std::vector<T>& second_moment() { return v_; }
-  const std::vector<T>& first_moment() const { return m_; }
-  const std::vector<T>& second_moment() const { return v_; }
+  std::vector<T>& first_moment() { return m_.host(); }
+  std::vector<T>& second_moment() { return v_.host(); }
+  const std::vector<T>& first_moment() const { return m_.host(); }
+  const std::vector<T>& second_moment() const { return v_.host(); }
   void set_steps(Index steps);
 
  private:
   AdamOptions options_;
-  std::vector<T> m_, v_;
+  Resident<T> m_, v_;
   Index steps_ = 0;
   double power1_ = 1, power2_ = 1;
 };

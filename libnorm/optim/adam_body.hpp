@@ -16,7 +16,7 @@ struct AdamBody {
   T take1, keep2, take2, rate, root, epsilon;
 
   template <class W>
-  void operator()(W, Index chunk) const {
+  LIBNORM_DEVICE void operator()(W, Index chunk) const {
     using P = typename W::template Lanes<T>;
     const Index end = (chunk + 1) * kChunk < size ? (chunk + 1) * kChunk : size;
     for (Index i = chunk * kChunk; i < end; i += kLanes) {

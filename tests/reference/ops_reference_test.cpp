@@ -133,7 +133,8 @@ TYPED_TEST(OpsReference, Attention) {
       squares.push_back(i * t * t);
     }
     const std::vector<double> log_counts(std::size_t(b * t), 0.0);
-    const Sequences sequences{b, first.data(), squares.data(), nullptr, log_counts.data()};
+    const Sequences sequences{
+        b, b * t, t, first.data(), squares.data(), nullptr, log_counts.data()};
     const Array<T> x(in, "x"), in_weight(in, "in_proj.weight"), out_weight(in, "out_proj.weight");
     const Array<T> qkv = linear(x, in_weight, numbers<T>(in, "in_proj.bias"));
     std::vector<T> p(std::size_t(b * t * t * heads)), d_p(p.size());

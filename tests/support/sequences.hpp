@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -28,8 +29,9 @@ class SequenceSet {
   }
 
   Sequences view() const {
-    return {Index(lengths_.size()), first_.data(), square_first_.data(), of_row_.data(),
-            log_counts_.data()};
+    const auto most = std::max_element(lengths_.begin(), lengths_.end());
+    return {Index(lengths_.size()), rows(),         Index(*most),      first_.data(),
+            square_first_.data(),   of_row_.data(), log_counts_.data()};
   }
   Index rows() const { return first_.back(); }
   Index squares() const { return square_first_.back(); }

@@ -1,0 +1,75 @@
+#pragma once
+
+// Included by pack.hpp where kernels are compiled: 32 lanes as the threads of a warp.
+
+#include <cuda_runtime.h>
+
+#include "libnorm/core/pack.hpp"
+
+namespace libnorm {
+
+/// A thread's own number of the 32; what stands in Register<Isa, T> for so many lanes of a vector.
+template <class T>
+struct Register<Cuda, T> {
+  using V = T;
+  static constexpr int kLanes = 32;
+
+  static LIBNORM_INLINE int lane() { return int(threadIdx.x % 32); }
+  static LIBNORM_INLINE V load(const T* p) { return p[lane()]; }
+  static LIBNORM_INLINE V load(const T* p, Index n, T rest) {
+    return lane() < n ? p[lane()] : rest;
+  }
+  static LIBNORM_INLINE void store(T* p, V v) { p[lane()] = v; }
+  static LIBNORM_INLINE void store(T* p, V v, Index n) {
+    if (lane() < n) p[lane()] = v;
+  }
+  static LIBNORM_INLINE V broadcast(T x) { return x; }
+  static LIBNORM_INLINE V fma(V a, V b, V c) { return fused(a, b, c); }
+  static LIBNORM_INLINE V sqrt(V a) { return square_root(a); }
+};
+
+/// A warp that has an output to itself.
+template <>
+struct Warp<Cuda> {
+  using Tag = Cuda;
+  template <class T>
+  using Lanes = Pack<Cuda, T>;
+
+  static LIBNORM_INLINE void sync() { __syncwarp(); }
+  template <class F>
+  static LIBNORM_INLINE void once(F f) {
+    __syncwarp();
+    if (threadIdx.x % 32 == 0) f();
+    __syncwarp();
+  }
+  static LIBNORM_INLINE bool leads() { return true; }
+};
+
+/// A warp of a block that shares an output: every warp does the whole body, but for sums over rows,
+/// whose shards are dealt out (`sum_rows_in_shards`), and for what is written.
+struct CudaTeam : Warp<Cuda> {
+  static LIBNORM_INLINE bool leads() { return threadIdx.x < 32; }
+};
+
+/// The block's shared memory, as much of it as its launch asked for.
+LIBNORM_INLINE float* shared_memory() {
+  extern __shared__ float shared_floats[];
+  return shared_floats;
+}
+
+namespace detail {
+/// The value of the lane that differs in one bit, and one's own, the lower lane's first, so that
+/// all lanes do the same operation.
+template <class T, class F>
+LIBNORM_INLINE T fold_threads(F f, T v) {
+#pragma unroll
+  for (int bit = 16; bit > 0; bit /= 2) {
+    const T other = __shfl_xor_sync(0xffffffffu, v, bit);
+    const bool is_upper = (threadIdx.x & unsigned(bit)) != 0;
+    v = f(is_upper ? other : v, is_upper ? v : other);
+  }
+  return v;
+}
+}  // namespace detail
+
+}  // namespace libnorm

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "libnorm/core/error.hpp"
+
+namespace libnorm {
+
+/// Where arrays of float lie and launches run. Results do not depend on it.
+enum class Device { cpu, cuda };
+
+/// `cpu` or `cuda`.
+std::string device_name(Device device);
+
+/// Whether this build has kernels for `device`.
+bool build_has(Device device);
+
+/// Throws: BackendError, in one sentence, unless `device` can be used here: a build without it, no
+/// such device in the machine, or a driver too old.
+void require_device(Device device);
+
+/// What `device` is, for records: `NVIDIA H100 80GB HBM3, compute capability 9.0, CUDA 13.0, driver
+/// 13.0`; of the processor, `cpu`. Throws: as require_device.
+std::string describe_device(Device device);
+
+/// The device of the calling thread: that of its innermost DeviceScope, or the processor.
+Device current_device();
+
+/// The calling thread uses `device` while this lives. On a GPU it has a stream of its own, so that
+/// several threads, each with a model, share the device. Arrays belong to the device they were made
+/// for, and outlive no scope of it. Throws: as require_device.
+class DeviceScope {
+ public:
+  explicit DeviceScope(Device device);
+  ~DeviceScope();
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+
+ private:
+  Device before_;
+  void* stream_before_;
+};
+
+/// Waits for what the calling thread has launched. Throws: BackendError where a launch failed.
+void finish_launches();
+
+/// Bytes on a GPU, from a pool that keeps what is given back. They are scratch, or mirror what lies
+/// elsewhere: a copy has none at first.
+class DeviceMemory {
+ public:
+  DeviceMemory() = default;
+  DeviceMemory(const DeviceMemory&) {}
+  DeviceMemory& operator=(const DeviceMemory&) { return *this; }
+  DeviceMemory(DeviceMemory&& other) noexcept;
+  DeviceMemory& operator=(DeviceMemory&& other) noexcept;
+  ~DeviceMemory();
+
+  /// At least `bytes`; where there were fewer, what stood there is lost. `what` is for messages.
+  /// Throws: BackendError if they do not fit, with what is free.
+  void* reserve(std::size_t bytes, const std::string& what);
+  void* data() const { return data_; }
+  std::size_t size() const { return bytes_; }
+
+ private:
+  void release() noexcept;
+
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// In the order of the calling thread's launches. to_host waits until the bytes are there.
+void copy_to_device(void* to, const void* from, std::size_t bytes);
+/// As above.
+void copy_to_host(void* to, const void* from, std::size_t bytes);
+/// As above.
+void copy_on_device(void* to, const void* from, std::size_t bytes);
+
+}  // namespace libnorm

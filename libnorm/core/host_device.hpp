@@ -1,0 +1,22 @@
+#pragma once
+
+// How functions are marked for where they run. The build defines LIBNORM_CUDA_KERNELS where kernels
+// are compiled; what is a body's runs on the device alone there.
+
+#if defined(LIBNORM_CUDA_KERNELS)
+#include <cuda_runtime.h>
+#define LIBNORM_DEVICE __device__
+#define LIBNORM_HOST_DEVICE __host__ __device__
+#else
+#define LIBNORM_DEVICE
+#define LIBNORM_HOST_DEVICE
+#endif
+
+/// Code for one instruction set must never stand alone as a symbol that another could be linked to.
+#if defined(__CUDACC__)
+#define LIBNORM_ALWAYS
+#define LIBNORM_INLINE __device__ __forceinline__
+#else
+#define LIBNORM_ALWAYS __attribute__((always_inline))
+#define LIBNORM_INLINE LIBNORM_ALWAYS inline
+#endif

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+
+#include "libnorm/core/device.hpp"
+#include "libnorm/core/tensor.hpp"
+
+namespace libnorm {
+
+/// An array that lives where the calling thread computes. It is copied to the other side when it is
+/// asked for there and has changed since, and only then: a model that trains on a GPU moves nothing
+/// until its weights are looked at.
+template <class T>
+class Resident {
+ public:
+  Resident() = default;
+  Resident(const Resident& other) : host_(other.host()) {}
+  Resident& operator=(const Resident& other) {
+    host_ = other.host();
+    newer_ = Side::host;
+    return *this;
+  }
+  Resident(Resident&&) = default;
+  Resident& operator=(Resident&&) = default;
+
+  void assign(std::size_t size, const T& x) {
+    host_.assign(size, x);
+    newer_ = Side::host;
+  }
+  std::size_t size() const { return host_.size(); }
+
+  /// The array in the processor's memory, up to date; it may be written to.
+  Array<T>& host() {
+    fetch();
+    newer_ = Side::host;
+    return host_;
+  }
+  const Array<T>& host() const {
+    fetch();
+    return host_;
+  }
+
+  /// The array where the calling thread computes, up to date.
+  Pointer<const T> read() const {
+    if constexpr (kMoves) {
+      if (current_device() == Device::cuda) return send();
+    }
+    return host().data();
+  }
+  /// The same, to be written to.
+  Pointer<T> write() {
+    if constexpr (kMoves) {
+      if (current_device() == Device::cuda) {
+        float* data = send();
+        newer_ = Side::device;
+        return data;
+      }
+    }
+    return host().data();
+  }
+
+ private:
+  static constexpr bool kMoves = std::is_same_v<T, float>;
+  enum class Side { host, device, both };
+
+  std::size_t bytes() const { return host_.size() * sizeof(T); }
+
+  void fetch() const {
+    if constexpr (kMoves) {
+      if (newer_ != Side::device) return;
+      copy_to_host(host_.data(), device_.data(), bytes());
+      newer_ = Side::both;
+    }
+  }
+  float* send() const {
+    auto* data = static_cast<float*>(
+        device_.size() < bytes() ? device_.reserve(bytes(), "an array of " + std::to_string(size()))
+                                 : device_.data());
+    if (newer_ == Side::host) {
+      copy_to_device(data, host_.data(), bytes());
+      newer_ = Side::both;
+    }
+    return data;
+  }
+
+  mutable Array<T> host_;
+  mutable DeviceMemory device_;
+  mutable Side newer_ = Side::host;
+};
+
+}  // namespace libnorm

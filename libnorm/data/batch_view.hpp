@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "libnorm/core/device.hpp"
+#include "libnorm/data/batch.hpp"
+
+namespace libnorm {
+
+/// The arrays of a batch where a model computes; they mean what those of Batch mean.
+struct BatchView {
+  Path path = Path::shortcut;
+  Index sequences = 0, positions = 0;
+  /// R, the rows of the longest sequence, and the sum of (rows of a sequence)^2.
+  Index rows = 0, most_rows = 0, squares = 0;
+  const std::int32_t* ids = nullptr;
+  const float* counts = nullptr;
+  const double* log_counts = nullptr;
+  const Index* first = nullptr;
+  const std::int32_t* sequence_of_row = nullptr;
+  const Index* square_first = nullptr;
+  const std::int32_t* readout_row = nullptr;
+  const std::int32_t* readout_id = nullptr;
+  const std::int32_t* targets = nullptr;
+  const std::int32_t* tokens = nullptr;
+  const std::int32_t* token_of_row = nullptr;
+  Groups rows_of_token, readouts_of_token;
+
+  Index token_count() const { return rows_of_token.count; }
+};
+
+/// A batch's arrays on the thread's device: those of the batch itself, or a copy of them on a GPU,
+/// made at once.
+class BatchMemory {
+ public:
+  /// The view lasts until the next call, and as long as the batch.
+  BatchView view(const Batch& batch);
+
+ private:
+  std::vector<std::byte> staged_;
+  DeviceMemory device_;
+};
+
+}  // namespace libnorm
