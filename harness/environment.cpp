@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include "libnorm/core/device.hpp"
 #include "libnorm/core/isa.hpp"
 #include "libnorm/core/version.hpp"
 
@@ -37,6 +38,7 @@ Environment environment(int threads) {
   e.cpu = cpu_name();
   e.isa = libnorm::isa_name(libnorm::active_isa());
   e.threads = threads;
+  e.device = libnorm::describe_device(libnorm::current_device());
   return e;
 }
 

@@ -11,7 +11,7 @@ inline constexpr const char* kNumerics = "1";
 /// Version of what is measured on a trained model.
 inline constexpr const char* kMeasures = "1";
 
-/// This build and this machine.
+/// This build, this machine, and the device of the calling thread.
 Environment environment(int threads);
 
 }  // namespace harness

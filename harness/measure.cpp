@@ -158,7 +158,7 @@ void add_evidence(Verdict& verdict, const Bench& bench) {
                              row->weights_sha256.substr(0, 12));
       const Environment& e = row->environment;
       environments.insert(e.version + ", " + e.numerics + ", " + e.compiler + ", " + e.flags +
-                          ", " + e.cpu + ", " + e.isa);
+                          ", " + (e.device == "cpu" ? e.cpu + ", " + e.isa : e.device));
     }
   }
   verdict.environments.assign(environments.begin(), environments.end());

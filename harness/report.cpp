@@ -254,12 +254,12 @@ std::string environment_section(const std::vector<Row>& rows) {
   std::map<std::vector<std::string>, int> environments;
   for (const Row& row : rows) {
     const Environment& e = row.environment;
-    ++environments[{e.version, e.numerics, e.cpu, e.isa, std::to_string(e.threads), e.compiler,
-                    e.flags}];
+    ++environments[{e.version, e.numerics, e.device, e.cpu, e.isa, std::to_string(e.threads),
+                    e.compiler, e.flags}];
   }
   std::string inside = "<thead><tr><th scope=\"col\" class=\"number\">Runs</th>";
   for (const char* name :
-       {"libnorm", "Numerics", "CPU", "Instructions", "Threads", "Compiler", "Flags"}) {
+       {"libnorm", "Numerics", "Device", "CPU", "Instructions", "Threads", "Compiler", "Flags"}) {
     inside += fmt::format("<th scope=\"col\">{}</th>", name);
   }
   inside += "</tr></thead>\n<tbody>\n";
@@ -273,7 +273,8 @@ std::string environment_section(const std::vector<Row>& rows) {
   }
   return "<section id=\"environment\">\n<h2>Where it was run</h2>\n" +
          table("environments", "Where it was run",
-               "The thread count and the instruction set do not change a bit of the results.",
+               "The device, the thread count and the instruction set do not change a bit of the "
+               "results.",
                inside + "</tbody>\n") +
          "</section>\n";
 }
@@ -290,7 +291,8 @@ std::string summary(const ReportData& data) {
     std::set<std::uint64_t> seeds;
     for (const Row* row : rows) {
       arms.insert(row->arm);
-      machines.insert(fmt::format("{} ({})", row->environment.cpu, row->environment.isa));
+      const Environment& e = row->environment;
+      machines.insert(e.device == "cpu" ? fmt::format("{} ({})", e.cpu, e.isa) : e.device);
       seeds.insert(row->seed);
     }
     html += fmt::format("<p>{}{} runs: {} seeds of the arms {} (profile {}). Made on {}.</p>\n",

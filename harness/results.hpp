@@ -22,6 +22,8 @@ struct Environment {
   std::string cpu;
   std::string isa;
   int threads = 0;
+  /// `cpu`, or the GPU that trained.
+  std::string device = "cpu";
 };
 
 /// One finished run: an arm trained from one seed, and everything measured on it.

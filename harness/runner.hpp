@@ -8,6 +8,7 @@
 #include "harness/progress.hpp"
 #include "harness/results.hpp"
 #include "harness/store.hpp"
+#include "libnorm/core/device.hpp"
 
 namespace harness {
 
@@ -23,6 +24,9 @@ void stop_on_signals();
 /// How runs are made; bits depend on none of it.
 struct RunnerOptions {
   int threads = 1;
+  /// Where runs train; bits do not depend on it. Small runs that are made at once share a GPU, each
+  /// with a stream of its own.
+  libnorm::Device device = libnorm::Device::cpu;
   /// Seconds between checkpoints, or nothing: 10, and 120 for large runs, whose checkpoints take a
   /// while to write, with one at each landmark too.
   std::optional<double> checkpoint_every;

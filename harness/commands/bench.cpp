@@ -6,7 +6,9 @@
 
 #include "harness/commands/command.hpp"
 #include "harness/experiments/study.hpp"
+#include "libnorm/core/device.hpp"
 #include "libnorm/core/launch.hpp"
+#include "libnorm/core/resident.hpp"
 #include "libnorm/ops/gemm.hpp"
 
 namespace harness {
@@ -63,15 +65,17 @@ BenchRow bench_run(const std::string& experiment, const PlannedRun& planned, Ind
 }
 
 BenchRow bench_product(const Product& p, double peak) {
-  std::vector<float> a(std::size_t(p.m * p.k), 1.0f), b(std::size_t(p.k * p.n), 0.5f);
-  std::vector<float> c(std::size_t(p.m * p.n));
-  using View = libnorm::MatrixView<float>;
-  const View left = p.a_transposed ? View(a.data(), p.k, p.m) : View(a.data(), p.m, p.k);
-  const View right = p.b_transposed ? View(b.data(), p.n, p.k) : View(b.data(), p.k, p.n);
+  libnorm::Resident<float> a, b, c;
+  a.assign(std::size_t(p.m * p.k), 1.0f);
+  b.assign(std::size_t(p.k * p.n), 0.5f);
+  c.assign(std::size_t(p.m * p.n), 0.0f);
+  using View = libnorm::MatrixView<const float>;
+  const View left = p.a_transposed ? View(a.read(), p.k, p.m) : View(a.read(), p.m, p.k);
+  const View right = p.b_transposed ? View(b.read(), p.n, p.k) : View(b.read(), p.k, p.n);
+  const libnorm::MatrixView<float> product(c.write(), p.m, p.n);
   const auto multiply = [&] {
     libnorm::gemm<float>(p.a_transposed ? transposed(left) : plain(left),
-                         p.b_transposed ? transposed(right) : plain(right),
-                         View(c.data(), p.m, p.n));
+                         p.b_transposed ? transposed(right) : plain(right), product);
   };
   const double flop = 2.0 * double(p.m) * double(p.n) * double(p.k);
   const int calls = std::max(1, int(4e8 / flop));
@@ -79,6 +83,7 @@ BenchRow bench_product(const Product& p, double peak) {
   const double seconds = fastest(15,
                                  [&] {
                                    for (int i = 0; i < calls; ++i) multiply();
+                                   libnorm::finish_launches();
                                  }) /
                          calls;
   return {"product",
@@ -88,6 +93,14 @@ BenchRow bench_product(const Product& p, double peak) {
           flop * 1e-9,
           flop / seconds * 1e-9,
           flop / seconds * 1e-9 / peak};
+}
+
+/// GFLOP/s of fused multiply-adds on registers alone.
+double measured_peak(int threads) {
+  constexpr Index kRounds = 400;
+  double flop = 0;
+  const double seconds = fastest(7, [&] { flop = libnorm::chain_fmas(kRounds); });
+  return flop / seconds * 1e-9 * threads;
 }
 
 /// Of Experiments 1 to 3, where `rows` is batch x positions, and of Experiment 4, where it is what
@@ -149,7 +162,8 @@ Exit bench_command(const std::vector<std::string>& words) {
   Arguments arguments(
       "bench [options]",
       "Times training steps and the products they are made of, and holds them against the peak of\n"
-      "fused multiply-adds measured in the same run. GFLOP counts what products need, a\n"
+      "fused multiply-adds measured in the same run (of a GPU: its data sheet's). GFLOP counts "
+      "what products need, a\n"
       "multiply-add as two; with --dense, what PyTorch's way of computing needs.");
   arguments.options()("threads", po::value<int>()->default_value(1), "threads")(
       "experiment", po::value<std::string>()->default_value("all"), "one, a list as e1,e4, or all")(
@@ -157,8 +171,10 @@ Exit bench_command(const std::vector<std::string>& words) {
       "data", po::value<std::string>(), "folder of AG News, for e4; see `run --help`")(
       "dense", "compute as PyTorch does, without the exact shortcuts")("json",
                                                                        "a JSON list of rows");
+  add_device(arguments);
   if (!arguments.parse(words)) return Exit::ok;
   const int threads = checked_threads(arguments);
+  const libnorm::Device device = chosen_device(arguments);
   std::vector<FoundExperiment> experiments;
   if (arguments.text("experiment") == "all") {
     for (const Study* study : studies()) {
@@ -183,10 +199,9 @@ Exit bench_command(const std::vector<std::string>& words) {
   std::vector<BenchRow> rows;
   double peak = 0;
   libnorm::with_threads(threads, [&] {
-    constexpr Index kRounds = 400;
-    double flop = 0;
-    const double seconds = fastest(7, [&] { flop = libnorm::chain_fmas(kRounds); });
-    peak = flop / seconds * 1e-9 * threads;
+    const libnorm::DeviceScope scope(device);
+    peak = device == libnorm::Device::cpu ? measured_peak(threads)
+                                          : libnorm::nominal_gpu_flops() * 1e-9;
     std::vector<std::string> done;
     bool has_recall = false, has_encoder = false;
     for (const FoundExperiment& e : experiments) {
@@ -216,8 +231,10 @@ Exit bench_command(const std::vector<std::string>& words) {
     fmt::print("{}\n", list.dump(2));
     return Exit::ok;
   }
-  fmt::print("{} thread(s), {}, FMA peak {:.0f} GFLOP/s\n\n", threads,
-             libnorm::isa_name(libnorm::active_isa()), peak);
+  const std::string where = device == libnorm::Device::cpu
+                                ? std::string(libnorm::isa_name(libnorm::active_isa()))
+                                : libnorm::describe_device(device);
+  fmt::print("{} thread(s), {}, FMA peak {:.0f} GFLOP/s\n\n", threads, where, peak);
   fmt::print("{:10} {:48} {:>10} {:>8} {:>9} {:>6}\n", "experiment", "arm", "ms", "GFLOP",
              "GFLOP/s", "peak");
   for (const BenchRow& r : rows) {

@@ -178,6 +178,26 @@ int checked_threads(const Arguments& arguments) {
   return threads;
 }
 
+void add_device(Arguments& arguments) {
+  arguments.options()("device", po::value<std::string>()->default_value("cpu"),
+                      "cpu, cuda, or auto: a GPU where there is one; results do not depend on it");
+}
+
+libnorm::Device chosen_device(const Arguments& arguments) {
+  const std::string& name = arguments.text("device");
+  if (name == "cpu") return libnorm::Device::cpu;
+  if (name != "cuda" && name != "auto") {
+    throw UsageError(fmt::format("--device: unknown device ({}); need cpu, cuda or auto", name));
+  }
+  try {
+    libnorm::require_device(libnorm::Device::cuda);
+    return libnorm::Device::cuda;
+  } catch (const libnorm::BackendError&) {
+    if (name == "cuda") throw;
+    return libnorm::Device::cpu;
+  }
+}
+
 std::string default_golden() {
   if (std::filesystem::exists("golden/manifest.json")) return "golden";
   return LIBNORM_GOLDEN_DIR;

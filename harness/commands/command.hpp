@@ -8,6 +8,7 @@
 
 #include "harness/golden.hpp"
 #include "harness/results.hpp"
+#include "libnorm/core/device.hpp"
 
 namespace harness {
 
@@ -98,6 +99,12 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text);
 int default_threads();
 /// Throws: UsageError unless 1 .. 1024.
 int checked_threads(const Arguments& arguments);
+
+/// Declares --device.
+void add_device(Arguments& arguments);
+/// The device that --device names; with `auto`, a GPU where there is one. Throws: UsageError for an
+/// unknown name, BackendError for a GPU that cannot be used.
+libnorm::Device chosen_device(const Arguments& arguments);
 
 /// Where golden lies unless --golden says otherwise: the source tree's own.
 std::string default_golden();

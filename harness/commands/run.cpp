@@ -263,6 +263,7 @@ Exit run_command(const std::vector<std::string>& words) {
       "protocol", po::value<std::string>()->default_value("published"),
       "whose numbers the table shows; every run measures all. For e4 also `masked`: trains with\n"
       "the padding left out")("quiet", "no progress");
+  add_device(arguments);
   add_numbers(arguments);
   if (!arguments.parse(words)) return Exit::ok;
   if (!arguments.has("experiment")) {
@@ -277,6 +278,7 @@ Exit run_command(const std::vector<std::string>& words) {
   if (arguments.has("shard")) plan = shard_of(std::move(plan), arguments.text("shard"));
   RunnerOptions options;
   options.threads = checked_threads(arguments);
+  options.device = chosen_device(arguments);
   if (arguments.has("checkpoint-every")) {
     options.checkpoint_every = arguments.get<double>("checkpoint-every");
     if (!(*options.checkpoint_every >= 0)) {

@@ -58,8 +58,8 @@ Exit verify_command(const std::vector<std::string>& words) {
   add_row_options(arguments);
   arguments.options()("claim", po::value<std::string>(),
                       "only this claim, as e1.isotropy, under all its protocols")(
-      "check", "fail unless golden has every run that is held against it")(
-      "json", "the verdicts as JSON");
+      "check", "fail unless golden has every run that is held against it")("json",
+                                                                           "the verdicts as JSON");
   if (!arguments.parse(words)) return Exit::ok;
 
   Golden golden;

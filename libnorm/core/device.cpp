@@ -82,6 +82,20 @@ int multiprocessors() {
   return count;
 }
 
+double nominal_gpu_flops() {
+  require_device(Device::cuda);
+  const auto attribute = [](cudaDeviceAttr which) {
+    int value = 0;
+    require_cuda(cudaDeviceGetAttribute(&value, which, 0), "device");
+    return value;
+  };
+  const int major = attribute(cudaDevAttrComputeCapabilityMajor);
+  const int minor = attribute(cudaDevAttrComputeCapabilityMinor);
+  const double cores = major == 7 || (major == 8 && minor == 0) ? 64 : 128;
+  const double kilohertz = attribute(cudaDevAttrClockRate);
+  return 2 * cores * multiprocessors() * kilohertz * 1e3;
+}
+
 DeviceScope::DeviceScope(Device device) : before_(this_device), stream_before_(this_stream) {
   require_device(device);
   if (device == Device::cuda) {
@@ -165,6 +179,7 @@ DeviceScope::DeviceScope(Device device) : before_(this_device), stream_before_(n
   require_device(device);
 }
 DeviceScope::~DeviceScope() { this_device = before_; }
+double nominal_gpu_flops() { no_cuda(); }
 void finish_launches() {}
 void* DeviceMemory::reserve(std::size_t, const std::string&) { no_cuda(); }
 void DeviceMemory::release() noexcept {}

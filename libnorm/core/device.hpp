@@ -43,6 +43,10 @@ class DeviceScope {
   void* stream_before_;
 };
 
+/// Floating-point operations a second that the GPU's cores could do on float, a multiply-add as
+/// two: its data sheet's number, not a measurement. Throws: as require_device.
+double nominal_gpu_flops();
+
 /// Waits for what the calling thread has launched. Throws: BackendError where a launch failed.
 void finish_launches();
 

@@ -27,13 +27,16 @@ class Resident {
   void assign(std::size_t size, const T& x) {
     host_.assign(size, x);
     newer_ = Side::host;
+    lent_ = false;
   }
   std::size_t size() const { return host_.size(); }
 
-  /// The array in the processor's memory, up to date; it may be written to.
+  /// The array in the processor's memory, up to date. It may be written to, at any time until a GPU
+  /// writes: until then it is copied whenever a GPU reads.
   Array<T>& host() {
     fetch();
     newer_ = Side::host;
+    lent_ = true;
     return host_;
   }
   const Array<T>& host() const {
@@ -54,6 +57,7 @@ class Resident {
       if (current_device() == Device::cuda) {
         float* data = send();
         newer_ = Side::device;
+        lent_ = false;
         return data;
       }
     }
@@ -79,7 +83,7 @@ class Resident {
                                  : device_.data());
     if (newer_ == Side::host) {
       copy_to_device(data, host_.data(), bytes());
-      newer_ = Side::both;
+      if (!lent_) newer_ = Side::both;
     }
     return data;
   }
@@ -87,6 +91,7 @@ class Resident {
   mutable Array<T> host_;
   mutable DeviceMemory device_;
   mutable Side newer_ = Side::host;
+  bool lent_ = false;
 };
 
 }  // namespace libnorm

@@ -4,6 +4,7 @@
 
 #include <tuple>
 
+#include "libnorm/core/launch.hpp"
 #include "libnorm/norms/column_norm.hpp"
 #include "libnorm/norms/norm.hpp"
 #include "libnorm/norms/row_norm.hpp"

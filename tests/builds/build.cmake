@@ -9,7 +9,7 @@ function(run)
   set(out "${out}" PARENT_SCOPE)
 endfunction()
 run(${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK} -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${CXX}
-    -DCMAKE_BUILD_TYPE=None "-DCMAKE_CXX_FLAGS=${FLAGS}")
+    -DCMAKE_BUILD_TYPE=None "-DCMAKE_CXX_FLAGS=${FLAGS}" ${OPTIONS})
 run(${CMAKE_COMMAND} --build ${WORK} --parallel 2)
 run(${WORK}/smoke_hashes)
 string(REGEX MATCHALL "[a-z0-9_]+ [0-9a-f]+" hashes "${out}")

@@ -4,51 +4,10 @@
 #include <gtest/gtest.h>
 
 #include "libnorm/data/associative_recall.hpp"
-#include "libnorm/models/transformer.hpp"
-#include "libnorm/optim/adam.hpp"
-#include "tests/support/everywhere.hpp"
-#include "tests/support/models.hpp"
+#include "tests/support/training.hpp"
 
 namespace libnorm::test {
 namespace {
-
-/// The task of the experiments, smaller, with enough rows for several tasks of every launch.
-const AssociativeRecall kTask{6, 10, 12, 40};
-
-template <class T>
-Transformer<T> task_model(std::string_view norm, Depth depth) {
-  TransformerOptions options;
-  options.vocabulary = options.outputs = kTask.vocabulary();
-  options.channels = 40;
-  options.hidden = 131;
-  options.heads = depth.heads;
-  options.blocks = depth.blocks;
-  options.normalization = parse_normalization(norm);
-  Transformer<T> model(options);
-  model.initialize(5);
-  return model;
-}
-
-/// Losses, weights and running statistics of three steps, then the logits in evaluation.
-template <class T>
-std::vector<T> train(std::string_view norm, Depth depth, Path path) {
-  Transformer<T> model = task_model<T>(norm, depth);
-  AdamOptions options;
-  options.learning_rate = 1e-2;
-  Adam<T> adam(model.size(), options);
-  Batch batch;
-  std::vector<T> all;
-  for (std::uint32_t step = 0; step < 3; ++step) {
-    kTask.draw(1, Purpose::training_batch, step, path, batch);
-    all.push_back(T(model.loss_and_gradient(batch)));
-    adam.step(model.weights().data(), model.gradient().data());
-  }
-  for (const auto& more :
-       {model.weights(), model.running_values(), values_of(model.logits(batch))}) {
-    all.insert(all.end(), more.begin(), more.end());
-  }
-  return all;
-}
 
 class ModelParity : public testing::TestWithParam<std::string> {};
 

@@ -37,6 +37,10 @@ class SequenceSet {
   Index squares() const { return square_first_.back(); }
   const std::vector<std::size_t>& lengths() const { return lengths_; }
   const std::vector<double>& counts() const { return counts_; }
+  const std::vector<double>& log_counts() const { return log_counts_; }
+  const std::vector<Index>& first() const { return first_; }
+  const std::vector<Index>& square_first() const { return square_first_; }
+  const std::vector<std::int32_t>& of_row() const { return of_row_; }
 
   /// A row of a table of `size` for each row.
   std::vector<std::int32_t> table_rows(Index size) const {
