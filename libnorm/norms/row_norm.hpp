@@ -23,7 +23,6 @@ struct RowNormBody {
     const Index channels = x.cols, width = channels / groups;
     const Pointer<T> z = stabilized.row(r);
     AddRowsBody<T>{x, branch, stabilized}(warp, r);
-    warp.sync();
     for (Index g = 0; g < groups; ++g) {
       const T size = stabilizer.template forward<T>(warp, z + g * width, width);
       const T used = in_range(size) ? size : far_row(warp, r, g * width, width);

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <limits>
 #include <string>
 
@@ -62,13 +63,14 @@ TEST(DeviceOps, GemmInSegments) {
   expect_same_products({1, 40, 512});
 }
 
-/// A sum of terms -0 is -0: nothing is added that the processor does not add.
+/// A chain of products that underflow from below is -0; nothing is added to it that the processor
+/// does not add, not even 0.
 TEST(DeviceOps, GemmKeepsTheSignOfZero) {
   Padded<float> a(2, 3), b(3, 2);
   for (Index i = 0; i < 3; ++i) {
     for (Index j = 0; j < 2; ++j) {
-      a.view()(j, i) = -0.0f;
-      b.view()(i, j) = 1;
+      a.view()(j, i) = -1e-30f;
+      b.view()(i, j) = 1e-30f;
     }
   }
   expect_same_on_gpu("signs", [&](Placed& at) {
@@ -76,6 +78,7 @@ TEST(DeviceOps, GemmKeepsTheSignOfZero) {
     gemm<float>(plain(at.in(std::as_const(a).view())), plain(at.in(std::as_const(b).view())),
                 at.inout(c.view()));
     at.fetch();
+    EXPECT_TRUE(std::signbit(c.view()(1, 1)));
     return values_of(c.view());
   });
 }
