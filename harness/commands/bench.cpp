@@ -9,6 +9,8 @@
 #include "libnorm/core/device.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/core/resident.hpp"
+#include "libnorm/data/associative_recall.hpp"
+#include "libnorm/models/curvature.hpp"
 #include "libnorm/ops/gemm.hpp"
 
 namespace harness {
@@ -20,6 +22,12 @@ struct BenchRow {
   std::string experiment, arm;
   Index batch = 0;
   double ms_per_step = 0, gflop_per_step = 0, gflops = 0, peak_fraction = 0;
+};
+
+/// A Hessian-vector product of an arm's model in double, and how many gradients take as long.
+struct CurvatureRow {
+  std::string arm;
+  double ms = 0, gradients = 0;
 };
 
 /// A product of a training step, by the shape of its output and its inner size.
@@ -93,6 +101,27 @@ BenchRow bench_product(const Product& p, double peak) {
           flop * 1e-9,
           flop / seconds * 1e-9,
           flop / seconds * 1e-9 / peak};
+}
+
+/// At the weights and on a batch of Experiment 1's start.
+CurvatureRow bench_curvature(const std::string& arm) {
+  libnorm::TransformerOptions options;
+  options.normalization = libnorm::parse_normalization(arm);
+  libnorm::Transformer<double> model(options);
+  model.initialize(0);
+  libnorm::Batch batch;
+  libnorm::AssociativeRecall{}.draw(0, libnorm::Purpose::training_batch, 0, libnorm::Path::shortcut,
+                                    batch);
+  libnorm::Curvature curvature(model, batch);
+  const auto size = std::size_t(curvature.dimension());
+  const std::vector<double> v(size, 1e-3);
+  std::vector<double> product(size);
+  const auto multiply = [&] { curvature.hessian_vector_product(curvature.weights(), v, product); };
+  const auto differentiate = [&] { model.loss_and_gradient_only(batch); };
+  multiply();
+  differentiate();
+  const double gradient = fastest(15, differentiate), whole = fastest(15, multiply);
+  return {arm + ", Hessian-vector product", whole * 1e3, whole / gradient};
 }
 
 /// GFLOP/s of fused multiply-adds on registers alone.
@@ -197,6 +226,7 @@ Exit bench_command(const std::vector<std::string>& words) {
   }
 
   std::vector<BenchRow> rows;
+  std::vector<CurvatureRow> curvature;
   double peak = 0;
   libnorm::with_threads(threads, [&] {
     const libnorm::DeviceScope scope(device);
@@ -213,6 +243,11 @@ Exit bench_command(const std::vector<std::string>& words) {
     if (has_recall) {
       for (const Product& p : recall_products()) rows.push_back(bench_product(p, peak));
     }
+    if (has_recall && wanted.empty() && device == libnorm::Device::cpu) {
+      for (const char* arm : {"layernorm", "batchnorm", "none"}) {
+        curvature.push_back(bench_curvature(arm));
+      }
+    }
     if (has_encoder) {
       for (const Product& p : encoder_products()) rows.push_back(bench_product(p, peak));
     }
@@ -228,6 +263,12 @@ Exit bench_command(const std::vector<std::string>& words) {
                       {"gflops", r.gflops},
                       {"peak_fraction", r.peak_fraction}});
     }
+    for (const CurvatureRow& r : curvature) {
+      list.push_back({{"experiment", "curvature"},
+                      {"arm", r.arm},
+                      {"ms_per_product", r.ms},
+                      {"gradients", r.gradients}});
+    }
     fmt::print("{}\n", list.dump(2));
     return Exit::ok;
   }
@@ -240,6 +281,11 @@ Exit bench_command(const std::vector<std::string>& words) {
   for (const BenchRow& r : rows) {
     fmt::print("{:10} {:48} {:10.3f} {:8.4f} {:9.1f} {:5.0f}%\n", r.experiment, r.arm,
                r.ms_per_step, r.gflop_per_step, r.gflops, 100 * r.peak_fraction);
+  }
+  if (!curvature.empty()) fmt::print("\nHessian-vector products in double, on a batch of e1\n");
+  for (const CurvatureRow& r : curvature) {
+    fmt::print("{:10} {:48} {:10.3f} ms, as long as {:.2f} gradients\n", "curvature", r.arm, r.ms,
+               r.gradients);
   }
   return Exit::ok;
 }

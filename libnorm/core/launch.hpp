@@ -20,9 +20,9 @@ template <class Body>
 inline constexpr bool runs_on_gpu = false;
 /// As above.
 template <template <class...> class Body, class... Rest>
-inline constexpr bool runs_on_gpu<Body<float, Rest...>> = !requires {
+inline constexpr bool runs_on_gpu<Body<float, Rest...>> = !(requires {
   Body<float, Rest...>::kOnProcessorAlone;
-};
+} || (requires { Rest::kOnProcessorAlone; } || ...));
 
 namespace detail {
 /// Calls chunk(begin, end) over [0, count) in pieces of at least `grain`, on the threads of the

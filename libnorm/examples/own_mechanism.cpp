@@ -1,5 +1,6 @@
-// What does this norm do? Trains a small transformer with LayerNorm, and with norms put together
-// here: a norm is a stabilizer, which has no parameters, and then an affine part, which is learned.
+// What does this norm do? Trains a small transformer with LayerNorm, with norms put together from
+// the library's parts, and with a stabilizer of one's own: a norm is a stabilizer, which has no
+// parameters, and then an affine part, which is learned.
 
 #include <cstdint>
 #include <cstdio>
@@ -13,6 +14,40 @@
 namespace {
 
 using namespace libnorm;
+
+template <class T>
+T size_of(const T& x) {
+  return x < T(0) ? -x : x;
+}
+
+/// z = x / max |x|: onto a cube where others put rows onto a sphere.
+struct Cube {
+  template <class T>
+  T forward(Pointer<T> x, Index channels) const {
+    T largest(0);
+    for (Index c = 0; c < channels; ++c) {
+      const T size = size_of(T(x[c]));
+      if (largest < size) largest = size;
+    }
+    const T scale = T(1) / largest;
+    for (Index c = 0; c < channels; ++c) x[c] = T(x[c]) * scale;
+    return scale;
+  }
+
+  /// The largest channel takes what all of them lose when it grows.
+  template <class T>
+  void backward(Pointer<const T> z, T scale, Pointer<T> g, Index channels) const {
+    T along(0);
+    Index largest = 0;
+    for (Index c = 0; c < channels; ++c) {
+      along = along + T(z[c]) * T(g[c]);
+      if (size_of(T(z[largest])) < size_of(T(z[c]))) largest = c;
+    }
+    const T lost = T(z[largest]) < T(0) ? -along : along;
+    g[largest] = T(g[largest]) - lost;
+    for (Index c = 0; c < channels; ++c) g[c] = T(g[c]) * scale;
+  }
+};
 
 void train(const char* name, const Norm& norm) {
   AssociativeRecall task;
@@ -51,4 +86,5 @@ int main() {
   train("layernorm", find_norm("layernorm").norm);
   train("sphere of radius 1", {Sphere{Sphere::Radius::one}, Affine::none});
   train("and an affine part", {Sphere{Sphere::Radius::one}, Affine::gain_and_bias});
+  train("a cube of one's own", {own_rows(Cube{}), Affine::gain_and_bias});
 }

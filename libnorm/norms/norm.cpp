@@ -99,8 +99,19 @@ void forward_instances(const Norm& norm, const StandardizeInstances& s, const No
                              scratch_of(norm, a) + a.instances * channels});
 }
 
+/// What has no kernels must not be given a GPU's arrays.
+template <class S>
+void require_place() {
+  if constexpr (requires { S::kOnProcessorAlone; }) {
+    if (current_device() == Device::cpu) return;
+    throw BackendError(
+        "norm: a stabilizer of one's own has no kernels (cuda); need the processor for it");
+  }
+}
+
 template <class T, class S>
 void forward(const Norm& norm, const S& s, Phase phase, const NormArrays<T>& a) {
+  require_place<S>();
   if constexpr (S::kFamily == Family::row) {
     launch(a.input.rows, kRowGrain,
            RowNormBody<T, S>{s, norm.checked_groups(a.input.cols), a.input, a.branch,
@@ -141,6 +152,7 @@ template <class T, class S>
 void backward(const Norm& norm, const S& s, const NormArrays<T>& a,
               const MatrixView<const T>& d_output, const MatrixView<T>& d_input,
               const NormGradients<T>& gradients) {
+  require_place<S>();
   const Index rows = d_output.rows, channels = d_output.cols;
   const AffineView<T> affine = affine_of(norm, a);
   const Pointer<T> scratch = scratch_of(norm, a);

@@ -12,6 +12,7 @@
 #include "libnorm/norms/dynamic_isru.hpp"
 #include "libnorm/norms/dynamic_tanh.hpp"
 #include "libnorm/norms/identity.hpp"
+#include "libnorm/norms/own_rows.hpp"
 #include "libnorm/norms/power_columns.hpp"
 #include "libnorm/norms/rms.hpp"
 #include "libnorm/norms/sphere.hpp"
@@ -24,7 +25,7 @@ namespace libnorm {
 /// The half of a norm that is not learned, but for the shape of a pointwise one.
 using Stabilizer =
     std::variant<Identity, Sphere, Rms, StandardizeRows, CentreRows, StandardizeColumns,
-                 PowerColumns, StandardizeInstances, DynamicTanh, DynamicErf, DynamicIsru>;
+                 PowerColumns, StandardizeInstances, DynamicTanh, DynamicErf, DynamicIsru, OwnRows>;
 
 /// Whose statistics a norm takes: the batch's, or the running ones.
 enum class Phase { training, evaluation };
@@ -94,7 +95,8 @@ Index norm_scale_size(const Norm& norm, Index rows, Index channels, Index instan
 /// Finite input gives finite output where mathematics does: what a stabilizer takes together (a
 /// row, a channel) is brought near 1 first, where its squares are outside the range of T. Where it
 /// would divide 0 by 0, without epsilon, the output is 0. A NaN stays one.
-/// Throws: ShapeError, ValueError for training statistics of fewer than two positions.
+/// Throws: ShapeError, ValueError for training statistics of fewer than two positions, BackendError
+/// for a stabilizer of one's own on a GPU.
 template <class T>
 void norm_forward(const Norm& norm, Phase phase, const NormArrays<T>& arrays);
 

@@ -3,6 +3,7 @@
 // Included by the translation units that are compiled for one instruction set or device.
 
 #include <tuple>
+#include <type_traits>
 
 #include "libnorm/core/launch.hpp"
 #include "libnorm/norms/column_norm.hpp"
@@ -21,7 +22,9 @@ auto runs() {
 /// The bodies of a stabilizer's family.
 template <class IsaTag, class T, class S>
 auto runs_of() {
-  if constexpr (S::kFamily == Family::row) {
+  if constexpr (std::is_same_v<IsaTag, Cuda> && requires { S::kOnProcessorAlone; }) {
+    return std::tuple<>();
+  } else if constexpr (S::kFamily == Family::row) {
     return runs<IsaTag, RowNormBody<T, S>, RowNormBackwardBody<T, S>>();
   } else if constexpr (S::kFamily == Family::pointwise) {
     return runs<IsaTag, PointwiseNormBody<T, S>, PointwiseNormBackwardBody<T, S>,

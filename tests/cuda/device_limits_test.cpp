@@ -66,6 +66,26 @@ TEST_F(DeviceLimits, WithoutADeviceThereIsNoScope) {
   EXPECT_EQ(current_device(), Device::cpu);
 }
 
+struct Nothing {
+  template <class T>
+  T forward(Pointer<T>, Index) const {
+    return T(1);
+  }
+  template <class T>
+  void backward(Pointer<const T>, T, Pointer<T>, Index) const {}
+};
+
+TEST_F(DeviceLimits, AStabilizerOfOnesOwnHasNoKernels) {
+  TransformerOptions options;
+  options.normalization.norm = {own_rows(Nothing{}), Affine::none};
+  Transformer<float> model(options);
+  Batch batch;
+  kTask.draw(1, Purpose::training_batch, 0, Path::shortcut, batch);
+  const DeviceScope scope(Device::cuda);
+  EXPECT_THAT(message_of([&] { model.loss(batch); }),
+              testing::StartsWith("norm: a stabilizer of one's own has no kernels"));
+}
+
 TEST_F(DeviceLimits, MemoryIsGivenBack) {
   const std::size_t before = emulator::live_allocations();
   {

@@ -117,6 +117,8 @@ Quotient quotient_of(const PowerColumns& s, Wide n) {
 Quotient quotient_of(const StandardizeInstances& s, Wide n) {
   return root_quotient(true, s.epsilon, EpsilonPlace::inside_root, n);
 }
+/// The one in the list below.
+Quotient quotient_of(const OwnRows&, Wide) { return constant_quotient(false); }
 
 /// z and dz/dx of one number.
 struct Point {
@@ -290,6 +292,15 @@ std::vector<Set<T>> sets() {
   return all;
 }
 
+struct Nothing {
+  template <class T>
+  T forward(Pointer<T>, Index) const {
+    return T(1);
+  }
+  template <class T>
+  void backward(Pointer<const T>, T, Pointer<T>, Index) const {}
+};
+
 /// By name; each with epsilon in each place, and with none.
 std::vector<std::pair<std::string, Stabilizer>> stabilizers() {
   constexpr EpsilonPlace kInside = EpsilonPlace::inside_root, kOutside = EpsilonPlace::outside_root;
@@ -318,6 +329,7 @@ std::vector<std::pair<std::string, Stabilizer>> stabilizers() {
       {"erf", DynamicErf{}},
       {"erf with a shift", DynamicErf{2, 0.5}},
       {"isru", DynamicIsru{}},
+      {"one's own, which leaves rows as they are", own_rows(Nothing{})},
   };
 }
 

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "libnorm/core/dual.hpp"
+#include "libnorm/norms/family.hpp"
+
+namespace libnorm {
+
+/// A stabilizer of rows that the library does not know, from a program that links it: see own_rows.
+/// It runs on the processor alone, row by row, in the order that its author gave it.
+class OwnRows {
+ public:
+  static constexpr Family kFamily = Family::row;
+  static constexpr bool kOnProcessorAlone = true;
+
+  /// The author's functions, for each type of number that a model may have.
+  class Functions {
+   public:
+    virtual ~Functions() = default;
+    virtual float forward(float* x, Index channels) const = 0;
+    virtual double forward(double* x, Index channels) const = 0;
+    virtual Dual<double> forward(DualPointer<double> x, Index channels) const = 0;
+    virtual void backward(const float* z, float scale, float* g, Index channels) const = 0;
+    virtual void backward(const double* z, double scale, double* g, Index channels) const = 0;
+    virtual void backward(DualPointer<const double> z, Dual<double> scale, DualPointer<double> g,
+                          Index channels) const = 0;
+  };
+  explicit OwnRows(std::shared_ptr<const Functions> functions) : functions_(std::move(functions)) {}
+
+  /// x [C] becomes z. Returns the number that the author's forward returns.
+  template <class T, class W>
+  T forward(W, Pointer<T> x, Index channels) const {
+    return functions_->forward(x, channels);
+  }
+  /// The gradient by z, g [C], becomes that by x.
+  template <class T, class W>
+  void backward(W, Pointer<const T> z, T scale, Pointer<T> g, Index channels) const {
+    functions_->backward(z, scale, g, channels);
+  }
+  OwnRows scaled(double) const { return *this; }
+
+ private:
+  std::shared_ptr<const Functions> functions_;
+};
+
+/// A stabilizer from an object with two templates, which need no more than arithmetic, comparison
+/// and square_root of T (float, double, or a dual, which makes Hessian-vector products exact):
+///
+///     template <class T> T forward(Pointer<T> x, Index channels) const;
+///     template <class T> void backward(Pointer<const T> z, T scale, Pointer<T> g,
+///                                      Index channels) const;
+///
+/// forward makes z of x, in place, and returns a positive number that backward may want again, such
+/// as what x was multiplied by; where it is not between 0 and 2^60 (doubles: 2^500), forward is
+/// asked again with x times a power of two. backward makes the gradient by x of that by z, in
+/// place. What stands in memory is read as T(x[i]). Both may be called by several threads at once.
+template <class Author>
+OwnRows own_rows(Author author) {
+  class Bound final : public OwnRows::Functions {
+   public:
+    explicit Bound(Author a) : author_(std::move(a)) {}
+    float forward(float* x, Index n) const override {
+      return author_.template forward<float>(x, n);
+    }
+    double forward(double* x, Index n) const override {
+      return author_.template forward<double>(x, n);
+    }
+    Dual<double> forward(DualPointer<double> x, Index n) const override {
+      return author_.template forward<Dual<double>>(x, n);
+    }
+    void backward(const float* z, float scale, float* g, Index n) const override {
+      author_.template backward<float>(z, scale, g, n);
+    }
+    void backward(const double* z, double scale, double* g, Index n) const override {
+      author_.template backward<double>(z, scale, g, n);
+    }
+    void backward(DualPointer<const double> z, Dual<double> scale, DualPointer<double> g,
+                  Index n) const override {
+      author_.template backward<Dual<double>>(z, scale, g, n);
+    }
+
+   private:
+    Author author_;
+  };
+  return OwnRows(std::make_shared<const Bound>(std::move(author)));
+}
+
+}  // namespace libnorm
