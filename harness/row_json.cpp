@@ -102,13 +102,10 @@ std::string hash_from_json(Members& members, const std::string& key) {
 }
 
 json to_json(const Environment& environment) {
-  json object = {{"version", environment.version},   {"numerics", environment.numerics},
-                 {"compiler", environment.compiler}, {"flags", environment.flags},
-                 {"cpu", environment.cpu},           {"isa", environment.isa},
-                 {"threads", environment.threads}};
-  // Rows are older than GPUs.
-  if (environment.device != "cpu") object["device"] = environment.device;
-  return object;
+  return {{"version", environment.version},   {"numerics", environment.numerics},
+          {"compiler", environment.compiler}, {"flags", environment.flags},
+          {"cpu", environment.cpu},           {"isa", environment.isa},
+          {"threads", environment.threads},   {"device", environment.device}};
 }
 
 Environment environment_from_json(const json& value, const std::string& where) {
@@ -121,6 +118,7 @@ Environment environment_from_json(const json& value, const std::string& where) {
   environment.cpu = members.text("cpu");
   environment.isa = members.text("isa");
   environment.threads = integer_from_json<int>(members.take("threads"), where + ": threads");
+  // Rows may be older than GPUs.
   if (members.has("device")) environment.device = members.text("device");
   members.require_none_left();
   return environment;

@@ -88,6 +88,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"run e1 --store s --seeds 5..2", "no such seeds"},
         Mistake{"run e1 --store s --seeds a", "not a whole number (a)"},
         Mistake{"run e1 --store s --threads 0", "need 1 .. 1024"},
+        Mistake{"run e1 --store s --device gpu", "need cpu, cuda or auto"},
         Mistake{"run e1 --store s --config missing.cfg", "cannot read the file (missing.cfg)"},
         Mistake{"bless all --store s", "no reason given"},
         Mistake{"verify --claim e7.flatness", "unknown claim (e7.flatness)"},
@@ -338,6 +339,20 @@ TEST(Cli, TwoProcessesAreKeptOffOneRun) {
   EXPECT_THAT(second.err, HasSubstr(std::to_string(first)));
   kill(first, SIGINT);
   cli::wait_for(first);
+}
+
+TEST(Cli, AGpuThatCannotBeUsedIsNamedAndAutoGoesWithoutIt) {
+  const cli::Scratch scratch;
+  const auto chosen =
+      run(scratch.path(), "run e1 --profile smoke --arms none --store s --device auto --check");
+  EXPECT_EQ(chosen.code, 0) << chosen.err;
+  const auto asked =
+      run(scratch.path(), "run e1 --profile smoke --arms none --store t --device cuda");
+  if (asked.code == 0) return;  // There is one.
+  EXPECT_EQ(asked.code, 3);
+  EXPECT_THAT(asked.err, HasSubstr("device: "));
+  EXPECT_THAT(asked.err, HasSubstr("--device cpu"));
+  EXPECT_FALSE(fs::exists(scratch / "t"));
 }
 
 TEST(Cli, AnUnknownInstructionSetIsNamed) {

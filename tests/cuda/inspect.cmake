@@ -1,7 +1,16 @@
-# Inspects the kernels' assembly: arithmetic that is rounded as IEEE has it, and nothing else. With
-# .rn no later stage may contract a product and a sum; an fma stands there because it was written.
-#   cmake -DNVCC=... -DROOT=... -DWORK=... [-DKERNELS=a.cu;b.cu] -P inspect.cmake
+# Inspects what the kernels are compiled to: arithmetic that is rounded as IEEE has it, and nothing
+# else. In the assembly (PTX), with .rn, no later stage may contract a product and a sum; an fma stands
+# there because it was written. In machine code, where the toolkit has cuobjdump, no approximation but
+# of the reciprocal (root) that a division or a root begins with, before it is rounded correctly.
+#   cmake -DNVCC=... -DROOT=... -DWORK=... "-DKERNELS=a.cu;b.cu" [-DCUOBJDUMP=...] -P inspect.cmake
 file(MAKE_DIRECTORY ${WORK})
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE error)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "exit code ${code} of ${ARGN}\n${error}")
+  endif()
+  set(out "${out}" PARENT_SCOPE)
+endfunction()
 set(found 0)
 set(wrong "")
 foreach(kernel ${KERNELS})
@@ -10,14 +19,8 @@ foreach(kernel ${KERNELS})
   if(NOT PLANTED)
     set(flags --fmad=false)
   endif()
-  execute_process(
-    COMMAND ${NVCC} -std=c++20 -arch=compute_90 -ptx --expt-relaxed-constexpr ${flags}
-            -diag-suppress 554 -DLIBNORM_CUDA -DLIBNORM_CUDA_KERNELS -I${ROOT} ${kernel}
-            -o ${WORK}/${name}.ptx
-    RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
-  if(NOT code EQUAL 0)
-    message(FATAL_ERROR "nvcc does not compile ${kernel}\n${out}")
-  endif()
+  run(${NVCC} -std=c++20 -arch=compute_90 -ptx --expt-relaxed-constexpr ${flags} -diag-suppress 554
+      -DLIBNORM_CUDA -DLIBNORM_CUDA_KERNELS -I${ROOT} ${kernel} -o ${WORK}/${name}.ptx)
   file(STRINGS ${WORK}/${name}.ptx lines REGEX "^[ \t]+(@[^ ]+ )?[a-z0-9_.]+\\.f(32|64)")
   foreach(line ${lines})
     string(REGEX MATCH "[a-z][a-z0-9_]*(\\.[a-z0-9_]+)+" instruction "${line}")
@@ -28,12 +31,27 @@ foreach(kernel ${KERNELS})
       list(APPEND wrong "${name}: ${instruction}")
     endif()
   endforeach()
+  if(CUOBJDUMP)
+    run(${NVCC} -arch=sm_90 -cubin ${WORK}/${name}.ptx -o ${WORK}/${name}.cubin)
+    run(${CUOBJDUMP} -sass ${WORK}/${name}.cubin)
+    string(REGEX MATCHALL "MUFU\\.[A-Z0-9]+" approximations "${out}")
+    foreach(instruction ${approximations})
+      if(NOT instruction MATCHES "^MUFU\\.(RCP|RSQ)(64H)?$")
+        list(APPEND wrong "${name}: ${instruction}")
+      endif()
+    endforeach()
+  endif()
 endforeach()
 if(found EQUAL 0)
   message(FATAL_ERROR "no arithmetic was found in ${KERNELS}; need instructions to inspect")
+endif()
+set(inspected "was not inspected, for want of cuobjdump")
+if(CUOBJDUMP)
+  set(inspected "has no approximation beside them")
 endif()
 list(REMOVE_DUPLICATES wrong)
 if(wrong)
   message(FATAL_ERROR "instructions that are not IEEE's, or may be contracted: ${wrong}")
 endif()
-message(STATUS "${found} instructions on float and double, all rounded to nearest")
+message(STATUS "${found} instructions on float and double, all rounded to nearest; machine "
+               "code ${inspected}")

@@ -26,6 +26,7 @@ TEST(RowJson, EveryMemberComesBack) {
   Row row = sample_row("layernorm", std::numeric_limits<std::uint64_t>::max());
   row.task = "ag_news";
   row.diverged_at = 3;
+  row.environment.device = "a GPU";
   const Row back = row_from_line(to_line(row), "row");
   EXPECT_EQ(back.task, row.task);
   EXPECT_EQ(back.data, row.data);
@@ -55,6 +56,13 @@ TEST(RowJson, EveryMemberComesBack) {
   EXPECT_EQ(back.environment.cpu, row.environment.cpu);
   EXPECT_EQ(back.environment.isa, row.environment.isa);
   EXPECT_EQ(back.environment.threads, row.environment.threads);
+  EXPECT_EQ(back.environment.device, row.environment.device);
+}
+
+TEST(RowJson, RowsFromBeforeGpusWereMadeOnTheProcessor) {
+  json old = to_json(sample_row("none", 0));
+  EXPECT_EQ(old["environment"].erase("device"), 1u);
+  EXPECT_EQ(row_from_json(old, "row").environment.device, "cpu");
 }
 
 TEST(RowJson, DoublesComeBackBitForBit) {
