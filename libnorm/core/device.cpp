@@ -13,8 +13,6 @@ thread_local Device this_device = Device::cpu;
 
 }  // namespace
 
-std::string device_name(Device device) { return device == Device::cpu ? "cpu" : "cuda"; }
-
 Device current_device() { return this_device; }
 
 #if defined(LIBNORM_CUDA)
@@ -46,8 +44,6 @@ void require_cuda(cudaError_t status, const char* where) {
 }
 
 cudaStream_t current_stream() { return this_stream; }
-
-bool build_has(Device) { return true; }
 
 void require_device(Device device) {
   if (device == Device::cpu) return;
@@ -96,25 +92,26 @@ double nominal_gpu_flops() {
   return 2 * cores * multiprocessors() * kilohertz * 1e3;
 }
 
-DeviceScope::DeviceScope(Device device) : before_(this_device), stream_before_(this_stream) {
+DeviceScope::DeviceScope(Device device) : before_(this_device) {
   require_device(device);
-  if (device == Device::cuda) {
+  if (device == Device::cuda && this_stream == nullptr) {
     require_cuda(cudaSetDevice(0), "device");
     static const bool kept = (keep_memory(), true);
     static_cast<void>(kept);
     require_cuda(cudaStreamCreateWithFlags(&this_stream, cudaStreamNonBlocking), "device");
+    owns_stream_ = true;
   }
   this_device = device;
 }
 
 DeviceScope::~DeviceScope() {
-  if (this_device == Device::cuda) {
+  if (owns_stream_) {
     // What is wrong with a launch was thrown by whoever waited for its result.
     cudaStreamSynchronize(this_stream);
     cudaStreamDestroy(this_stream);
+    this_stream = nullptr;
   }
   this_device = before_;
-  this_stream = static_cast<cudaStream_t>(stream_before_);
 }
 
 void finish_launches() {
@@ -151,9 +148,6 @@ void copy_to_host(void* to, const void* from, std::size_t bytes) {
   require_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, this_stream), "copy");
   finish_launches();
 }
-void copy_on_device(void* to, const void* from, std::size_t bytes) {
-  require_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, this_stream), "copy");
-}
 
 #else
 
@@ -167,7 +161,6 @@ namespace {
 
 }  // namespace
 
-bool build_has(Device device) { return device == Device::cpu; }
 void require_device(Device device) {
   if (device != Device::cpu) no_cuda();
 }
@@ -175,9 +168,7 @@ std::string describe_device(Device device) {
   require_device(device);
   return "cpu";
 }
-DeviceScope::DeviceScope(Device device) : before_(this_device), stream_before_(nullptr) {
-  require_device(device);
-}
+DeviceScope::DeviceScope(Device device) : before_(this_device) { require_device(device); }
 DeviceScope::~DeviceScope() { this_device = before_; }
 double nominal_gpu_flops() { no_cuda(); }
 void finish_launches() {}
@@ -185,7 +176,6 @@ void* DeviceMemory::reserve(std::size_t, const std::string&) { no_cuda(); }
 void DeviceMemory::release() noexcept {}
 void copy_to_device(void*, const void*, std::size_t) { no_cuda(); }
 void copy_to_host(void*, const void*, std::size_t) { no_cuda(); }
-void copy_on_device(void*, const void*, std::size_t) { no_cuda(); }
 
 #endif
 

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <string>
-#include <vector>
 
 #include "libnorm/core/error.hpp"
 
@@ -10,12 +9,6 @@ namespace libnorm {
 
 /// Where arrays of float lie and launches run. Results do not depend on it.
 enum class Device { cpu, cuda };
-
-/// `cpu` or `cuda`.
-std::string device_name(Device device);
-
-/// Whether this build has kernels for `device`.
-bool build_has(Device device);
 
 /// Throws: BackendError, in one sentence, unless `device` can be used here: a build without it, no
 /// such device in the machine, or a driver too old.
@@ -28,9 +21,10 @@ std::string describe_device(Device device);
 /// The device of the calling thread: that of its innermost DeviceScope, or the processor.
 Device current_device();
 
-/// The calling thread uses `device` while this lives. On a GPU it has a stream of its own, so that
-/// several threads, each with a model, share the device. Arrays belong to the device they were made
-/// for, and outlive no scope of it. Throws: as require_device.
+/// The calling thread uses `device` while this lives. On a GPU it has a stream of its own, which a
+/// scope within another shares, so that several threads, each with a model, share the device.
+/// Arrays belong to the device they were made for, and outlive no scope of it. Throws: as
+/// require_device.
 class DeviceScope {
  public:
   explicit DeviceScope(Device device);
@@ -40,7 +34,7 @@ class DeviceScope {
 
  private:
   Device before_;
-  void* stream_before_;
+  [[maybe_unused]] bool owns_stream_ = false;
 };
 
 /// Floating-point operations a second that the GPU's cores could do on float, a multiply-add as
@@ -78,7 +72,5 @@ class DeviceMemory {
 void copy_to_device(void* to, const void* from, std::size_t bytes);
 /// As above.
 void copy_to_host(void* to, const void* from, std::size_t bytes);
-/// As above.
-void copy_on_device(void* to, const void* from, std::size_t bytes);
 
 }  // namespace libnorm

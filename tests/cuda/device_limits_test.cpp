@@ -86,6 +86,21 @@ TEST_F(DeviceLimits, AStabilizerOfOnesOwnHasNoKernels) {
               testing::StartsWith("norm: a stabilizer of one's own has no kernels"));
 }
 
+TEST_F(DeviceLimits, AScopeWithinAnotherLeavesItAsItWas) {
+  const DeviceScope outer(Device::cuda);
+  Buffer<float> buffer;
+  zero_rows<float>(buffer.view(3, 5));
+  {
+    const DeviceScope processor(Device::cpu);
+    EXPECT_EQ(current_device(), Device::cpu);
+    const DeviceScope inner(Device::cuda);
+    zero_rows<float>(buffer.view(3, 5));
+  }
+  EXPECT_EQ(current_device(), Device::cuda);
+  zero_rows<float>(buffer.view(4, 5));
+  EXPECT_NO_THROW(finish_launches());
+}
+
 TEST_F(DeviceLimits, MemoryIsGivenBack) {
   const std::size_t before = emulator::live_allocations();
   {
