@@ -191,9 +191,9 @@ Exit bench_command(const std::vector<std::string>& words) {
   Arguments arguments(
       "bench [options]",
       "Times training steps and the products they are made of, and holds them against the peak of\n"
-      "fused multiply-adds measured in the same run (of a GPU: its data sheet's). GFLOP counts "
-      "what products need, a\n"
-      "multiply-add as two; with --dense, what PyTorch's way of computing needs.");
+      "fused multiply-adds measured in the same run (of a GPU: its data sheet's). GFLOP counts\n"
+      "what products need, a multiply-add as two; with --dense, what PyTorch's way of computing\n"
+      "needs.");
   arguments.options()("threads", po::value<int>()->default_value(1), "threads")(
       "experiment", po::value<std::string>()->default_value("all"), "one, a list as e1,e4, or all")(
       "arms", po::value<std::string>(), "only these arms, as a,b")(

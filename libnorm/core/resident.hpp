@@ -51,6 +51,14 @@ class Resident {
     }
     return host().data();
   }
+  /// The same, where the type asks for more than reading.
+  Pointer<T> read_as_mutable() {
+    if constexpr (kMoves) {
+      if (current_device() == Device::cuda) return send();
+    }
+    fetch();
+    return host_.data();
+  }
   /// The same, to be written to.
   Pointer<T> write() {
     if constexpr (kMoves) {

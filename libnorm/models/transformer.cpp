@@ -174,7 +174,7 @@ template <class T>
 double Transformer<T>::loss(const Batch& batch) {
   check(batch, true);
   const BatchView view = batch_memory_.view(batch);
-  forward(view, Phase::evaluation, RowSet::readout, running_.write());
+  forward(view, Phase::evaluation, RowSet::readout, running_.read_as_mutable());
   return cross_entropy<T>(head(view), view.targets, loss_.view(1, batch.sequences).data, {});
 }
 
@@ -182,7 +182,7 @@ template <class T>
 MatrixView<const T> Transformer<T>::logits(const Batch& batch) {
   check(batch, false);
   const BatchView view = batch_memory_.view(batch);
-  forward(view, Phase::evaluation, RowSet::readout, running_.write());
+  forward(view, Phase::evaluation, RowSet::readout, running_.read_as_mutable());
   return on_host(head(view));
 }
 
@@ -199,7 +199,7 @@ template <class T>
 std::vector<MatrixView<const T>> Transformer<T>::all_activations(const Batch& batch, Phase phase) {
   check(batch, false);
   forward(batch_memory_.view(batch), phase, RowSet::all,
-          phase == Phase::training ? Pointer<T>(nullptr) : running_.write());
+          phase == Phase::training ? Pointer<T>(nullptr) : running_.read_as_mutable());
   std::vector<MatrixView<const T>> outputs;
   for (const Block<T>& block : blocks_) outputs.push_back(on_host(block.output()));
   return outputs;

@@ -2,10 +2,7 @@
 
 // Included by the translation units that are compiled for one instruction set or device.
 
-#include <tuple>
-#include <type_traits>
-
-#include "libnorm/core/launch.hpp"
+#include "libnorm/core/runs.hpp"
 #include "libnorm/norms/column_norm.hpp"
 #include "libnorm/norms/norm.hpp"
 #include "libnorm/norms/row_norm.hpp"
@@ -13,18 +10,10 @@
 namespace libnorm {
 namespace detail {
 
-/// Naming a function makes the compiler emit it.
-template <class IsaTag, class... Bodies>
-auto runs() {
-  return std::tuple(&Runner<IsaTag, Bodies>::run...);
-}
-
 /// The bodies of a stabilizer's family.
 template <class IsaTag, class T, class S>
 auto runs_of() {
-  if constexpr (std::is_same_v<IsaTag, Cuda> && requires { S::kOnProcessorAlone; }) {
-    return std::tuple<>();
-  } else if constexpr (S::kFamily == Family::row) {
+  if constexpr (S::kFamily == Family::row) {
     return runs<IsaTag, RowNormBody<T, S>, RowNormBackwardBody<T, S>>();
   } else if constexpr (S::kFamily == Family::pointwise) {
     return runs<IsaTag, PointwiseNormBody<T, S>, PointwiseNormBackwardBody<T, S>,
@@ -46,7 +35,7 @@ template <class IsaTag, class T, class... S>
 struct NormRuns<IsaTag, T, std::variant<S...>> {
   static auto all() {
     return std::tuple_cat(
-        detail::runs<IsaTag, AffineGradientBody<T>, SumChannelsBody<T>, ColumnNormBody<T>>(),
+        runs<IsaTag, AffineGradientBody<T>, SumChannelsBody<T>, ColumnNormBody<T>>(),
         detail::runs_of<IsaTag, T, S>()...);
   }
 };

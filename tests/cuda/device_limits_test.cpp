@@ -5,6 +5,7 @@
 
 #include "libnorm/core/device.hpp"
 #include "tests/emulator/emulator.hpp"
+#include "tests/support/nothing.hpp"
 #include "tests/support/training.hpp"
 
 /// What a device says no to is one clear error. The emulator can be told to be small, or not there.
@@ -65,15 +66,6 @@ TEST_F(DeviceLimits, WithoutADeviceThereIsNoScope) {
   EXPECT_THAT(message, testing::StartsWith("device: no usable GPU ("));
   EXPECT_EQ(current_device(), Device::cpu);
 }
-
-struct Nothing {
-  template <class T>
-  T forward(Pointer<T>, Index) const {
-    return T(1);
-  }
-  template <class T>
-  void backward(Pointer<const T>, T, Pointer<T>, Index) const {}
-};
 
 TEST_F(DeviceLimits, AStabilizerOfOnesOwnHasNoKernels) {
   TransformerOptions options;

@@ -1,5 +1,5 @@
 # Configures, builds and runs PROJECT against the installed tree.
-include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/../support/run.cmake)
 
 file(REMOVE_RECURSE ${WORK})
 run("configuring" ${CMAKE_COMMAND} -S ${PROJECT} -B ${WORK} -G ${GENERATOR}

@@ -1,6 +1,6 @@
 # What find_package answers: to versions, as before 1.0 a minor one may change an interface; and to
 # components.
-include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/../support/run.cmake)
 
 # find(arguments expected): configures a project that says find_package(libnorm arguments). An
 # `expected` that is not empty is a part of the error.

@@ -1,6 +1,6 @@
 # Every installed header compiles alone, from the installed tree: none includes one that was left
 # behind.
-include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/../support/run.cmake)
 
 file(GLOB_RECURSE headers RELATIVE ${STAGE}/include ${STAGE}/include/*.hpp)
 set(lines "")

@@ -1,6 +1,6 @@
 # The program of CONSUMER through pkg-config's PACKAGE and one call of the compiler. pkg-config's -I
 # makes warnings in the headers count; those in Eigen's do not.
-include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/../support/run.cmake)
 
 if(NOT PKG_CONFIG)
   message(FATAL_ERROR "could not check: pkg-config was missing when the tests were configured")

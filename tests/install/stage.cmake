@@ -1,5 +1,5 @@
 # Installs into one folder and moves it to another: nothing in it may know where it was made.
-include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/../support/run.cmake)
 
 file(REMOVE_RECURSE ${STAGE} ${STAGE}-first)
 run("installing" ${CMAKE_COMMAND} --install ${BUILD} --prefix ${STAGE}-first)

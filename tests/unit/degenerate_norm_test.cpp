@@ -10,6 +10,7 @@
 #include "libnorm/norms/norm.hpp"
 #include "tests/support/arrays.hpp"
 #include "tests/support/everywhere.hpp"
+#include "tests/support/nothing.hpp"
 #include "tests/tolerances.hpp"
 
 /// Stabilizers at the ends of what their numbers can hold: no NaN and no infinity where mathematics
@@ -291,15 +292,6 @@ std::vector<Set<T>> sets() {
   }
   return all;
 }
-
-struct Nothing {
-  template <class T>
-  T forward(Pointer<T>, Index) const {
-    return T(1);
-  }
-  template <class T>
-  void backward(Pointer<const T>, T, Pointer<T>, Index) const {}
-};
 
 /// By name; each with epsilon in each place, and with none.
 std::vector<std::pair<std::string, Stabilizer>> stabilizers() {
