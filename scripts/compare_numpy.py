@@ -38,6 +38,8 @@ except ModuleNotFoundError:
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SAMPLES = 5
 TOLERANCE = 1e-9
+# For how long the threads of a BLAS may go on spinning, waiting for work, and hold a core.
+REST_SECONDS = 0.5
 
 
 class HarnessError(Exception):
@@ -116,6 +118,7 @@ def compare(options):
     numpy_times(matrix, 1)
     for _ in range(options.rounds):
       samples["numpy"] += numpy_times(matrix, SAMPLES)
+      time.sleep(REST_SECONDS)
       samples["ours"] += harness_times(options, path, SAMPLES)
     difference = largest_difference(options, path, matrix)
   return samples, difference

@@ -252,6 +252,7 @@ void add_options(Arguments& arguments) {
       "time", po::value<int>()->value_name("N"),
       "only time a spectrum with its metrics, N times, of rows in memory: milliseconds, one a "
       "line")("quiet", "no progress on long readings")("json", "a JSON object");
+  add_device(arguments);
   arguments.positional("file");
 }
 
@@ -294,8 +295,13 @@ Exit measure_command(const std::vector<std::string>& words) {
   }
   Exit exit = Exit::ok;
   const int threads = checked_threads(arguments);
+  // Squares the rows of spectra.
+  const libnorm::Device device = chosen_device(arguments);
   try {
-    libnorm::with_threads(threads, [&] { exit = measure_file(arguments); });
+    libnorm::with_threads(threads, [&] {
+      const libnorm::DeviceScope scope(device);
+      exit = measure_file(arguments);
+    });
   } catch (const std::bad_alloc&) {
     throw libnorm::DataError(fmt::format(
         "measure: {}: needs more memory than there is; take fewer rows with --rows, or fewer "

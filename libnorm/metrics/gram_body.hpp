@@ -1,20 +1,9 @@
 #pragma once
 
 #include "libnorm/core/pack.hpp"
-#include "libnorm/core/tensor.hpp"
+#include "libnorm/metrics/gram_task.hpp"
 
 namespace libnorm {
-
-/// Terms of a product that are chained before they join the total. Part of the order of summation.
-inline constexpr Index kGramSegment = 128;
-/// Columns of a block: two of them, for one segment, stay in a core's second-level cache.
-inline constexpr Index kGramBlock = 128;
-
-/// Blocks of columns, and pairs (a, b) of them with a <= b, for C columns.
-LIBNORM_INLINE Index gram_blocks(Index cols) { return (cols + kGramBlock - 1) / kGramBlock; }
-LIBNORM_INLINE Index gram_pairs(Index cols) {
-  return gram_blocks(cols) * (gram_blocks(cols) + 1) / 2;
-}
 
 /// A tile of the product: as many rows as a register has lanes, by up to three registers, so that
 /// the accumulators, a row of three registers and one broadcast number fill the register file.
@@ -86,57 +75,24 @@ struct GramRows {
   const double* start;
 };
 
-/// The square X^T X of some rows, each less their mean and times the root of its count; on and
-/// above the diagonal. One output is a pair of blocks of columns over one shard of rows.
-///
-/// Order, for each element: rows ascending by fma from 0 in segments of kGramSegment, the segments
-/// of a shard from left to right. Means: start + (sum of count (x - start), by fma, rows ascending)
-/// / (sum of count).
+/// A GramTask on the processor. One output is a pair of blocks of columns over one shard of rows.
 template <class T>
-struct GramBody {
+struct GramBody : GramTask<T> {
   static constexpr bool kOnProcessorAlone = true;
-  MatrixView<const T> x;
-  /// [R], counts and their roots.
-  const double* weight;
-  const double* root;
-  /// [C], in the unit of x.
-  const double* start;
-  /// [shards], what the counts of each add up to.
-  const double* shard_weight;
-  /// What the rows are multiplied by.
-  double scale;
-  Index shard_rows;
-  /// [shards, C], in the unit of x times scale.
-  double* means;
-  /// [shards, C], sums of count (x - start).
-  double* sums;
-  /// [shards * pairs], the largest magnitude; infinite where a number is not finite.
-  double* tops;
-  /// [shards * pairs, kGramBlock, kGramBlock]
-  double* blocks;
+  using GramTask<T>::x, GramTask<T>::start, GramTask<T>::scale, GramTask<T>::root;
 
   template <class W>
   void operator()(W, Index output) const {
     using Tag = typename W::Tag;
     const Index pairs = gram_pairs(x.cols), shard = output / pairs;
-    Index a = 0, b = output % pairs;
-    for (Index row = gram_blocks(x.cols); b >= row; --row) {
-      b -= row;
-      ++a;
-    }
-    b += a;
-    const Index first = shard * shard_rows;
-    const Index end = first + shard_rows < x.rows ? first + shard_rows : x.rows;
+    const auto [a, b] = GramPair(x.cols, output % pairs);
+    const Index first = shard * this->shard_rows, end = this->shard_end(shard);
     const GramRows<T> left = columns(a), right = columns(b);
     alignas(64) double mean_a[kGramBlock], mean_b[kGramBlock];
-    double top = find_mean<Tag>(left, first, end, shard, a, mean_a);
-    if (a != b) {
-      const double top_b = find_mean<Tag>(right, first, end, shard, b, mean_b);
-      top = top_b > top ? top_b : top;
-    }
-    tops[output] = top;
+    find_mean<Tag>(left, first, end, shard, mean_a, a == b ? shard * x.cols + a * kGramBlock : -1);
+    if (a != b) find_mean<Tag>(right, first, end, shard, mean_b, -1);
     multiply<Tag>(left, right, a == b, mean_a, a == b ? mean_a : mean_b, first, end,
-                  blocks + output * kGramBlock * kGramBlock);
+                  this->blocks + output * kGramBlock * kGramBlock);
   }
 
  private:
@@ -145,11 +101,11 @@ struct GramBody {
     return {x.data + first, x.stride, left < kGramBlock ? left : kGramBlock, start + first};
   }
 
-  /// Means of the shard's rows, times scale; zeros behind the last column. Returns the largest
-  /// magnitude.
+  /// Means of the shard's rows, times scale; zeros behind the last column. What else is found is
+  /// written down from number `at` on, unless that is -1: one of the pairs does it for all.
   template <class Tag>
-  LIBNORM_INLINE double find_mean(const GramRows<T>& rows, Index first, Index end, Index shard,
-                                  Index block, double* mean) const {
+  LIBNORM_INLINE void find_mean(const GramRows<T>& rows, Index first, Index end, Index shard,
+                                double* mean, Index at) const {
     using Lanes = Pack<Tag, double>;
     alignas(64) double sum[kGramBlock] = {};
     alignas(64) T top[kGramBlock] = {};
@@ -164,7 +120,7 @@ struct GramBody {
         const Lanes from = Lanes::load(rows.start + j);
         for (Index k = r; k < r + some; ++k) {
           const auto v = Pack<Tag, T>::load(rows.x + k * rows.stride + j);
-          total = fma(Lanes(weight[k]), widen(v) - from, total);
+          total = fma(Lanes(this->weight[k]), widen(v) - from, total);
           size = max(max(v, -v), size);
         }
         total.store(sum + j);
@@ -174,28 +130,19 @@ struct GramBody {
         const T* row = rows.x + k * rows.stride;
         for (Index j = whole; j < rows.cols; ++j) {
           const T size = row[j] < 0 ? -row[j] : row[j];
-          sum[j] = fused(weight[k], double(row[j]) - rows.start[j], sum[j]);
+          sum[j] = fused(this->weight[k], double(row[j]) - rows.start[j], sum[j]);
           top[j] = size > top[j] ? size : top[j];
         }
       }
     }
-    double largest = 0;
-    const Index at = shard * x.cols + block * kGramBlock;
-    const double n = shard_weight[shard];
+    const double n = this->shard_weight[shard];
     for (Index j = 0; j < kGramBlock; ++j) {
-      if (j < rows.cols) {
-        // A maximum passes over NaN; a sum does not.
-        const bool finite = sum[j] - sum[j] == 0;
-        largest = double(top[j]) > largest ? double(top[j]) : largest;
-        if (!finite) largest = __builtin_inf();
-        mean[j] = (rows.start[j] + (n > 0 ? sum[j] / n : 0.0)) * scale;
-        sums[at + j] = sum[j];
-        means[at + j] = mean[j];
-      } else {
-        mean[j] = 0;
-      }
+      mean[j] = j < rows.cols ? gram_mean(rows.start[j], sum[j], n, scale) : 0.0;
+      if (at < 0 || j >= rows.cols) continue;
+      this->means[at + j] = mean[j];
+      this->sums[at + j] = sum[j];
+      this->tops[at + j] = gram_top(top[j], sum[j]);
     }
-    return largest;
   }
 
   /// Rows [first, first + terms) less the mean, times their roots, in panels of kLanes columns.

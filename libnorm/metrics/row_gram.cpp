@@ -11,6 +11,9 @@
 
 #include "libnorm/core/launch.hpp"
 #include "libnorm/metrics/gram_body.hpp"
+#if defined(LIBNORM_CUDA)
+#include "libnorm/metrics/gram_cuda.hpp"
+#endif
 
 namespace libnorm {
 namespace {
@@ -166,17 +169,32 @@ void RowGram::refuse(Index shard) {
 template <class T>
 double RowGram::square(const MatrixView<const T>& x, const std::vector<double>& start) {
   const Index c = channels_, shards = Index(shard_weight_.size()), pairs = gram_pairs(c);
-  const std::size_t outputs = std::size_t(shards * pairs);
   means_.resize(std::size_t(shards * c));
   sums_.resize(means_.size());
-  tops_.resize(outputs);
-  blocks_.resize(outputs * std::size_t(kGramBlock * kGramBlock));
-  launch(Index(outputs), 1,
-         GramBody<T>{x, weight_.data(), root_.data(), start.data(), shard_weight_.data(), scale_,
-                     shard_rows(c), means_.data(), sums_.data(), tops_.data(), blocks_.data()});
+  tops_.resize(means_.size());
+  blocks_.resize(std::size_t(shards * pairs * kGramBlock * kGramBlock));
+  const GramTask<T> task{x,
+                         weight_.data(),
+                         root_.data(),
+                         start.data(),
+                         shard_weight_.data(),
+                         scale_,
+                         shard_rows(c),
+                         means_.data(),
+                         sums_.data(),
+                         tops_.data(),
+                         blocks_.data()};
+#if defined(LIBNORM_CUDA)
+  if (current_device() == Device::cuda) {
+    do_on_gpu(task);
+  } else
+#endif
+  {
+    launch(shards * pairs, 1, GramBody<T>{task});
+  }
   double largest = 0;
-  for (std::size_t i = 0; i < outputs; ++i) {
-    if (!(tops_[i] <= kLargest)) refuse(Index(i) / pairs);
+  for (std::size_t i = 0; i < tops_.size(); ++i) {
+    if (!(tops_[i] <= kLargest)) refuse(Index(i) / c);
     largest = std::max(largest, tops_[i]);
   }
   return largest;
@@ -198,7 +216,7 @@ std::vector<double> RowGram::join_shards(double added, const std::vector<double>
     }
   }
   square_.resize(std::size_t(c * c));
-  launch(c, kGramBlock,
+  launch(c, 16,
          GramJoinBody{c, shards, blocks_.data(), shift.data(), shard_weight_.data(), padded,
                       square_.data()});
   return mean;

@@ -26,9 +26,10 @@ namespace libnorm {
 /// Order: stretches ascending; in each, shards of 512 rows (of more than 256 channels it is one
 /// shard), which are centred by their own means and squared, each element by fma over rows
 /// ascending in segments of 128; then the shards from left to right, each with what its mean
-/// differs by. So G has the same bits with every instruction set. Triangles of quarters of a
-/// stretch, from first to last. The same in any number of threads, and in whatever pieces rows come
-/// (merges aside); Eigen factorizes: compared to digits, not to bits.
+/// differs by. So G has the same bits with every instruction set, and on a GPU, which squares the
+/// shards where it is the thread's device. Triangles of quarters of a stretch, from first to last.
+/// The same in any number of threads, and in whatever pieces rows come (merges aside); Eigen
+/// factorizes: compared to digits, not to bits.
 class RowGram {
  public:
   explicit RowGram(Index channels);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "libnorm/metrics/row_gram.hpp"
 #include "libnorm/ops/attention.hpp"
 #include "libnorm/ops/cross_entropy.hpp"
 #include "libnorm/ops/gelu.hpp"
@@ -81,6 +82,56 @@ TEST(DeviceOps, GemmKeepsTheSignOfZero) {
     EXPECT_TRUE(std::signbit(c.view()(1, 1)));
     return values_of(c.view());
   });
+}
+
+/// Rows with a mean and counts, as they come and less a few; what becomes of their squares goes
+/// through a solver, which gets the same bits.
+template <class T>
+void expect_same_spectra(Index rows, Index cols, T size = 1) {
+  SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(cols));
+  Padded<float> drawn = draw<float>(rows, cols, 10);
+  std::vector<T> x;
+  std::vector<float> count;
+  for (Index r = 0; r < rows; ++r) {
+    for (Index c = 0; c < cols; ++c) x.push_back((T(drawn.view()(r, c)) + T(c % 5)) * size);
+    for (Index c = 0; c < 3; ++c) x.push_back(std::numeric_limits<T>::quiet_NaN());
+    count.push_back(r == 2 ? 0.0f : float(1 + r % 3));
+  }
+  expect_same_on_gpu("spectrum", [&](Placed&) {
+    RowGram gram(cols);
+    gram.add(MatrixView<const T>(x.data(), rows, cols, cols + 3), count.data());
+    std::vector<double> all;
+    for (const Centring centring : {Centring::none, Centring::mean}) {
+      const ActivationSpectrum found = gram.spectrum(centring);
+      EXPECT_EQ(found.path, rows > cols ? SpectrumPath::gram : SpectrumPath::qr);
+      all.insert(all.end(), found.singular_values.begin(), found.singular_values.end());
+    }
+    return all;
+  });
+}
+
+TEST(DeviceOps, GramOfRows) {
+  expect_same_spectra<float>(70, 1);
+  expect_same_spectra<float>(700, 43);
+  expect_same_spectra<double>(530, 130);
+  expect_same_spectra<double>(40, 5, 1e200);
+  expect_same_spectra<float>(20, 33);
+  // More than a stretch, of which the first goes there as it is.
+  expect_same_spectra<float>(4100, 9);
+}
+
+/// More channels than stretches are cut into shards for.
+TEST(DeviceOps, GramOfManyChannels) { expect_same_spectra<float>(290, 260); }
+
+/// A number that is not finite is refused there too.
+TEST(DeviceOps, GramRefusesWhatIsNotFinite) {
+  std::vector<float> x(4096 * 2, 1.0f);
+  for (const float bad : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
+    x[2 * 600 + 1] = bad;
+    const DeviceScope scope(Device::cuda);
+    RowGram gram(2);
+    EXPECT_THROW(gram.add(MatrixView<const float>(x.data(), 4096, 2)), ValueError) << bad;
+  }
 }
 
 TEST(DeviceOps, Rows) {

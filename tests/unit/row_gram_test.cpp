@@ -46,8 +46,7 @@ Square by_bodies(const Stretch& stretch, const MatrixView<const T>& x,
   const Index padded = gram_blocks(c) * kGramBlock;
   Square result;
   result.means.assign(std::size_t(shards * c), std::nan(""));
-  result.sums = result.means;
-  result.tops.assign(std::size_t(outputs), std::nan(""));
+  result.tops = result.sums = result.means;
   result.square.assign(std::size_t(c * c), 0.0);
   std::vector<double> root, weight(std::size_t(shards), 0.0), blocks, start(x.row(0), x.row(0) + c);
   blocks.assign(std::size_t(outputs * kGramBlock * kGramBlock), std::nan(""));
@@ -56,9 +55,9 @@ Square by_bodies(const Stretch& stretch, const MatrixView<const T>& x,
     weight[std::size_t(r / stretch.shard_rows)] += count[std::size_t(r)];
   }
   launch(outputs, 1,
-         GramBody<T>{x, count.data(), root.data(), start.data(), weight.data(), stretch.scale,
-                     stretch.shard_rows, result.means.data(), result.sums.data(),
-                     result.tops.data(), blocks.data()});
+         GramBody<T>{{x, count.data(), root.data(), start.data(), weight.data(), stretch.scale,
+                      stretch.shard_rows, result.means.data(), result.sums.data(),
+                      result.tops.data(), blocks.data()}});
   std::vector<double> shift(std::size_t(shards * padded), 0.0);
   for (Index s = 0; s < shards; ++s) {
     for (Index j = 0; j < c; ++j) {
@@ -158,7 +157,7 @@ TEST(GramBody, SaysThatANumberIsNotFinite) {
       std::vector<double> x(37 * 3, 1.0);
       x[std::size_t(37 + at)] = bad;
       const Square found = by_bodies<double>({3, 37, 512}, rows_in(x, 37), {1, 1, 1});
-      EXPECT_EQ(found.tops[0], kInfinity) << bad;
+      EXPECT_EQ(found.tops[std::size_t(at)], kInfinity) << bad;
     }
   }
 }
