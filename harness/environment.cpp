@@ -5,6 +5,7 @@
 #include "libnorm/core/device.hpp"
 #include "libnorm/core/isa.hpp"
 #include "libnorm/core/version.hpp"
+#include "libnorm/ops/gemm.hpp"
 
 namespace harness {
 namespace {
@@ -39,6 +40,8 @@ Environment environment(int threads) {
   e.isa = libnorm::isa_name(libnorm::active_isa());
   e.threads = threads;
   e.device = libnorm::describe_device(libnorm::current_device());
+  const std::string gemm = libnorm::describe_gemm();
+  if (!gemm.empty()) e.device += ", products by " + gemm;
   return e;
 }
 

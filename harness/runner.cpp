@@ -74,6 +74,7 @@ struct Timed {
 Row make_run(const PlannedRun& planned, const Crew& crew, const Store& store, std::size_t index,
              Progress& progress) {
   const libnorm::DeviceScope scope(crew.options.device);
+  const libnorm::GemmScope products(planned.gemm);
   const LockedRun held = store.lock(planned.spec);
   if (auto row = store.find(planned.spec)) return *row;  // Another process was quicker.
   const std::unique_ptr<TrainingRun> made = planned.make();

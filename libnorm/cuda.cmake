@@ -28,3 +28,10 @@ foreach(library ${libraries})
   target_compile_definitions(${library} PRIVATE LIBNORM_CUDA)
   target_link_libraries(${library} PRIVATE CUDA::cudart_static)
 endforeach()
+
+# Loads cuBLAS when it is asked for.
+target_sources(libnorm_metrics PRIVATE ops/cublas.cpp)
+target_link_libraries(libnorm_metrics PRIVATE ${CMAKE_DL_LIBS})
+
+# For who links by pkg-config.
+set(cuda_libs " -L${CUDAToolkit_LIBRARY_DIR} -lcudart_static -ldl -lrt -lpthread")

@@ -24,7 +24,7 @@ struct BenchRow {
   double ms_per_step = 0, gflop_per_step = 0, gflops = 0, peak_fraction = 0;
 };
 
-/// A Hessian-vector product of an arm's model in double, and how many gradients take as long.
+/// A product with a matrix of an arm's curvature, in double, and how many gradients take as long.
 struct CurvatureRow {
   std::string arm;
   double ms = 0, gradients = 0;
@@ -104,7 +104,7 @@ BenchRow bench_product(const Product& p, double peak) {
 }
 
 /// At the weights and on a batch of Experiment 1's start.
-CurvatureRow bench_curvature(const std::string& arm) {
+std::vector<CurvatureRow> bench_curvature(const std::string& arm) {
   libnorm::TransformerOptions options;
   options.normalization = libnorm::parse_normalization(arm);
   libnorm::Transformer<double> model(options);
@@ -116,12 +116,17 @@ CurvatureRow bench_curvature(const std::string& arm) {
   const auto size = std::size_t(curvature.dimension());
   const std::vector<double> v(size, 1e-3);
   std::vector<double> product(size);
-  const auto multiply = [&] { curvature.hessian_vector_product(curvature.weights(), v, product); };
-  const auto differentiate = [&] { model.loss_and_gradient_only(batch); };
-  multiply();
-  differentiate();
-  const double gradient = fastest(15, differentiate), whole = fastest(15, multiply);
-  return {arm + ", Hessian-vector product", whole * 1e3, whole / gradient};
+  const double gradient = fastest(15, [&] { model.loss_and_gradient_only(batch); });
+  std::vector<CurvatureRow> rows;
+  const auto time = [&](const char* what, auto multiply) {
+    const auto once = [&] { (curvature.*multiply)(curvature.weights(), v, product); };
+    once();
+    const double seconds = fastest(15, once);
+    rows.push_back({arm + ", " + what, seconds * 1e3, seconds / gradient});
+  };
+  time("Hessian-vector product", &libnorm::Curvature::hessian_vector_product);
+  time("Gauss-Newton-vector product", &libnorm::Curvature::gauss_newton_product);
+  return rows;
 }
 
 /// GFLOP/s of fused multiply-adds on registers alone.
@@ -201,9 +206,11 @@ Exit bench_command(const std::vector<std::string>& words) {
       "dense", "compute as PyTorch does, without the exact shortcuts")("json",
                                                                        "a JSON list of rows");
   add_device(arguments);
+  add_gemm(arguments);
   if (!arguments.parse(words)) return Exit::ok;
   const int threads = checked_threads(arguments);
   const libnorm::Device device = chosen_device(arguments);
+  const libnorm::Gemm gemm = chosen_gemm(arguments, device);
   std::vector<FoundExperiment> experiments;
   if (arguments.text("experiment") == "all") {
     for (const Study* study : studies()) {
@@ -230,6 +237,7 @@ Exit bench_command(const std::vector<std::string>& words) {
   double peak = 0;
   libnorm::with_threads(threads, [&] {
     const libnorm::DeviceScope scope(device);
+    const libnorm::GemmScope products(gemm);
     peak = device == libnorm::Device::cpu ? measured_peak(threads)
                                           : libnorm::nominal_gpu_flops() * 1e-9;
     std::vector<std::string> done;
@@ -245,7 +253,7 @@ Exit bench_command(const std::vector<std::string>& words) {
     }
     if (has_recall && wanted.empty() && device == libnorm::Device::cpu) {
       for (const char* arm : {"layernorm", "batchnorm", "none"}) {
-        curvature.push_back(bench_curvature(arm));
+        for (CurvatureRow& row : bench_curvature(arm)) curvature.push_back(std::move(row));
       }
     }
     if (has_encoder) {
@@ -272,9 +280,10 @@ Exit bench_command(const std::vector<std::string>& words) {
     fmt::print("{}\n", list.dump(2));
     return Exit::ok;
   }
-  const std::string where = device == libnorm::Device::cpu
-                                ? std::string(libnorm::isa_name(libnorm::active_isa()))
-                                : libnorm::describe_device(device);
+  std::string where = device == libnorm::Device::cpu
+                          ? std::string(libnorm::isa_name(libnorm::active_isa()))
+                          : libnorm::describe_device(device);
+  if (gemm == libnorm::Gemm::cublas) where += ", products by cuBLAS";
   fmt::print("{} thread(s), {}, FMA peak {:.0f} GFLOP/s\n\n", threads, where, peak);
   fmt::print("{:10} {:48} {:>10} {:>8} {:>9} {:>6}\n", "experiment", "arm", "ms", "GFLOP",
              "GFLOP/s", "peak");
@@ -282,7 +291,9 @@ Exit bench_command(const std::vector<std::string>& words) {
     fmt::print("{:10} {:48} {:10.3f} {:8.4f} {:9.1f} {:5.0f}%\n", r.experiment, r.arm,
                r.ms_per_step, r.gflop_per_step, r.gflops, 100 * r.peak_fraction);
   }
-  if (!curvature.empty()) fmt::print("\nHessian-vector products in double, on a batch of e1\n");
+  if (!curvature.empty())
+    fmt::print(
+        "\nproducts with the Hessian and the Gauss-Newton matrix in double, on a batch of e1\n");
   for (const CurvatureRow& r : curvature) {
     fmt::print("{:10} {:48} {:10.3f} ms, as long as {:.2f} gradients\n", "curvature", r.arm, r.ms,
                r.gradients);

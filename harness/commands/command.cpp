@@ -198,6 +198,25 @@ libnorm::Device chosen_device(const Arguments& arguments) {
   }
 }
 
+void add_gemm(Arguments& arguments) {
+  arguments.options()(
+      "gemm", po::value<std::string>()->default_value("exact"),
+      "whose matrix products a GPU runs: exact (the library's, with the processor's\n"
+      "bits) or cublas (NVIDIA's, with bits of their own)");
+}
+
+libnorm::Gemm chosen_gemm(const Arguments& arguments, libnorm::Device device) {
+  const std::string& name = arguments.text("gemm");
+  if (name == "exact") return libnorm::Gemm::exact;
+  if (name != "cublas") {
+    throw UsageError(fmt::format("--gemm: unknown products ({}); need exact or cublas", name));
+  }
+  if (device != libnorm::Device::cuda) {
+    throw UsageError("--gemm: cublas multiplies on a GPU alone (cpu); need --device cuda with it");
+  }
+  return libnorm::Gemm::cublas;
+}
+
 std::string default_golden() {
   if (std::filesystem::exists("golden/manifest.json")) return "golden";
   return LIBNORM_GOLDEN_DIR;

@@ -9,6 +9,7 @@
 #include "harness/golden.hpp"
 #include "harness/results.hpp"
 #include "libnorm/core/device.hpp"
+#include "libnorm/ops/gemm.hpp"
 
 namespace harness {
 
@@ -105,6 +106,12 @@ void add_device(Arguments& arguments);
 /// The device that --device names; with `auto`, a GPU where there is one. Throws: UsageError for an
 /// unknown name, BackendError for a GPU that cannot be used.
 libnorm::Device chosen_device(const Arguments& arguments);
+
+/// Declares --gemm.
+void add_gemm(Arguments& arguments);
+/// Who is to make products on `device`. Throws: UsageError for an unknown name, or for cuBLAS
+/// without a GPU.
+libnorm::Gemm chosen_gemm(const Arguments& arguments, libnorm::Device device);
 
 /// Where golden lies unless --golden says otherwise: the source tree's own.
 std::string default_golden();

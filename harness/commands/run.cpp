@@ -104,12 +104,13 @@ void check_names(const std::vector<Chosen>& chosen, const Arguments& arguments) 
   }
 }
 
-Request request_for(const Chosen& chosen, const Arguments& arguments) {
+Request request_for(const Chosen& chosen, const Arguments& arguments, libnorm::Gemm gemm) {
   Request request;
   request.profile = arguments.text("profile");
   request.arms = arms_of(chosen, arguments);
   request.seeds = parse_seeds(arguments.text("seeds"));
   if (arguments.has("dense")) request.path = libnorm::Path::dense;
+  request.gemm = gemm;
   for (const NumberInfo& number : chosen.study->numbers()) {
     const std::string name(number.name);
     if (!arguments.has(name)) continue;
@@ -264,6 +265,7 @@ Exit run_command(const std::vector<std::string>& words) {
       "whose numbers the table shows; every run measures all. For e4 also `masked`: trains with\n"
       "the padding left out")("quiet", "no progress");
   add_device(arguments);
+  add_gemm(arguments);
   add_numbers(arguments);
   if (!arguments.parse(words)) return Exit::ok;
   if (!arguments.has("experiment")) {
@@ -271,14 +273,17 @@ Exit run_command(const std::vector<std::string>& words) {
   }
   const std::vector<Chosen> chosen = chosen_experiments(arguments.text("experiment"));
   check_names(chosen, arguments);
-  std::vector<PlannedRun> plan;
-  for (const Chosen& c : chosen) {
-    for (PlannedRun& run : c.study->plan(request_for(c, arguments))) plan.push_back(std::move(run));
-  }
-  if (arguments.has("shard")) plan = shard_of(std::move(plan), arguments.text("shard"));
   RunnerOptions options;
   options.threads = checked_threads(arguments);
   options.device = chosen_device(arguments);
+  const libnorm::Gemm gemm = chosen_gemm(arguments, options.device);
+  std::vector<PlannedRun> plan;
+  for (const Chosen& c : chosen) {
+    for (PlannedRun& run : c.study->plan(request_for(c, arguments, gemm))) {
+      plan.push_back(std::move(run));
+    }
+  }
+  if (arguments.has("shard")) plan = shard_of(std::move(plan), arguments.text("shard"));
   if (arguments.has("checkpoint-every")) {
     options.checkpoint_every = arguments.get<double>("checkpoint-every");
     if (!(*options.checkpoint_every >= 0)) {

@@ -158,11 +158,11 @@ std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
   for (const std::uint64_t seed : request.seeds) {
     for (const std::string& name : request.arms) {
       const EncoderArm arm = find_encoder_arm(name);
-      runs.push_back({names.task, custom ? "custom" : std::string(profile.name), name, seed, steps,
-                      size, encoder_spec(options, arm, seed, names), [=] {
-                        return std::make_unique<EncoderRun>(options, arm, seed,
-                                                            corpora->of_seed(seed));
-                      }});
+      runs.push_back(
+          {names.task, custom ? "custom" : std::string(profile.name), name, seed, steps, size,
+           encoder_spec(options, arm, seed, names),
+           [=] { return std::make_unique<EncoderRun>(options, arm, seed, corpora->of_seed(seed)); },
+           options.gemm});
     }
   }
   return runs;
@@ -213,7 +213,7 @@ Spec encoder_spec(const EncoderOptions& options, const EncoderArm& arm, std::uin
   spec.set("padding",
            std::string_view(arm.padding == PaddingUse::attended ? "attended" : "left_out"));
   spec.set("seed", seed);
-  spec.set("path", std::string_view(options.path == libnorm::Path::dense ? "dense" : "shortcut"));
+  tell_ways(spec, options);
   spec.set("train", data.train_name);
   spec.set("test", data.test_name);
   for (const Number<EncoderOptions>& number : encoder_numbers()) number.tell(spec, options);

@@ -38,6 +38,7 @@ struct EncoderOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   libnorm::Path path = libnorm::Path::shortcut;
+  libnorm::Gemm gemm = libnorm::Gemm::exact;
 
   bool operator==(const EncoderOptions&) const = default;
 };

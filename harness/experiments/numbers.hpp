@@ -58,7 +58,16 @@ Options with_numbers(Options options, const std::vector<Number<Options>>& number
     }
   }
   options.path = request.path;
+  options.gemm = request.gemm;
   return options;
+}
+
+/// Ways of computing that decide the bits. Products have a key only where they are not the
+/// library's, as they were before there was a choice.
+template <class Options>
+void tell_ways(Spec& spec, const Options& options) {
+  spec.set("path", std::string_view(options.path == libnorm::Path::dense ? "dense" : "shortcut"));
+  if (options.gemm == libnorm::Gemm::cublas) spec.set("gemm", std::string_view("cublas"));
 }
 
 /// The arm of a list with this name; or, for a normalization's text such as `rms+gain@pre`, an arm

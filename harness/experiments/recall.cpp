@@ -84,7 +84,7 @@ Spec recall_spec(const RecallOptions& options, const RecallArm& arm, std::uint64
   spec.set("arm", arm.name);
   spec.set("norm", arm.norm);
   spec.set("seed", seed);
-  spec.set("path", std::string_view(options.path == libnorm::Path::dense ? "dense" : "shortcut"));
+  tell_ways(spec, options);
   for (const Number<RecallOptions>& number : recall_numbers()) {
     // An arm's own learning rate decides; that of the others does not.
     if (number.real == &RecallOptions::learning_rate_none) continue;
@@ -191,7 +191,8 @@ class RecallStudy final : public Study {
         const RecallArm arm = find_recall_arm(name);
         runs.push_back({"associative_recall", profile, name, seed, options.steps, RunSize::small,
                         recall_spec(options, arm, seed),
-                        [=] { return std::make_unique<RecallRun>(options, arm, seed); }});
+                        [=] { return std::make_unique<RecallRun>(options, arm, seed); },
+                        options.gemm});
       }
     }
     return runs;

@@ -31,6 +31,7 @@ struct RecallOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   libnorm::Path path = libnorm::Path::shortcut;
+  libnorm::Gemm gemm = libnorm::Gemm::exact;
 
   bool operator==(const RecallOptions&) const = default;
 

@@ -17,6 +17,7 @@
 #include "harness/spec.hpp"
 #include "libnorm/core/error.hpp"
 #include "libnorm/data/batch.hpp"
+#include "libnorm/ops/gemm.hpp"
 
 namespace harness {
 
@@ -106,6 +107,8 @@ struct PlannedRun {
   /// All that decides the bits.
   Spec spec;
   std::function<std::unique_ptr<TrainingRun>()> make;
+  /// Who makes the products; the spec says so too.
+  libnorm::Gemm gemm = libnorm::Gemm::exact;
 };
 
 /// What was asked for on the command line.
@@ -114,6 +117,7 @@ struct Request {
   std::vector<std::string> arms;
   std::vector<std::uint64_t> seeds;
   libnorm::Path path = libnorm::Path::shortcut;
+  libnorm::Gemm gemm = libnorm::Gemm::exact;
   /// Numbers that differ from the profile's, by name.
   std::map<std::string, double, std::less<>> numbers;
   /// The folder named with --data, if one was; whether unknown files will do; and where tokenized

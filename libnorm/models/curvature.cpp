@@ -74,17 +74,23 @@ void Curvature::set(std::span<const double> w, std::span<const double> v) {
   }
 }
 
+void Curvature::pass() {
+  loss_ = model_.loss_and_gradient_only(batch_);
+  has_values_ = has_gradient_ = true;
+}
+
 double Curvature::loss(std::span<const double> w) {
   require_size("loss", w.size());
   set(w, {});
-  if (!has_values_) loss_ = model_.loss_and_gradient_only(batch_);
-  has_values_ = true;
+  if (!has_values_) pass();
   return loss_;
 }
 
 void Curvature::gradient(std::span<const double> w, std::span<double> g) {
+  require_size("gradient", w.size());
   require_size("gradient", g.size());
-  loss(w);
+  set(w, {});
+  if (!has_values_ || !has_gradient_) pass();
   collect(model_.gradient().values(), g);
 }
 
@@ -94,8 +100,7 @@ void Curvature::hessian_vector_product(std::span<const double> w, std::span<cons
   require_size("hessian_vector_product", v.size());
   require_size("hessian_vector_product", hv.size());
   set(w, v);
-  loss_ = model_.loss_and_gradient_only(batch_);
-  has_values_ = true;
+  pass();
   collect(model_.gradient().tangents(), hv);
 }
 
@@ -105,16 +110,19 @@ void Curvature::gauss_newton_product(std::span<const double> w, std::span<const 
   require_size("gauss_newton_product", v.size());
   require_size("gauss_newton_product", gv.size());
   set(w, v);
-  loss_ = model_.loss_and_gradient_only(batch_);
-  has_values_ = false;
+  if (has_values_) {
+    model_.loss_and_d_logits(batch_);
+  } else {
+    pass();
+  }
+  has_gradient_ = false;
   // The tangent of the loss's gradient by the logits is B J v; it is pulled back as a gradient is.
   const MatrixView<const Dual<double>> d_logits = model_.d_logits();
   const auto pulled = d_logits_.view(d_logits.rows, d_logits.cols);
   for (Index i = 0; i < d_logits.size(); ++i) {
     pulled.data[i] = Dual<double>(d_logits.data.tangent[i]);
   }
-  std::fill(model_.weights().tangents().begin(), model_.weights().tangents().end(), 0.0);
-  model_.products().begin_new();
+  model_.products().begin_values();
   collect(model_.pull_back(batch_, pulled).values(), gv);
 }
 

@@ -16,9 +16,10 @@ namespace libnorm {
 /// Some tensors may be chosen; the others then stay as they are, and dimensions are those of the
 /// chosen ones, in their order in the model.
 ///
-/// A product costs about two gradients: the passes before the tangent are made once for each w. It
-/// satisfies the concept TwiceDifferentiable of metrics/objective.hpp.
-/// Source: Pearlmutter 1994, "Fast exact multiplication by the Hessian"; Schraudolph 2002.
+/// A product with the Hessian costs about two gradients, one with the Gauss-Newton matrix less: the
+/// passes before the tangent are made once for each w. It satisfies the concept TwiceDifferentiable
+/// of metrics/objective.hpp. Source: Pearlmutter 1994, "Fast exact multiplication by the Hessian";
+/// Schraudolph 2002.
 class Curvature {
  public:
   /// At the model's weights. `tensors` are names of its parameters; empty: all.
@@ -51,6 +52,8 @@ class Curvature {
   void require_size(const char* where, std::size_t size) const;
   void spread(std::span<const double> from, std::vector<double>& flat) const;
   void collect(const std::vector<double>& flat, std::span<double> to) const;
+  /// Forward and backward at the weights that are set.
+  void pass();
   /// Sets the weights' values, unless they stand there already, and their tangents.
   void set(std::span<const double> w, std::span<const double> v);
 
@@ -59,8 +62,9 @@ class Curvature {
   std::vector<Part> parts_;
   Index dimension_ = 0;
   std::vector<double> weights_;
-  /// Whether the values of a pass at the present weights are kept.
-  bool has_values_ = false;
+  /// Whether the values of a pass at the present weights are kept, and whether the model's gradient
+  /// is that of the loss.
+  bool has_values_ = false, has_gradient_ = false;
   double loss_ = 0;
   Buffer<Dual<double>> d_logits_;
 };

@@ -29,7 +29,7 @@ class Products {
 
 /// Products of duals. The values of a pass over one batch at one point are the same whatever the
 /// tangents are, so they are computed once and kept: a further tangent costs two products where a
-/// pass of its own would cost three.
+/// pass of its own would cost three. A pass that is asked for no tangents costs one.
 template <class R>
 class Products<Dual<R>> {
  public:
@@ -37,25 +37,31 @@ class Products<Dual<R>> {
   void begin_new() {
     kept_.clear();
     next_ = 0;
-    replaying_ = false;
+    pass_ = Pass::first;
   }
   /// The next products are those of the pass before, in the same order, with other tangents.
   void begin_again() {
     next_ = 0;
-    replaying_ = true;
+    pass_ = Pass::again;
   }
+  /// The next products are those of another pass, of values alone: their tangents mean nothing.
+  /// What was kept stays.
+  void begin_values() { pass_ = Pass::values; }
 
   void multiply(const Factor<Dual<R>>& a, const Factor<Dual<R>>& b, const MatrixView<Dual<R>>& c,
                 DualPointer<const R> bias = nullptr, Output output = Output::overwrite) {
     const auto value = value_part(c);
-    if (!replaying_) {
+    if (pass_ != Pass::again) {
       gemm<R>(value_part(a), value_part(b), value, bias.value, output);
+      count(product_flop(a, b));
+    }
+    if (pass_ == Pass::values) return;
+    if (pass_ == Pass::first) {
       std::vector<R>& kept = kept_.emplace_back();
       kept.reserve(std::size_t(c.size()));
       for (Index r = 0; r < c.rows; ++r) {
         kept.insert(kept.end(), value.row(r), value.row(r) + c.cols);
       }
-      count(product_flop(a, b));
     } else {
       copy_rows<R>(MatrixView<const R>(kept_[next_].data(), c.rows, c.cols), value);
     }
@@ -67,13 +73,15 @@ class Products<Dual<R>> {
   double flop() const { return flop_; }
 
  private:
+  enum class Pass { first, again, values };
+
   static double product_flop(const Factor<Dual<R>>& a, const Factor<Dual<R>>& b) {
     return 2.0 * double(a.rows) * double(a.cols) * double(b.cols);
   }
 
   std::vector<std::vector<R>> kept_;
   std::size_t next_ = 0;
-  bool replaying_ = false;
+  Pass pass_ = Pass::first;
   double flop_ = 0;
 };
 

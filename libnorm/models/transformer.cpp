@@ -154,14 +154,24 @@ template <class T>
 double Transformer<T>::loss_and_gradient(const Batch& batch, Pointer<T> running) {
   check(batch, true);
   const BatchView view = batch_memory_.view(batch);
-  forward(view, Phase::training, RowSet::readout, running);
-  const auto logits = head(view);
-  const auto d_logits = d_logits_.view(logits.rows, logits.cols);
-  const double loss =
-      cross_entropy<T>(logits, view.targets, loss_.view(1, batch.sequences).data, d_logits);
-  d_logits_view_ = d_logits;
-  backward(view, d_logits);
+  const double loss = loss_and_d_logits(view, running);
+  backward(view, d_logits_view_);
   return loss;
+}
+
+template <class T>
+double Transformer<T>::loss_and_d_logits(const Batch& batch) {
+  check(batch, true);
+  return loss_and_d_logits(batch_memory_.view(batch), nullptr);
+}
+
+template <class T>
+double Transformer<T>::loss_and_d_logits(const BatchView& batch, Pointer<T> running) {
+  forward(batch, Phase::training, RowSet::readout, running);
+  const auto logits = head(batch);
+  const auto d_logits = d_logits_.view(logits.rows, logits.cols);
+  d_logits_view_ = d_logits;
+  return cross_entropy<T>(logits, batch.targets, loss_.view(1, batch.sequences).data, d_logits);
 }
 
 template <class T>

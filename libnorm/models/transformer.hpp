@@ -79,11 +79,14 @@ class Transformer {
   /// The same without updating the running statistics.
   double loss_and_gradient_only(const Batch& batch);
 
-  /// The gradient that a gradient of the logits [B, outputs] has, after loss_and_gradient on the
-  /// same batch: gradient() holds it.
+  /// The loss and d_logits() alone: gradient() is not made, and no statistic updated.
+  double loss_and_d_logits(const Batch& batch);
+
+  /// The gradient that a gradient of the logits [B, outputs] has, after loss_and_gradient or
+  /// loss_and_d_logits on the same batch: gradient() holds it.
   const Array<T>& pull_back(const Batch& batch, const MatrixView<const T>& d_logits);
 
-  /// The loss's gradient by the logits [B, outputs], of the last loss_and_gradient.
+  /// The loss's gradient by the logits [B, outputs], of the last pass that made it.
   MatrixView<const T> d_logits() const { return on_host(d_logits_view_); }
 
   /// Mean cross-entropy in evaluation.
@@ -130,6 +133,7 @@ class Transformer {
   BlockInput<T> first_input(const BatchView& batch, RowSet set);
   void forward(const BatchView& batch, Phase phase, RowSet last_rows, Pointer<T> running);
   double loss_and_gradient(const Batch& batch, Pointer<T> running);
+  double loss_and_d_logits(const BatchView& batch, Pointer<T> running);
   MatrixView<T> head(const BatchView& batch);
   void backward(const BatchView& batch, const MatrixView<const T>& d_logits);
   Pass<T> pass_of(const BatchView& batch, Phase phase, Pointer<T> running) const;

@@ -14,7 +14,45 @@ namespace {
 /// Blocks that keep several threads busy.
 constexpr Index kEnoughTasks = 8;
 
+/// cuBLAS's state, where the calling thread's products are its.
+thread_local void* this_cublas = nullptr;
+
 }  // namespace
+
+#if defined(LIBNORM_CUDA)
+
+GemmScope::GemmScope(Gemm gemm) : before_(this_cublas) {
+  if (gemm == Gemm::cublas) {
+    if (current_device() != Device::cuda) {
+      throw BackendError(
+          "gemm: cuBLAS multiplies on a GPU alone (this thread's device is the processor); need a "
+          "DeviceScope of cuda");
+    }
+    own_ = open_cublas();
+  }
+  this_cublas = own_;
+}
+
+GemmScope::~GemmScope() {
+  if (own_ != nullptr) close_cublas(own_);
+  this_cublas = before_;
+}
+
+std::string describe_gemm() { return this_cublas == nullptr ? "" : describe_cublas(this_cublas); }
+
+#else
+
+GemmScope::GemmScope(Gemm gemm) : before_(this_cublas) {
+  if (gemm == Gemm::cublas) {
+    throw BackendError(
+        "gemm: this build has no CUDA (cublas); need exact products, or the preset "
+        "`cuda`");
+  }
+}
+GemmScope::~GemmScope() { this_cublas = before_; }
+std::string describe_gemm() { return ""; }
+
+#endif
 
 template <class T>
 void gemm(const Factor<std::type_identity_t<T>>& a, const Factor<std::type_identity_t<T>>& b,
@@ -27,7 +65,10 @@ void gemm(const Factor<std::type_identity_t<T>>& a, const Factor<std::type_ident
   if (c.size() == 0) return;
 #if defined(LIBNORM_CUDA)
   if constexpr (std::is_same_v<T, float>) {
-    if (current_device() == Device::cuda) return gemm_on_gpu(a, b, c, bias, output);
+    if (current_device() == Device::cuda) {
+      return this_cublas == nullptr ? gemm_on_gpu(a, b, c, bias, output)
+                                    : gemm_by_cublas(this_cublas, a, b, c, bias, output);
+    }
   }
 #endif
   const Index blocks = (a.rows + kRowBlock - 1) / kRowBlock;

@@ -55,10 +55,30 @@ struct JoinSegmentsBody {
   }
 };
 
+/// One output is a row.
+template <class T>
+struct AddBiasBody {
+  const T* bias;
+  MatrixView<T> c;
+
+  template <class W>
+  LIBNORM_DEVICE void operator()(W, Index r) const {
+    using P = typename W::template Lanes<T>;
+    for (Index j = 0; j < c.cols; j += kLanes) {
+      const Index left = c.cols - j;
+      (P::load(c.row(r) + j, left) + P::load(bias + j, left)).store(c.row(r) + j, left);
+    }
+  }
+};
+
 /// Segments from which on they are worth matrices of their own, where C has few tiles.
 constexpr Index kEnoughSegments = 4;
 
 }  // namespace
+
+void add_bias_on_gpu(const float* bias, const MatrixView<float>& c) {
+  Runner<Cuda, AddBiasBody<float>>::run({bias, c}, 0, c.rows);
+}
 
 void gemm_on_gpu(const Factor<float>& a, const Factor<float>& b, const MatrixView<float>& c,
                  const float* bias, Output output) {

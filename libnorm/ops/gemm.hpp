@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <type_traits>
 
 #include "libnorm/core/tensor.hpp"
@@ -56,6 +57,37 @@ template <class T>
 void gemm(const Factor<std::type_identity_t<T>>& a, const Factor<std::type_identity_t<T>>& b,
           const MatrixView<T>& c, Pointer<const std::type_identity_t<T>> bias = nullptr,
           Output output = Output::overwrite);
+
+/// Who makes products of float on a GPU.
+enum class Gemm {
+  /// The library, in the order of `gemm`: the processor's bits.
+  exact,
+  /// NVIDIA's cuBLAS, in float (no TF32). Its order of summation is its own, and may change with
+  /// the device and the version; runs with one and the same have had the same bits.
+  cublas
+};
+
+/// Products of the calling thread are made by `gemm` while this lives: those of `gemm` on a GPU;
+/// attention's, which are many small ones of several sizes, stay the library's.
+///
+/// cuBLAS is looked for when the program runs (libcublas.so), so that nothing else needs it.
+/// Throws: BackendError for cublas outside of a GPU's DeviceScope, or where it cannot be loaded.
+class GemmScope {
+ public:
+  explicit GemmScope(Gemm gemm);
+  ~GemmScope();
+  GemmScope(const GemmScope&) = delete;
+  GemmScope& operator=(const GemmScope&) = delete;
+
+ private:
+  /// What the calling thread had before.
+  void* before_;
+  void* own_ = nullptr;
+};
+
+/// What the calling thread's products are made by, for records: `cuBLAS 13.1`; empty for the
+/// library's own.
+std::string describe_gemm();
 
 /// C' = A' B + A B' + bias', or C' = C' + ..., the tangents of a product of duals; values stay as
 /// they are.

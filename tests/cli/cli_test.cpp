@@ -89,6 +89,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"run e1 --store s --seeds a", "not a whole number (a)"},
         Mistake{"run e1 --store s --threads 0", "need 1 .. 1024"},
         Mistake{"run e1 --store s --device gpu", "need cpu, cuda or auto"},
+        Mistake{"run e1 --store s --gemm fast", "need exact or cublas"},
+        Mistake{"run e1 --store s --gemm cublas", "need --device cuda with it"},
         Mistake{"run e1 --store s --config missing.cfg", "cannot read the file (missing.cfg)"},
         Mistake{"bless all --store s", "no reason given"},
         Mistake{"verify --claim e7.flatness", "unknown claim (e7.flatness)"},

@@ -8,7 +8,6 @@
 #include "libnorm/ops/attention.hpp"
 #include "libnorm/ops/cross_entropy.hpp"
 #include "libnorm/ops/gelu.hpp"
-#include "libnorm/ops/gemm.hpp"
 #include "libnorm/ops/rows.hpp"
 #include "libnorm/optim/adam.hpp"
 #include "tests/cuda/placed.hpp"
@@ -17,72 +16,6 @@
 /// Each operation gives the processor's bits on a GPU, at sizes that no tile divides.
 namespace libnorm::test {
 namespace {
-
-void append(std::vector<float>& all, const Padded<float>& more) {
-  const auto values = values_of(more.view());
-  all.insert(all.end(), values.begin(), values.end());
-}
-
-struct Sizes {
-  Index rows, cols, terms;
-};
-
-/// All layouts of both factors, added to C and not, with a bias and without.
-void expect_same_products(const Sizes& s) {
-  SCOPED_TRACE(std::to_string(s.rows) + " x " + std::to_string(s.cols) + " x " +
-               std::to_string(s.terms));
-  const Padded<float> a = draw<float>(s.rows, s.terms, 1), b = draw<float>(s.terms, s.cols, 2);
-  const Padded<float> a_turned = draw<float>(s.terms, s.rows, 3),
-                      b_turned = draw<float>(s.cols, s.terms, 4);
-  const std::vector<float> bias = draw_vector<float>(s.cols, 5);
-  expect_same_on_gpu("gemm", [&](Placed& at) {
-    Padded<float> first = draw<float>(s.rows, s.cols, 6), second = first;
-    gemm<float>(plain(at.in(a.view())), transposed(at.in(b_turned.view())), at.inout(first.view()),
-                at.in(bias));
-    gemm<float>(transposed(at.in(a_turned.view())), plain(at.in(b.view())), at.inout(second.view()),
-                nullptr, Output::add);
-    at.fetch();
-    EXPECT_TRUE(first.padding_is_untouched());
-    EXPECT_TRUE(second.padding_is_untouched());
-    auto all = values_of(first.view());
-    append(all, second);
-    return all;
-  });
-}
-
-TEST(DeviceOps, Gemm) {
-  for (const Sizes& s :
-       {Sizes{1, 1, 1}, Sizes{1, 5, 130}, Sizes{3, 33, 127}, Sizes{33, 3, 128}, Sizes{31, 65, 129},
-        Sizes{33, 32, 0}, Sizes{129, 66, 17}, Sizes{140, 130, 260}, Sizes{300, 139, 40}}) {
-    expect_same_products(s);
-  }
-}
-
-/// Few tiles and many terms: segments are computed apart.
-TEST(DeviceOps, GemmInSegments) {
-  expect_same_products({33, 35, 600});
-  expect_same_products({1, 40, 512});
-}
-
-/// A chain of products that underflow from below is -0; nothing is added to it that the processor
-/// does not add, not even 0.
-TEST(DeviceOps, GemmKeepsTheSignOfZero) {
-  Padded<float> a(2, 3), b(3, 2);
-  for (Index i = 0; i < 3; ++i) {
-    for (Index j = 0; j < 2; ++j) {
-      a.view()(j, i) = -1e-30f;
-      b.view()(i, j) = 1e-30f;
-    }
-  }
-  expect_same_on_gpu("signs", [&](Placed& at) {
-    Padded<float> c(2, 2);
-    gemm<float>(plain(at.in(std::as_const(a).view())), plain(at.in(std::as_const(b).view())),
-                at.inout(c.view()));
-    at.fetch();
-    EXPECT_TRUE(std::signbit(c.view()(1, 1)));
-    return values_of(c.view());
-  });
-}
 
 /// Rows with a mean and counts, as they come and less a few; what becomes of their squares goes
 /// through a solver, which gets the same bits.

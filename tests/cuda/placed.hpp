@@ -81,6 +81,12 @@ class Placed {
   std::vector<std::function<void()>> backs_;
 };
 
+/// Adds the numbers of a matrix.
+inline void append(std::vector<float>& all, const Padded<float>& more) {
+  const auto values = values_of(more.view());
+  all.insert(all.end(), values.begin(), values.end());
+}
+
 /// f(placed) returns all numbers that an operation made: the GPU's have the processor's bits.
 template <class F>
 void expect_same_on_gpu(const std::string& what, F f) {

@@ -142,6 +142,46 @@ TEST(Curvature, GaussNewtonIsTheHessianWhereLogitsAreLinear) {
   EXPECT_FALSE(close("G u", product(all, u), gu, 1e-3));
 }
 
+/// What is kept of a pass for the next one shows in no number.
+TEST(Curvature, GivesTheSameInAnyOrder) {
+  const auto model = small_model<double>("layernorm@qk:rms", {2, 2});
+  const Batch batch = samples()[0].batch(Path::shortcut);
+  const auto fresh = [&] { return Curvature(model, batch); };
+  Curvature used = fresh();
+  const std::vector<double> w = used.weights();
+  std::vector<double> other = w;
+  for (double& x : other) x *= 0.9;
+  const auto n = std::size_t(used.dimension());
+  const auto v = draw_direction(used.dimension(), 6);
+  const auto gradient = [&](Curvature& of, const std::vector<double>& at) {
+    std::vector<double> g(n);
+    of.gradient(at, g);
+    return g;
+  };
+  const auto gauss_newton = [&](Curvature& of, const std::vector<double>& at) {
+    std::vector<double> gv(n);
+    of.gauss_newton_product(at, v, gv);
+    return gv;
+  };
+  const auto expect_all = [&](const std::vector<double>& at) {
+    Curvature a = fresh(), b = fresh();
+    EXPECT_TRUE(same_bits("G v", gauss_newton(a, at), gauss_newton(used, at)));
+    EXPECT_TRUE(same_bits("gradient", gradient(b, at), gradient(used, at)));
+    EXPECT_EQ(b.loss(at), used.loss(at));
+    EXPECT_TRUE(same_bits("G v again", gauss_newton(a, at), gauss_newton(used, at)));
+    Curvature c = fresh();
+    std::vector<double> want(n), have(n);
+    c.hessian_vector_product(at, v, want);
+    used.hessian_vector_product(at, v, have);
+    EXPECT_TRUE(same_bits("H v", want, have));
+    EXPECT_TRUE(same_bits("G v once more", gauss_newton(a, at), gauss_newton(used, at)));
+    EXPECT_EQ(b.loss(at), used.loss(at));
+  };
+  expect_all(w);
+  expect_all(other);
+  expect_all(w);
+}
+
 TEST(Curvature, HasTheSameBitsEverywhere) {
   for (const char* text : {"layernorm", "batchnorm", "derf@pre", "instancenorm@sandwich"}) {
     const auto model = small_model<float>(text, {2, 2});
