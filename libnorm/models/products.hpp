@@ -45,6 +45,7 @@ class Products<Dual<R>> {
     replaying_ = true;
   }
 
+  /// As gemm; the values of c come from the pass before where this one repeats it.
   void multiply(const Factor<Dual<R>>& a, const Factor<Dual<R>>& b, const MatrixView<Dual<R>>& c,
                 DualPointer<const R> bias = nullptr, Output output = Output::overwrite) {
     const auto value = value_part(c);
@@ -63,8 +64,11 @@ class Products<Dual<R>> {
     gemm_tangent<R>(a, b, c, bias, output);
     count(2 * product_flop(a, b));
   }
+  /// As of other products; values that are kept are not counted again.
+  /// @{
   void count(double flop) { flop_ += flop; }
   double flop() const { return flop_; }
+  /// @}
 
  private:
   static double product_flop(const Factor<Dual<R>>& a, const Factor<Dual<R>>& b) {
