@@ -27,6 +27,7 @@ Device current_device();
 /// require_device.
 class DeviceScope {
  public:
+  /// The destructor gives the thread back the device that it had.
   explicit DeviceScope(Device device);
   ~DeviceScope();
   DeviceScope(const DeviceScope&) = delete;
@@ -49,16 +50,24 @@ void finish_launches();
 class DeviceMemory {
  public:
   DeviceMemory() = default;
+  /// Copies nothing: what is assigned to keeps its own bytes.
+  /// @{
   DeviceMemory(const DeviceMemory&) {}
   DeviceMemory& operator=(const DeviceMemory&) { return *this; }
+  /// @}
+  /// Takes the bytes; what is assigned from gets those of this.
+  /// @{
   DeviceMemory(DeviceMemory&& other) noexcept;
   DeviceMemory& operator=(DeviceMemory&& other) noexcept;
+  /// @}
   ~DeviceMemory();
 
   /// At least `bytes`; where there were fewer, what stood there is lost. `what` is for messages.
   /// Throws: BackendError if they do not fit, with what is free.
   void* reserve(std::size_t bytes, const std::string& what);
+  /// The bytes on the GPU; null before reserve.
   void* data() const { return data_; }
+  /// Bytes that are there.
   std::size_t size() const { return bytes_; }
 
  private:

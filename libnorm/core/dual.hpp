@@ -15,10 +15,13 @@ namespace libnorm {
 /// backward pass has exact Hessian-vector products (Pearlmutter 1994), without further code.
 template <class T>
 struct Dual {
+  /// The number itself.
   T value = 0;
+  /// The factor of e.
   T tangent = 0;
 
   Dual() = default;
+  /// One number alone is a constant. Implicit, so that formulas may mix the two.
   LIBNORM_INLINE Dual(T value_, T tangent_ = T(0)) : value(value_), tangent(tangent_) {}
 };
 
@@ -35,14 +38,22 @@ struct NumberTraits {
 /// on each as on any other.
 template <class T>
 struct DualPointer {
+  /// Both null, or both arrays of one size, which whoever made them keeps alive.
+  /// @{
   T* value = nullptr;
   T* tangent = nullptr;
+  /// @}
 
   /// A dual in memory.
   struct Reference {
+    /// Where its two numbers lie.
+    /// @{
     T* value;
     T* tangent;
+    /// @}
+    /// Reads both.
     LIBNORM_INLINE operator Dual<std::remove_const_t<T>>() const { return {*value, *tangent}; }
+    /// Writes both: the reference is constant, what it refers to is not.
     LIBNORM_INLINE const Reference& operator=(const Dual<std::remove_const_t<T>>& x) const {
       *value = x.value;
       *tangent = x.tangent;
@@ -51,20 +62,28 @@ struct DualPointer {
   };
 
   DualPointer() = default;
+  /// Null.
   LIBNORM_INLINE DualPointer(std::nullptr_t) {}
+  /// Of two arrays.
   LIBNORM_INLINE DualPointer(T* value_, T* tangent_) : value(value_), tangent(tangent_) {}
+  /// As T* becomes const T*.
   LIBNORM_INLINE operator DualPointer<const T>() const { return {value, tangent}; }
 
+  /// As of T*. Values stand for both: tangents are not compared.
+  /// @{
   LIBNORM_INLINE DualPointer operator+(Index n) const { return {value + n, tangent + n}; }
   LIBNORM_INLINE Reference operator[](Index i) const { return {value + i, tangent + i}; }
   LIBNORM_INLINE bool operator==(std::nullptr_t) const { return value == nullptr; }
   LIBNORM_INLINE bool operator==(const DualPointer& other) const { return value == other.value; }
+  /// @}
 };
 
 /// Memory for duals, with what of std::vector is needed.
 template <class T>
 class DualArray {
  public:
+  /// As of std::vector, on both arrays.
+  /// @{
   void assign(std::size_t size, const Dual<T>& x) {
     value_.assign(size, x.value);
     tangent_.assign(size, x.tangent);
@@ -74,12 +93,19 @@ class DualArray {
     tangent_.resize(size);
   }
   std::size_t size() const { return value_.size(); }
+  /// @}
+  /// Valid until the size changes.
+  /// @{
   DualPointer<T> data() { return {value_.data(), tangent_.data()}; }
   DualPointer<const T> data() const { return {value_.data(), tangent_.data()}; }
+  /// @}
+  /// The arrays, which must keep one size.
+  /// @{
   std::vector<T>& values() { return value_; }
   const std::vector<T>& values() const { return value_; }
   std::vector<T>& tangents() { return tangent_; }
   const std::vector<T>& tangents() const { return tangent_; }
+  /// @}
 
  private:
   std::vector<T> value_, tangent_;
@@ -135,6 +161,8 @@ LIBNORM_INLINE T value_of(const Dual<T>& x) {
   return x.value;
 }
 
+/// By the rules of the derivative; the value has the bits that it has without a tangent.
+/// @{
 template <class T>
 LIBNORM_INLINE Dual<T> operator+(const Dual<T>& a, const Dual<T>& b) {
   return {a.value + b.value, a.tangent + b.tangent};
@@ -156,6 +184,9 @@ LIBNORM_INLINE Dual<T> operator/(const Dual<T>& a, const Dual<T>& b) {
   const T q = a.value / b.value;
   return {q, fused(-q, b.tangent, a.tangent) / b.value};
 }
+/// @}
+/// By the values alone.
+/// @{
 template <class T>
 LIBNORM_INLINE bool operator<(const Dual<T>& a, const Dual<T>& b) {
   return a.value < b.value;
@@ -164,6 +195,7 @@ template <class T>
 LIBNORM_INLINE bool operator>(const Dual<T>& a, const Dual<T>& b) {
   return a.value > b.value;
 }
+/// @}
 /// a b + c, the value rounded once.
 template <class T>
 LIBNORM_INLINE Dual<T> fused(const Dual<T>& a, const Dual<T>& b, const Dual<T>& c) {

@@ -43,7 +43,9 @@ class BackendError : public Error {
 /// A loss that is not finite any more.
 class DivergedError : public Error {
  public:
+  /// `step` is the one whose loss it was.
   DivergedError(const std::string& what, Index step) : Error(what), step_(step) {}
+  /// As given.
   Index step() const { return step_; }
 
  private:

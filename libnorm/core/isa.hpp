@@ -9,14 +9,17 @@ namespace libnorm {
 /// word in every name that code for one set instantiates, so that no linker can merge code for two
 /// of them.
 struct Scalar {
+  /// Of a register.
   static constexpr int kBytes = 16;
 };
 /// AVX2 with FMA, the floor for speed.
 struct Avx2 {
+  /// Of a register.
   static constexpr int kBytes = 32;
 };
 /// AVX-512 F, DQ, VL and BW.
 struct Avx512 {
+  /// Of a register.
   static constexpr int kBytes = 64;
 };
 

@@ -12,6 +12,7 @@ namespace libnorm {
 /// instantiated only in the translation units compiled for that set (`*.isa.cpp`).
 template <class IsaTag, class Body>
 struct Runner {
+  /// Outputs begin .. end - 1, ascending; on a GPU, where begin is 0, it only queues them.
   static void run(const Body& body, Index begin, Index end);
 };
 

@@ -19,13 +19,19 @@ inline constexpr double kTwoOverRootPi = 0x1.20dd750429b6dp+0;
 /// Phi(x), the standard normal distribution function, and its derivative.
 template <class D>
 struct Gaussian {
-  D cdf, pdf;
+  /// Phi(x)
+  D cdf;
+  /// exp(-x^2/2) / sqrt(2 pi)
+  D pdf;
 };
 
 /// GELU(x) = x Phi(x) and its derivative.
 template <class T>
 struct GeluResult {
-  T value, slope;
+  /// x Phi(x)
+  T value;
+  /// Phi(x) + x phi(x), phi the derivative of Phi.
+  T slope;
 };
 
 namespace detail {
@@ -275,44 +281,53 @@ LIBNORM_DEVICE __attribute__((noinline, const)) typename Many<I>::V tanh_of(type
 
 /// e^x; infinity above 709.78. The double result has a relative error below 1.7e-16 and is 0 below
 /// -708. The float result is the nearest one for every float, and underflows gradually.
+/// @{
 LIBNORM_INLINE double exp(double x) { return detail::Single::exp(x); }
 LIBNORM_INLINE float exp(float x) { return float(exp(double(x))); }
 template <class I, class T>
 LIBNORM_INLINE Pack<I, T> exp(const Pack<I, T>& x) {
   return detail::map([](auto v) LIBNORM_ALWAYS { return detail::Lanes<I>::exp(v); }, x);
 }
+/// @}
 
 /// Natural logarithm; -infinity at 0, NaN below. The double result has a relative error below
 /// 1.7e-16, for subnormal x too. The float result is the nearest one for every float but 5, which
 /// miss the nearest by one last place; the worst is 0.500000001 of it from the exact value.
+/// @{
 LIBNORM_INLINE double log(double x) { return detail::Single::log(x); }
 LIBNORM_INLINE float log(float x) { return float(log(double(x))); }
 template <class I, class T>
 LIBNORM_INLINE Pack<I, T> log(const Pack<I, T>& x) {
   return detail::map([](auto v) LIBNORM_ALWAYS { return detail::Lanes<I>::log(v); }, x);
 }
+/// @}
 
 /// erf(x) = 2/sqrt(pi) integral_0^x exp(-t^2) dt; odd, also in the sign of zero. The double result
 /// has a relative error below 1.7e-16, the float result is the nearest one for every float.
+/// @{
 LIBNORM_INLINE double erf(double x) { return detail::Single::erf(x); }
 LIBNORM_INLINE float erf(float x) { return float(erf(double(x))); }
 template <class I, class T>
 LIBNORM_INLINE Pack<I, T> erf(const Pack<I, T>& x) {
   return detail::map([](auto v) LIBNORM_ALWAYS { return detail::erf_of<I>(v); }, x);
 }
+/// @}
 
 /// Hyperbolic tangent; odd, also in the sign of zero. The double result has a relative error below
 /// 4e-16, the float result is the nearest one for every float.
+/// @{
 LIBNORM_INLINE double tanh(double x) { return detail::Single::tanh(x); }
 LIBNORM_INLINE float tanh(float x) { return float(tanh(double(x))); }
 template <class I, class T>
 LIBNORM_INLINE Pack<I, T> tanh(const Pack<I, T>& x) {
   return detail::map([](auto v) LIBNORM_ALWAYS { return detail::tanh_of<I>(v); }, x);
 }
+/// @}
 
 /// Phi(x) = (1 + erf(x / sqrt(2))) / 2 and exp(-x^2/2) / sqrt(2 pi) from one exponential. Relative
 /// errors: Phi below 1.3e-15 for x in [-37.6, -5], 1e-15 above; its derivative 4e-16 for
 /// |x| <= 37.6. What is smaller still is 0.
+/// @{
 LIBNORM_INLINE Gaussian<double> gaussian(double x) { return detail::Single::gaussian(x); }
 template <class I>
 LIBNORM_INLINE Gaussian<Pack<I, double>> gaussian(const Pack<I, double>& x) {
@@ -326,12 +341,14 @@ LIBNORM_INLINE Gaussian<Pack<I, double>> gaussian(const Pack<I, double>& x) {
       x.regs, r.cdf.regs, r.pdf.regs);
   return r;
 }
+/// @}
 
 /// The exact GELU x Phi(x), and its derivative Phi(x) + x phi(x). The double value has Phi's
 /// relative error, the double slope an absolute error below 4e-16. The float value is the nearest
 /// one for every float; so is the float slope but for 2 floats, whose worst is 0.5000000004 of a
 /// last place from the exact slope. Source: Hendrycks and Gimpel, arXiv 1606.08415; PyTorch's
 /// `gelu(approximate="none")`.
+/// @{
 LIBNORM_INLINE GeluResult<double> gelu(double x) { return detail::Single::gelu(x); }
 LIBNORM_INLINE GeluResult<float> gelu(float x) {
   const GeluResult<double> g = gelu(double(x));
@@ -349,5 +366,6 @@ LIBNORM_INLINE GeluResult<Pack<I, T>> gelu(const Pack<I, T>& x) {
       x.regs, r.value.regs, r.slope.regs);
   return r;
 }
+/// @}
 
 }  // namespace libnorm::math

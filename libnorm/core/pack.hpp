@@ -20,13 +20,19 @@ inline constexpr bool lane_per_thread = std::is_same_v<IsaTag, Cuda>;
 /// so that every instruction set does the same operations in the same order.
 template <class IsaTag, class T>
 struct Pack {
+  /// What a register can do, its type, and as many registers as hold 32 lanes.
+  /// @{
   using Reg = Register<IsaTag, T>;
   using V = typename Reg::V;
   using Tree = Registers<V, int(kLanes) / Reg::kLanes>;
+  /// @}
+  /// The type of a lane.
   using value_type = T;
+  /// Lanes 0..31 from left to right; of a thread that is a lane, its own number.
   Tree regs;
 
   Pack() = default;
+  /// x in every lane.
   LIBNORM_INLINE Pack(T x) {
     apply([x](V) LIBNORM_ALWAYS { return Reg::broadcast(x); }, regs, regs);
   }
@@ -50,6 +56,7 @@ struct Pack {
       return load(buffer);
     }
   }
+  /// Lanes to p[0..31].
   LIBNORM_INLINE void store(T* p) const { store_tree(regs, p); }
   /// Lanes 0..n-1 to p[0..n-1].
   LIBNORM_INLINE void store(T* p, Index n) const {
@@ -101,6 +108,8 @@ struct Pack {
   }
 };
 
+/// Lane by lane, each rounded once.
+/// @{
 template <class I, class T>
 LIBNORM_INLINE Pack<I, T> operator+(const Pack<I, T>& a, const Pack<I, T>& b) {
   return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x + y; }, a, b);
@@ -121,6 +130,7 @@ template <class I, class T>
 LIBNORM_INLINE Pack<I, T> operator-(const Pack<I, T>& a) {
   return Pack<I, T>::map([](auto x) LIBNORM_ALWAYS { return -x; }, a);
 }
+/// @}
 
 /// a * b + c, rounded once.
 template <class I, class T>
@@ -208,7 +218,9 @@ LIBNORM_INLINE Pack<I, T> narrow(const Pack<I, double>& a) {
 /// where these are threads. On a processor, that is nothing.
 template <class IsaTag>
 struct Warp {
+  /// The instruction set.
   using Tag = IsaTag;
+  /// 32 lanes of T.
   template <class T>
   using Lanes = Pack<IsaTag, T>;
 

@@ -15,20 +15,28 @@ template <class T>
 class Resident {
  public:
   Resident() = default;
+  /// Copies the numbers, up to date, into the processor's memory.
+  /// @{
   Resident(const Resident& other) : host_(other.host()) {}
   Resident& operator=(const Resident& other) {
     host_ = other.host();
     newer_ = Side::host;
     return *this;
   }
+  /// @}
+  /// Takes the numbers on both sides.
+  /// @{
   Resident(Resident&&) = default;
   Resident& operator=(Resident&&) = default;
+  /// @}
 
+  /// `size` times x. What host() returned before must not be written to any more.
   void assign(std::size_t size, const T& x) {
     host_.assign(size, x);
     newer_ = Side::host;
     lent_ = false;
   }
+  /// Numbers in the array.
   std::size_t size() const { return host_.size(); }
 
   /// The array in the processor's memory, up to date. It may be written to, at any time until a GPU
@@ -39,6 +47,7 @@ class Resident {
     lent_ = true;
     return host_;
   }
+  /// The same, to be read; up to date until a GPU writes.
   const Array<T>& host() const {
     fetch();
     return host_;

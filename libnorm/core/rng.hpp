@@ -23,6 +23,7 @@ enum class Purpose : std::uint32_t {
 /// order of calls. Source: Philox4x32-10 (Salmon et al. 2011, doi:10.1145/2063384.2063405).
 class Random {
  public:
+  /// `stream` tells apart what a purpose draws: a batch's number, or stream_of a name.
   Random(std::uint64_t seed, Purpose purpose, std::uint32_t stream = 0)
       : seed_(seed), purpose_(static_cast<std::uint32_t>(purpose)), stream_(stream) {}
 

@@ -15,31 +15,45 @@ namespace libnorm {
 /// It owns nothing: whoever made the memory keeps it alive.
 template <class T>
 struct MatrixView {
+  /// Element (0, 0); null in an empty view.
   Pointer<T> data{};
+  /// R
   Index rows = 0;
+  /// C
   Index cols = 0;
+  /// Elements from a row's first to the next row's.
   Index stride = 0;
 
   MatrixView() = default;
+  /// Without a stride, rows follow each other.
+  /// @{
   LIBNORM_HOST_DEVICE MatrixView(Pointer<T> data_, Index rows_, Index cols_)
       : MatrixView(data_, rows_, cols_, cols_) {}
   LIBNORM_HOST_DEVICE MatrixView(Pointer<T> data_, Index rows_, Index cols_, Index stride_)
       : data(data_), rows(rows_), cols(cols_), stride(stride_) {}
+  /// @}
 
+  /// The same numbers, not to be written to.
   LIBNORM_HOST_DEVICE operator MatrixView<const T>() const { return {data, rows, cols, stride}; }
 
+  /// Where row r begins. Nothing here checks bounds.
   LIBNORM_HOST_DEVICE Pointer<T> row(Index r) const { return data + r * stride; }
+  /// Element (r, c), to be read or written.
   LIBNORM_HOST_DEVICE decltype(auto) operator()(Index r, Index c) const {
     return data[r * stride + c];
   }
+  /// R C, whatever the stride.
   LIBNORM_HOST_DEVICE Index size() const { return rows * cols; }
 
+  /// `count` rows or columns from `first` on, in the same memory.
+  /// @{
   LIBNORM_HOST_DEVICE MatrixView row_range(Index first, Index count) const {
     return {row(first), count, cols, stride};
   }
   LIBNORM_HOST_DEVICE MatrixView col_range(Index first, Index count) const {
     return {data + first, rows, count, stride};
   }
+  /// @}
 };
 
 /// A pointer tells the type of its matrix.

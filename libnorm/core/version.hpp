@@ -8,10 +8,14 @@ namespace libnorm {
 
 /// A version; `<` and its like compare the numbers from left to right.
 struct Version {
+  /// As in `major.minor.patch`.
+  /// @{
   int major = 0;
   int minor = 0;
   int patch = 0;
+  /// @}
 
+  /// The first numbers that differ decide.
   friend constexpr auto operator<=>(const Version&, const Version&) = default;
 };
 

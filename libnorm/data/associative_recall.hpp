@@ -13,14 +13,21 @@ namespace libnorm {
 /// (which is a key too), and the last position holds the query, which is also the target. So the
 /// task is solved by copying the last token; nothing has to be recalled.
 struct AssociativeRecall {
+  /// Each with each is a key.
+  /// @{
   Index entities = 20;
   Index attributes = 20;
+  /// @}
+  /// Distinct keys that are drawn for a sequence.
   Index rank = 40;
+  /// B, the sequences of a batch.
   Index batch = 128;
 
+  /// Keys are ids 0 .. keys() - 1.
   Index keys() const { return entities * attributes; }
   /// Two ids, PAD and MASK, are never used.
   Index vocabulary() const { return keys() + 2; }
+  /// T, the positions of a sequence.
   Index length() const { return rank + 1; }
 
   /// Throws: ValueError unless every number is positive and rank <= keys.

@@ -18,7 +18,9 @@ enum class Path { shortcut, dense };
 /// What stands behind a sequence up to a length that all share: PyTorch's padding. It takes part in
 /// attention like any other token. Length 0 is none, as a mask over the padding would have it.
 struct Padding {
+  /// The token that stands there.
   std::int32_t id = 0;
+  /// Positions of each sequence, padding included.
   Index length = 0;
 };
 
@@ -29,36 +31,53 @@ struct Padding {
 /// neighbours.
 class Batch {
  public:
+  /// The layout of all that follows.
   Path path = Path::shortcut;
+  /// B
   Index sequences = 0;
-  /// Tokens, repetitions included.
+  /// Tokens, repetitions and padding included.
   Index positions = 0;
 
-  /// [R] token id of each row, [R] its multiplicity, [R] the log of that.
+  /// [R] token id of each row.
   std::vector<std::int32_t> ids;
+  /// [R] how often each row stands in its sequence; 1 in the dense layout.
   std::vector<float> counts;
+  /// [R] the log of that.
   std::vector<double> log_counts;
-  /// [B + 1] and [R]: which rows a sequence has.
+  /// [B + 1] sequence b is rows first[b] .. first[b + 1] - 1.
   std::vector<Index> first;
+  /// [R] the sequence that a row is of.
   std::vector<std::int32_t> sequence_of_row;
   /// [B + 1]: sums of (rows of a sequence)^2.
   std::vector<Index> square_first;
-  /// [B] row and token id of the position that is read out, and its target.
+  /// [B] row and token id of the position that is read out, and its target; there may be no
+  /// targets.
+  /// @{
   std::vector<std::int32_t> readout_row, readout_id, targets;
+  /// @}
 
-  /// Distinct ids of the batch, ascending [G]; [R] the place of a row's id among them; and the rows
-  /// and the read-out sequences that have each.
-  std::vector<std::int32_t> tokens, token_of_row;
+  /// [G] distinct ids of the batch, ascending.
+  std::vector<std::int32_t> tokens;
+  /// [R] the place of a row's id among them.
+  std::vector<std::int32_t> token_of_row;
+  /// [G + 1] first, [R] or [B] members: the rows, or the sequences by the token read out, that have
+  /// each of `tokens`. See Groups.
+  /// @{
   std::vector<Index> rows_of_token_first, readouts_of_token_first;
   std::vector<std::int32_t> rows_of_token_members, readouts_of_token_members;
+  /// @}
 
+  /// R
   Index rows() const { return Index(ids.size()); }
+  /// Those of the arrays above, which they point to.
+  /// @{
   Groups rows_of_token() const {
     return {Index(tokens.size()), rows_of_token_first.data(), rows_of_token_members.data()};
   }
   Groups readouts_of_token() const {
     return {Index(tokens.size()), readouts_of_token_first.data(), readouts_of_token_members.data()};
   }
+  /// @}
 
   /// Lays out `sequences x length` ids, row by row; the token at `readout` of each sequence is read
   /// out. `targets` [B] may be empty. Reuses this batch's memory.

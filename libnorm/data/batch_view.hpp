@@ -10,10 +10,19 @@ namespace libnorm {
 
 /// The arrays of a batch where a model computes; they mean what those of Batch mean.
 struct BatchView {
+  /// As of the batch.
+  /// @{
   Path path = Path::shortcut;
   Index sequences = 0, positions = 0;
-  /// R, the rows of the longest sequence, and the sum of (rows of a sequence)^2.
-  Index rows = 0, most_rows = 0, squares = 0;
+  /// @}
+  /// R
+  Index rows = 0;
+  /// Those of the longest sequence; 0 on the processor, where nothing asks for them.
+  Index most_rows = 0;
+  /// The sum of (rows of a sequence)^2.
+  Index squares = 0;
+  /// The arrays. Nothing here owns them.
+  /// @{
   const std::int32_t* ids = nullptr;
   const float* counts = nullptr;
   const double* log_counts = nullptr;
@@ -26,7 +35,9 @@ struct BatchView {
   const std::int32_t* tokens = nullptr;
   const std::int32_t* token_of_row = nullptr;
   Groups rows_of_token, readouts_of_token;
+  /// @}
 
+  /// G, the distinct ids.
   Index token_count() const { return rows_of_token.count; }
 };
 

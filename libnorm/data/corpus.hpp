@@ -17,7 +17,9 @@ struct Corpus {
   /// [N] class of each sequence, from 0.
   std::vector<std::int32_t> labels;
 
+  /// N
   Index size() const { return Index(labels.size()); }
+  /// The ids of sequence i, which is not checked; as long as `ids` stays.
   std::span<const std::int32_t> sequence(Index i) const {
     const Index begin = first[std::size_t(i)], end = first[std::size_t(i) + 1];
     return {ids.data() + begin, std::size_t(end - begin)};

@@ -21,12 +21,12 @@ inline constexpr Index kLongestNpyHeader = Index{1} << 16;
 /// Source: numpy.lib.format, "Format Version 1.0" to "3.0".
 class NpyFile : public StoredRows {
  public:
+  /// Opens it; its rows stay in the file.
   explicit NpyFile(const std::filesystem::path& path);
 };
 
 /// The integers of a .npy file, such as the labels of rows: '|i1', '|u1', '<i2', '<u2', '<i4',
-/// '<u4',
-/// '<i8' or '<u8'; of any shape, in C order.
+/// '<u4', '<i8' or '<u8'; of any shape, in C order.
 /// Throws: DataError as NpyFile does, and for a number beyond 2^63 - 1.
 std::vector<std::int64_t> read_npy_integers(const std::filesystem::path& path);
 

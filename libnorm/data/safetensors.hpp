@@ -16,12 +16,16 @@ inline constexpr Index kLongestSafetensorsHeader = 100'000'000;
 
 /// What a safetensors file says of a tensor.
 struct StoredTensor {
+  /// As the file has it.
   std::string name;
   /// The file's word: `F32`.
   std::string dtype;
+  /// Extents; empty for a number alone.
   std::vector<Index> shape;
-  /// Its bytes, counted from the end of the header.
+  /// Its bytes are begin .. end - 1, counted from the end of the header.
+  /// @{
   Index begin = 0, end = 0;
+  /// @}
 
   /// None where the numbers cannot be read: integers, truth values, 8 bits and fewer.
   std::optional<NumberFormat> format() const;
@@ -36,10 +40,12 @@ struct StoredTensor {
 /// Source: the format's description in the repository of safetensors, "Format".
 class SafetensorsFile {
  public:
+  /// Opens it; its numbers stay in the file.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   /// In the order of their names' bytes.
   const std::vector<StoredTensor>& tensors() const { return tensors_; }
+  /// Empty where the file has none.
   const Metadata& metadata() const { return metadata_; }
   /// None if there is no such tensor.
   const StoredTensor* find(const std::string& name) const;

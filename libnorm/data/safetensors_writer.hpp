@@ -13,8 +13,11 @@ namespace libnorm {
 /// A tensor to be written, its numbers in C order; they stay where they are.
 template <class T>
 struct NamedTensor {
+  /// In UTF-8.
   std::string name;
+  /// Extents; empty for a number alone.
   std::vector<Index> shape;
+  /// As many as the extents' product; float or double.
   const T* values = nullptr;
 };
 

@@ -44,7 +44,9 @@ class OpenFile {
 
   /// Bytes, when it was opened.
   Index size() const { return size_; }
+  /// Its path.
   const std::string& name() const { return name_; }
+  /// As given.
   const std::string& where() const { return where_; }
 
   /// Fills `into` with the bytes from `offset` on.
@@ -71,10 +73,13 @@ class StoredRows {
   StoredRows(std::shared_ptr<const OpenFile> file, Index offset, NumberFormat format,
              std::vector<Index> shape);
 
+  /// As the file has its numbers; read widens or rounds them.
   NumberFormat format() const { return format_; }
   /// As the file has it.
   const std::vector<Index>& shape() const { return shape_; }
+  /// R
   Index rows() const { return rows_; }
+  /// C
   Index cols() const { return cols_; }
 
   /// Reads rows `first` .. `first + into.rows - 1`, T float or double. Exact, but for float64 read

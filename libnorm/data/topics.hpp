@@ -25,12 +25,18 @@ namespace libnorm {
 /// (15.4) and 42.5 (1941). Naive Bayes tells 87% of AG News's second 3800 from the first; here it
 /// needs 8000 texts for 90%, and 94% is the most that words tell.
 struct Topics {
+  /// Ids of [PAD], which draw does not write, [CLS] and [SEP], and the first of the words.
+  /// @{
   static constexpr std::int32_t kPad = 0, kBegin = 101, kEnd = 102, kFirstWord = 103;
+  /// @}
 
+  /// K; labels are 0 .. K-1.
   Index classes = 4;
+  /// V, of which words are ids kFirstWord .. V-1.
   Index vocabulary = 30522;
-  /// Tokens of a text, [CLS] and [SEP] included: the mean before texts are cut, and where they are.
+  /// Tokens of a text, [CLS] and [SEP] included: the mean before texts are cut.
   Index mean_length = 53;
+  /// The same, of the longest: where texts are cut.
   Index length = 128;
   /// Frequent words that no class has for itself.
   Index common = 64;

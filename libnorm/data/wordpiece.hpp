@@ -50,14 +50,18 @@ class WordPiece {
   /// Throws: ValueError if max_length < 2.
   void encode(std::string_view text, Index max_length, std::vector<std::int32_t>& out) const;
 
+  /// V, the number of tokens.
   Index size() const { return Index(tokens_.size()); }
   /// Throws: ValueError unless 0 <= id < size().
   const std::string& token(std::int32_t id) const;
 
+  /// Ids of [PAD], [UNK], [CLS] and [SEP].
+  /// @{
   std::int32_t pad() const { return pad_; }
   std::int32_t unk() const { return unk_; }
   std::int32_t cls() const { return cls_; }
   std::int32_t sep() const { return sep_; }
+  /// @}
 
  private:
   /// A step from a node of the trie to the next: one of a hash table, whose free places have child

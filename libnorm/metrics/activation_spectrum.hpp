@@ -30,7 +30,9 @@ struct ActivationSpectrum {
   double rows = 0;
   /// C
   Index channels = 0;
+  /// Whether the mean row was taken off.
   Centring centring = Centring::none;
+  /// How the values were found.
   SpectrumPath path = SpectrumPath::qr;
 
   /// l = s^2 / rows, descending: centred, the eigenvalues of the covariance (divided by rows, not
@@ -79,7 +81,9 @@ struct NoiseEdges {
   /// Estimated from what is not a spike.
   double variance = 0;
   /// Where noise's eigenvalues l lie, for many rows: variance (1 -+ sqrt(C / n))^2.
+  /// @{
   double lower = 0, upper = 0;
+  /// @}
   /// Values l beyond `upper`. The largest of pure noise is beyond it every so often.
   Index above = 0;
   /// What the largest of pure noise is below in 99 of 100 draws.
@@ -102,14 +106,21 @@ enum class SpectrumKind { any, centred };
 
 /// A number made of a spectrum, and its conventions.
 struct ActivationMetric {
+  /// `effective_rank`
   std::string_view name;
+  /// `1` where it has none.
   std::string_view unit;
+  /// The formula, for people.
   std::string_view definition;
+  /// s, or l = s^2 / rows.
   SpectrumValues of;
+  /// Of another spectrum it says nothing, and `value` may throw.
   SpectrumKind asks;
   /// Where every value is 0; where there is one direction.
   std::string_view degenerate;
+  /// Who published it; empty where nobody is named.
   std::string_view source;
+  /// The number, of a spectrum that it asks for.
   double (*value)(const ActivationSpectrum&);
 };
 

@@ -11,9 +11,12 @@ namespace libnorm {
 template <class T>
 class EigenRows {
  public:
+  /// Rows are contiguous.
   using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  /// What m is seen as, or copied into.
   using Ref = Eigen::Ref<const Matrix, 0, Eigen::OuterStride<>>;
 
+  /// m must outlive this where it is not copied.
   template <class Derived>
   explicit EigenRows(const Eigen::MatrixBase<Derived>& m) : rows_(m.derived()) {}
 

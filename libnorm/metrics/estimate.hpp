@@ -12,10 +12,12 @@ namespace libnorm {
 
 /// The mean of independent samples, and how well it is known.
 struct MeanEstimate {
+  /// Their mean.
   double value = 0;
   /// s / sqrt(samples), s^2 the samples' variance with divisor samples - 1. 0 where the value is
   /// exact; infinite for a single sample.
   double standard_error = 0;
+  /// How many there were.
   Index samples = 0;
 };
 

@@ -12,6 +12,7 @@ struct Neighbours {
   std::vector<double> distances;
   /// Rows that differ, in ascending order of their numbers, first channel first.
   Index rows = 0;
+  /// Neighbours of each row: what was asked for, at most rows - 1.
   Index k = 0;
 };
 

@@ -34,6 +34,7 @@ struct LanczosOptions {
   Index products = 1000;
   /// Of the start vectors.
   std::uint64_t seed = 0;
+  /// Kept, they are `count` times dimension doubles more.
   Eigenvectors vectors = Eigenvectors::dropped;
 };
 
@@ -41,7 +42,9 @@ struct LanczosOptions {
 struct Eigenvalues {
   /// The operator's name.
   std::string of;
+  /// Which values were asked for.
   End end = End::largest;
+  /// The operator's.
   Index dimension = 0;
   /// l, from the end inwards: descending, ascending, or by descending magnitude.
   std::vector<double> values;
@@ -52,9 +55,11 @@ struct Eigenvalues {
   std::vector<double> vectors;
   /// The largest of ||A x||, ||x|| = 1, and |l| met: the residuals' measure.
   double norm = 0;
+  /// As asked for.
   double tolerance = 0;
   /// Products with A, all counted.
   Index products = 0;
+  /// How often the basis was cut.
   Index restarts = 0;
   /// Whether every residual is at most tolerance times norm.
   bool converged = false;
@@ -65,8 +70,7 @@ struct Eigenvalues {
 ///
 /// What happens where Krylov spaces end:
 /// - An invariant subspace (a remainder below 1e-13 of the norm): its Ritz values are exact. If
-/// more
-///   are wanted, it goes on with a new start vector at right angles.
+///   more are wanted, it goes on with a new start vector at right angles.
 /// - Multiplicity: one start vector sees one copy of an eigenvalue. With count > 1, once all are
 ///   found, a new start vector at right angles to them runs until its outermost Ritz value has
 ///   settled behind (its remainder below a tenth of the gap); if it does not stay behind, all is
@@ -95,6 +99,7 @@ struct Tridiagonal {
   std::vector<double> diagonal;
   /// [steps - 1]
   std::vector<double> beside;
+  /// Products with A: as many as steps.
   Index products = 0;
 };
 

@@ -11,7 +11,9 @@ namespace libnorm {
 
 /// Positions first .. first + count - 1.
 struct IndexRange {
+  /// 0 or more.
   Index first = 0;
+  /// 1 or more.
   Index count = 0;
 };
 
@@ -34,7 +36,9 @@ class LinearOperator {
   /// `name` is what results say they are of: `Hessian`. Throws: ShapeError if dimension < 1.
   LinearOperator(std::string name, Index dimension, Apply apply);
 
+  /// As given.
   const std::string& name() const { return name_; }
+  /// n of the matrix [n, n].
   Index dimension() const { return dimension_; }
 
   /// out = A in. Throws: ShapeError where sizes do not fit, ValueError for a product that is not

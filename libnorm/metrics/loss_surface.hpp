@@ -57,7 +57,9 @@ LossSlice loss_line(const ObjectiveView& f, std::span<const double> w,
 
 /// A loss over a plane through weight space.
 struct LossSurface {
+  /// Places along the first direction, d.
   std::vector<double> alpha;
+  /// Places along the second, e.
   std::vector<double> beta;
   /// f(w + alpha_i d + beta_j e) at i * beta.size() + j, in the unit of f.
   std::vector<double> loss;

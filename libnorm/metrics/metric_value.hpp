@@ -8,9 +8,11 @@ namespace libnorm {
 
 /// A number, with what one must know to read it.
 struct MetricValue {
+  /// `participation_ratio`
   std::string name;
   /// `1` where it has none.
   std::string unit;
+  /// May be infinite.
   double value = 0;
   /// Of what it was taken and how: `of l, centred`.
   std::string convention;

@@ -12,6 +12,7 @@ namespace libnorm {
 /// How far the rows of K classes have collapsed: all but `classes` go to 0 as they do.
 /// m_k is the mean row of class k, m the mean of the m_k, classes alike; B has rows m_k - m.
 struct NeuralCollapse {
+  /// K
   Index classes = 0;
   /// NC1: tr(S_w S_b^+) / K, S_w = mean (x - m_k)(x - m_k)^T, S_b = B^T B / K. The pseudoinverse
   /// leaves out directions in which B has less than 1e-12 of its largest singular value. Means that
@@ -22,13 +23,16 @@ struct NeuralCollapse {
   /// NC2 of means and, as given, of the head's rows: standard deviation of the norms over their
   /// mean; standard deviation of the cosines of pairs; mean |cosine + 1 / (K - 1)| over pairs. Rows
   /// of zeros have cosine 0. One class, or norms of 0: 0.
+  /// @{
   double mean_norms = 0, mean_cosines = 0, mean_angles = 0;
   double head_norms = 0, head_cosines = 0, head_angles = 0;
+  /// @}
   /// NC3: || W / ||W|| - B / ||B|| ||^2, norms of Frobenius. One of them zero: 1; both: 0.
   double self_duality = 0;
   /// NC4: share of the rows for which the largest of W x + b is not the class with the nearest
   /// mean. The first of those that are alike counts.
   double disagreement = 0;
+  /// Whether a head was given; without one, all that is made of it is 0.
   bool has_head = false;
 };
 

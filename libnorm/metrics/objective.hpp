@@ -36,6 +36,7 @@ concept HasGaussNewton = Objective<F> &&
 /// Any objective, its type forgotten; it must outlive the view. Checks what goes in and comes out.
 class ObjectiveView {
  public:
+  /// Implicit. The view has the products that f's type has.
   template <class F>
   requires(Objective<F> && !std::same_as<std::remove_cv_t<F>, ObjectiveView>) ObjectiveView(F& f)
       : dimension_(f.dimension()),
@@ -52,19 +53,25 @@ class ObjectiveView {
     }
   }
 
+  /// As f had it when the view was made.
   Index dimension() const { return dimension_; }
+  /// Whether f is TwiceDifferentiable, and whether it HasGaussNewton.
+  /// @{
   bool has_hessian() const { return bool(hessian_); }
   bool has_gauss_newton() const { return bool(gauss_newton_); }
+  /// @}
 
   /// Throws: ShapeError unless w has `dimension` numbers. May be infinite or NaN where f says so.
   double loss(std::span<const double> w) const;
   /// Throws: ShapeError as above, ValueError for a gradient that is not finite.
   void gradient(std::span<const double> w, std::span<double> g) const;
   /// Throws: ShapeError as above, ValueError where f has no such product.
+  /// @{
   void hessian_vector_product(std::span<const double> w, std::span<const double> v,
                               std::span<double> hv) const;
   void gauss_newton_product(std::span<const double> w, std::span<const double> v,
                             std::span<double> gv) const;
+  /// @}
 
  private:
   using Product =

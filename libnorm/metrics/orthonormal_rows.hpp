@@ -15,8 +15,11 @@ class OrthonormalRows {
   /// Room for `capacity` rows of `dimension`; memory is touched as rows come.
   OrthonormalRows(Index dimension, Index capacity);
 
+  /// Rows so far.
   Index size() const { return size_; }
+  /// Numbers of each.
   Index dimension() const { return dimension_; }
+  /// Row i of 0 .. size-1, which is not checked. It lies here, and does not move.
   std::span<const double> row(Index i) const;
   /// [size, dimension]
   MatrixView<const double> rows() const { return {memory_.get(), size_, dimension_}; }

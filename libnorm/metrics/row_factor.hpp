@@ -22,6 +22,7 @@ enum class Centring { none, mean };
 /// Goes through Eigen's Householder QR: compared to digits, not to bits.
 class RowFactor {
  public:
+  /// No rows yet. Throws: ShapeError for fewer than one channel.
   explicit RowFactor(Index channels);
 
   /// Takes rows in: x [R, C], row r standing for count[r] rows; null: each for one.

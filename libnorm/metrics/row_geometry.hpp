@@ -17,6 +17,7 @@ namespace libnorm {
 /// Source: the anisotropy of Ethayarajh 2019, there over sampled pairs.
 class RowDirections {
  public:
+  /// No rows yet. Throws: ShapeError for fewer than one channel.
   explicit RowDirections(Index channels);
 
   /// Takes rows in: x [R, C], row r standing for w = count[r] rows; null: each for one.
@@ -58,6 +59,7 @@ double partition_isotropy(const MatrixView<const T>& x, const float* count = nul
 /// constant.
 class ChannelMoments {
  public:
+  /// No rows yet. Throws: ShapeError for fewer than one channel.
   explicit ChannelMoments(Index channels);
 
   /// Takes rows in: x [R, C], row r standing for count[r] rows; null: each for one.
@@ -70,6 +72,7 @@ class ChannelMoments {
   /// Takes in all rows that another has. Throws: ShapeError for another width.
   void merge(const ChannelMoments& other);
 
+  /// Counts added up so far.
   double rows() const { return rows_; }
   /// [C]
   std::span<const double> mean() const { return mean_; }

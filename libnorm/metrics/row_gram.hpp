@@ -32,6 +32,7 @@ namespace libnorm {
 /// factorizes: compared to digits, not to bits.
 class RowGram {
  public:
+  /// No rows yet. Throws: ShapeError for fewer than one channel.
   explicit RowGram(Index channels);
 
   /// Takes rows in: x [R, C], row r standing for count[r] rows; null: each for one.

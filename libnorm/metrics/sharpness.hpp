@@ -12,6 +12,7 @@ namespace libnorm {
 
 /// Displacements d of the weights with ||d / t|| <= radius, divided element by element.
 struct Ball {
+  /// Above 0.
   double radius = 0;
   /// t [n], above 0 or 0 where a weight does not move; empty for ones.
   std::vector<double> shape = {};
@@ -29,6 +30,7 @@ struct Rise {
   double value = 0;
   /// L(w)
   double loss = 0;
+  /// The ball's.
   double radius = 0;
   /// d [n]
   std::vector<double> displacement;
@@ -37,7 +39,9 @@ struct Rise {
   /// not.
   double gap = 0;
   /// Steps taken from all starts; evaluations of loss and gradient.
+  /// @{
   Index iterations = 0, losses = 0, gradients = 0;
+  /// @}
   /// Whether gap <= tolerance times max over the ball of <g, e>: stationary, which is not yet the
   /// largest.
   bool converged = false;
@@ -58,6 +62,7 @@ struct AscentOptions {
   double tolerance = 1e-6;
   /// Starts at random places of the sphere, beside the one at w. Where g is 0 at w, one is added.
   Index random_starts = 0;
+  /// Of the random starts.
   std::uint64_t seed = 0;
 };
 
@@ -76,8 +81,11 @@ enum class Region { sphere, ball };
 
 /// How many pairs of displacements, and where they are drawn.
 struct AverageOptions {
+  /// Displacements d, each with its -d; 2 or more.
   Index pairs = 100;
+  /// On the sphere of the radius, or in its ball.
   Region region = Region::sphere;
+  /// Of the displacements.
   std::uint64_t seed = 0;
 };
 
@@ -85,11 +93,16 @@ struct AverageOptions {
 struct AverageRise {
   /// In the unit of the loss.
   double value = 0;
+  /// Over the pairs.
   double standard_error = 0;
   /// L(w)
   double loss = 0;
+  /// The ball's.
   double radius = 0;
+  /// Pairs drawn, and evaluations of the loss: two each, and that at w.
+  /// @{
   Index pairs = 0, losses = 0;
+  /// @}
 };
 
 /// Mean of (L(w + d) + L(w - d)) / 2 - L(w), d = t z, z uniform on the sphere of the radius or in
@@ -102,6 +115,7 @@ AverageRise average_rise(const ObjectiveView& f, std::span<const double> w, cons
 
 /// An eigenvalue in the measure of the weights, with its certificate.
 struct ScaledSharpness {
+  /// In the unit of the loss.
   double value = 0;
   /// ||A v - l v||, as value is scaled.
   double residual = 0;

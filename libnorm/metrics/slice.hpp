@@ -10,6 +10,7 @@ namespace libnorm {
 
 /// A loss along a line or walk through weight space.
 struct LossSlice {
+  /// Places along the direction; of an accumulated walk, its steps.
   std::vector<double> alpha;
   /// In nats.
   std::vector<double> loss;

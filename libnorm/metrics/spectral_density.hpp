@@ -33,6 +33,7 @@ struct Quadrature {
 struct SpectralDensity {
   /// The operator's name.
   std::string of;
+  /// n
   Index dimension = 0;
   /// One a probe.
   std::vector<Quadrature> probes;

@@ -38,9 +38,13 @@ double decay_exponent(std::span<const double> s);
 
 /// A number that says how isotropic a spectrum is.
 struct SpectralMetric {
+  /// `effective_rank`
   std::string_view name;
+  /// `1` where it has none.
   std::string_view unit;
+  /// The formula, for people.
   std::string_view definition;
+  /// The number, of values that descend.
   double (*value)(std::span<const double> singular_values);
 };
 

@@ -28,8 +28,11 @@ struct TraceOptions {
 struct TraceEstimate {
   /// The operator's name.
   std::string of;
+  /// How it was found; exact where products allow.
   TraceMethod method = TraceMethod::exact;
+  /// The operator's.
   Index dimension = 0;
+  /// tr A, or its estimate.
   double value = 0;
   /// Of the mean over the probes: s / sqrt(probes); 0 where the method is exact.
   double standard_error = 0;

@@ -10,7 +10,11 @@ namespace libnorm {
 
 /// Sizes of a block, and how many there are in its model.
 struct BlockOptions {
+  /// C, the width of the ffn, H (which divides C), and the blocks of the model.
+  /// @{
   Index channels, hidden, heads, blocks;
+  /// @}
+  /// The same in every block.
   Normalization normalization;
 };
 
@@ -19,9 +23,13 @@ struct BlockOptions {
 /// of the batch uses, null if it is r; users tells which rows use each row of the table.
 template <class T>
 struct BlockInput {
+  /// [N, C]
   MatrixView<const T> rows;
+  /// [U, C]; the same memory as `rows` where those are their own table.
   MatrixView<const T> table;
+  /// [R], or null.
   const std::int32_t* table_row = nullptr;
+  /// U groups of rows of the batch.
   Groups users;
 };
 
@@ -29,9 +37,13 @@ struct BlockInput {
 /// products of the model.
 template <class T>
 struct BlockScratch {
+  /// All products of the model go through it.
   Products<T> products;
+  /// What a branch adds, and the gradients by what the names behind d_ say.
+  /// @{
   Buffer<T> branch, d_share, d_hidden, d_sum2, d_attended, d_projected, d_table_projected, d_branch,
       d_out, d_entered, d_entered_table;
+  /// @}
 };
 
 /// Self-attention with its projections: branch = W_out attention(W_in x) + bias.

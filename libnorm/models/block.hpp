@@ -32,9 +32,14 @@ class Residual {
   /// d_sum becomes what of d_x goes past f, for placements that do not enter.
   void skip_backward(const MatrixView<T>& d_sum);
 
+  /// Whether f is given norm(x), not x.
   bool enters() const { return libnorm::enters(placement_); }
+  /// The norm before f, or behind the sum.
+  /// @{
   NormLayer<T>& norm() { return norm_; }
   const NormLayer<T>& norm() const { return norm_; }
+  /// @}
+  /// What leave returned last.
   MatrixView<const T> output() const { return output_view_; }
 
  private:
@@ -70,11 +75,17 @@ class Block {
   /// What forward returned last.
   MatrixView<const T> output() const { return residual2_.output(); }
 
-  /// Activations of the last pass that can be looked at; by name in Transformer::tap.
+  /// The norms of attention's residual and of the ffn's. These and what follows are the activations
+  /// of the last pass that can be looked at; by name in Transformer::tap.
+  /// @{
   const NormLayer<T>& norm1() const { return residual1_.norm(); }
   const NormLayer<T>& norm2() const { return residual2_.norm(); }
+  /// @}
+  /// The heads' outputs [N, C].
   MatrixView<const T> attended() const { return attention_.attended(); }
+  /// What leaves attention's residual [N, C].
   MatrixView<const T> middle() const { return residual1_.output(); }
+  /// The ffn's numbers behind GELU [N, hidden].
   MatrixView<const T> hidden() const { return hidden_view_; }
 
  private:

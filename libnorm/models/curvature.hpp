@@ -28,12 +28,14 @@ class Curvature {
   Curvature(const Transformer<T>& model, const Batch& batch,
             const std::vector<std::string>& tensors = {});
 
+  /// n, the number of chosen weights.
   Index dimension() const { return dimension_; }
   /// The chosen weights as they stood in the model.
   const std::vector<double>& weights() const { return weights_; }
 
   /// In nats. Throws: ShapeError for a w of another size.
   double loss(std::span<const double> w);
+  /// g [n] by the chosen weights. Throws: ShapeError for a w or g of another size, as all below.
   void gradient(std::span<const double> w, std::span<double> g);
   /// hv = H(w) v.
   void hessian_vector_product(std::span<const double> w, std::span<const double> v,

@@ -15,8 +15,11 @@ enum class RowSet { all, readout };
 /// What a pass through a model is made with.
 template <class T>
 struct Pass {
+  /// Outlives the pass.
   const BatchView& batch;
+  /// Whose statistics norms take.
   Phase phase;
+  /// All weights of the model, flat, where it computes.
   Pointer<const T> weights;
   /// Null where running statistics are not to be updated, in training, or there are none.
   Pointer<T> running;
@@ -44,8 +47,10 @@ class NormLayer {
                 Pointer<T> gradient, Output output = Output::overwrite);
 
   /// What the last pass made: the stabilizer's output, and the affine part's of that.
+  /// @{
   MatrixView<const T> stabilized() const { return arrays_.stabilized; }
   MatrixView<const T> output() const { return arrays_.output; }
+  /// @}
 
  private:
   void run(const Pass<T>& pass, RowSet set, const MatrixView<const T>& input,

@@ -35,8 +35,11 @@ enum class ResidualScale { none, scalar, channels };
 
 /// The norms of a model, and where they stand.
 struct Normalization {
+  /// That of every residual, and of the head's input where norms stand before branches.
   Norm norm;
+  /// Where `norm` stands.
   Placement placement = Placement::post;
+  /// Behind a sandwich's norm.
   ResidualScale residual_scale = ResidualScale::none;
   /// On the queries and keys of each head (QK-norm: Henry et al. 2020, arXiv:2010.04245): a norm of
   /// rows.

@@ -13,17 +13,25 @@ enum class Initial { zero, one, constant, normal, uniform };
 
 /// One named tensor in a flat vector.
 struct Parameter {
+  /// `blocks.0.ffn.linear1.weight`
   std::string name;
+  /// 1 where it is a vector.
   Index rows = 0;
+  /// Numbers of a row.
   Index cols = 0;
+  /// Where it begins in the flat vector, row by row.
   Index offset = 0;
+  /// How its first values are drawn.
   Initial initial = Initial::zero;
   /// Half-width of the uniform distribution, or the constant.
   double bound = 0;
-  /// Rows from this one on have first values that are so many times those.
+  /// Rows from this one on have first values that are `scale` times those.
+  /// @{
   Index scaled_row = 0;
   double scale = 1;
+  /// @}
 
+  /// Numbers of it.
   Index size() const { return rows * cols; }
   /// A row is a filter: the weights that feed one output, or one token's embedding.
   bool is_matrix() const { return rows > 1 && cols > 1; }
@@ -38,9 +46,11 @@ class ParameterList {
   /// Multiplies the first values of the tensor at `offset`, from row `first_row` on.
   void scale_initial(Index offset, Index first_row, double scale);
 
+  /// In the order of declaration, which is that of their offsets.
   const std::vector<Parameter>& all() const { return list_; }
   /// Throws: ValueError for an unknown name.
   const Parameter& find(const std::string& name) const;
+  /// Numbers of the flat vector.
   Index size() const { return size_; }
 
   /// First values: each tensor has a random stream of its own, chosen by its name, so that models

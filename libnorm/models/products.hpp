@@ -48,6 +48,7 @@ class Products<Dual<R>> {
   /// What was kept stays.
   void begin_values() { pass_ = Pass::values; }
 
+  /// As gemm; the values of c come from the pass before where this one repeats it.
   void multiply(const Factor<Dual<R>>& a, const Factor<Dual<R>>& b, const MatrixView<Dual<R>>& c,
                 DualPointer<const R> bias = nullptr, Output output = Output::overwrite) {
     const auto value = value_part(c);
@@ -69,8 +70,11 @@ class Products<Dual<R>> {
     gemm_tangent<R>(a, b, c, bias, output);
     count(2 * product_flop(a, b));
   }
+  /// As of other products; values that are kept are not counted again.
+  /// @{
   void count(double flop) { flop_ += flop; }
   double flop() const { return flop_; }
+  /// @}
 
  private:
   enum class Pass { first, again, values };

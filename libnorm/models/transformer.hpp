@@ -17,13 +17,19 @@ namespace libnorm {
 
 /// Sizes of a model, and its norm; the defaults are those of the paper's Experiments 1 to 3.
 struct TransformerOptions {
+  /// V
   Index vocabulary = 402;
+  /// C
   Index channels = 128;
+  /// Width of the ffn.
   Index hidden = 512;
+  /// H, which divides C.
   Index heads = 1;
+  /// How many, one after the other.
   Index blocks = 1;
   /// Classes that the head tells apart.
   Index outputs = 402;
+  /// By default no norm.
   Normalization normalization;
 
   /// Throws: ValueError unless every size is positive, heads divide channels, and norms fit.
@@ -52,22 +58,32 @@ struct TransformerOptions {
 template <class T>
 class Transformer {
  public:
+  /// Weights are 0 until `initialize` or load_weights. Throws: as options.check().
   explicit Transformer(const TransformerOptions& options);
 
+  /// As given.
   const TransformerOptions& options() const { return options_; }
+  /// The weights' names, shapes, places and first values.
   const ParameterList& parameters() const { return parameters_; }
   /// Running statistics, in the same form.
   const ParameterList& running() const { return running_list_; }
 
+  /// At the offsets of parameters() and running(), in the processor's memory. To write to them, see
+  /// Resident::host.
+  /// @{
   Array<T>& weights() { return weights_.host(); }
   const Array<T>& weights() const { return weights_.host(); }
   Array<T>& running_values() { return running_.host(); }
   const Array<T>& running_values() const { return running_.host(); }
+  /// @}
+  /// Of the last backward pass, at the weights' places; in the processor's memory.
   const Array<T>& gradient() const { return gradient_.host(); }
 
   /// Weights and gradient where the model computes, for an optimizer: on a GPU, in its memory.
+  /// @{
   Pointer<T> weights_data() { return weights_.write(); }
   Pointer<const T> gradient_data() const { return gradient_.read(); }
+  /// @}
 
   /// First values of weights and running statistics.
   void initialize(std::uint64_t seed);

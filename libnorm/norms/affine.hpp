@@ -24,8 +24,12 @@ constexpr Index gain_size(Affine affine, Index channels) {
 /// An affine part with its numbers, for bodies.
 template <class T>
 struct AffineView {
+  /// Which of the two there are.
   Affine kind;
+  /// [C], the gain [1] if scalar; null where there is none.
+  /// @{
   Pointer<const T> gain, bias;
+  /// @}
 
   /// y of 32 channels from c on, `left` of which there are.
   template <class P>

@@ -10,8 +10,11 @@ namespace libnorm {
 
 /// A norm under the name that it was published with.
 struct NamedNorm {
+  /// `layernorm`
   std::string_view name;
+  /// As published, its numbers included.
   Norm norm;
+  /// What it makes of x, for people.
   std::string_view equation;
 };
 
@@ -23,8 +26,11 @@ const NamedNorm& find_norm(std::string_view name);
 
 /// A stabilizer under its name in texts such as `rms+gain`.
 struct NamedStabilizer {
+  /// `rms`
   std::string_view name;
+  /// Its numbers are the defaults.
   Stabilizer stabilizer;
+  /// What it makes of x, for people.
   std::string_view formula;
 };
 /// All of them.

@@ -8,6 +8,7 @@ namespace libnorm {
 /// z = x - mean x over the channels of each row: the half of LayerNorm that RMSNorm leaves out.
 /// The mean is a sum of x / C, which no finite x makes infinite.
 struct CentreRows {
+  /// It looks at rows.
   static constexpr Family kFamily = Family::row;
 
   /// x [C] becomes z. Returns 1.
@@ -22,6 +23,7 @@ struct CentreRows {
   LIBNORM_INLINE void backward(W warp, Pointer<const T>, T, Pointer<T> g, Index channels) const {
     subtract_mean<T>(warp, g, channels);
   }
+  /// Itself; not asked for where forward returns 1.
   LIBNORM_DEVICE CentreRows scaled(double) const { return *this; }
 
  private:

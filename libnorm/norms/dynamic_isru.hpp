@@ -12,15 +12,20 @@ namespace libnorm {
 /// starts at C, which gives z = x near 0; the paper names no start.
 /// beta has to stay positive; where it does not, z is NaN.
 struct DynamicIsru {
+  /// It looks at numbers one by one.
   static constexpr Family kFamily = Family::pointwise;
 
+  /// beta alone.
   LIBNORM_HOST_DEVICE Index shape_count() const { return 1; }
+  /// Learned number i, 0 .. shape_count() - 1.
   ShapeNumber shape_number(Index, Index channels) const { return {"beta", double(channels)}; }
 
+  /// z of 32 x; shape[i] is learned number i in every lane.
   template <class P>
   LIBNORM_INLINE P value(const P& x, const P* shape, Index channels) const {
     return x * inverse(x, shape[0], channels);
   }
+  /// z of 32 x, and what its gradients are made of.
   template <class P>
   LIBNORM_INLINE PointwiseSlopes<P> slopes(const P& x, const P* shape, Index channels) const {
     using T = typename P::value_type;

@@ -35,21 +35,27 @@ enum class GainUnit { one, sqrt_channels };
 
 /// The paper's hypothesis as a type: a norm is a stabilizer followed by an affine part.
 struct Norm {
+  /// Comes first.
   Stabilizer stabilizer;
+  /// Comes second, on what the stabilizer gives.
   Affine affine = Affine::none;
   /// Groups of channels that a stabilizer of rows or instances takes one by one; 0: as many as
   /// there are channels.
   Index groups = 1;
   /// First value of the gain.
   double initial_gain = 1;
+  /// What `initial_gain` is multiplied by.
   GainUnit gain_unit = GainUnit::one;
 
+  /// That of the stabilizer.
   Family family() const;
   /// Whether its statistics take in rows that are not read out, so that none can be left out.
   bool mixes_rows(Phase phase) const;
   /// Whether it keeps running statistics; and whether there is a running mean among them.
+  /// @{
   bool has_running() const { return family() == Family::column; }
   bool has_running_mean() const;
+  /// @}
   /// The learned numbers that shape a pointwise stabilizer.
   std::vector<ShapeNumber> shape_numbers(Index channels) const;
   /// Groups for so many channels. Throws: ValueError where they do not divide the channels, or the
@@ -60,6 +66,7 @@ struct Norm {
 /// The arrays of one norm, N rows by C channels.
 template <class T>
 struct NormArrays {
+  /// [N, C]
   MatrixView<const T> input;
   /// Added to the input first (the branch of a residual block), or empty.
   MatrixView<const T> branch;
@@ -69,12 +76,16 @@ struct NormArrays {
   Index positions = 0;
   /// [instances + 1] sequence b is rows first[b] .. first[b + 1] - 1: for stabilizers of instances.
   const Index* first = nullptr;
+  /// B; asked for by stabilizers of instances alone.
   Index instances = 0;
   /// [C] ([1] for a scalar gain), or null where the affine part has none.
+  /// @{
   Pointer<const T> gain = nullptr;
   Pointer<const T> bias = nullptr;
+  /// @}
   /// The numbers that shape a pointwise stabilizer, or null.
   Pointer<const T> shape = nullptr;
+  /// [N, C]
   MatrixView<T> output;
   /// The stabilizer's output, kept for the backward pass. May be `output` without an affine part.
   MatrixView<T> stabilized;
@@ -82,9 +93,12 @@ struct NormArrays {
   MatrixView<T> saved;
   /// [norm_scale_size] kept for the backward pass.
   Pointer<T> scale = nullptr;
-  /// [C] each, of norms with running statistics: read in evaluation, updated in training.
+  /// [C] each, of norms with running statistics: read in evaluation, updated in training, where
+  /// both may be null to keep them as they are. No mean where nothing is centred.
+  /// @{
   Pointer<T> running_mean = nullptr;
   Pointer<T> running_variance = nullptr;
+  /// @}
 };
 
 /// Numbers that a norm's `scale` holds.
@@ -104,9 +118,12 @@ void norm_forward(const Norm& norm, Phase phase, const NormArrays<T>& arrays);
 /// of the numbers they belong to.
 template <class T>
 struct NormGradients {
+  /// By the numbers of this name.
+  /// @{
   Pointer<T> gain = nullptr;
   Pointer<T> bias = nullptr;
   Pointer<T> shape = nullptr;
+  /// @}
 };
 
 /// d_input from d_output, after a forward pass in training. d_input is also the gradient of the

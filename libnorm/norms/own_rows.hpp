@@ -12,13 +12,17 @@ namespace libnorm {
 /// It runs on the processor alone, row by row, in the order that its author gave it.
 class OwnRows {
  public:
+  /// It looks at rows.
   static constexpr Family kFamily = Family::row;
+  /// By being there it keeps bodies of this off a GPU, where norm_forward throws.
   static constexpr bool kOnProcessorAlone = true;
 
   /// The author's functions, for each type of number that a model may have.
   class Functions {
    public:
     virtual ~Functions() = default;
+    /// The author's templates for float, double and duals; see own_rows.
+    /// @{
     virtual float forward(float* x, Index channels) const = 0;
     virtual double forward(double* x, Index channels) const = 0;
     virtual Dual<double> forward(DualPointer<double> x, Index channels) const = 0;
@@ -26,7 +30,9 @@ class OwnRows {
     virtual void backward(const double* z, double scale, double* g, Index channels) const = 0;
     virtual void backward(DualPointer<const double> z, Dual<double> scale, DualPointer<double> g,
                           Index channels) const = 0;
+    /// @}
   };
+  /// Not null; copies share them. What own_rows makes of an author's object.
   explicit OwnRows(std::shared_ptr<const Functions> functions) : functions_(std::move(functions)) {}
 
   /// x [C] becomes z. Returns the number that the author's forward returns.
@@ -39,6 +45,7 @@ class OwnRows {
   void backward(W, Pointer<const T> z, T scale, Pointer<T> g, Index channels) const {
     functions_->backward(z, scale, g, channels);
   }
+  /// Itself: a row times a power of two is given to the same functions.
   OwnRows scaled(double) const { return *this; }
 
  private:

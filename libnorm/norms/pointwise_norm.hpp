@@ -6,7 +6,9 @@ namespace libnorm {
 
 /// A learned number that shapes a pointwise stabilizer, the same for all channels.
 struct ShapeNumber {
+  /// `alpha`: what a model adds to its own name for the norm.
   const char* name;
+  /// First value.
   double initial;
 };
 /// As many as a pointwise stabilizer may have.
@@ -15,13 +17,20 @@ inline constexpr Index kMostShapeNumbers = 2;
 /// What a pointwise stabilizer says about one x: z, dz/dx, and dz by each shape number.
 template <class P>
 struct PointwiseSlopes {
-  P z, by_x, by_shape[kMostShapeNumbers];
+  /// What the stabilizer makes of x.
+  P z;
+  /// dz/dx
+  P by_x;
+  /// dz by shape number i, of those that there are.
+  P by_shape[kMostShapeNumbers];
 };
 
 /// The shape numbers, each in all lanes.
 template <class T, class W>
 struct ShapePacks {
+  /// Those from `count` on hold anything.
   typename W::template Lanes<T> numbers[kMostShapeNumbers];
+  /// shape [count]
   LIBNORM_INLINE ShapePacks(Pointer<const T> shape, Index count) {
     for (Index i = 0; i < count; ++i) numbers[i] = typename W::template Lanes<T>(T(shape[i]));
   }

@@ -7,8 +7,11 @@ namespace libnorm {
 /// z = x / sqrt(mean x^2 + epsilon) over the channels of each row: the stabilizer of RMSNorm
 /// (Zhang, Sennrich 2019, arXiv:1910.07467). PyTorch's RMSNorm has epsilon inside the root.
 struct Rms {
+  /// It looks at rows.
   static constexpr Family kFamily = Family::row;
+  /// Keeps the denominator above 0.
   double epsilon = 1e-5;
+  /// The formula above is that of inside_root.
   EpsilonPlace place = EpsilonPlace::inside_root;
 
   /// x [C] becomes z. Returns what x was multiplied by.

@@ -7,9 +7,13 @@ namespace libnorm {
 
 /// z = r x / max(||x||, floor): each row onto the sphere of radius r.
 struct Sphere {
+  /// It looks at rows.
   static constexpr Family kFamily = Family::row;
+  /// What r is: 1 or sqrt(C), C being a group's width where channels are in groups.
   enum class Radius { one, sqrt_channels };
+  /// r
   Radius radius = Radius::one;
+  /// What shorter rows are divided by, so that they end within the sphere.
   double floor = 1e-9;
 
   /// x [C] becomes z. Returns r / max(||x||, floor); negative below the floor, where the gradient

@@ -10,9 +10,13 @@ namespace libnorm {
 /// running = (1 - momentum) running + momentum batch, PyTorch's convention.
 /// A row that stands for several positions enters the statistics so often.
 struct StandardizeColumns {
+  /// It looks at channels, over all positions.
   static constexpr Family kFamily = Family::column;
+  /// Whether a mean is taken off, and so a running one kept.
   static constexpr bool kCentred = true;
+  /// Keeps the root above 0.
   double epsilon = 1e-5;
+  /// Share of a batch in the running values, 0 .. 1.
   double momentum = 0.1;
 };
 

@@ -12,7 +12,9 @@ namespace libnorm {
 /// kept for evaluation, PyTorch's default. A row that stands for several positions enters the
 /// statistics so often.
 struct StandardizeInstances {
+  /// It looks at sequences, a group of channels at a time.
   static constexpr Family kFamily = Family::instance;
+  /// Keeps the root above 0.
   double epsilon = 1e-5;
 };
 

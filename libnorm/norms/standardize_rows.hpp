@@ -8,8 +8,11 @@ namespace libnorm {
 /// LayerNorm (Ba, Kiros, Hinton 2016, arXiv:1607.06450). var is the mean squared deviation, taken
 /// from the centred row, so that large means lose no digits.
 struct StandardizeRows {
+  /// It looks at rows.
   static constexpr Family kFamily = Family::row;
+  /// Keeps the denominator above 0.
   double epsilon = 1e-5;
+  /// The formula above is that of inside_root.
   EpsilonPlace place = EpsilonPlace::inside_root;
 
   /// x [C] becomes z. Returns what the centred x was multiplied by.

@@ -8,9 +8,12 @@ namespace libnorm {
 /// Which rows make a sequence, and how often each of them stands there. A sequence without
 /// positions is a multiset: equal tokens have equal rows, so one row with its multiplicity does.
 struct Sequences {
+  /// B
   Index count = 0;
-  /// Rows of all sequences, R, and of the longest.
-  Index rows = 0, most_rows = 0;
+  /// R, the rows of all.
+  Index rows = 0;
+  /// Rows of the longest; asked for on a GPU alone.
+  Index most_rows = 0;
   /// [B + 1]: sequence b is rows first[b] .. first[b + 1] - 1.
   const Index* first = nullptr;
   /// [B + 1]: where the square matrices of its heads begin: sums of (rows of a sequence)^2.

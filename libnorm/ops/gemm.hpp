@@ -13,11 +13,18 @@ inline constexpr Index kSegment = 128;
 /// A matrix as a factor of a product: element (i, j) is data[i * row_stride + j * col_stride].
 template <class T>
 struct Factor {
+  /// Element (0, 0).
   Pointer<const T> data;
+  /// Sizes, i < rows and j < cols.
+  /// @{
   Index rows;
   Index cols;
+  /// @}
+  /// Elements from i to i + 1, and from j to j + 1; fast where one of them is 1.
+  /// @{
   Index row_stride;
   Index col_stride;
+  /// @}
 };
 
 /// m as a factor.

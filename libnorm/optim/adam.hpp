@@ -9,9 +9,14 @@ namespace libnorm {
 
 /// Adam's numbers; PyTorch's defaults but for the rate, which is the paper's.
 struct AdamOptions {
+  /// The rate of the formula.
   double learning_rate = 1e-4;
+  /// What the moments keep of themselves in a step.
+  /// @{
   double beta1 = 0.9;
   double beta2 = 0.999;
+  /// @}
+  /// Beside the root, not in it.
   double epsilon = 1e-8;
 };
 
@@ -29,13 +34,18 @@ class Adam {
   /// Transformer::weights_data).
   void step(T* weights, const T* gradient);
 
+  /// t, the steps so far.
   Index steps() const { return steps_; }
 
-  /// For checkpoints: what a step changes beside the weights.
+  /// For checkpoints: what a step changes beside the weights. In the processor's memory; see
+  /// Resident::host.
+  /// @{
   std::vector<T>& first_moment() { return m_.host(); }
   std::vector<T>& second_moment() { return v_.host(); }
   const std::vector<T>& first_moment() const { return m_.host(); }
   const std::vector<T>& second_moment() const { return v_.host(); }
+  /// @}
+  /// For checkpoints: sets t, and takes the powers of beta by as many products, for the same bits.
   void set_steps(Index steps);
 
  private:
