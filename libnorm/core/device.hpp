@@ -77,7 +77,7 @@ class DeviceMemory {
   std::size_t bytes_ = 0;
 };
 
-/// In the order of the calling thread's launches. to_host waits until the bytes are there.
+/// In the order of the calling thread's launches. copy_to_host waits until the bytes are there.
 void copy_to_device(void* to, const void* from, std::size_t bytes);
 /// As above.
 void copy_to_host(void* to, const void* from, std::size_t bytes);

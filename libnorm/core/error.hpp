@@ -40,16 +40,4 @@ class BackendError : public Error {
   using Error::Error;
 };
 
-/// A loss that is not finite any more.
-class DivergedError : public Error {
- public:
-  /// `step` is the one whose loss it was.
-  DivergedError(const std::string& what, Index step) : Error(what), step_(step) {}
-  /// As given.
-  Index step() const { return step_; }
-
- private:
-  Index step_;
-};
-
 }  // namespace libnorm

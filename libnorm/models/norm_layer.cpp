@@ -50,7 +50,9 @@ void NormLayer<T>::run(const Pass<T>& pass, RowSet set, const MatrixView<const T
     a.saved = saved_.view(rows, channels);
   }
   a.output = output;
-  a.stabilized = norm_.affine == Affine::none ? output : stabilized_.view(rows, channels);
+  const bool in_place = value_of(output.data) == value_of(input.data);
+  a.stabilized =
+      norm_.affine == Affine::none && !in_place ? output : stabilized_.view(rows, channels);
   a.scale = scale_.view(1, norm_scale_size(norm_, rows, channels, instances)).data;
   if (norm_.has_running() && pass.running != nullptr) {
     if (norm_.has_running_mean()) a.running_mean = pass.running + mean_;

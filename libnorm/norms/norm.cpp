@@ -62,6 +62,21 @@ void check(const std::string& where, const NormArrays<T>& a, const Norm& norm) {
 }
 
 template <class T>
+void check_forward(const Norm& norm, Phase phase, const NormArrays<T>& a) {
+  if (norm.family() == Family::row && value_of(a.input.data) == value_of(a.stabilized.data)) {
+    throw ValueError(
+        "norm_forward: a norm of rows reads some of them twice (stabilized stands where the input "
+        "does); need memory of its own for stabilized");
+  }
+  const bool lacks_running =
+      a.running_variance == nullptr || (norm.has_running_mean() && a.running_mean == nullptr);
+  if (norm.has_running() && phase == Phase::evaluation && lacks_running) {
+    throw ValueError(
+        "norm_forward: evaluation takes running statistics (null is given); need them");
+  }
+}
+
+template <class T>
 AffineView<T> affine_of(const Norm& norm, const NormArrays<T>& a) {
   return {norm.affine, a.gain, a.bias};
 }
@@ -72,9 +87,11 @@ void forward_columns(const Norm& norm, const S& s, Phase phase, const NormArrays
   const Pointer<T> mean = a.scale + channels;
   launch(a.input.rows, kRowGrain, AddRowsBody<T>{a.input, a.branch, a.stabilized});
   if (phase == Phase::training) {
-    if (a.positions < 2) {
-      throw ValueError("batchnorm: too few positions for a variance (" +
-                       std::to_string(a.positions) + "); need at least 2");
+    constexpr Index kFewest = S::kCentred ? 2 : 1;
+    if (a.positions < kFewest) {
+      throw ValueError(std::string("norm_forward: too few positions for a ") +
+                       (S::kCentred ? "variance (" : "mean square (") +
+                       std::to_string(a.positions) + "); need at least " + std::to_string(kFewest));
     }
     launch(column_blocks(channels), 1,
            ColumnStatisticsBody<T, S>{s, a.stabilized, a.count, a.positions, mean, a.scale,
@@ -232,6 +249,7 @@ Index norm_scale_size(const Norm& norm, Index rows, Index channels, Index instan
 template <class T>
 void norm_forward(const Norm& norm, Phase phase, const NormArrays<T>& arrays) {
   check("norm_forward", arrays, norm);
+  check_forward(norm, phase, arrays);
   std::visit([&](const auto& s) { forward(norm, s, phase, arrays); }, norm.stabilizer);
 }
 

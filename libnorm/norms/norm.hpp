@@ -109,8 +109,9 @@ Index norm_scale_size(const Norm& norm, Index rows, Index channels, Index instan
 /// Finite input gives finite output where mathematics does: what a stabilizer takes together (a
 /// row, a channel) is brought near 1 first, where its squares are outside the range of T. Where it
 /// would divide 0 by 0, without epsilon, the output is 0. A NaN stays one.
-/// Throws: ShapeError, ValueError for training statistics of fewer than two positions, BackendError
-/// for a stabilizer of one's own on a GPU.
+/// The output may stand where the input does; the stabilizer's, of a norm of rows, may not.
+/// Throws: ShapeError, ValueError for too few positions in training (a variance takes two) or no
+/// running statistics in evaluation, BackendError for a stabilizer of one's own on a GPU.
 template <class T>
 void norm_forward(const Norm& norm, Phase phase, const NormArrays<T>& arrays);
 

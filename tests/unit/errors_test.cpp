@@ -150,8 +150,20 @@ TEST(Errors, Norms) {
       "the norm has, and nothing else",
       [&] { norm_forward(find_norm("none").norm, Phase::training, run.arrays()); });
   NormRun<float> single(find_norm("batchnorm").norm, 1, 5);
-  expect_error<ValueError>("batchnorm: too few positions for a variance (1); need at least 2",
+  expect_error<ValueError>("norm_forward: too few positions for a variance (1); need at least 2",
                            [&] { single.forward(); });
+  NormArrays<float> without = single.arrays();
+  without.running_mean = nullptr;
+  expect_error<ValueError>(
+      "norm_forward: evaluation takes running statistics (null is given); need them",
+      [&] { norm_forward(single.norm, Phase::evaluation, without); });
+  NormRun<float> rows(find_norm("sphere").norm, 3, 5);
+  NormArrays<float> in_place = rows.arrays();
+  in_place.input = in_place.stabilized;
+  expect_error<ValueError>(
+      "norm_forward: a norm of rows reads some of them twice (stabilized stands where the input "
+      "does); need memory of its own for stabilized",
+      [&] { norm_forward(rows.norm, Phase::training, in_place); });
 }
 
 TEST(Errors, Models) {
@@ -237,12 +249,6 @@ TEST(Errors, Data) {
   sizes({0, 1}, 1, 2, 2, {});
   sizes({0, 1}, 1, 2, -1, {});
   sizes({0, 1}, 1, 2, 0, {1, 2});
-}
-
-TEST(Errors, DivergenceTellsItsStep) {
-  const DivergedError error("loss is not finite", 17);
-  EXPECT_EQ(error.step(), 17);
-  EXPECT_STREQ(error.what(), "loss is not finite");
 }
 
 }  // namespace
