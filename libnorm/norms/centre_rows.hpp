@@ -1,12 +1,13 @@
 #pragma once
 
-#include "libnorm/core/dual_pack.hpp"
+#include "libnorm/norms/close_numbers.hpp"
 #include "libnorm/norms/family.hpp"
 
 namespace libnorm {
 
 /// z = x - mean x over the channels of each row: the half of LayerNorm that RMSNorm leaves out.
-/// The mean is a sum of x / C, which no finite x makes infinite.
+/// The mean is a sum of x / C, which no finite x makes infinite; from numbers that are close
+/// together it is taken twice.
 struct CentreRows {
   /// It looks at rows.
   static constexpr Family kFamily = Family::row;
@@ -28,16 +29,25 @@ struct CentreRows {
 
  private:
   template <class T, class W>
-  LIBNORM_INLINE void subtract_mean(W, Pointer<T> x, Index channels) const {
+  LIBNORM_INLINE void subtract_mean(W warp, Pointer<T> x, Index channels) const {
     using P = typename W::template Lanes<T>;
     const P share(T(1) / T(channels));
-    P total(T(0));
+    T mean, square;
+    take_off_close_means(warp, x, channels, mean, square, [&](T& m, T& s) LIBNORM_ALWAYS {
+      P total(T(0));
+      for (Index c = 0; c < channels; c += kLanes) {
+        total = fma(P::load(x + c, channels - c), share, total);
+      }
+      m = sum(total);
+      P squares(T(0));
+      for (Index c = 0; c < channels; c += kLanes) {
+        const P d = P::load(x + c, channels - c, m) - P(m);
+        squares = fma(d, d, squares);
+      }
+      s = sum(squares);
+    });
     for (Index c = 0; c < channels; c += kLanes) {
-      total = fma(P::load(x + c, channels - c), share, total);
-    }
-    const P mean(sum(total));
-    for (Index c = 0; c < channels; c += kLanes) {
-      (P::load(x + c, channels - c) - mean).store(x + c, channels - c);
+      (P::load(x + c, channels - c) - P(mean)).store(x + c, channels - c);
     }
   }
 };

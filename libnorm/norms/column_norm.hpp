@@ -67,6 +67,20 @@ struct ColumnStatisticsBody {
                                      }) /
                P{T(positions)};
     }
+    square(warp, c, left, near, centre, squares);
+    if (!ColumnStabilizer::kCentred) return;
+    const P n{T(positions)}, close = are_close(squares, centre, n);
+    if (value_of(sum(close)) == Real<T>(0)) return;
+    // The mean once more, of what is left.
+    const P rest = sum_rows_in_shards<P>(warp, x.rows, [&](Index r) LIBNORM_ALWAYS {
+      return (near(P::load(x.row(r) + c, left)) - centre) * weight<P>(r);
+    });
+    centre = select_less(P(T(0)), close, centre + rest / n, centre);
+    square(warp, c, left, near, centre, squares);
+  }
+  template <class W, class P, class Near>
+  LIBNORM_INLINE void square(W warp, Index c, Index left, Near near, const P& centre,
+                             P& squares) const {
     squares = sum_rows_in_shards<P>(warp, x.rows, [&](Index r) LIBNORM_ALWAYS {
       const P v = near(P::load(x.row(r) + c, left)),
               d = ColumnStabilizer::kCentred ? v - centre : v;

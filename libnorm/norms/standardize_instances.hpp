@@ -110,11 +110,44 @@ struct InstanceNormBody {
     share_in_groups<W, T>(warp, centre, channels, groups);
     for (Index c = 0; c < channels; c += kLanes) {
       const Index left = channels - c;
-      const P m = P::load(centre + c, left) / numbers;
-      m.store(centre + c, left);
+      (P::load(centre + c, left) / numbers).store(centre + c, left);
+    }
+    square(warp, b, near);
+    bool close = false;
+    for (Index c = 0; c < channels; c += kLanes) {
+      const Index left = channels - c;
+      const P here = are_close(P::load(squares + c, left), P::load(centre + c, left), numbers);
+      close = close || value_of(sum(here)) != Real<T>(0);
+    }
+    if (!close) return;
+    // The means once more, of what is left; `squares` holds them meanwhile.
+    for (Index c = 0; c < channels; c += kLanes) {
+      const Index left = channels - c;
+      const P m = P::load(centre + c, left),
+              here = are_close(P::load(squares + c, left), m, numbers);
+      const P rest = sum_rows_in_shards<P>(warp, rows, [&](Index r) LIBNORM_ALWAYS {
+        return (near(P::load(x.row(row + r) + c, left), c) - m) * weight(r);
+      });
+      select_less(P(T(0)), here, rest, P(T(0))).store(squares + c, left);
+    }
+    share_in_groups<W, T>(warp, squares, channels, groups);
+    for (Index c = 0; c < channels; c += kLanes) {
+      const Index left = channels - c;
+      (P::load(centre + c, left) + P::load(squares + c, left) / numbers).store(centre + c, left);
+    }
+    square(warp, b, near);
+  }
+  template <class W, class Near>
+  LIBNORM_INLINE void square(W warp, Index b, Near near) const {
+    using P = typename W::template Lanes<T>;
+    const Index row = first[b], rows = first[b + 1] - row, channels = x.cols;
+    const Pointer<T> centre = mean + b * channels, squares = scale + b * channels;
+    for (Index c = 0; c < channels; c += kLanes) {
+      const Index left = channels - c;
+      const P m = P::load(centre + c, left);
       sum_rows_in_shards<P>(warp, rows, [&](Index r) LIBNORM_ALWAYS {
         const P d = near(P::load(x.row(row + r) + c, left), c) - m;
-        return d * d * weight(r);
+        return d * d * P(count == nullptr ? T(1) : T(count[row + r]));
       }).store(squares + c, left);
     }
     share_in_groups<W, T>(warp, squares, channels, groups);

@@ -1,12 +1,14 @@
 #pragma once
 
+#include "libnorm/norms/close_numbers.hpp"
 #include "libnorm/norms/inverse_root.hpp"
 
 namespace libnorm {
 
 /// z = (x - mean x) / sqrt(var x + epsilon) over the channels of each row: the stabilizer of
 /// LayerNorm (Ba, Kiros, Hinton 2016, arXiv:1607.06450). var is the mean squared deviation, taken
-/// from the centred row, so that large means lose no digits.
+/// from the centred row, so that large means lose no digits; from numbers that are close together
+/// the mean is taken twice.
 struct StandardizeRows {
   /// It looks at rows.
   static constexpr Family kFamily = Family::row;
@@ -17,17 +19,21 @@ struct StandardizeRows {
 
   /// x [C] becomes z. Returns what the centred x was multiplied by.
   template <class T, class W>
-  LIBNORM_INLINE T forward(W, Pointer<T> x, Index channels) const {
+  LIBNORM_INLINE T forward(W warp, Pointer<T> x, Index channels) const {
     using P = typename W::template Lanes<T>;
-    P total(T(0));
-    for (Index c = 0; c < channels; c += kLanes) total = total + P::load(x + c, channels - c);
-    const T mean = sum(total) / T(channels);
-    P squares(T(0));
-    for (Index c = 0; c < channels; c += kLanes) {
-      const P d = P::load(x + c, channels - c, mean) - P(mean);
-      squares = fma(d, d, squares);
-    }
-    const T scale = inverse_root(sum(squares) / T(channels), epsilon, place);
+    T mean, square;
+    take_off_close_means(warp, x, channels, mean, square, [&](T& m, T& s) LIBNORM_ALWAYS {
+      P total(T(0));
+      for (Index c = 0; c < channels; c += kLanes) total = total + P::load(x + c, channels - c);
+      m = sum(total) / T(channels);
+      P squares(T(0));
+      for (Index c = 0; c < channels; c += kLanes) {
+        const P d = P::load(x + c, channels - c, m) - P(m);
+        squares = fma(d, d, squares);
+      }
+      s = sum(squares);
+    });
+    const T scale = inverse_root(square / T(channels), epsilon, place);
     for (Index c = 0; c < channels; c += kLanes) {
       const P d = P::load(x + c, channels - c) - P(mean);
       (d * P(scale)).store(x + c, channels - c);

@@ -265,7 +265,8 @@ std::vector<Set<T>> sets() {
   const bool is_float = sizeof(T) == sizeof(float);
   const double most = is_float ? 3e38 : 1.7e308;
   const std::vector<T> four = {1, -2, 3, T(0.5)};
-  std::vector<T> wide = draw_vector<T>(43, 9);
+  std::vector<T> wide = draw_vector<T>(43, 9), neighbours;
+  for (int i = 0; i < 43; ++i) neighbours.push_back(T(1e6) + T(i));
   std::vector<Set<T>> all = {
       {"zeros", {0, 0, 0, 0}},
       {"constant", {3, 3, 3, 3}},
@@ -277,6 +278,11 @@ std::vector<Set<T>> sets() {
       {"one large number", {T(most)}},
       {"one small number", {T(1e-30)}},
       {"neighbours", {40000, 40001, 40002, 40003}},
+      {"43 neighbours", neighbours},
+      // Their sum is rounded, and so is their mean.
+      {"43 times one number", std::vector<T>(43, T(1234567.1))},
+      {"43 times 0.1", std::vector<T>(43, T(0.1))},
+      {"43 times 1.1e30", std::vector<T>(43, T(1.1e30))},
       {"near the largest", scaled<T>({1, T(0.5), T(-0.25), T(0.75)}, most)},
       {"near both largest", scaled<T>({1, -1, T(0.5), T(-0.75)}, most)},
       {"one small among zeros", {T(1e-30), 0, 0, 0}},
