@@ -269,5 +269,26 @@ TEST(DeviceOps, NormsOfFarRows) {
   }
 }
 
+/// So do those that are close together, and equal ones; beside them stand others.
+TEST(DeviceOps, NormsOfCloseNumbers) {
+  for (const NormCase& c : norm_cases(43)) {
+    SCOPED_TRACE(trace_of(c));
+    expect_same_on_gpu("norm", [&](Placed& at) {
+      NormRun<float> run(c.norm, 70, 43);
+      run.draw_counts();
+      for (Index r = 0; r < 70; ++r) {
+        for (Index j = 0; j < 43; ++j) {
+          const bool is_close = c.norm.family() == Family::row ? r % 7 != 3 : j % 11 != 5;
+          if (is_close) run.input.view()(r, j) = 1234567.0f + float(r * j % 3);
+          run.branch.view()(r, j) = 0;
+        }
+      }
+      norm_forward<float>(c.norm, Phase::training, at.inout(run));
+      at.fetch();
+      return values_of(run.output.view());
+    });
+  }
+}
+
 }  // namespace
 }  // namespace libnorm::test
