@@ -283,6 +283,10 @@ std::string joined(const std::set<std::string>& names) {
   return escape(fmt::format("{}", fmt::join(names, ", ")));
 }
 
+std::string counted(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 std::string summary(const ReportData& data) {
   std::string html;
   const Groups groups = group(data.rows);
@@ -295,9 +299,10 @@ std::string summary(const ReportData& data) {
       machines.insert(e.device == "cpu" ? fmt::format("{} ({})", e.cpu, e.isa) : e.device);
       seeds.insert(row->seed);
     }
-    html += fmt::format("<p>{}{} runs: {} seeds of the arms {} (profile {}). Made on {}.</p>\n",
-                        groups.size() > 1 ? escape(key.first) + ": " : "", rows.size(),
-                        seeds.size(), joined(arms), escape(key.second), joined(machines));
+    html += fmt::format("<p>{}{}: {} of the arms {} (profile {}). Made on {}.</p>\n",
+                        groups.size() > 1 ? escape(key.first) + ": " : "",
+                        counted(rows.size(), "run"), counted(seeds.size(), "seed"), joined(arms),
+                        escape(key.second), joined(machines));
   }
   const auto count = [&](Agreement agreement) {
     return std::ranges::count(data.verdicts, agreement, &ReportVerdict::agreement);

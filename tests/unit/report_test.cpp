@@ -202,9 +202,9 @@ TEST(HtmlReport, RowsOfSeveralTasksAndProfilesAreKeptApart) {
   }
   const std::string html = harness::html_report(data);
   for (const char* part :
-       {"<p>associative_recall: 1 runs: 1 seeds of the arms layernorm (profile paper).",
-        "<p>ag_news: 1 runs: 1 seeds of the arms sphere (profile quick).",
-        "<p>ag_news: 1 runs: 1 seeds of the arms sphere (profile subset).",
+       {"<p>associative_recall: 1 run: 1 seed of the arms layernorm (profile paper).",
+        "<p>ag_news: 1 run: 1 seed of the arms sphere (profile quick).",
+        "<p>ag_news: 1 run: 1 seed of the arms sphere (profile subset).",
         "<h3>associative_recall, profile paper</h3>", "<h3>ag_news, profile quick</h3>",
         "<h3>ag_news, profile subset</h3>"}) {
     EXPECT_EQ(count(html, part), 1) << part;
