@@ -78,9 +78,9 @@ enum class Gemm {
 /// attention's, which are many small ones of several sizes, stay the library's.
 ///
 /// cuBLAS is looked for when the program runs (libcublas.so), so that nothing else needs it.
-/// Throws: BackendError for cublas outside of a GPU's DeviceScope, or where it cannot be loaded.
 class GemmScope {
  public:
+  /// Throws: BackendError for cublas outside of a GPU's DeviceScope, or where it cannot be loaded.
   explicit GemmScope(Gemm gemm);
   ~GemmScope();
   GemmScope(const GemmScope&) = delete;
