@@ -291,9 +291,9 @@ Exit bench_command(const std::vector<std::string>& words) {
     fmt::print("{:10} {:48} {:10.3f} {:8.4f} {:9.1f} {:5.0f}%\n", r.experiment, r.arm,
                r.ms_per_step, r.gflop_per_step, r.gflops, 100 * r.peak_fraction);
   }
-  if (!curvature.empty())
-    fmt::print(
-        "\nproducts with the Hessian and the Gauss-Newton matrix in double, on a batch of e1\n");
+  if (!curvature.empty()) {
+    fmt::print("\nProducts with the Hessian and the Gauss-Newton matrix, in double, batch of e1\n");
+  }
   for (const CurvatureRow& r : curvature) {
     fmt::print("{:10} {:48} {:10.3f} ms, as long as {:.2f} gradients\n", "curvature", r.arm, r.ms,
                r.gradients);

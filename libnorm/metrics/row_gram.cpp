@@ -25,6 +25,8 @@ constexpr double kLargest = 1e290;
 /// Rows of a shard, and channels up to which a stretch has more than one. Of more channels there
 /// are pairs of blocks enough to keep threads busy.
 constexpr Index kShard = 512, kShardedChannels = 256;
+/// Rows of a square that are worth a task when shards are joined.
+constexpr Index kJoinGrain = 16;
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using ConstRows = Eigen::Map<const RowMajor>;
@@ -216,7 +218,7 @@ std::vector<double> RowGram::join_shards(double added, const std::vector<double>
     }
   }
   square_.resize(std::size_t(c * c));
-  launch(c, 16,
+  launch(c, kJoinGrain,
          GramJoinBody{c, shards, blocks_.data(), shift.data(), shard_weight_.data(), padded,
                       square_.data()});
   return mean;
