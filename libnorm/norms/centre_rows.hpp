@@ -32,19 +32,13 @@ struct CentreRows {
   LIBNORM_INLINE void subtract_mean(W warp, Pointer<T> x, Index channels) const {
     using P = typename W::template Lanes<T>;
     const P share(T(1) / T(channels));
-    T mean, square;
-    take_off_close_means(warp, x, channels, mean, square, [&](T& m, T& s) LIBNORM_ALWAYS {
+    T square;
+    const T mean = take_off_close_means(warp, x, channels, square, [&]() LIBNORM_ALWAYS {
       P total(T(0));
       for (Index c = 0; c < channels; c += kLanes) {
         total = fma(P::load(x + c, channels - c), share, total);
       }
-      m = sum(total);
-      P squares(T(0));
-      for (Index c = 0; c < channels; c += kLanes) {
-        const P d = P::load(x + c, channels - c, m) - P(m);
-        squares = fma(d, d, squares);
-      }
-      s = sum(squares);
+      return sum(total);
     });
     for (Index c = 0; c < channels; c += kLanes) {
       (P::load(x + c, channels - c) - P(mean)).store(x + c, channels - c);

@@ -19,18 +19,24 @@ LIBNORM_INLINE bool are_close(T squares, T mean, Index n) {
 }
 
 /// Takes the mean off x [C] as long as its numbers are close together, which they are no more after
-/// once or twice; equal ones end as 0. sums(mean, squares) finds both, for x as it stands; returned
-/// are the last ones.
-template <class T, class W, class Sums>
-LIBNORM_INLINE void take_off_close_means(W, Pointer<T> x, Index channels, T& mean, T& squares,
-                                         Sums sums) {
+/// once or twice; equal ones end as 0. find_mean() finds it for x as it stands. Returns the last
+/// one, and the sum of squared deviations from it.
+template <class T, class W, class FindMean>
+LIBNORM_INLINE T take_off_close_means(W, Pointer<T> x, Index channels, T& square,
+                                      FindMean find_mean) {
   using P = typename W::template Lanes<T>;
-  sums(mean, squares);
-  while (are_close(squares, mean, channels)) {
+  for (;;) {
+    const T mean = find_mean();
+    P squares(T(0));
+    for (Index c = 0; c < channels; c += kLanes) {
+      const P d = P::load(x + c, channels - c, mean) - P(mean);
+      squares = fma(d, d, squares);
+    }
+    square = sum(squares);
+    if (!are_close(square, mean, channels)) return mean;
     for (Index c = 0; c < channels; c += kLanes) {
       (P::load(x + c, channels - c) - P(mean)).store(x + c, channels - c);
     }
-    sums(mean, squares);
   }
 }
 

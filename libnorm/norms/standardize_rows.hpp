@@ -21,17 +21,11 @@ struct StandardizeRows {
   template <class T, class W>
   LIBNORM_INLINE T forward(W warp, Pointer<T> x, Index channels) const {
     using P = typename W::template Lanes<T>;
-    T mean, square;
-    take_off_close_means(warp, x, channels, mean, square, [&](T& m, T& s) LIBNORM_ALWAYS {
+    T square;
+    const T mean = take_off_close_means(warp, x, channels, square, [&]() LIBNORM_ALWAYS {
       P total(T(0));
       for (Index c = 0; c < channels; c += kLanes) total = total + P::load(x + c, channels - c);
-      m = sum(total) / T(channels);
-      P squares(T(0));
-      for (Index c = 0; c < channels; c += kLanes) {
-        const P d = P::load(x + c, channels - c, m) - P(m);
-        squares = fma(d, d, squares);
-      }
-      s = sum(squares);
+      return sum(total) / T(channels);
     });
     const T scale = inverse_root(square / T(channels), epsilon, place);
     for (Index c = 0; c < channels; c += kLanes) {
