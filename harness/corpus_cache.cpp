@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "harness/files.hpp"
 #include "harness/sha256.hpp"
-#include "harness/store.hpp"
 #include "libnorm/core/error.hpp"
 
 namespace harness {

@@ -14,8 +14,8 @@
 
 #include "harness/corpus_cache.hpp"
 #include "harness/environment.hpp"
+#include "harness/files.hpp"
 #include "harness/sha256.hpp"
-#include "harness/store.hpp"
 #include "libnorm/data/ag_news.hpp"
 #include "libnorm/data/wordpiece.hpp"
 

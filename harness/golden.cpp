@@ -6,9 +6,9 @@
 #include <tuple>
 #include <utility>
 
+#include "harness/files.hpp"
 #include "harness/row_json.hpp"
 #include "harness/sha256.hpp"
-#include "harness/store.hpp"
 #include "libnorm/core/error.hpp"
 
 namespace harness {

@@ -11,6 +11,7 @@
 #include <tuple>
 #include <utility>
 
+#include "harness/files.hpp"
 #include "harness/row_json.hpp"
 #include "harness/sha256.hpp"
 #include "libnorm/core/error.hpp"
@@ -25,68 +26,10 @@ using libnorm::ValueError;
 constexpr std::size_t kFolderDigits = 16;
 constexpr std::string_view kCheckpointMagic = "libnorm checkpoint 1\n";
 
-[[noreturn]] void fail(const fs::path& path, const char* action, int reason) {
-  throw DataError("store: cannot " + std::string(action) + " " + path.string() + " (" +
-                  std::strerror(reason) + "); need a folder that can be written to, with room");
-}
-
-[[noreturn]] void fail_to_read(const fs::path& path, int reason) {
-  throw DataError("store: cannot read " + path.string() + " (" + std::strerror(reason) +
-                  "); need a file that is there and can be read");
-}
-
 /// A damaged file of a run; the cure is the same whatever the damage.
 [[noreturn]] void fail_damaged(const fs::path& file, const std::string& damage) {
   throw DataError("store: " + file.string() + " " + damage + "; delete the folder " +
                   file.parent_path().string() + " to train this run again");
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  int get() const { return value_; }
-  bool close() { return ::close(std::exchange(value_, -1)) == 0; }
-
- private:
-  int value_;
-};
-
-/// Makes a rename or a new folder inside `directory` survive a loss of power.
-void sync_directory(const fs::path& directory) {
-  const Descriptor folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0) fail(directory, "open", errno);
-  // EINVAL: a file system that has no such thing as syncing a folder.
-  if (::fsync(folder.get()) != 0 && errno != EINVAL) fail(directory, "sync", errno);
-}
-
-fs::path aside_of(const fs::path& path) {
-  return path.parent_path() / ("." + path.filename().string() + ".aside");
-}
-
-/// Writes and syncs a file; returns 0 or the reason why not.
-int write_whole(const fs::path& path, std::span<const std::byte> bytes) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (file.get() < 0) return errno;
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  if (::fsync(file.get()) != 0) return errno;
-  return file.close() ? 0 : errno;
-}
-
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  const bool there = fs::exists(path, error);
-  if (error) fail_to_read(path, error.value());
-  return there;
 }
 
 /// The text of a run's spec.txt, checked against the folder's name.
@@ -128,50 +71,6 @@ std::optional<Row> read_row(const fs::path& folder) {
 
 }  // namespace
 
-void write_atomically(const fs::path& path, std::span<const std::byte> bytes) {
-  const fs::path aside = aside_of(path);
-  int reason = write_whole(aside, bytes);
-  if (reason == 0 && ::rename(aside.c_str(), path.c_str()) != 0) reason = errno;
-  if (reason != 0) {
-    ::unlink(aside.c_str());
-    fail(path, "write", reason);
-  }
-  sync_directory(path.has_parent_path() ? path.parent_path() : fs::path("."));
-}
-
-void write_atomically(const fs::path& path, std::string_view bytes) {
-  write_atomically(path, std::as_bytes(std::span(bytes)));
-}
-
-std::string read_file(const fs::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) fail_to_read(path, errno);
-  std::string content;
-  std::vector<char> buffer(std::size_t{1} << 16);
-  while (true) {
-    const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_to_read(path, errno);
-    if (count == 0) return content;
-    content.append(buffer.data(), static_cast<std::size_t>(count));
-  }
-}
-
-std::string seal(std::string_view name, std::string_view json) {
-  const std::string content(json);
-  return "{\"" + std::string(name) + "\":" + content + ",\n\"sha256\":\"" + sha256_hex(content) +
-         "\"}\n";
-}
-
-std::optional<std::string_view> unseal(std::string_view name, std::string_view sealed) {
-  const std::size_t head = name.size() + 4;       // {"name":
-  constexpr std::size_t kTail = 2 + 10 + 64 + 3;  // ,\n "sha256":" hash "}\n
-  if (sealed.size() < head + kTail) return std::nullopt;
-  const std::string_view json = sealed.substr(head, sealed.size() - head - kTail);
-  if (sealed != seal(name, json)) return std::nullopt;
-  return json;
-}
-
 LockedRun::LockedRun(Spec spec, fs::path folder)
     : spec_(std::move(spec)), folder_(std::move(folder)) {}
 
@@ -187,9 +86,9 @@ LockedRun::~LockedRun() {
 void LockedRun::take_lock() {
   const fs::path path = folder_ / "lock";
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) fail(path, "open", errno);
+  if (descriptor_ < 0) fail_to_write(path, "open", errno);
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) fail(path, "lock", errno);
+    if (errno != EWOULDBLOCK) fail_to_write(path, "lock", errno);
     // The holder writes its id just after it got the lock, so the file may be empty for a moment.
     std::string holder = read_file(path);
     if (holder.empty()) holder = "unknown yet";
@@ -199,7 +98,7 @@ void LockedRun::take_lock() {
   const std::string id = std::to_string(::getpid());
   if (::ftruncate(descriptor_, 0) != 0 ||
       ::pwrite(descriptor_, id.data(), id.size(), 0) != static_cast<ssize_t>(id.size())) {
-    fail(path, "write", errno);
+    fail_to_write(path, "write", errno);
   }
 }
 
@@ -271,11 +170,11 @@ void LockedRun::finish(const Row& row) const {
 Store::Store(fs::path directory) : runs_(std::move(directory) / "runs") {
   std::error_code error;
   fs::create_directories(runs_, error);
-  if (error) fail(runs_, "make", error.value());
+  if (error) fail_to_write(runs_, "make", error.value());
   // Modes and access() do not tell (the root user, read-only mounts): only trying does.
   std::string probe = (runs_ / ".probe.XXXXXX").string();
   const Descriptor file(::mkstemp(probe.data()));
-  if (file.get() < 0) fail(runs_, "write to", errno);
+  if (file.get() < 0) fail_to_write(runs_, "write to", errno);
   ::unlink(probe.c_str());
 }
 
@@ -287,7 +186,7 @@ LockedRun Store::lock(const Spec& spec) const {
   LockedRun run(spec, folder(spec));
   std::error_code error;
   fs::create_directory(run.folder(), error);
-  if (error) fail(run.folder(), "make", error.value());
+  if (error) fail_to_write(run.folder(), "make", error.value());
   run.take_lock();
   run.settle_spec();
   sync_directory(runs_);

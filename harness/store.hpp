@@ -13,24 +13,6 @@
 
 namespace harness {
 
-/// Replaces a file so that whoever looks, at any moment, finds the old content whole or the new
-/// one whole: writes `.<name>.aside` in the same folder, syncs it, renames it, syncs the folder.
-/// Two writers of one path at once must be kept apart by a lock.
-/// Throws: DataError with the path and the system's reason; the aside file is gone then, and a
-/// file that could not be replaced is as it was.
-void write_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
-void write_atomically(const std::filesystem::path& path, std::string_view bytes);
-
-/// The whole content of a file.
-/// Throws: DataError with the path and the system's reason, also when there is no such file.
-std::string read_file(const std::filesystem::path& path);
-
-/// Wraps JSON text as `{"name":json,\n"sha256":"..."}\n`: JSON still, and every byte is checked.
-std::string seal(std::string_view name, std::string_view json);
-
-/// The JSON text inside, or nothing when a byte differs from what seal() made.
-std::optional<std::string_view> unseal(std::string_view name, std::string_view sealed);
-
 /// A run's folder, held: while this object lives no other one, in this process or another, can
 /// hold the same run. The kernel lets go of it when the process ends, however it ends.
 class LockedRun {

@@ -7,7 +7,7 @@
 #include "harness/commands/command.hpp"
 #include "harness/commands/drawing.hpp"
 #include "harness/commands/verdicts.hpp"
-#include "harness/store.hpp"
+#include "harness/files.hpp"
 
 namespace harness {
 namespace {

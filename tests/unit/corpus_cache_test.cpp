@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/store.hpp"
+#include "harness/files.hpp"
 #include "tests/support/stand_in_data.hpp"
 #include "tests/unit/harness_samples.hpp"
 

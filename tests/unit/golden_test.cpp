@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/files.hpp"
 #include "harness/row_json.hpp"
-#include "harness/store.hpp"
 #include "libnorm/core/error.hpp"
 #include "tests/unit/harness_samples.hpp"
 

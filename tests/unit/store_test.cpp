@@ -1,4 +1,5 @@
 #include "harness/store.hpp"
+#include "harness/files.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

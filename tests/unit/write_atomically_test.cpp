@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "harness/store.hpp"
+#include "harness/files.hpp"
 #include "libnorm/core/error.hpp"
 #include "tests/unit/harness_samples.hpp"
 
