@@ -9,6 +9,7 @@
 #include "harness/commands/command.hpp"
 #include "harness/runner.hpp"
 #include "libnorm/core/version.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace {
 
@@ -67,7 +68,8 @@ Exit run(const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
   const auto fail = [](const char* text, Exit exit) {
-    fmt::print(stderr, "norm-harness: {}\n", text);
+    // Errors quote files and names, which are a stranger's text.
+    fmt::print(stderr, "norm-harness: {}\n", libnorm::printable(text));
     return exit;
   };
   // A file-size limit is then an error like a full disk, with a sentence of its own.

@@ -26,6 +26,15 @@ using libnorm::ValueError;
 constexpr std::size_t kFolderDigits = 16;
 constexpr std::string_view kCheckpointMagic = "libnorm checkpoint 1\n";
 
+/// Bytes of files that have few: a process id, a checkpoint's head.
+constexpr std::uintmax_t kMostLock = 64, kMostHead = 160;
+
+/// Bytes of this machine's memory, beyond which no checkpoint was written here.
+std::uintmax_t memory_size() {
+  return static_cast<std::uintmax_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uintmax_t>(::sysconf(_SC_PAGESIZE));
+}
+
 /// A damaged file of a run; the cure is the same whatever the damage.
 [[noreturn]] void fail_damaged(const fs::path& file, const std::string& damage) {
   throw DataError("store: " + file.string() + " " + damage + "; delete the folder " +
@@ -43,6 +52,25 @@ std::string read_spec_text(const fs::path& folder) {
                            hash.substr(0, kFolderDigits) + "): edited, or the folder was renamed");
   }
   return text;
+}
+
+/// What a row says of its run otherwise than the spec that it was made by; empty where all agrees.
+std::string describe_mismatch(const Row& row, const Spec& spec) {
+  const auto differs = [](const std::string& key, const std::string& has, const std::string& says) {
+    return "has the " + key + " " + has + " where the spec says " + says;
+  };
+  // Specs that do not name a task are of the one that there was.
+  const std::string task = spec.has("task") ? spec.text("task") : kUnnamedTask;
+  if (row.task != task) return differs("task", row.task, task);
+  if (row.arm != spec.text("arm")) return differs("arm", row.arm, spec.text("arm"));
+  if (row.seed != spec.unsigned_integer("seed")) {
+    return differs("seed", std::to_string(row.seed), spec.text("seed"));
+  }
+  if (!spec.has("steps")) return "";
+  const std::int64_t steps = spec.integer("steps");
+  // Only a run that diverged has fewer.
+  const bool fits = row.diverged_at < 0 ? row.steps == steps : row.steps <= steps;
+  return fits ? "" : differs("steps", std::to_string(row.steps), std::to_string(steps));
 }
 
 /// The row of a run's folder, or nothing if the run is not finished.
@@ -66,6 +94,13 @@ std::optional<Row> read_row(const fs::path& folder) {
   if (row->spec_sha256 != sha256_hex(spec_text)) {
     fail_damaged(path, "is the row of another run (of spec " + row->spec_sha256 + ")");
   }
+  std::string mismatch;
+  try {
+    mismatch = describe_mismatch(*row, Spec::parse(spec_text, "spec.txt"));
+  } catch (const libnorm::Error& error) {
+    fail_damaged(folder / "spec.txt", "is none (" + std::string(error.what()) + ")");
+  }
+  if (!mismatch.empty()) fail_damaged(path, mismatch);
   return row;
 }
 
@@ -85,12 +120,13 @@ LockedRun::~LockedRun() {
 
 void LockedRun::take_lock() {
   const fs::path path = folder_ / "lock";
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  // What a link leads to is not ours to write to.
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail_to_write(path, "open", errno);
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) fail_to_write(path, "lock", errno);
     // The holder writes its id just after it got the lock, so the file may be empty for a moment.
-    std::string holder = read_file(path);
+    std::string holder = read_file(path, kMostLock);
     if (holder.empty()) holder = "unknown yet";
     throw DataError("store: the run " + folder_.string() + " is held by another process (pid " +
                     holder + "); wait for it or stop it");
@@ -104,9 +140,7 @@ void LockedRun::take_lock() {
 
 void LockedRun::settle_spec() const {
   // Left by a process that was killed between writing aside and renaming.
-  for (const char* name : {"spec.txt", "checkpoint.bin", "row.json"}) {
-    ::unlink(aside_of(folder_ / name).c_str());
-  }
+  remove_asides(folder_);
   const fs::path path = folder_ / "spec.txt";
   if (!is_there(path)) {
     if (is_there(folder_ / "row.json")) fail_damaged(path, "is missing");
@@ -132,21 +166,27 @@ void LockedRun::save_checkpoint(std::span<const std::byte> state) const {
 std::optional<std::vector<std::byte>> LockedRun::load_checkpoint() const {
   const fs::path path = folder_ / "checkpoint.bin";
   if (!is_there(path)) return std::nullopt;
-  const std::string file = read_file(path);
-  const std::string_view all = file;
   const std::size_t hash_digits = 64;
-  if (!all.starts_with(kCheckpointMagic)) {
+  const std::string start = read_start(path, kMostHead);
+  if (!start.starts_with(kCheckpointMagic)) {
     fail_damaged(path, "is torn, edited or of another version (it does not begin with \"" +
                            std::string(kCheckpointMagic.substr(0, kCheckpointMagic.size() - 1)) +
                            "\")");
   }
-  const std::size_t head_end = all.find('\n', kCheckpointMagic.size());
-  if (head_end == std::string_view::npos || all.size() < head_end + 1 + hash_digits) {
-    fail_damaged(path, "is torn (it ends inside its head)");
+  const std::size_t head_end = start.find('\n', kCheckpointMagic.size());
+  if (head_end == std::string::npos) fail_damaged(path, "is torn (it ends inside its head)");
+  const std::string head = start.substr(0, head_end + 1);
+  // Before it is read: what is larger than its head says may be of any size.
+  const std::uintmax_t bytes_there = fs::file_size(path), around = head.size() + hash_digits;
+  const std::uintmax_t size = bytes_there - std::min(bytes_there, around);
+  if (!head.ends_with(" " + std::to_string(size) + "\n")) {
+    fail_damaged(path, "is torn or edited (it has " + std::to_string(size) +
+                           " bytes of state, and its head gives another number)");
   }
-  const std::string_view head = all.substr(0, head_end + 1);
-  const std::string_view hash = all.substr(head.size(), hash_digits);
-  const std::string_view state = all.substr(head.size() + hash_digits);
+  const std::string file = read_file(path, std::min(around + size, memory_size()));
+  const std::string_view all = file;
+  const std::string_view hash = all.substr(std::min(head.size(), all.size()), hash_digits);
+  const std::string_view state = all.substr(std::min(head.size() + hash_digits, all.size()));
   if (Sha256().update(head).update(state).hex() != hash) {
     fail_damaged(path, "is torn or edited (its checksum does not hold; " +
                            std::to_string(state.size()) + " bytes of state)");
@@ -163,6 +203,9 @@ void LockedRun::finish(const Row& row) const {
   if (row.spec_sha256 != spec_.sha256()) {
     throw ValueError("store: the row is of another spec (" + row.spec_sha256 + "); need " +
                      spec_.sha256());
+  }
+  if (const std::string mismatch = describe_mismatch(row, spec_); !mismatch.empty()) {
+    throw ValueError("store: the row " + mismatch + "; need the row of the run");
   }
   write_atomically(folder_ / "row.json", seal("row", to_line(row)));
 }

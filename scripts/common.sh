@@ -10,8 +10,8 @@ cd "$root"
 tools=(c++:g++ cmake:cmake ninja:ninja-build pkg-config:pkg-config gnuplot:gnuplot-nox
        clang-format:clang-format clang++:clang curl:curl python3:python3 doxygen:doxygen)
 libraries=(libeigen3-dev libtbb-dev librandom123-dev libboost-program-options-dev
-           libboost-iostreams-dev libboost-filesystem-dev libboost-system-dev libboost-context-dev libfmt-dev
-           nlohmann-json3-dev libssl-dev libutf8proc-dev libgnuplot-iostream-dev libgtest-dev
+           libboost-context-dev libfmt-dev
+           nlohmann-json3-dev libssl-dev libutf8proc-dev libgtest-dev
            libgmock-dev fonts-dejavu-core)
 
 say() { printf '%s: %s\n' "$name" "$*"; }

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <tuple>
 
 #include <fmt/format.h>
 
@@ -8,6 +7,7 @@
 #include "harness/experiments/study.hpp"
 #include "harness/row_json.hpp"
 #include "harness/store.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
@@ -61,21 +61,13 @@ Exit bless_command(const std::vector<std::string>& words) {
                              arguments.text("store") + "); make them with `norm-harness run`");
   }
   // Claims are judged from what golden has, and what it gets now in its place.
-  std::vector<Row> evidence;
-  const auto key = [](const Row& row) {
-    return std::tie(row.task, row.profile, row.arm, row.seed);
+  const auto judge = [](std::vector<Row> evidence) {
+    std::erase_if(evidence, [](const Row& row) { return !is_current(row); });
+    return nlohmann::json(judge_claims(evidence));
   };
-  const auto take = [&](const std::vector<Row>& more) {
-    for (const Row& row : more) {
-      if (!is_current(row)) continue;
-      std::erase_if(evidence, [&](const Row& r) { return key(r) == key(row); });
-      evidence.push_back(row);
-    }
-  };
-  if (has_golden(directory)) take(load_golden(directory).rows);
-  take(rows);
-  bless(directory, rows, judge_claims(evidence), experiment, arguments.text("because"));
-  fmt::print("{} rows are golden now, in {}\n", rows.size(), directory.string());
+  bless_judged(directory, rows, judge, experiment, arguments.text("because"));
+  fmt::print("{} rows are golden now, in {}\n", rows.size(),
+             libnorm::printable(directory.string()));
   return Exit::ok;
 }
 

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <iostream>
+#include <sstream>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "harness/experiments/study.hpp"
+#include "harness/files.hpp"
 #include "harness/store.hpp"
 
 namespace harness {
@@ -24,6 +25,16 @@ std::uint64_t parse_count(const std::string& text, const std::string& what) {
     throw UsageError(fmt::format("{}: not a whole number ({}); need 0 or more", what, text));
   }
   return value;
+}
+
+/// Throws: UsageError for a file that cannot be read to its end.
+std::string read_config(const std::string& path) {
+  constexpr std::uintmax_t kMost = std::uintmax_t{1} << 20;
+  try {
+    return read_file(path, kMost);
+  } catch (const libnorm::DataError& error) {
+    throw UsageError(fmt::format("--config: cannot read the file ({}): {}", path, error.what()));
+  }
 }
 
 /// Throws: ValueError for a profile that no study has.
@@ -63,8 +74,7 @@ bool Arguments::parse(const std::vector<std::string>& arguments) {
     }
     if (has("config")) {
       const std::string& path = get<std::string>("config");
-      std::ifstream file(path);
-      if (!file) throw UsageError(fmt::format("--config: cannot read the file ({})", path));
+      std::istringstream file(read_config(path));
       po::store(po::parse_config_file(file, options_), values_);
     }
     po::notify(values_);

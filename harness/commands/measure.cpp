@@ -13,6 +13,7 @@
 #include "harness/reading_progress.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/data/npy.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
@@ -207,12 +208,12 @@ void print_json(const ActivationFile& file, const Measuring& asked, const Measur
   for (const LeftOut& left : found.left_out) {
     json["left_out"].push_back({{"metrics", left.metrics}, {"reason", left.reason}});
   }
-  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+  fmt::print("{}\n", json.dump(2, ' ', true, Json::error_handler_t::replace));
 }
 
 void print_table(const ActivationFile& file, const Measuring& asked, const Measurement& found) {
-  fmt::print("{}: {} of {} rows, {} channels, {}\n", file.name(), asked.count, file.rows.rows(),
-             file.rows.cols(), libnorm::name_of(file.rows.format()));
+  fmt::print("{}: {} of {} rows, {} channels, {}\n", libnorm::printable(file.name()), asked.count,
+             file.rows.rows(), file.rows.cols(), libnorm::name_of(file.rows.format()));
   for (const libnorm::ActivationSpectrum& spectrum : found.spectra) {
     const auto& s = spectrum.singular_values;
     fmt::print("singular values {}: {:.6g} to {:.6g}, by {}\n",

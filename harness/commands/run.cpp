@@ -9,6 +9,7 @@
 #include "harness/compare.hpp"
 #include "harness/experiments/study.hpp"
 #include "harness/runner.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
@@ -161,7 +162,7 @@ void print_table(const Study& study, const std::string& protocol, const std::vec
     if (&study_of(row) != &study) continue;
     if (row.task != task) {
       task = row.task;
-      if (!row.data.empty()) fmt::print("\n{}", row.data);
+      if (!row.data.empty()) fmt::print("\n{}", libnorm::printable(row.data));
       fmt::print("\n{:18} {:>5} {:>7} {:>11}", "arm", "seed", "steps", "loss");
       for (const Column& c : study.columns(protocol)) fmt::print(" {:>{}}", c.title, c.width());
       fmt::print(" {:>8}  {:14} {}\n", "seconds", "weights", "golden");
@@ -191,7 +192,7 @@ Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<Ro
       const auto differences = compare(row, *expected);
       words.back() = differences.empty() ? "same bits" : "DIFFERS";
       if (!differences.empty()) exit = Exit::differs;
-      for (const Difference& d : differences) notes.push_back(d.message);
+      for (const Difference& d : differences) notes.push_back(libnorm::printable(d.message));
     } else if (must_check && exit == Exit::ok) {
       exit = Exit::no_data;
     }
@@ -200,7 +201,7 @@ Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<Ro
   if (!notes.empty()) fmt::print("\n  {}\n", fmt::join(notes, "\n  "));
   if (exit == Exit::no_data) {
     fmt::print(stderr, "run: --check was asked for, and golden lacks a run above ({})\n",
-               directory);
+               libnorm::printable(directory));
   }
   return exit;
 }

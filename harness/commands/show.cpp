@@ -47,7 +47,8 @@ Exit show_command(const std::vector<std::string>& words) {
       }
       list.push_back(std::move(json));
     }
-    fmt::print("{}\n", list.dump(2));
+    // No character beyond ASCII, so none that a terminal acts on.
+    fmt::print("{}\n", list.dump(2, ' ', true));
     return Exit::ok;
   }
   fmt::print("{:18} {:8} {:18} {:>6} {:>7} {:>12} {:>9}  {}\n", "task", "profile", "arm", "seed",

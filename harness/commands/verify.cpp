@@ -5,6 +5,7 @@
 #include "harness/compare.hpp"
 #include "harness/experiments/study.hpp"
 #include "harness/store.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
@@ -15,7 +16,8 @@ namespace po = boost::program_options;
 Exit compare_store(const Arguments& arguments, const Golden& golden) {
   const std::filesystem::path directory = arguments.text("store");
   if (!std::filesystem::exists(directory)) {
-    fmt::print("No store at {}: nothing made here to hold against golden.\n", directory.string());
+    fmt::print("No store at {}: nothing made here to hold against golden.\n",
+               libnorm::printable(directory.string()));
     return Exit::ok;
   }
   int same = 0, unknown = 0;
@@ -31,7 +33,9 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
       continue;
     }
     const auto differences = compare(row, *expected);
-    for (const Difference& d : differences) fmt::print("{}\n", d.message);
+    for (const Difference& d : differences) {
+      fmt::print("{}\n", libnorm::printable(d.message));
+    }
     if (differences.empty()) {
       ++same;
     } else {
@@ -77,7 +81,7 @@ Exit verify_command(const std::vector<std::string>& words) {
   std::vector<Verdict> verdicts;
   for (const CheckedVerdict& c : checked) verdicts.push_back(c.verdict);
   if (arguments.has("json")) {
-    fmt::print("{}\n", nlohmann::json(verdicts).dump(2));
+    fmt::print("{}\n", nlohmann::json(verdicts).dump(2, ' ', true));
   } else {
     fmt::print("{}\n", table(verdicts));
   }
@@ -95,7 +99,9 @@ Exit verify_command(const std::vector<std::string>& words) {
       exit = Exit::no_data;
     } else if (!c.differences.empty()) {
       fmt::print(stderr, "verify: {} differs from golden\n", name);
-      for (const std::string& d : c.differences) fmt::print(stderr, "  {}\n", d);
+      for (const std::string& d : c.differences) {
+        fmt::print(stderr, "  {}\n", libnorm::printable(d));
+      }
       if (exit == Exit::ok) exit = Exit::differs;
     }
   }

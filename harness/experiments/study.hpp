@@ -170,7 +170,7 @@ struct FoundExperiment {
 /// Throws: ValueError for an unknown id, with the known ones.
 FoundExperiment find_experiment(std::string_view id);
 
-/// The study whose tasks include a row's. Throws: ValueError for an unknown task.
+/// The study whose tasks include a row's. Throws: DataError for an unknown task.
 const Study& study_of(const Row& row);
 
 /// The item of a list with this name. Throws: ValueError with the known names.

@@ -217,6 +217,61 @@ TEST(RowJson, RefusesTextThatIsNoRow) {
   EXPECT_THROW(row_from_line("", "row.json"), DataError);
 }
 
+TEST(RowJson, NestsNoDeeperThanItsReadersCallThemselves) {
+  const std::string line = to_line(sample_row("none", 0));
+  for (const char* brackets : {"[]", "{}"}) {
+    std::string deep;
+    for (int i = 0; i < 100000; ++i) deep += brackets[0] == '[' ? "[" : "{\"a\":";
+    const std::string open = deep;
+    deep += "1" + std::string(100000, brackets[1]);
+    for (const std::string& value : {deep, open}) {
+      const auto named = HasSubstr("row.json: nests too deep");
+      EXPECT_THAT(message_of<DataError>([&] { parse_json(value, "row.json"); }), named);
+      const std::string member = "{\"arm\":" + value + "," + line.substr(line.find(',') + 1);
+      EXPECT_THAT(message_of<DataError>([&] { row_from_line(member, "row.json"); }), named);
+    }
+  }
+  std::string value = std::string(32, '[') + std::string(32, ']');
+  EXPECT_NO_THROW(parse_json(value, "a"));
+  EXPECT_THROW(parse_json("[" + value + "]", "a"), DataError);
+}
+
+TEST(RowJson, AKeyThatComesTwiceIsRefused) {
+  const std::string line = to_line(sample_row("none", 0));
+  EXPECT_THAT(
+      message_of<DataError>([&] { row_from_line("{\"arm\":\"x\"," + line.substr(1), "row.json"); }),
+      HasSubstr("row.json: the key arm stands there twice"));
+  EXPECT_THROW(parse_json("[{\"a\":{\"b\":1,\"c\":[],\"b\":2}}]", "a"), DataError);
+  EXPECT_THROW(parse_json("{\"a\":1,\"\\u0061\":2}", "a"), DataError);
+  EXPECT_NO_THROW(parse_json("[{\"a\":{\"a\":1},\"b\":{\"a\":1}},{\"a\":[{\"a\":2}]}]", "a"));
+}
+
+TEST(RowJson, NamesAreNames) {
+  const json whole = to_json(sample_row("none", 0));
+  for (const std::string name :
+       {"", "../../../x", "a/b", ".hidden", "two\nlines", "\x1b]0;title\x07", "<script>", "a b",
+        "'", "caf\xc3\xa9", "$(x)", "`x`", "a\"b", "a\\b", "%s", std::string(201, 'n').c_str()}) {
+    for (const char* key : {"task", "profile", "arm"}) {
+      json value = whole;
+      value[key] = name;
+      EXPECT_THAT(message_of<DataError>([&] { row_from_json(value, "row"); }),
+                  AllOf(HasSubstr("row: " + std::string(key)), HasSubstr("need a name")));
+    }
+    for (const char* member : {"metrics", "slices", "epochs", "spectra"}) {
+      json value = whole;
+      value[member][name] = value[member].begin().value();
+      EXPECT_THAT(message_of<DataError>([&] { row_from_json(value, "row"); }),
+                  AllOf(HasSubstr("row: " + std::string(member)), HasSubstr("need a name")));
+    }
+    Row row = sample_row("none", 0);
+    row.spectra[name] = {1};
+    EXPECT_THROW(to_line(row), ValueError);
+  }
+  for (const char* arm : {"rms+gain@pre@qk:rms+gain", "group+groups=4", "none_masked"}) {
+    EXPECT_EQ(row_from_line(to_line(sample_row(arm, 0)), "row").arm, arm);
+  }
+}
+
 TEST(RowJson, RefusesToWriteWhatItCouldNotRead) {
   Row row = sample_row("none", 0);
   row.environment.cpu = "\xff";

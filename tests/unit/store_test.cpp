@@ -1,9 +1,11 @@
 #include "harness/store.hpp"
 #include "harness/files.hpp"
+#include "harness/row_json.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -163,7 +165,8 @@ TEST(Store, OrdersRowsByTaskProfileArmSeedAndSpec) {
         for (const std::uint64_t seed : {2, 10}) {
           std::vector<std::string> hashes;
           for (int i = 0; i < 2; ++i) {
-            const Spec spec = sample_spec(seed).set("variant", variant++);
+            const Spec spec =
+                sample_spec(seed).set("task", task).set("arm", arm).set("variant", variant++);
             Row row = sample_row(arm, seed);
             row.task = task;
             row.profile = profile;
@@ -243,6 +246,85 @@ TEST(Store, ARowOfAnotherVersionIsNamed) {
                     HasSubstr("delete the folder")));
 }
 
+TEST(Store, ARowThatSaysOtherwiseThanItsSpecIsNamed) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  const Spec spec = sample_spec(1).set("task", "associative_recall").set("steps", 4);
+  const LockedRun run = store.lock(spec);
+  const Row good = sample_row_of(spec);
+  const auto refuse = [&](const std::function<void(Row&)>& change, const std::string& text) {
+    Row row = good;
+    change(row);
+    EXPECT_THAT(message_of<ValueError>([&] { run.finish(row); }), HasSubstr(text));
+    scribble(run.folder() / "row.json", seal("row", to_line(row)));
+    EXPECT_THAT(message_of<DataError>([&] { store.rows(); }),
+                AllOf(HasSubstr("row.json"), HasSubstr(text)));
+    EXPECT_THROW(store.find(spec), DataError);
+  };
+  refuse([](Row& row) { row.arm = "none"; }, "has the arm none where the spec says layernorm");
+  refuse([](Row& row) { row.task = "topics"; }, "has the task topics where the spec says");
+  refuse([](Row& row) { row.seed = 2; }, "has the seed 2 where the spec says 1");
+  refuse([](Row& row) { row.steps = 3; }, "has the steps 3 where the spec says 4");
+  refuse([](Row& row) { row.steps = 5, row.diverged_at = 4; }, "has the steps 5");
+  Row diverged = good;
+  diverged.steps = 3;
+  diverged.diverged_at = 2;
+  run.finish(diverged);
+  EXPECT_EQ(store.rows().size(), 1u);
+  run.finish(good);
+  EXPECT_EQ(store.rows().size(), 1u);
+}
+
+TEST(Store, WhatIsNoFileOrTooLargeIsNotWaitedFor) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  const Spec spec = sample_spec(1);
+  store.lock(spec).finish(sample_row_of(spec));
+  store.lock(spec).save_checkpoint(bytes_of("state"));
+  for (const char* name : {"row.json", "spec.txt", "checkpoint.bin"}) {
+    const fs::path path = store.folder(spec) / name;
+    const auto read = [&] {
+      return message_of<DataError>([&] {
+        const LockedRun run = store.lock(spec);
+        store.rows();
+        run.load_checkpoint();
+      });
+    };
+    const std::string whole = read_file(path);
+    fs::remove(path);
+    ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+    EXPECT_THAT(read(), HasSubstr(path.string() + " (it is a pipe)"));
+    fs::remove(path);
+    scribble(path, whole);
+    fs::resize_file(path, std::uintmax_t{1} << 40);
+    EXPECT_THAT(read(), AllOf(HasSubstr(name), HasSubstr("1099511627")));
+    scribble(path, whole);
+  }
+  EXPECT_EQ(store.rows().size(), 1u);
+}
+
+TEST(Checkpoint, LargerThanMemoryIsRefusedThoughItsHeadSaysSo) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path());
+  const LockedRun run = store.lock(sample_spec(1));
+  const std::string head = "libnorm checkpoint 1\n" + sample_spec(1).sha256() + " 1099511627776\n";
+  const fs::path path = run.folder() / "checkpoint.bin";
+  scribble(path, head);
+  fs::resize_file(path, head.size() + 64 + (std::uintmax_t{1} << 40));
+  EXPECT_THAT(message_of<DataError>([&] { run.load_checkpoint(); }), HasSubstr("is too large"));
+}
+
+TEST(Lock, WritesToNothingThatALinkLeadsTo) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path() / "store");
+  const Spec spec = sample_spec(1);
+  scribble(scratch.path() / "precious", "kept");
+  fs::create_directories(store.folder(spec));
+  fs::create_symlink(scratch.path() / "precious", store.folder(spec) / "lock");
+  EXPECT_THROW(store.lock(spec), DataError);
+  EXPECT_EQ(read_file(scratch.path() / "precious"), "kept");
+}
+
 TEST(Checkpoint, ComesBackAndReplacesTheOneBefore) {
   const ScratchFolder scratch;
   const Store store(scratch.path());
@@ -294,8 +376,7 @@ TEST(Kill, BetweenWriteAndRenameKeepsTheOldFilesAndIsTidiedUp) {
   const Store store(scratch.path());
   const Spec spec = sample_spec(1);
   store.lock(spec).save_checkpoint(bytes_of("first"));
-  scribble(store.folder(spec) / ".checkpoint.bin.aside", "libnorm check");
-  scribble(store.folder(spec) / ".row.json.aside", "{\"row\":{");
+  for (int i = 0; i < 2; ++i) scribble(aside_in(store.folder(spec)), "libnorm check");
   EXPECT_TRUE(store.rows().empty());
   const LockedRun run = store.lock(spec);
   EXPECT_EQ(run.load_checkpoint(), bytes_of("first"));
