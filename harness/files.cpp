@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -10,12 +11,17 @@
 
 #include "harness/sha256.hpp"
 #include "libnorm/core/error.hpp"
+#include "libnorm/data/stored_rows.hpp"
 
 namespace harness {
 namespace {
 
 namespace fs = std::filesystem;
 using libnorm::DataError;
+
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
 
 /// Writes and syncs a file; returns 0 or the reason why not.
 int write_whole(const fs::path& path, std::span<const std::byte> bytes) {
@@ -75,11 +81,39 @@ void write_atomically(const fs::path& path, std::span<const std::byte> bytes) {
     ::unlink(aside.c_str());
     fail_to_write(path, "write", reason);
   }
-  sync_directory(path.has_parent_path() ? path.parent_path() : fs::path("."));
+  sync_directory(folder_of(path));
 }
 
 void write_atomically(const fs::path& path, std::string_view bytes) {
   write_atomically(path, std::as_bytes(std::span(bytes)));
+}
+
+void replace_atomically(const fs::path& path, const std::function<void(const fs::path&)>& write) {
+  const fs::path aside = aside_of(path);
+  try {
+    write(aside);
+    Descriptor file(::open(aside.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.get() < 0 || ::fsync(file.get()) != 0 || !file.close() ||
+        ::rename(aside.c_str(), path.c_str()) != 0) {
+      fail_to_write(path, "write", errno);
+    }
+  } catch (...) {
+    ::unlink(aside.c_str());
+    throw;
+  }
+  sync_directory(folder_of(path));
+}
+
+std::string file_sha256(const fs::path& path) {
+  const libnorm::OpenFile file(path, "store");
+  Sha256 hash;
+  std::vector<std::byte> piece(std::size_t{1} << 20);
+  for (libnorm::Index at = 0; at < file.size(); at += libnorm::Index(piece.size())) {
+    piece.resize(std::min(piece.size(), std::size_t(file.size() - at)));
+    file.read(at, piece);
+    hash.update(piece);
+  }
+  return hash.hex();
 }
 
 std::string read_file(const fs::path& path) {

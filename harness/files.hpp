@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -46,6 +47,14 @@ std::filesystem::path aside_of(const std::filesystem::path& path);
 /// file that could not be replaced is as it was.
 void write_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+/// The same for a file that `write` makes at the path it is given, in the same folder.
+/// Throws: also what `write` throws.
+void replace_atomically(const std::filesystem::path& path,
+                        const std::function<void(const std::filesystem::path&)>& write);
+
+/// Of a file's bytes, read in pieces. Throws: DataError.
+std::string file_sha256(const std::filesystem::path& path);
 
 /// The whole content of a file.
 /// Throws: DataError with the path and the system's reason, also when there is no such file.

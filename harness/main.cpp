@@ -22,6 +22,7 @@ constexpr Command kCommands[] = {
     {"report", "write one HTML page with verdicts, figures and all numbers", &report_command},
     {"show", "list the stored runs, as a table or as JSON", &show_command},
     {"bless", "make the stored rows golden, with a reason", &bless_command},
+    {"gc", "name, and remove, what a store has no use for any more", &gc_command},
     {"bench", "time training steps and products against the machine's peak", &bench_command},
     {"measure", "what the metrics say of activations in a .npy or safetensors file",
      &measure_command},

@@ -93,12 +93,55 @@ T integer_from_json(const json& value, const std::string& where) {
   refuse(where, value, "an integer in range");
 }
 
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+
+json bits_to_json(const std::vector<bool>& bits) {
+  std::string hex((bits.size() + 7) / 8 * 2, '0');
+  for (std::size_t i = 0; i < bits.size(); ++i) {
+    if (!bits[i]) continue;
+    char& digit = hex[i / 4];
+    digit = kHexDigits[kHexDigits.find(digit) | (8u >> i % 4)];
+  }
+  return {{"count", bits.size()}, {"hex", hex}};
+}
+
+std::vector<bool> bits_from_json(const json& value, const std::string& where) {
+  Members members(value, where);
+  const auto count = integer_from_json<std::uint32_t>(members.take("count"), where + ": count");
+  const std::string hex = members.text("hex");
+  members.require_none_left();
+  const std::string wanted = "2 lower-case hexadecimal digits for every 8 of count, the rest 0";
+  // Before anything is made of this size.
+  if (hex.size() != (std::size_t(count) + 7) / 8 * 2) refuse(where + ": hex", hex, wanted.c_str());
+  std::vector<bool> bits(hex.size() * 4);
+  for (std::size_t i = 0; i < bits.size(); ++i) {
+    const std::size_t digit = kHexDigits.find(hex[i / 4]);
+    if (digit == std::string_view::npos) refuse(where + ": hex", hex, wanted.c_str());
+    bits[i] = (digit & (8u >> i % 4)) != 0;
+    if (bits[i] && i >= count) refuse(where + ": hex", hex, wanted.c_str());
+  }
+  bits.resize(count);
+  return bits;
+}
+
 std::string hash_from_json(Members& members, const std::string& key) {
   std::string hash = members.text(key);
   if (!is_sha256_hex(hash)) {
     refuse(members.where() + ": " + key, json(hash), "64 lower-case hexadecimal digits");
   }
   return hash;
+}
+
+Kept kept_from_json(const json& value, const std::string& where) {
+  Members members(value, where);
+  const std::string what = members.text("what");
+  Kept kept{Keep::none, hash_from_json(members, "sha256")};
+  members.require_none_left();
+  for (const Keep keep : {Keep::weights, Keep::state}) {
+    if (what == kKeepWords[int(keep)]) kept.what = keep;
+  }
+  if (kept.what == Keep::none) refuse(where + ": what", what, "weights or state");
+  return kept;
 }
 
 json to_json(const Environment& environment) {
@@ -170,10 +213,13 @@ void Members::require_none_left() const {
 }
 
 json to_json(const Row& row) {
-  for (const std::string* hash : {&row.spec_sha256, &row.weights_sha256, &row.losses_sha256}) {
+  std::vector<const std::string*> hashes = {&row.spec_sha256, &row.weights_sha256,
+                                            &row.losses_sha256};
+  if (row.kept) hashes.push_back(&row.kept->sha256);
+  for (const std::string* hash : hashes) {
     if (!is_sha256_hex(*hash)) {
       throw ValueError("row: a hash is malformed (" + *hash + "); need 64 lower-case hexadecimal " +
-                       "digits in spec_sha256, weights_sha256 and losses_sha256");
+                       "digits in spec_sha256, weights_sha256, losses_sha256 and kept");
     }
   }
   if (const std::string unequal = describe_unequal(row.epochs); !unequal.empty()) {
@@ -205,6 +251,12 @@ json to_json(const Row& row) {
   if (!row.data.empty()) value["data"] = row.data;
   if (!row.epochs.empty()) value["epochs"] = named_numbers_to_json(row.epochs);
   if (!row.spectra.empty()) value["spectra"] = named_numbers_to_json(row.spectra);
+  if (!row.held_out_correct.empty()) {
+    value["held_out_correct"] = bits_to_json(row.held_out_correct);
+  }
+  if (row.kept) {
+    value["kept"] = {{"what", kKeepWords[int(row.kept->what)]}, {"sha256", row.kept->sha256}};
+  }
   return value;
 }
 
@@ -260,6 +312,11 @@ Row row_from_json(const json& value, const std::string& source) {
     throw DataError(source + ": epochs: " + unequal);
   }
   row.spectra = named_numbers("spectra");
+  if (members.has("held_out_correct")) {
+    row.held_out_correct =
+        bits_from_json(members.take("held_out_correct"), source + ": held_out_correct");
+  }
+  if (members.has("kept")) row.kept = kept_from_json(members.take("kept"), source + ": kept");
   row.seconds = number_from_json(members.take("seconds"), source + ": seconds");
   row.environment = environment_from_json(members.take("environment"), source + ": environment");
   members.require_none_left();

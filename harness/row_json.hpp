@@ -12,7 +12,10 @@ namespace harness {
 /// The task of rows that do not name theirs: they were made when there was no other.
 inline constexpr const char* kUnnamedTask = "associative_recall";
 
-/// A row as JSON, keyed by its members' names; data, epochs and spectra only where not empty.
+/// A row as JSON, keyed by its members' names; data, epochs, spectra, held_out_correct and kept
+/// only where not empty. held_out_correct is its `count` and `hex`: text i is the bit of value 128
+/// >> i % 8 in byte i / 8, two lower-case digits a byte, and what is left of the last one is 0.
+/// (`numpy.unpackbits(numpy.frombuffer(bytes.fromhex(hex), "u1"), count=count)`.)
 /// Doubles and 64-bit seeds come back bit for bit; JSON has no nan or infinity, which become the
 /// strings "nan", "inf" and "-inf" (a nan keeps no sign and no payload).
 /// Throws: ValueError for a row that could not be read back: a hash that is not 64 hexadecimal

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "harness/environment.hpp"
+#include "harness/experiments/kept_state.hpp"
 #include "harness/experiments/run_state.hpp"
 #include "libnorm/core/launch.hpp"
 
@@ -108,6 +109,12 @@ Row make_run(const PlannedRun& planned, const Crew& crew, const Store& store, st
   libnorm::with_threads(crew.share(), [&] { row = run.row(planned.profile); });
   row.seconds = timed.seconds();
   row.environment = environment(crew.options.threads);
+  const Keep keep = crew.options.keep.value_or(default_keep(run.model()));
+  if (keep != Keep::none) {
+    const std::string hash =
+        held.keep([&](const auto& file) { write_kept(file, keep, run.model(), run.adam()); });
+    row.kept = Kept{keep, hash};
+  }
   held.finish(row);
   progress.finish(index, row);
   return row;

@@ -30,6 +30,8 @@ struct RunnerOptions {
   /// Seconds between checkpoints, or nothing: 10, and 120 for large runs, whose checkpoints take a
   /// while to write, with one at each landmark too.
   std::optional<double> checkpoint_every;
+  /// What runs keep when they are finished; by default, what default_keep() says of each.
+  std::optional<Keep> keep;
 };
 
 /// Makes the runs that the store lacks, going on from checkpoints, and returns the rows of all, in

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,7 +24,6 @@ namespace fs = std::filesystem;
 using libnorm::DataError;
 using libnorm::ValueError;
 
-constexpr std::size_t kFolderDigits = 16;
 constexpr std::string_view kCheckpointMagic = "libnorm checkpoint 1\n";
 
 /// A damaged file of a run; the cure is the same whatever the damage.
@@ -34,7 +34,7 @@ constexpr std::string_view kCheckpointMagic = "libnorm checkpoint 1\n";
 
 /// The text of a run's spec.txt, checked against the folder's name.
 std::string read_spec_text(const fs::path& folder) {
-  const fs::path path = folder / "spec.txt";
+  const fs::path path = folder / kSpecFile;
   if (!is_there(path)) fail_damaged(path, "is missing");
   std::string text = read_file(path);
   const std::string hash = sha256_hex(text);
@@ -47,10 +47,10 @@ std::string read_spec_text(const fs::path& folder) {
 
 /// The row of a run's folder, or nothing if the run is not finished.
 std::optional<Row> read_row(const fs::path& folder) {
-  const fs::path path = folder / "row.json";
+  const fs::path path = folder / kRowFile;
   const bool finished = is_there(path);
   // A run killed before its spec.txt was there has nothing to check yet.
-  if (!finished && !is_there(folder / "spec.txt")) return std::nullopt;
+  if (!finished && !is_there(folder / kSpecFile)) return std::nullopt;
   const std::string spec_text = read_spec_text(folder);
   if (!finished) return std::nullopt;
 
@@ -83,9 +83,11 @@ LockedRun::~LockedRun() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void LockedRun::take_lock() {
-  const fs::path path = folder_ / "lock";
+/// False where the folder was removed meanwhile, and has to be made again.
+bool LockedRun::take_lock() {
+  const fs::path path = folder_ / kLockFile;
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor_ < 0 && errno == ENOENT) return false;
   if (descriptor_ < 0) fail_to_write(path, "open", errno);
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) fail_to_write(path, "lock", errno);
@@ -95,21 +97,26 @@ void LockedRun::take_lock() {
     throw DataError("store: the run " + folder_.string() + " is held by another process (pid " +
                     holder + "); wait for it or stop it");
   }
+  struct stat locked = {}, there = {};
+  if (::fstat(descriptor_, &locked) != 0 || ::stat(path.c_str(), &there) != 0 ||
+      locked.st_ino != there.st_ino) {
+    ::close(std::exchange(descriptor_, -1));
+    return false;
+  }
   const std::string id = std::to_string(::getpid());
   if (::ftruncate(descriptor_, 0) != 0 ||
       ::pwrite(descriptor_, id.data(), id.size(), 0) != static_cast<ssize_t>(id.size())) {
     fail_to_write(path, "write", errno);
   }
+  return true;
 }
 
 void LockedRun::settle_spec() const {
   // Left by a process that was killed between writing aside and renaming.
-  for (const char* name : {"spec.txt", "checkpoint.bin", "row.json"}) {
-    ::unlink(aside_of(folder_ / name).c_str());
-  }
-  const fs::path path = folder_ / "spec.txt";
+  for (const char* name : kRunFiles) ::unlink(aside_of(folder_ / name).c_str());
+  const fs::path path = folder_ / kSpecFile;
   if (!is_there(path)) {
-    if (is_there(folder_ / "row.json")) fail_damaged(path, "is missing");
+    if (is_there(folder_ / kRowFile)) fail_damaged(path, "is missing");
     write_atomically(path, spec_.canonical());
   } else if (read_spec_text(folder_) != spec_.canonical()) {
     fail_damaged(path, "is of another run whose hash begins alike");
@@ -126,11 +133,11 @@ void LockedRun::save_checkpoint(std::span<const std::byte> state) const {
   for (const auto part : {as_bytes(head), as_bytes(hash), state}) {
     file.insert(file.end(), part.begin(), part.end());
   }
-  write_atomically(folder_ / "checkpoint.bin", file);
+  write_atomically(folder_ / kCheckpointFile, file);
 }
 
 std::optional<std::vector<std::byte>> LockedRun::load_checkpoint() const {
-  const fs::path path = folder_ / "checkpoint.bin";
+  const fs::path path = folder_ / kCheckpointFile;
   if (!is_there(path)) return std::nullopt;
   const std::string file = read_file(path);
   const std::string_view all = file;
@@ -159,16 +166,38 @@ std::optional<std::vector<std::byte>> LockedRun::load_checkpoint() const {
   return std::vector<std::byte>(bytes.begin(), bytes.end());
 }
 
+std::string LockedRun::keep(const std::function<void(const fs::path&)>& write) const {
+  std::string hash;
+  replace_atomically(folder_ / kKeptFile, [&](const fs::path& aside) {
+    write(aside);
+    hash = file_sha256(aside);
+  });
+  return hash;
+}
+
 void LockedRun::finish(const Row& row) const {
   if (row.spec_sha256 != spec_.sha256()) {
     throw ValueError("store: the row is of another spec (" + row.spec_sha256 + "); need " +
                      spec_.sha256());
   }
-  write_atomically(folder_ / "row.json", seal("row", to_line(row)));
+  write_atomically(folder_ / kRowFile, seal("row", to_line(row)));
+  ::unlink((folder_ / kCheckpointFile).c_str());
 }
 
-Store::Store(fs::path directory) : runs_(std::move(directory) / "runs") {
+Store::Store(fs::path directory, Access access) : runs_(directory / "runs"), access_(access) {
   std::error_code error;
+  if (access == Access::reading) {
+    // A folder that is not there, or no store, is a mistyped name and not an empty store.
+    if (!is_there(directory)) {
+      throw DataError("store: no such folder (" + directory.string() +
+                      "); need one that `norm-harness run` made");
+    }
+    if (!fs::is_directory(runs_, error)) {
+      throw DataError("store: " + directory.string() +
+                      " is none (it has no folder runs); need one that `norm-harness run` made");
+    }
+    return;
+  }
   fs::create_directories(runs_, error);
   if (error) fail_to_write(runs_, "make", error.value());
   // Modes and access() do not tell (the root user, read-only mounts): only trying does.
@@ -182,18 +211,42 @@ fs::path Store::folder(const Spec& spec) const {
   return runs_ / spec.sha256().substr(0, kFolderDigits);
 }
 
+fs::path Store::folder(const Row& row) const {
+  return runs_ / row.spec_sha256.substr(0, kFolderDigits);
+}
+
 LockedRun Store::lock(const Spec& spec) const {
+  if (access_ == Access::reading) {
+    throw ValueError("store: it was opened for reading (" + runs_.string() +
+                     "); need one opened for writing");
+  }
   LockedRun run(spec, folder(spec));
-  std::error_code error;
-  fs::create_directory(run.folder(), error);
-  if (error) fail_to_write(run.folder(), "make", error.value());
-  run.take_lock();
+  do {
+    std::error_code error;
+    fs::create_directory(run.folder(), error);
+    if (error) fail_to_write(run.folder(), "make", error.value());
+  } while (!run.take_lock());
   run.settle_spec();
   sync_directory(runs_);
   return run;
 }
 
 std::optional<Row> Store::find(const Spec& spec) const { return read_row(folder(spec)); }
+
+bool Store::has_kept(const Row& row) const { return row.kept && is_there(folder(row) / kKeptFile); }
+
+fs::path Store::kept_file(const Row& row) const {
+  const fs::path path = folder(row) / kKeptFile;
+  if (!row.kept) {
+    throw DataError("store: the run " + path.parent_path().string() +
+                    " has kept no weights; delete its folder and run it again with --keep weights");
+  }
+  if (!is_there(path)) fail_damaged(path, "is missing, and the run's row says that it is kept");
+  if (file_sha256(path) != row.kept->sha256) {
+    fail_damaged(path, "is torn or edited (its sha256 is not the one in the run's row)");
+  }
+  return path;
+}
 
 std::vector<Row> Store::rows() const {
   std::vector<Row> rows;

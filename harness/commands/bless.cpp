@@ -7,7 +7,6 @@
 #include "harness/commands/verdicts.hpp"
 #include "harness/experiments/study.hpp"
 #include "harness/row_json.hpp"
-#include "harness/store.hpp"
 
 namespace harness {
 namespace {
@@ -52,8 +51,10 @@ Exit bless_command(const std::vector<std::string>& words) {
   }
   const std::filesystem::path directory = arguments.text("golden");
   std::vector<Row> rows;
-  for (Row& row : Store(arguments.text("store")).rows()) {
+  for (Row& row : Store(arguments.text("store"), Access::reading).rows()) {
     if (!is_current(row) || !belongs(row, experiment)) continue;
+    // The file that it names stays in the store.
+    row.kept.reset();
     rows.push_back(std::move(row));
   }
   if (rows.empty()) {

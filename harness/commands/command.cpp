@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "harness/experiments/study.hpp"
-#include "harness/store.hpp"
+#include "harness/files.hpp"
 
 namespace harness {
 namespace {
@@ -75,6 +75,13 @@ bool Arguments::parse(const std::vector<std::string>& arguments) {
   return true;
 }
 
+std::optional<Store> store_to_read(const Arguments& arguments) {
+  const std::string& directory = arguments.text("store");
+  // Only the default may be missing, before a first run: a name that was given is a mistake then.
+  if (!arguments.given("store") && !is_there(directory)) return std::nullopt;
+  return Store(directory, Access::reading);
+}
+
 void add_row_options(Arguments& arguments) {
   arguments.options()("store", po::value<std::string>()->default_value("out/store"),
                       "folder of the runs made here")(
@@ -115,9 +122,9 @@ std::vector<Row> read_rows(const Arguments& arguments, Golden* golden) {
     if (from != "store") take(read.rows);
     if (golden != nullptr) *golden = std::move(read);
   }
-  const std::filesystem::path store = arguments.text("store");
-  if (from == "store" || (from == "both" && std::filesystem::exists(store))) {
-    take(Store(store).rows());
+  if (from == "store") take(Store(arguments.text("store"), Access::reading).rows());
+  if (from == "both") {
+    if (const auto store = store_to_read(arguments)) take(store->rows());
   }
   std::stable_sort(rows.begin(), rows.end(),
                    [&](const Row& a, const Row& b) { return key(a) < key(b); });

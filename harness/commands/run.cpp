@@ -205,6 +205,36 @@ Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<Ro
   return exit;
 }
 
+std::optional<Keep> chosen_keep(const Arguments& arguments) {
+  if (!arguments.has("keep")) return std::nullopt;
+  const std::string& word = arguments.text("keep");
+  for (const Keep keep : {Keep::none, Keep::weights, Keep::state}) {
+    if (word == kKeepWords[int(keep)]) return keep;
+  }
+  throw UsageError(fmt::format("--keep: unknown word ({}); need weights, state or none", word));
+}
+
+/// Whether every run has kept what --keep asks for. One that was finished before is not made again,
+/// and that must not pass for done.
+Exit check_kept(const std::vector<Row>& rows, const Store& store, std::optional<Keep> keep) {
+  if (!keep || *keep == Keep::none) return Exit::ok;
+  std::vector<std::string> folders;
+  for (const Row& row : rows) {
+    if (store.has_kept(row) && row.kept->what >= *keep) continue;
+    folders.push_back(store.folder(row).string());
+  }
+  if (folders.empty()) return Exit::ok;
+  const std::size_t shown = std::min<std::size_t>(folders.size(), 3);
+  fmt::print(stderr,
+             "run: --keep {} was asked for, and {} of the runs, finished before, did not ({}{}); "
+             "delete their folders and give the command again: it trains them anew, to the same "
+             "bits\n",
+             kKeepWords[int(*keep)], folders.size(),
+             fmt::join(folders.begin(), folders.begin() + std::ptrdiff_t(shown), ", "),
+             shown < folders.size() ? ", ..." : "");
+  return Exit::no_data;
+}
+
 /// Every number of every study once, with what each study means by it.
 void add_numbers(Arguments& arguments) {
   std::vector<std::string_view> added;
@@ -251,6 +281,11 @@ Exit run_command(const std::vector<std::string>& words) {
       "threads; results do not depend on it")(
       "checkpoint-every", po::value<double>(),
       "seconds between checkpoints; the default is 10, for e4 120 and after each epoch")(
+      "keep", po::value<std::string>()->value_name("WHAT"),
+      "what a finished run keeps in its folder, as kept.safetensors, to be measured again:\n"
+      "weights, state (weights and Adam's moments, three times as much) or none; the default\n"
+      "is state where it takes up to 16 MB (e1 to e3 at the paper's scale: 3.6 MB a run,\n"
+      "weights 1.2), else weights (e4: 20 MB a run, state 61)")(
       "store", po::value<std::string>()->default_value("out/store"),
       "folder of the runs made here")("golden",
                                       po::value<std::string>()->default_value(default_golden()),
@@ -291,14 +326,23 @@ Exit run_command(const std::vector<std::string>& words) {
                                    *options.checkpoint_every));
     }
   }
-  const Store store(arguments.text("store"));
+  options.keep = chosen_keep(arguments);
+  // Before anything is trained: a golden that was named, or is to be checked against, is wanted.
+  const std::string& golden = arguments.text("golden");
+  if ((arguments.given("golden") || arguments.has("check")) && !has_golden(golden)) {
+    throw libnorm::DataError("golden: no such folder, or nothing in it (" + golden +
+                             "); need one that `norm-harness bless` made");
+  }
+  const Store store(arguments.text("store"), Access::writing);
   Progress::Style style =
       isatty(STDOUT_FILENO) ? Progress::Style::terminal : Progress::Style::lines;
   if (arguments.has("quiet")) style = Progress::Style::quiet;
   Progress progress(std::cout, style);
   stop_on_signals();
   const auto rows = make_runs(plan, options, store, progress);
-  return compare_with_golden(chosen, rows, arguments);
+  const Exit compared = compare_with_golden(chosen, rows, arguments);
+  const Exit kept = check_kept(rows, store, options.keep);
+  return compared == Exit::ok ? kept : compared;
 }
 
 }  // namespace harness

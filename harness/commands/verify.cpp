@@ -4,7 +4,6 @@
 #include "harness/commands/verdicts.hpp"
 #include "harness/compare.hpp"
 #include "harness/experiments/study.hpp"
-#include "harness/store.hpp"
 
 namespace harness {
 namespace {
@@ -12,15 +11,15 @@ namespace {
 namespace po = boost::program_options;
 
 /// Holds the store's rows of the profile, or of that which claims are judged at, against golden's.
-Exit compare_store(const Arguments& arguments, const Golden& golden) {
-  const std::filesystem::path directory = arguments.text("store");
-  if (!std::filesystem::exists(directory)) {
-    fmt::print("No store at {}: nothing made here to hold against golden.\n", directory.string());
-    return Exit::ok;
+/// out: where it tells of it.
+Exit compare_store(const Arguments& arguments, const Golden& golden, std::FILE* out) {
+  const std::string& directory = arguments.text("store");
+  const auto store = store_to_read(arguments);
+  if (!store) {
+    fmt::print(out, "No store at {}: nothing made here to hold against golden.\n", directory);
   }
-  int same = 0, unknown = 0;
-  Exit exit = Exit::ok;
-  for (const Row& row : Store(directory).rows()) {
+  int same = 0, differing = 0, unknown = 0;
+  for (const Row& row : store ? store->rows() : std::vector<Row>()) {
     const std::string profile = arguments.has("profile")
                                     ? arguments.text("profile")
                                     : std::string(study_of(row).claim_profile());
@@ -31,19 +30,22 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
       continue;
     }
     const auto differences = compare(row, *expected);
-    for (const Difference& d : differences) fmt::print("{}\n", d.message);
-    if (differences.empty()) {
-      ++same;
-    } else {
-      exit = Exit::differs;
-    }
+    for (const Difference& d : differences) fmt::print(out, "{}\n", d.message);
+    ++(differences.empty() ? same : differing);
   }
-  fmt::print("{} runs made here have golden's bits; {} are not in golden.\n", same, unknown);
-  if (unknown > 0 && exit == Exit::ok && arguments.has("check")) {
+  if (store) {
+    fmt::print(out, "{} runs made here have golden's bits; {} are not in golden.\n", same, unknown);
+  }
+  if (differing > 0) return Exit::differs;
+  if (!arguments.has("check")) return Exit::ok;
+  if (unknown > 0) {
     fmt::print(stderr, "verify: --check was asked for, and golden lacks {} of the runs\n", unknown);
-    exit = Exit::no_data;
+  } else if (same == 0) {
+    fmt::print(stderr,
+               "verify: --check was asked for, and there is no run to hold against golden ({})\n",
+               directory);
   }
-  return exit;
+  return unknown > 0 || same == 0 ? Exit::no_data : Exit::ok;
 }
 
 }  // namespace
@@ -58,9 +60,12 @@ Exit verify_command(const std::vector<std::string>& words) {
   add_row_options(arguments);
   arguments.options()("claim", po::value<std::string>(),
                       "only this claim, as e1.isotropy, under all its protocols")(
-      "check", "fail unless golden has every run that is held against it")("json",
-                                                                           "the verdicts as JSON");
+      "check", "fail unless there are runs, and golden has every one")("json",
+                                                                       "the verdicts as JSON");
   if (!arguments.parse(words)) return Exit::ok;
+  if (arguments.has("check") && arguments.text("rows") == "golden") {
+    throw UsageError("--check: of no use with --rows golden, which leaves the store's runs out");
+  }
 
   Golden golden;
   const auto rows = read_rows(arguments, &golden);
@@ -99,10 +104,10 @@ Exit verify_command(const std::vector<std::string>& words) {
       if (exit == Exit::ok) exit = Exit::differs;
     }
   }
-  if (arguments.has("json")) return exit;
-  if (exit == Exit::ok) fmt::print("All {} verdicts are golden's.\n", checked.size());
+  const bool json = arguments.has("json");
+  if (exit == Exit::ok && !json) fmt::print("All {} verdicts are golden's.\n", checked.size());
   if (arguments.text("rows") != "golden") {
-    const Exit runs = compare_store(arguments, golden);
+    const Exit runs = compare_store(arguments, golden, json ? stderr : stdout);
     if (exit == Exit::ok) exit = runs;
   }
   return exit;

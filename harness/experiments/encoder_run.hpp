@@ -23,6 +23,8 @@ class EncoderRun final : public TrainingRun {
   /// After an epoch.
   bool at_landmark() const override { return steps_done() % steps_per_epoch() == 0; }
   double flop() const override { return model_.flop(); }
+  libnorm::Transformer<float>& model() override { return model_; }
+  libnorm::Adam<float>& adam() override { return adam_; }
   void step() override;
   std::vector<std::byte> state() const override;
   void restore(std::span<const std::byte> state) override;
@@ -61,6 +63,8 @@ class EncoderRun final : public TrainingRun {
   Index order_of_ = -1;
   std::vector<float> losses_;
   std::int64_t correct_ = 0;
+  /// Of the last test in this process.
+  std::vector<bool> held_out_correct_;
   std::vector<Epoch> epochs_;
   bool diverged_ = false;
 };

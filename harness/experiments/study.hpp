@@ -19,6 +19,13 @@
 #include "libnorm/data/batch.hpp"
 #include "libnorm/ops/gemm.hpp"
 
+namespace libnorm {
+template <class T>
+class Transformer;
+template <class T>
+class Adam;
+}  // namespace libnorm
+
 namespace harness {
 
 using libnorm::Index;
@@ -82,6 +89,12 @@ class TrainingRun {
   virtual double flop() const = 0;
   /// Whether much was done in the last step, so that a checkpoint is worth its price.
   virtual bool at_landmark() const { return false; }
+
+  /// What is trained, and what trains it, after the steps done: to be kept, or to take what was.
+  /// @{
+  virtual libnorm::Transformer<float>& model() = 0;
+  virtual libnorm::Adam<float>& adam() = 0;
+  /// @}
 
   /// One training step. A loss that is not finite ends the run.
   virtual void step() = 0;

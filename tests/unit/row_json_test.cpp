@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +50,8 @@ TEST(RowJson, EveryMemberComesBack) {
   EXPECT_EQ(back.slices.at("published").loss, row.slices.at("published").loss);
   EXPECT_EQ(back.epochs, row.epochs);
   EXPECT_EQ(back.spectra, row.spectra);
+  EXPECT_EQ(back.held_out_correct, row.held_out_correct);
+  EXPECT_EQ(back.kept, row.kept);
   EXPECT_EQ(back.seconds, row.seconds);
   EXPECT_EQ(back.environment.version, row.environment.version);
   EXPECT_EQ(back.environment.numerics, row.environment.numerics);
@@ -118,10 +122,12 @@ TEST(RowJson, ALineIsOneLine) {
 
 TEST(RowJson, EveryMissingKeyIsNamedWithItsSource) {
   const json whole = to_json(sample_row("none", 0));
-  EXPECT_EQ(whole.size(), 20u);
+  EXPECT_EQ(whole.size(), 22u);
+  const std::set<std::string> may_lack = {"task", "data", "epochs", "spectra", "held_out_correct",
+                                          "kept"};
   for (const auto& item : whole.items()) {
     const std::string& key = item.key();
-    if (key == "task" || key == "data" || key == "epochs" || key == "spectra") continue;
+    if (may_lack.count(key) > 0) continue;
     json cut = whole;
     cut.erase(item.key());
     EXPECT_THAT(message_of<DataError>([&] { row_from_json(cut, "row.json"); }),
@@ -138,6 +144,8 @@ TEST(RowJson, WhatIsEmptyIsLeftOutButForTheTask) {
   row.data.clear();
   row.epochs.clear();
   row.spectra.clear();
+  row.held_out_correct.clear();
+  row.kept.reset();
   const json value = to_json(row);
   EXPECT_EQ(value.size(), 17u);
   EXPECT_EQ(value["task"], "associative_recall");
@@ -145,6 +153,49 @@ TEST(RowJson, WhatIsEmptyIsLeftOutButForTheTask) {
   EXPECT_EQ(back.data, "");
   EXPECT_TRUE(back.epochs.empty());
   EXPECT_TRUE(back.spectra.empty());
+  EXPECT_TRUE(back.held_out_correct.empty());
+  EXPECT_EQ(back.kept, std::nullopt);
+  // Golden's rows, and those of old stores, are such rows: reading and writing adds nothing.
+  EXPECT_EQ(to_json(back), value);
+}
+
+TEST(RowJson, HeldOutBitsLieHighestFirst) {
+  Row row = sample_row("none", 0);
+  EXPECT_EQ(to_json(row)["held_out_correct"], (json{{"count", 10}, {"hex", "9940"}}));
+  for (const std::size_t count : {1, 7, 8, 9, 16, 7600}) {
+    row.held_out_correct.assign(count, false);
+    for (std::size_t i = 0; i < count; ++i) row.held_out_correct[i] = i * i % 7 < 3;
+    EXPECT_EQ(row_from_line(to_line(row), "row").held_out_correct, row.held_out_correct) << count;
+  }
+  json value = to_json(sample_row("none", 0));
+  for (const json& bad :
+       {json{{"count", 10}, {"hex", "994"}}, json{{"count", 17}, {"hex", "9940"}},
+        json{{"count", 10}, {"hex", "9960"}}, json{{"count", 10}, {"hex", "994A"}},
+        json{{"count", 10}, {"hex", "99 0"}}, json{{"count", 4294967295u}, {"hex", ""}}}) {
+    value["held_out_correct"] = bad;
+    EXPECT_THAT(message_of<DataError>([&] { row_from_json(value, "row.json"); }),
+                HasSubstr("row.json: held_out_correct: hex has a wrong value"))
+        << bad;
+  }
+  for (const json& bad : {json{{"count", -1}, {"hex", ""}}, json{{"count", 10}}, json("9940"),
+                          json{{"count", 10}, {"hex", "9940"}, {"order", 1}}}) {
+    value["held_out_correct"] = bad;
+    EXPECT_THROW(row_from_json(value, "row.json"), DataError) << bad;
+  }
+}
+
+TEST(RowJson, WhatIsKeptIsWeightsOrAState) {
+  Row row = sample_row("none", 0);
+  row.kept->what = Keep::weights;
+  EXPECT_EQ(to_json(row)["kept"]["what"], "weights");
+  EXPECT_EQ(row_from_line(to_line(row), "row").kept, row.kept);
+  json value = to_json(row);
+  value["kept"]["what"] = "none";
+  EXPECT_THAT(
+      message_of<DataError>([&] { row_from_json(value, "row.json"); }),
+      HasSubstr("row.json: kept: what has a wrong value (\"none\"); need weights or state"));
+  row.kept->sha256 = "../../x";
+  EXPECT_THROW(to_line(row), ValueError);
 }
 
 TEST(RowJson, ARowWithoutATaskIsOfTheOneThatThereWasFirst) {
