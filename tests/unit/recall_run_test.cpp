@@ -164,12 +164,14 @@ TEST(Runner, TrainsWhatIsMissingOnceAndSaysSo) {
 class KeptState : public testing::Test {
  protected:
   harness::Row make(const harness::Study& study, const std::string& arm,
-                    std::optional<harness::Keep> keep) {
+                    std::optional<harness::Keep> keep,
+                    std::optional<double> checkpoint_every = std::nullopt) {
     plan_ = study.plan(request(arm));
     std::ostringstream out;
     harness::Progress progress(out, harness::Progress::Style::quiet);
-    return harness::make_runs(plan_, {.threads = 2, .checkpoint_every = 0, .keep = keep}, store_,
-                              progress)
+    return harness::make_runs(plan_,
+                              {.threads = 2, .checkpoint_every = checkpoint_every, .keep = keep},
+                              store_, progress)
         .at(0);
   }
 
@@ -282,12 +284,12 @@ TEST_F(KeptState, IsReadByAReaderThatIsNotOurs) {
 
 TEST_F(KeptState, TakesTheCheckpointsPlaceUnlessNoneIsKept) {
   using testing::UnorderedElementsAre;
-  const harness::Row small = make(harness::recall_study(), "layernorm", {});
+  const harness::Row small = make(harness::recall_study(), "layernorm", {}, 0.0);
   ASSERT_TRUE(small.kept.has_value());
   EXPECT_EQ(small.kept->what, harness::Keep::state) << "a small model's whole state";
   EXPECT_THAT(harness::names_in(store_.folder(small)),
               UnorderedElementsAre("lock", "spec.txt", "row.json", "kept.safetensors"));
-  const harness::Row none = make(harness::recall_study(), "none", harness::Keep::none);
+  const harness::Row none = make(harness::recall_study(), "none", harness::Keep::none, 0.0);
   EXPECT_EQ(none.kept, std::nullopt);
   EXPECT_THAT(harness::names_in(store_.folder(none)),
               UnorderedElementsAre("lock", "spec.txt", "row.json"));
