@@ -101,6 +101,9 @@ std::vector<Row> read_rows(const Arguments& arguments, Golden* golden) {
   }
   std::optional<std::string> profile;
   if (arguments.has("profile")) profile = known_profile(arguments.text("profile"));
+  std::optional<Store> store;
+  if (from == "store") store.emplace(arguments.text("store"), Access::reading);
+  if (from == "both") store = store_to_read(arguments);
   std::vector<Row> rows;
   const auto key = [](const Row& row) { return std::tie(row.task, row.arm, row.seed); };
   const auto take = [&](const std::vector<Row>& more) {
@@ -122,10 +125,7 @@ std::vector<Row> read_rows(const Arguments& arguments, Golden* golden) {
     if (from != "store") take(read.rows);
     if (golden != nullptr) *golden = std::move(read);
   }
-  if (from == "store") take(Store(arguments.text("store"), Access::reading).rows());
-  if (from == "both") {
-    if (const auto store = store_to_read(arguments)) take(store->rows());
-  }
+  if (store) take(store->rows());
   std::stable_sort(rows.begin(), rows.end(),
                    [&](const Row& a, const Row& b) { return key(a) < key(b); });
   return rows;
