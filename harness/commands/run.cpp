@@ -226,9 +226,9 @@ Exit check_kept(const std::vector<Row>& rows, const Store& store, std::optional<
   if (folders.empty()) return Exit::ok;
   const std::size_t shown = std::min<std::size_t>(folders.size(), 3);
   fmt::print(stderr,
-             "run: --keep {} was asked for, and {} of the runs, finished before, did not ({}{}); "
-             "delete their folders and give the command again: it trains them anew, to the same "
-             "bits\n",
+             "run: --keep {} was asked for, and {} of the runs had finished before and kept less "
+             "({}{}); delete their folders and give the command again: it trains them anew, to the "
+             "same bits\n",
              kKeepWords[int(*keep)], folders.size(),
              fmt::join(folders.begin(), folders.begin() + std::ptrdiff_t(shown), ", "),
              shown < folders.size() ? ", ..." : "");
