@@ -6,6 +6,7 @@
 #include "harness/commands/command.hpp"
 #include "harness/commands/verdicts.hpp"
 #include "harness/experiments/study.hpp"
+#include "harness/output.hpp"
 #include "harness/row_json.hpp"
 #include "harness/store.hpp"
 
@@ -75,7 +76,7 @@ Exit bless_command(const std::vector<std::string>& words) {
   if (has_golden(directory)) take(load_golden(directory).rows);
   take(rows);
   bless(directory, rows, judge_claims(evidence), experiment, arguments.text("because"));
-  fmt::print("{} rows are golden now, in {}\n", rows.size(), directory.string());
+  print_out("{} rows are golden now, in {}\n", rows.size(), directory.string());
   return Exit::ok;
 }
 

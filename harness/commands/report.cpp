@@ -8,6 +8,7 @@
 #include "harness/commands/drawing.hpp"
 #include "harness/commands/verdicts.hpp"
 #include "harness/files.hpp"
+#include "harness/output.hpp"
 
 namespace harness {
 namespace {
@@ -98,7 +99,7 @@ Exit report_command(const std::vector<std::string>& words) {
                    "norm-harness run e4 --profile quick --seeds 8", "norm-harness verify",
                    "norm-harness report"};
   write_atomically(output, html_report(data));
-  fmt::print("{}\n", output.string());
+  print_out("{}\n", output.string());
   return Exit::ok;
 }
 

@@ -2,6 +2,7 @@
 
 #include "harness/commands/command.hpp"
 #include "harness/experiments/study.hpp"
+#include "harness/output.hpp"
 #include "harness/row_json.hpp"
 #include "harness/store.hpp"
 
@@ -47,14 +48,14 @@ Exit show_command(const std::vector<std::string>& words) {
       }
       list.push_back(std::move(json));
     }
-    fmt::print("{}\n", list.dump(2));
+    print_out("{}\n", list.dump(2));
     return Exit::ok;
   }
-  fmt::print("{:18} {:8} {:18} {:>6} {:>7} {:>12} {:>9}  {}\n", "task", "profile", "arm", "seed",
-             "steps", "loss", "seconds", "weights");
+  print_out("{:18} {:8} {:18} {:>6} {:>7} {:>12} {:>9}  {}\n", "task", "profile", "arm", "seed",
+            "steps", "loss", "seconds", "weights");
   for (const Row& row : rows) {
-    fmt::print("{:18} {:8} {:18} {:6} {:7} {:12.4e} {:9.1f}  {}\n", row.task, row.profile, row.arm,
-               row.seed, row.steps, row.final_loss, row.seconds, row.weights_sha256);
+    print_out("{:18} {:8} {:18} {:6} {:7} {:12.4e} {:9.1f}  {}\n", row.task, row.profile, row.arm,
+              row.seed, row.steps, row.final_loss, row.seconds, row.weights_sha256);
   }
   return Exit::ok;
 }

@@ -7,6 +7,7 @@
 
 #include "harness/commands/command.hpp"
 #include "harness/datasets.hpp"
+#include "harness/output.hpp"
 #include "libnorm/data/wordpiece.hpp"
 
 namespace harness {
@@ -20,7 +21,7 @@ enum class Print { ids, tokens };
 void tokenize(const libnorm::WordPiece& pieces, Index length, Print print, std::istream& texts) {
   std::vector<std::int32_t> ids;
   std::string out;
-  for (std::string text; std::getline(texts, text);) {
+  for (std::string text; can_print() && std::getline(texts, text);) {
     ids.clear();
     out.clear();
     pieces.encode(text, length, ids);
@@ -28,7 +29,7 @@ void tokenize(const libnorm::WordPiece& pieces, Index length, Print print, std::
       if (!out.empty()) out += ' ';
       out += print == Print::tokens ? pieces.token(id) : std::to_string(id);
     }
-    fmt::print("{}\n", out);
+    print_out("{}\n", out);
   }
 }
 
@@ -78,6 +79,8 @@ Exit tokenize_command(const std::vector<std::string>& words) {
   const Print print = arguments.has("tokens") ? Print::tokens : Print::ids;
   const libnorm::WordPiece pieces = read_vocabulary(arguments);
   if (!arguments.has("text")) {
+    // Output waits for its buffer, not for each line that is read.
+    std::cin.tie(nullptr);
     tokenize(pieces, length, print, std::cin);
     if (std::ferror(stdin) != 0) fail_to_read("what comes in");
     return Exit::ok;

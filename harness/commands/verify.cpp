@@ -4,6 +4,7 @@
 #include "harness/commands/verdicts.hpp"
 #include "harness/compare.hpp"
 #include "harness/experiments/study.hpp"
+#include "harness/output.hpp"
 #include "harness/store.hpp"
 
 namespace harness {
@@ -15,7 +16,7 @@ namespace po = boost::program_options;
 Exit compare_store(const Arguments& arguments, const Golden& golden) {
   const std::filesystem::path directory = arguments.text("store");
   if (!std::filesystem::exists(directory)) {
-    fmt::print("No store at {}: nothing made here to hold against golden.\n", directory.string());
+    print_out("No store at {}: nothing made here to hold against golden.\n", directory.string());
     return Exit::ok;
   }
   int same = 0, unknown = 0;
@@ -31,16 +32,16 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
       continue;
     }
     const auto differences = compare(row, *expected);
-    for (const Difference& d : differences) fmt::print("{}\n", d.message);
+    for (const Difference& d : differences) print_out("{}\n", d.message);
     if (differences.empty()) {
       ++same;
     } else {
       exit = Exit::differs;
     }
   }
-  fmt::print("{} runs made here have golden's bits; {} are not in golden.\n", same, unknown);
+  print_out("{} runs made here have golden's bits; {} are not in golden.\n", same, unknown);
   if (unknown > 0 && exit == Exit::ok && arguments.has("check")) {
-    fmt::print(stderr, "verify: --check was asked for, and golden lacks {} of the runs\n", unknown);
+    complain("verify: --check was asked for, and golden lacks {} of the runs", unknown);
     exit = Exit::no_data;
   }
   return exit;
@@ -77,30 +78,28 @@ Exit verify_command(const std::vector<std::string>& words) {
   std::vector<Verdict> verdicts;
   for (const CheckedVerdict& c : checked) verdicts.push_back(c.verdict);
   if (arguments.has("json")) {
-    fmt::print("{}\n", nlohmann::json(verdicts).dump(2));
+    print_out("{}\n", nlohmann::json(verdicts).dump(2));
   } else {
-    fmt::print("{}\n", table(verdicts));
+    print_out("{}\n", table(verdicts));
   }
   Exit exit = Exit::ok;
   for (const CheckedVerdict& c : checked) {
     const std::string name = c.verdict.id + " [" + c.verdict.protocol + "]";
     if (!c.expected) {
-      fmt::print(stderr, "verify: golden has no verdict on {}; bless one, or restore golden\n",
-                 name);
+      complain("verify: golden has no verdict on {}; bless one, or restore golden", name);
       exit = Exit::no_data;
     } else if (c.verdict.outcome == Outcome::could_not_check &&
                c.expected->outcome != Outcome::could_not_check) {
-      fmt::print(stderr, "verify: {} could not be checked; golden says {}\n", name,
-                 word(c.expected->outcome));
+      complain("verify: {} could not be checked; golden says {}", name, word(c.expected->outcome));
       exit = Exit::no_data;
     } else if (!c.differences.empty()) {
-      fmt::print(stderr, "verify: {} differs from golden\n", name);
-      for (const std::string& d : c.differences) fmt::print(stderr, "  {}\n", d);
+      complain("verify: {} differs from golden", name);
+      for (const std::string& d : c.differences) complain("  {}", d);
       if (exit == Exit::ok) exit = Exit::differs;
     }
   }
   if (arguments.has("json")) return exit;
-  if (exit == Exit::ok) fmt::print("All {} verdicts are golden's.\n", checked.size());
+  if (exit == Exit::ok) print_out("All {} verdicts are golden's.\n", checked.size());
   if (arguments.text("rows") != "golden") {
     const Exit runs = compare_store(arguments, golden);
     if (exit == Exit::ok) exit = runs;
