@@ -83,23 +83,21 @@ LockedRun::~LockedRun() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void LockedRun::take_lock() {
+/// False where another one has it.
+bool LockedRun::take_lock() {
   const fs::path path = folder_ / "lock";
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail_to_write(path, "open", errno);
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) fail_to_write(path, "lock", errno);
-    // The holder writes its id just after it got the lock, so the file may be empty for a moment.
-    std::string holder = read_file(path);
-    if (holder.empty()) holder = "unknown yet";
-    throw DataError("store: the run " + folder_.string() + " is held by another process (pid " +
-                    holder + "); wait for it or stop it");
+    return false;
   }
   const std::string id = std::to_string(::getpid());
   if (::ftruncate(descriptor_, 0) != 0 ||
       ::pwrite(descriptor_, id.data(), id.size(), 0) != static_cast<ssize_t>(id.size())) {
     fail_to_write(path, "write", errno);
   }
+  return true;
 }
 
 void LockedRun::settle_spec() const {
@@ -182,15 +180,29 @@ fs::path Store::folder(const Spec& spec) const {
   return runs_ / spec.sha256().substr(0, kFolderDigits);
 }
 
-LockedRun Store::lock(const Spec& spec) const {
+std::optional<LockedRun> Store::try_lock(const Spec& spec) const {
   LockedRun run(spec, folder(spec));
   std::error_code error;
   fs::create_directory(run.folder(), error);
   if (error) fail_to_write(run.folder(), "make", error.value());
-  run.take_lock();
+  if (!run.take_lock()) return std::nullopt;
   run.settle_spec();
   sync_directory(runs_);
   return run;
+}
+
+LockedRun Store::lock(const Spec& spec) const {
+  auto run = try_lock(spec);
+  if (run) return *std::move(run);
+  throw DataError("store: the run " + folder(spec).string() + " is held by another process (pid " +
+                  holder(spec) + "); wait for it or stop it");
+}
+
+std::string Store::holder(const Spec& spec) const {
+  const std::string id = read_file(folder(spec) / "lock");
+  // The holder writes its id just after it got the lock, so the file may be empty for a moment.
+  const bool is_id = !id.empty() && id.find_first_not_of("0123456789") == std::string::npos;
+  return is_id ? id : "unknown";
 }
 
 std::optional<Row> Store::find(const Spec& spec) const { return read_row(folder(spec)); }

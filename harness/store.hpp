@@ -38,7 +38,7 @@ class LockedRun {
  private:
   friend class Store;
   LockedRun(Spec spec, std::filesystem::path folder);
-  void take_lock();
+  bool take_lock();
   void settle_spec() const;
 
   Spec spec_;
@@ -61,6 +61,10 @@ class Store {
   /// Takes hold of a run; makes its folder and spec.txt if need be.
   /// Throws: DataError at once when another holder has it, with the process id.
   LockedRun lock(const Spec& spec) const;
+  /// The same, or nothing when another holder has it.
+  std::optional<LockedRun> try_lock(const Spec& spec) const;
+  /// The process that holds a run, or held it last: its id, or `unknown`.
+  std::string holder(const Spec& spec) const;
 
   /// The row of a run, or nothing if it is not finished. Throws: DataError.
   std::optional<Row> find(const Spec& spec) const;

@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
-#include <iostream>
+#include <sstream>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "harness/experiments/study.hpp"
+#include "harness/output.hpp"
 #include "harness/store.hpp"
+#include "harness/threads.hpp"
 
 namespace harness {
 namespace {
@@ -58,7 +60,9 @@ bool Arguments::parse(const std::vector<std::string>& arguments) {
         po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
     po::store(parser.options(options_).positional(positional_).style(style).run(), values_);
     if (has("help")) {
-      std::cout << "Usage: norm-harness " << usage_ << "\n\n" << about_ << "\n\n" << options_;
+      std::ostringstream options;
+      options << options_;
+      print_out("Usage: norm-harness {}\n\n{}\n\n{}", usage_, about_, options.str());
       return false;
     }
     if (has("config")) {
@@ -147,7 +151,11 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text) {
   if (text.find(',') != std::string::npos) {
     std::vector<std::uint64_t> seeds;
     for (const std::string& item : split_list(text, "seeds")) {
-      seeds.push_back(parse_count(item, "--seeds"));
+      const std::uint64_t seed = parse_count(item, "--seeds");
+      if (std::count(seeds.begin(), seeds.end(), seed) > 0) {
+        throw UsageError(fmt::format("--seeds: a seed is given twice ({}); need each once", seed));
+      }
+      seeds.push_back(seed);
     }
     return seeds;
   }
@@ -175,7 +183,14 @@ int checked_threads(const Arguments& arguments) {
   if (threads < 1 || threads > 1024) {
     throw UsageError(fmt::format("--threads: impossible number ({}); need 1 .. 1024", threads));
   }
-  return threads;
+  if (threads == 1) return 1;
+  // One more, since whoever waits for the others is a thread too.
+  const int there = std::max(1, obtainable_threads(threads + 1) - 1);
+  if (there < threads) {
+    complain("norm-harness: the system gives no more than {} of {} threads; goes on with them",
+             there, threads);
+  }
+  return there;
 }
 
 void add_device(Arguments& arguments) {

@@ -19,6 +19,8 @@ enum class Exit {
   differs = 1,
   usage = 2,
   no_data = 3,
+  /// Another process holds runs of the plan.
+  runs_left = 4,
   interrupted = 130,
 };
 
@@ -93,11 +95,12 @@ std::vector<Row> read_rows(const Arguments& arguments, Golden* golden = nullptr)
 /// `a,b,c` as a list. Throws: UsageError for an empty item.
 std::vector<std::string> split_list(const std::string& text, const std::string& option);
 
-/// Seeds as `N` (0 .. N-1), `0,2,5`, or `3..7`. Throws: UsageError.
+/// Seeds as `N` (0 .. N-1), `0,2,5`, or `3..7`, each once. Throws: UsageError.
 std::vector<std::uint64_t> parse_seeds(const std::string& text);
 
 /// Threads of this machine.
 int default_threads();
+/// Those of --threads; fewer, with a line that says so, where the system gives no more.
 /// Throws: UsageError unless 1 .. 1024.
 int checked_threads(const Arguments& arguments);
 

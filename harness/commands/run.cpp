@@ -8,6 +8,7 @@
 #include "harness/commands/command.hpp"
 #include "harness/compare.hpp"
 #include "harness/experiments/study.hpp"
+#include "harness/output.hpp"
 #include "harness/runner.hpp"
 
 namespace harness {
@@ -161,16 +162,16 @@ void print_table(const Study& study, const std::string& protocol, const std::vec
     if (&study_of(row) != &study) continue;
     if (row.task != task) {
       task = row.task;
-      if (!row.data.empty()) fmt::print("\n{}", row.data);
-      fmt::print("\n{:18} {:>5} {:>7} {:>11}", "arm", "seed", "steps", "loss");
-      for (const Column& c : study.columns(protocol)) fmt::print(" {:>{}}", c.title, c.width());
-      fmt::print(" {:>8}  {:14} {}\n", "seconds", "weights", "golden");
+      if (!row.data.empty()) print_out("\n{}", row.data);
+      print_out("\n{:18} {:>5} {:>7} {:>11}", "arm", "seed", "steps", "loss");
+      for (const Column& c : study.columns(protocol)) print_out(" {:>{}}", c.title, c.width());
+      print_out(" {:>8}  {:14} {}\n", "seconds", "weights", "golden");
     }
-    fmt::print("{:18} {:5} {:7} {:11.4e}", row.arm, row.seed, row.steps, row.final_loss);
+    print_out("{:18} {:5} {:7} {:11.4e}", row.arm, row.seed, row.steps, row.final_loss);
     for (const Column& c : study.columns(protocol)) {
-      fmt::print(" {:>{}}", metric_text(row, c.metric), c.width());
+      print_out(" {:>{}}", metric_text(row, c.metric), c.width());
     }
-    fmt::print(" {:8.1f}  {:.12}   {}\n", row.seconds, row.weights_sha256, words[i]);
+    print_out(" {:8.1f}  {:.12}   {}\n", row.seconds, row.weights_sha256, words[i]);
   }
 }
 
@@ -197,10 +198,9 @@ Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<Ro
     }
   }
   for (const Chosen& c : chosen) print_table(*c.study, arguments.text("protocol"), rows, words);
-  if (!notes.empty()) fmt::print("\n  {}\n", fmt::join(notes, "\n  "));
+  if (!notes.empty()) print_out("\n  {}\n", fmt::join(notes, "\n  "));
   if (exit == Exit::no_data) {
-    fmt::print(stderr, "run: --check was asked for, and golden lacks a run above ({})\n",
-               directory);
+    complain("run: --check was asked for, and golden lacks a run above ({})", directory);
   }
   return exit;
 }
@@ -231,7 +231,8 @@ Exit run_command(const std::vector<std::string>& words) {
       "Runs\n"
       "that are stored already are not made again, and one that was cut short goes on. Every run "
       "is\n"
-      "compared with golden, bit for bit.\n\n"
+      "compared with golden, bit for bit. Runs that another process is making are waited for, and\n"
+      "taken over where it ends without finishing them.\n\n"
       "Any number of the experiment can be given; a run with other numbers than its profile's is\n"
       "marked `custom` and never compared with golden. Experiment 4 reads AG News, or trains on\n"
       "generated texts where it is missing, and says so.");
@@ -263,7 +264,9 @@ Exit run_command(const std::vector<std::string>& words) {
       "dense", "compute as PyTorch does, without the exact shortcuts (a custom run)")(
       "protocol", po::value<std::string>()->default_value("published"),
       "whose numbers the table shows; every run measures all. For e4 also `masked`: trains with\n"
-      "the padding left out")("quiet", "no progress");
+      "the padding left out")(
+      "no-wait", "leave runs that another process is making to it, and end with exit code 4")(
+      "quiet", "no progress");
   add_device(arguments);
   add_gemm(arguments);
   add_numbers(arguments);
@@ -271,6 +274,8 @@ Exit run_command(const std::vector<std::string>& words) {
   if (!arguments.has("experiment")) {
     throw UsageError("run: no experiment given; need e1, e2, e3, e4 or all");
   }
+  // A signal ends reading and planning at once, and training after the step at hand.
+  stop_on_signals();
   const std::vector<Chosen> chosen = chosen_experiments(arguments.text("experiment"));
   check_names(chosen, arguments);
   RunnerOptions options;
@@ -284,6 +289,7 @@ Exit run_command(const std::vector<std::string>& words) {
     }
   }
   if (arguments.has("shard")) plan = shard_of(std::move(plan), arguments.text("shard"));
+  if (arguments.has("no-wait")) options.others = Others::leave;
   if (arguments.has("checkpoint-every")) {
     options.checkpoint_every = arguments.get<double>("checkpoint-every");
     if (!(*options.checkpoint_every >= 0)) {
@@ -292,13 +298,17 @@ Exit run_command(const std::vector<std::string>& words) {
     }
   }
   const Store store(arguments.text("store"));
-  Progress::Style style =
-      isatty(STDOUT_FILENO) ? Progress::Style::terminal : Progress::Style::lines;
-  if (arguments.has("quiet")) style = Progress::Style::quiet;
-  Progress progress(std::cout, style);
-  stop_on_signals();
-  const auto rows = make_runs(plan, options, store, progress);
-  return compare_with_golden(chosen, rows, arguments);
+  const auto style =
+      arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
+  Progress progress(std::cout, style, STDOUT_FILENO);
+  const MadeRuns made = make_runs(plan, options, store, progress);
+  const Exit exit = compare_with_golden(chosen, made.rows, arguments);
+  if (made.left == 0) return exit;
+  complain(
+      "run: another process holds {} of the {} runs, and they are left to it; without "
+      "--no-wait they are waited for",
+      made.left, plan.size());
+  return exit == Exit::ok ? Exit::runs_left : exit;
 }
 
 }  // namespace harness

@@ -8,6 +8,7 @@
 
 #include "harness/experiments/run_state.hpp"
 #include "harness/sha256.hpp"
+#include "harness/stop.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/metrics/row_factor.hpp"
 #include "libnorm/metrics/spectrum.hpp"
@@ -82,6 +83,7 @@ void EncoderRun::shuffle(Index epoch) {
 }
 
 void EncoderRun::step() {
+  if (epoch_is_due()) return finish_epoch();
   const Index epoch = steps_done() / steps_per_epoch();
   const Index first = steps_done() % steps_per_epoch() * options_.batch;
   if (order_of_ != epoch) shuffle(epoch);
@@ -98,10 +100,12 @@ void EncoderRun::step() {
 
 void EncoderRun::finish_epoch() {
   Epoch epoch;
-  epoch.correct = std::exchange(correct_, 0);
+  epoch.correct = correct_;
   epoch.held_out_correct = test();
+  check_stop();
   epoch.spectra = measure_spectra();
   epochs_.push_back(std::move(epoch));
+  correct_ = 0;
 }
 
 std::int64_t EncoderRun::test() {
@@ -109,6 +113,7 @@ std::int64_t EncoderRun::test() {
   std::iota(which.begin(), which.end(), 0);
   std::int64_t correct = 0;
   for (Index first = 0; first < data_->test.size(); first += options_.batch) {
+    check_stop();
     const Index count = std::min(options_.batch, data_->test.size() - first);
     lay_out(data_->test, std::span(which).subspan(std::size_t(first), std::size_t(count)));
     correct += count_correct(model_.logits(batch_), batch_.targets);
@@ -181,8 +186,11 @@ std::vector<std::byte> EncoderRun::state() const {
 void EncoderRun::restore(std::span<const std::byte> state) {
   std::vector<std::int64_t> counts(3);
   take(state, counts);
-  const bool in_order = 0 <= counts[0] && counts[0] <= steps() && 0 <= counts[1] &&
-                        counts[2] == counts[0] / steps_per_epoch();
+  const Index epochs = counts[0] / steps_per_epoch();
+  const bool is_due =
+      counts[0] % steps_per_epoch() == 0 && counts[2] >= 0 && counts[2] + 1 == epochs;
+  const bool in_order =
+      0 <= counts[0] && counts[0] <= steps() && 0 <= counts[1] && (counts[2] == epochs || is_due);
   if (!in_order) {
     throw libnorm::DataError("checkpoint: impossible step (" + std::to_string(counts[0]) +
                              ", epochs done " + std::to_string(counts[2]) + "); need 0 .. " +

@@ -109,6 +109,8 @@ struct PlannedRun {
   std::function<std::unique_ptr<TrainingRun>()> make;
   /// Who makes the products; the spec says so too.
   libnorm::Gemm gemm = libnorm::Gemm::exact;
+  /// Memory that it takes at least.
+  double bytes = 0;
 };
 
 /// What was asked for on the command line.

@@ -87,6 +87,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"run e1 --store s --seeds 0", "no such seeds"},
         Mistake{"run e1 --store s --seeds 5..2", "no such seeds"},
         Mistake{"run e1 --store s --seeds a", "not a whole number (a)"},
+        Mistake{"run e1 --store s --seeds 0,00", "a seed is given twice (0)"},
+        Mistake{"run e1 --store s --seeds 2,1,01", "a seed is given twice (1)"},
         Mistake{"run e1 --store s --threads 0", "need 1 .. 1024"},
         Mistake{"run e1 --store s --device gpu", "need cpu, cuda or auto"},
         Mistake{"run e1 --store s --gemm fast", "need exact or cublas"},
@@ -330,17 +332,6 @@ TEST(Cli, AKilledRunGoesOnToTheSameBits) {
   EXPECT_GE(stops, 2) << "the runs ended before they could be stopped";
   ASSERT_EQ(run(cut.path(), kLong).code, 0);
   EXPECT_EQ(weights(cut.path()), expected);
-}
-
-TEST(Cli, TwoProcessesAreKeptOffOneRun) {
-  const cli::Scratch scratch;
-  const pid_t first = cli::start(scratch.path(), kLong);
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  const auto second = run(scratch.path(), kLong);
-  EXPECT_EQ(second.code, 3);
-  EXPECT_THAT(second.err, HasSubstr(std::to_string(first)));
-  kill(first, SIGINT);
-  cli::wait_for(first);
 }
 
 TEST(Cli, AGpuThatCannotBeUsedIsNamedAndAutoGoesWithoutIt) {

@@ -137,7 +137,8 @@ TEST(Runner, TrainsWhatIsMissingOnceAndSaysSo) {
   ASSERT_EQ(plan.size(), 6u);
   std::ostringstream first, second;
   harness::Progress told(first, harness::Progress::Style::lines);
-  const auto rows = harness::make_runs(plan, {.threads = 3, .checkpoint_every = {}}, store, told);
+  const auto rows =
+      harness::make_runs(plan, {.threads = 3, .checkpoint_every = {}}, store, told).rows;
   ASSERT_EQ(rows.size(), 6u);
   EXPECT_EQ(rows[4].arm, "sphere");
   EXPECT_EQ(rows[4].profile, "custom");
@@ -145,9 +146,43 @@ TEST(Runner, TrainsWhatIsMissingOnceAndSaysSo) {
   EXPECT_THAT(first.str(), HasSubstr("sphere seed 1: 12 steps in"));
   harness::Progress again(second, harness::Progress::Style::lines);
   const auto stored =
-      harness::make_runs(plan, {.threads = 1, .checkpoint_every = {}}, store, again);
+      harness::make_runs(plan, {.threads = 1, .checkpoint_every = {}}, store, again).rows;
   EXPECT_EQ(stored[4].weights_sha256, rows[4].weights_sha256);
   EXPECT_THAT(second.str(), HasSubstr("sphere seed 1: stored already"));
+}
+
+TEST(RecallStudy, NumbersThatCannotBeCountedOrHeldAreRefusedBeforeAnythingIsMade) {
+  harness::Request request;
+  request.profile = "smoke";
+  request.arms = {"none"};
+  request.seeds = {0};
+  EXPECT_LT(harness::recall_study().plan(request)[0].bytes, 1e7);
+  request.profile = "paper";
+  // Weights, gradient and moments alone are 4.8 MB.
+  EXPECT_GT(harness::recall_study().plan(request)[0].bytes, 5e6);
+  EXPECT_LT(harness::recall_study().plan(request)[0].bytes, 5e7);
+  const auto why = [&] {
+    try {
+      harness::recall_study().plan(request);
+    } catch (const libnorm::ValueError& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing");
+  };
+  request.numbers = {{"channels", 64}, {"blocks", 1e9}};
+  EXPECT_THAT(why(),
+              testing::MatchesRegex("--blocks: too large \\(1000000000; a run takes [0-9.]+ TB "
+                                    ".* the [0-9.]+ [kMGTP]B that are free"));
+  for (const char* name : {"channels", "hidden", "blocks", "steps"}) {
+    request.numbers = {{name, 1e15}};
+    EXPECT_THAT(why(), HasSubstr("--" + std::string(name) + ": too large")) << name;
+    request.numbers = {{name, 1e19}};
+    EXPECT_THAT(why(), HasSubstr("--" + std::string(name) + ": larger than can be counted"));
+  }
+  for (const char* name : {"entities", "attributes", "batch", "rank"}) {
+    request.numbers = {{name, 9e15}};
+    EXPECT_THAT(why(), HasSubstr("AssociativeRecall: impossible sizes")) << name;
+  }
 }
 
 }  // namespace
