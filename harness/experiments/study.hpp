@@ -176,15 +176,15 @@ const Study& study_of(const Row& row);
 /// The item of a list with this name. Throws: ValueError with the known names.
 template <class T>
 const T& find_named(const std::vector<T>& list, std::string_view T::*key, std::string_view wanted,
-                    const std::string& what) {
+                    std::string_view what) {
   std::string known;
   for (const T& item : list) {
     if (item.*key == wanted) return item;
     known += known.empty() ? "" : ", ";
     known += item.*key;
   }
-  throw libnorm::ValueError(what + ": unknown name (" + std::string(wanted) + "); use one of " +
-                            known);
+  throw libnorm::ValueError(std::string(what) + ": unknown name (" + std::string(wanted) +
+                            "); use one of " + known);
 }
 
 }  // namespace harness
