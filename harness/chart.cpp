@@ -8,6 +8,8 @@
 #include <limits>
 #include <numeric>
 
+#include "harness/gnuplot.hpp"
+
 namespace harness {
 namespace {
 
@@ -26,6 +28,9 @@ constexpr double kRight = 14;
 constexpr double kAbovePanel = kTitleAbove + 0.7 * kLine;
 constexpr double kBelowPanel = kXLabelBelow + 0.8 * kLine;
 constexpr double kPixelsPerUnit = 3.125;  // 2100 pixels: 300 an inch
+
+// Bytes of a word in a note, which fit a line.
+constexpr std::size_t kLongestWord = 90;
 
 // Values spanning more than this factor read better on a logarithmic axis.
 constexpr double kLogRatio = 100;
@@ -155,14 +160,6 @@ Layout lay_out(const Chart& chart) {
   return layout;
 }
 
-// In gnuplot's single quotes a quote is written twice.
-std::string quote(std::string_view text) {
-  std::string quoted = "'";
-  for (const char letter : text)
-    quoted += letter == '\'' ? std::string("''") : std::string(1, letter);
-  return quoted + "'";
-}
-
 std::string block_name(std::size_t panel, std::size_t curve) {
   return fmt::format("$panel{}_curve{}", panel + 1, curve + 1);
 }
@@ -175,8 +172,8 @@ void write_data(std::string& script, const Chart& chart) {
   for (std::size_t p = 0; p < chart.panels.size(); ++p) {
     for (std::size_t c = 0; c < chart.panels[p].curves.size(); ++c) {
       const Curve& curve = chart.panels[p].curves[c];
-      script += fmt::format("\n# {}, {}\n{} << END\n", chart.panels[p].title, chart.key[c].label,
-                            block_name(p, c));
+      script += "\n" + gnuplot_comment(chart.panels[p].title + ", " + chart.key[c].label) +
+                block_name(p, c) + " << END\n";
       bool broken = false;
       for (const Point& point : curve.points) {
         if (!std::isfinite(point.median)) {
@@ -198,6 +195,7 @@ enum class TickLabels { shown, hidden };
 std::string ticks(const Axis& axis, TickLabels labels) {
   std::string list;
   for (const Tick& tick : axis.ticks) {
+    // Numbers that were made here: no text to be quoted.
     list += fmt::format("{}\"{}\" {:.9g}", list.empty() ? "" : ", ",
                         labels == TickLabels::shown ? tick.label : "", tick.at);
   }
@@ -207,7 +205,7 @@ std::string ticks(const Axis& axis, TickLabels labels) {
 // At a place of the canvas: where gnuplot puts titles and axis labels depends on the terminal.
 std::string label(int tag, std::string_view text, double x, double y, const Layout& layout) {
   return fmt::format("  set label {} {} at screen {:.5f},{:.5f} center noenhanced", tag,
-                     quote(text), x / kWidth, y / layout.height);
+                     gnuplot_literal(text), x / kWidth, y / layout.height);
 }
 
 void write_panel(std::string& script, const Chart& chart, const Layout& layout, std::size_t index) {
@@ -263,8 +261,9 @@ void write_key(std::string& script, const Chart& chart, const Layout& layout) {
   }
   script += "  plot \\\n";
   for (std::size_t c = 0; c < chart.key.size(); ++c) {
-    script += fmt::format("    NaN with lines ls {} title {}{}\n", c + 1, quote(chart.key[c].label),
-                          c + 1 < chart.key.size() ? ", \\" : "");
+    script +=
+        fmt::format("    NaN with lines ls {} title {}{}\n", c + 1,
+                    gnuplot_literal(chart.key[c].label), c + 1 < chart.key.size() ? ", \\" : "");
   }
 }
 
@@ -274,15 +273,16 @@ void write_terminals(std::string& script, const std::string& name, const Layout&
   script += fmt::format(
       "  if (i == 1) {{\n"
       "    set terminal svg size {0:g},{1:g} fixed enhanced font 'Helvetica,{2:g}' "
-      "background '#ffffff' name '{8}'\n"
-      "    set output '{3}.svg'\n"
+      "background '#ffffff' name {8}\n"
+      "    set output {3}\n"
       "  }} else {{\n"
       "    set terminal pngcairo size {4:g},{5:g} enhanced font 'Helvetica,{2:g}' "
       "fontscale {6:g} linewidth {7:g} dashlength {7:g} background '#ffffff'\n"
-      "    set output '{3}.png'\n"
+      "    set output {9}\n"
       "  }}\n",
-      kWidth, layout.height, kFont, name, kWidth * kPixelsPerUnit,
-      std::round(layout.height * kPixelsPerUnit), kPixelsPerUnit * 0.75, kPixelsPerUnit, id);
+      kWidth, layout.height, kFont, gnuplot_literal(name + ".svg"), kWidth * kPixelsPerUnit,
+      std::round(layout.height * kPixelsPerUnit), kPixelsPerUnit * 0.75, kPixelsPerUnit,
+      gnuplot_literal(id), gnuplot_literal(name + ".png"));
 }
 
 }  // namespace
@@ -322,11 +322,18 @@ Axis fit_axis(const std::vector<Curve>& curves, ScaleChoice choice, int decades)
   return log_axis(positive, smallest, largest, decades);
 }
 
+std::string shortened(const std::string& text, std::size_t bytes) {
+  if (text.size() <= bytes) return text;
+  // Not within a character: its later bytes are 10xxxxxx.
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
+  return text.substr(0, bytes) + "...";
+}
+
 std::vector<std::string> wrap(const std::string& text, std::size_t letters) {
   std::vector<std::string> lines;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = text.find(' ', at);
-    const std::string word = text.substr(at, end - at);
+    const std::string word = shortened(text.substr(at, end - at), kLongestWord);
     at = end == std::string::npos ? text.size() : end + 1;
     if (lines.empty() || lines.back().size() + 1 + word.size() > letters) {
       lines.push_back(word);
@@ -339,10 +346,11 @@ std::vector<std::string> wrap(const std::string& text, std::size_t letters) {
 
 std::string chart_script(const Chart& chart) {
   const Layout layout = lay_out(chart);
-  std::string script = fmt::format(
-      "# {}\n# Draws {}.svg and {}.png in the directory it is run in, with gnuplot 5.4.\n"
-      "# Columns: x, median, smallest, largest.\nreset session\nset encoding utf8\n",
-      chart.about, chart.name, chart.name);
+  std::string script = gnuplot_comment(chart.about) +
+                       gnuplot_comment("Draws " + chart.name + ".svg and " + chart.name +
+                                       ".png in the directory it is run in, with gnuplot 5.4.") +
+                       "# Columns: x, median, smallest, largest.\nreset session\n"
+                       "set encoding utf8\n";
   write_data(script, chart);
   script += "\ndo for [i=1:2] {\n  reset\n";
   write_terminals(script, chart.name, layout);
@@ -361,8 +369,8 @@ std::string chart_script(const Chart& chart) {
   for (std::size_t p = 0; p < chart.panels.size(); ++p) write_panel(script, chart, layout, p);
   write_key(script, chart, layout);
   // Printed last, so that its absence tells a script that stopped early.
-  return script +
-         fmt::format("  unset multiplot\n  set output\n}}\nprint '{} drawn'\n", chart.name);
+  return script + fmt::format("  unset multiplot\n  set output\n}}\nprint {}\n",
+                              gnuplot_literal(chart.name + " drawn"));
 }
 
 }  // namespace harness

@@ -69,8 +69,11 @@ struct Chart {
   YAxes y_axes = YAxes::separate;
 };
 
+/// The text, or the first so many bytes of it and three dots.
+std::string shortened(const std::string& text, std::size_t bytes);
+
 /// Texts of at most so many letters, broken between words: the lines of a note that is too long for
-/// the width of a chart.
+/// the width of a chart. A word that is too long by itself is shortened.
 std::vector<std::string> wrap(const std::string& text, std::size_t letters = 100);
 
 /// The gnuplot script, with its data, that draws `<name>.svg` and `<name>.png` where it is run.

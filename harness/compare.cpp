@@ -98,6 +98,7 @@ class Comparison {
                    const Check& check);
   void check_numbers();
   void check_hashes();
+  void check_held_out(Cause cause);
 
   const Row& fresh_;
   const Row& golden_;
@@ -241,6 +242,22 @@ void Comparison::check_hashes() {
   if (golden_.losses_sha256 != fresh_.losses_sha256) {
     add(cause, "losses_sha256", golden_.losses_sha256, fresh_.losses_sha256, note);
   }
+  check_held_out(cause);
+}
+
+/// Rows made before this was stored have nothing to compare.
+void Comparison::check_held_out(Cause cause) {
+  const auto& expected = golden_.held_out_correct;
+  const auto& got = fresh_.held_out_correct;
+  if (expected.empty() || got.empty() || expected == got) return;
+  const auto describe = [](const std::vector<bool>& right) {
+    return std::to_string(std::count(right.begin(), right.end(), true)) + " of " +
+           std::to_string(right.size()) + " right";
+  };
+  std::size_t first = 0;
+  while (first < std::min(expected.size(), got.size()) && expected[first] == got[first]) ++first;
+  add(cause, "held_out_correct", describe(expected), describe(got),
+      "; the first that differs is text " + std::to_string(first));
 }
 
 std::vector<Difference> Comparison::run() {

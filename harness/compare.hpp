@@ -20,10 +20,10 @@ struct Difference {
 };
 
 /// How a fresh row differs from golden; empty when it does not. Data, hashes, losses, accuracies,
-/// curves and slices are equal bit for bit. Other metrics, after training and by epoch, and
-/// singular values come from a solver whose rounding is not ours and agree to 1e-9 of their size
-/// (singular values and condition numbers: of the largest singular value). Seconds and the
-/// environment may differ.
+/// curves, slices, and which held-out texts are right where both rows say so, are equal bit for
+/// bit. Other metrics, after training and by epoch, and singular values come from a solver whose
+/// rounding is not ours and agree to 1e-9 of their size (singular values and condition numbers: of
+/// the largest singular value). Seconds, the environment and what is kept may differ.
 /// Throws: ValueError when the rows are not of one task, profile, arm and seed.
 std::vector<Difference> compare(const Row& fresh, const Row& golden);
 

@@ -22,6 +22,8 @@ static_assert(std::endian::native == std::endian::little);
 
 constexpr std::string_view kMagic = "libnorm corpus 1\n";
 constexpr std::size_t kHexDigits = 64;
+/// Of a corpus that is kept; a larger one is made anew by every run.
+constexpr std::uintmax_t kMostBytes = std::uintmax_t{1} << 33;
 
 template <class T>
 std::string_view bytes_of(const std::vector<T>& values) {
@@ -89,7 +91,7 @@ fs::path cached_file(const fs::path& folder, std::string_view key) {
 std::optional<TokenizedRows> read_cached(const fs::path& folder, std::string_view key) {
   std::string content;
   try {
-    content = read_file(cached_file(folder, key));
+    content = read_file(cached_file(folder, key), kMostBytes);
   } catch (const libnorm::DataError&) {
     return std::nullopt;
   }
@@ -117,6 +119,7 @@ void write_cached(const fs::path& folder, std::string_view key, const TokenizedR
   put_array(content, rows.corpus.first);
   put_array(content, rows.corpus.ids);
   content += sha256_hex(content);
+  if (content.size() > kMostBytes) return;
   std::error_code ignored;
   fs::create_directories(folder, ignored);
   try {

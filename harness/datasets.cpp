@@ -6,8 +6,8 @@
 #include <charconv>
 #include <cstdlib>
 #include <exception>
+#include <mutex>
 #include <sstream>
-#include <thread>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -16,6 +16,7 @@
 #include "harness/environment.hpp"
 #include "harness/files.hpp"
 #include "harness/sha256.hpp"
+#include "harness/threads.hpp"
 #include "libnorm/data/ag_news.hpp"
 #include "libnorm/data/wordpiece.hpp"
 
@@ -153,8 +154,9 @@ Corpus tokenize(const Texts& texts, const WordPiece& tokenizer, const LoadOption
   const std::size_t count = texts.rows.size();
   std::vector<Corpus> chunks((count + kChunk - 1) / kChunk);
   std::atomic<std::size_t> next{0};
-  std::vector<std::exception_ptr> faults(std::size_t(options.threads));
-  const auto work = [&](std::exception_ptr& fault) {
+  std::exception_ptr failure;
+  std::mutex mutex;
+  const auto work = [&] {
     try {
       for (std::size_t c = next++; c < chunks.size(); c = next++) {
         for (std::size_t i = c * kChunk; i < std::min(count, (c + 1) * kChunk); ++i) {
@@ -163,18 +165,15 @@ Corpus tokenize(const Texts& texts, const WordPiece& tokenizer, const LoadOption
         }
       }
     } catch (...) {
-      fault = std::current_exception();
+      const std::lock_guard lock(mutex);
+      failure = std::current_exception();
     }
   };
   {
-    std::vector<std::jthread> threads;
-    for (std::size_t t = 1; t < faults.size(); ++t)
-      threads.emplace_back([&, t] { work(faults[t]); });
-    work(faults[0]);
+    const auto others = start_threads(options.threads - 1, work);
+    work();
   }
-  for (const std::exception_ptr& fault : faults) {
-    if (fault) std::rethrow_exception(fault);
-  }
+  if (failure) std::rethrow_exception(failure);
 
   Corpus corpus;
   for (const TextRow& row : texts.rows) corpus.labels.push_back(row.label);

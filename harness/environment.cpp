@@ -5,6 +5,7 @@
 #include "libnorm/core/device.hpp"
 #include "libnorm/core/isa.hpp"
 #include "libnorm/core/version.hpp"
+#include "libnorm/data/printable.hpp"
 #include "libnorm/ops/gemm.hpp"
 
 namespace harness {
@@ -15,7 +16,7 @@ std::string cpu_name() {
   for (std::string line; std::getline(info, line);) {
     if (line.rfind("model name", 0) != 0) continue;
     const std::size_t colon = line.find(": ");
-    if (colon != std::string::npos) return line.substr(colon + 2);
+    if (colon != std::string::npos) return libnorm::printable(line.substr(colon + 2));
   }
   return "unknown";
 }

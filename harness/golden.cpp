@@ -1,12 +1,15 @@
 #include "harness/golden.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "harness/files.hpp"
+#include "harness/golden_files.hpp"
 #include "harness/row_json.hpp"
 #include "harness/sha256.hpp"
 #include "libnorm/core/error.hpp"
@@ -18,14 +21,6 @@ namespace fs = std::filesystem;
 using libnorm::DataError;
 using libnorm::ValueError;
 using nlohmann::json;
-
-constexpr const char* kManifest = "manifest.json";
-constexpr const char* kVerdicts = "verdicts.json";
-constexpr const char* kReference = "reference";
-
-[[noreturn]] void fail(const std::string& file, const std::string& damage) {
-  throw DataError("golden: " + file + " " + damage + "; restore the folder with git checkout");
-}
 
 auto key_of(const Row& row) { return std::tie(row.task, row.profile, row.arm, row.seed); }
 
@@ -42,34 +37,15 @@ std::string name_of(const Row& row) {
   return row.task + "/" + row.profile + "/" + row.arm + " seed " + std::to_string(row.seed);
 }
 
-/// Paths, relative to the folder, of all files that the manifest has to list.
-std::set<std::string> list_files(const fs::path& directory) {
-  std::set<std::string> files;
-  std::error_code error;
-  if (!fs::exists(directory, error) && !error) return files;
-  fs::recursive_directory_iterator entry(directory, error);
-  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    const std::string path = entry->path().lexically_relative(directory).generic_string();
-    if (path == kReference) entry.disable_recursion_pending();
-    if (!entry->is_directory() && path != kManifest) files.insert(path);
-  }
-  if (error) {
-    throw DataError("golden: cannot list " + directory.string() + " (" + error.message() +
-                    "); need a folder that can be read");
-  }
-  return files;
-}
-
 struct Manifest {
   std::map<std::string, std::string> hashes;  // of each file, by its path
   std::vector<Blessing> blessings;
 };
 
-Manifest read_manifest(const fs::path& directory) {
-  const std::string text = read_file(directory / kManifest);
+Manifest read_manifest(const std::string& text) {
   const auto content = unseal("manifest", text);
-  if (!content) fail(kManifest, "is torn or edited (its checksum does not hold)");
-  const std::string where = std::string("golden: ") + kManifest;
+  if (!content) fail_golden(kManifestFile, "is torn or edited (its checksum does not hold)");
+  const std::string where = std::string("golden: ") + kManifestFile;
   const json value = parse_json(*content, where);
   Members members(value, where);
   Manifest manifest;
@@ -78,7 +54,9 @@ Manifest read_manifest(const fs::path& directory) {
   for (const auto& item : files.items()) {
     manifest.hashes[item.key()] = hashes.text(item.key());
   }
-  for (const json& item : members.take("blessings")) {
+  const json& blessings = members.take("blessings");
+  if (!blessings.is_array()) fail_golden(kManifestFile, "has blessings that are no list");
+  for (const json& item : blessings) {
     Members blessing(item, where + ": blessings");
     const std::string experiment = blessing.text("experiment");
     manifest.blessings.push_back({experiment, blessing.text("because")});
@@ -104,19 +82,16 @@ void read_rows(const std::string& file, std::string_view content, std::vector<Ro
     const std::size_t end = std::min(content.find('\n'), content.size());
     Row row = row_from_line(content.substr(0, end), "golden: " + where);
     content.remove_prefix(std::min(end + 1, content.size()));
-    if (!belongs_in(file, row)) fail(where, "holds a row of " + file_of(row));
+    if (!belongs_in(file, row)) fail_golden(where, "holds a row of " + file_of(row));
     if (line_number > 1 && rows.back().seed >= row.seed) {
-      fail(where, "is out of order (seed " + std::to_string(row.seed) + ")");
+      fail_golden(where, "is out of order (seed " + std::to_string(row.seed) + ")");
     }
     rows.push_back(std::move(row));
   }
 }
 
 void require_file_name(const std::string& name, const char* what) {
-  const bool fits = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  });
-  if (!fits || name == kReference || name == "custom") {
+  if (!is_golden_name(name) || name == kReferenceFolder || name == "custom") {
     throw ValueError("bless: a row has the " + std::string(what) + " \"" + name +
                      "\"; need lower-case letters, digits and underscores, and neither " +
                      "\"reference\" nor \"custom\"");
@@ -145,44 +120,20 @@ std::map<std::string, std::string> render(const std::vector<Row>& rows, const js
                                           std::vector<Blessing> blessings) try {
   std::map<std::string, std::string> files;
   for (const Row& row : rows) files[file_of(row)] += to_line(row) + "\n";
-  files[kVerdicts] = verdicts.dump(2) + "\n";
+  files[kVerdictsFile] = verdicts.dump(2) + "\n";
   // JSON writes a nan as null and says nothing.
-  if (json::parse(files[kVerdicts]) != verdicts) {
+  if (json::parse(files[kVerdictsFile]) != verdicts) {
     throw ValueError("bless: the verdicts do not come back from JSON as they are; need finite " +
                      std::string("numbers, others as text"));
   }
   Manifest manifest;
   manifest.blessings = std::move(blessings);
   for (const auto& [file, content] : files) manifest.hashes[file] = sha256_hex(content);
-  files[kManifest] = render(manifest);
+  files[kManifestFile] = render(manifest);
   return files;
 } catch (const json::exception& error) {
   throw ValueError("bless: cannot be written as JSON (" + std::string(error.what()) +
                    "); need text in UTF-8");
-}
-
-void write_file(const fs::path& path, const std::string& content) {
-  std::error_code error;
-  fs::create_directories(path.parent_path(), error);
-  if (error) {
-    throw DataError("bless: cannot make " + path.parent_path().string() + " (" + error.message() +
-                    "); need a folder that can be written to");
-  }
-  write_atomically(path, content);
-}
-
-/// Removes a file, and the folders that it leaves empty.
-void remove_file(const fs::path& directory, const std::string& file) {
-  std::error_code error;
-  fs::remove(directory / file, error);
-  if (error) {
-    throw DataError("bless: cannot remove " + (directory / file).string() + " (" + error.message() +
-                    "); remove it by hand, golden is whole without it");
-  }
-  for (fs::path folder = fs::path(file).parent_path(); !folder.empty();
-       folder = folder.parent_path()) {
-    if (!fs::remove(directory / folder, error)) return;  // something else is in it
-  }
 }
 
 /// A sound golden, and the files besides the manifest that it came from.
@@ -192,30 +143,40 @@ struct Contents {
 };
 
 Contents load_contents(const fs::path& directory) {
-  Contents contents = {{}, list_files(directory)};
+  const std::optional<GoldenChange> change = unfinished_change(directory);
+  const auto read = [&](const std::string& file) {
+    return change ? change->files.at(file) : read_file(directory / file);
+  };
+  Contents contents;
   auto& [golden, files] = contents;
-  std::error_code error;
-  if (!fs::exists(directory / kManifest, error)) {
-    fail((directory / kManifest).string(), "is missing");
+  if (change) {
+    for (const auto& item : change->files) files.insert(item.first);
+    files.erase(kManifestFile);
+  } else {
+    files = list_golden_files(directory);
   }
-  Manifest manifest = read_manifest(directory);
-  if (manifest.hashes.count(kVerdicts) == 0) fail(kManifest, "does not list verdicts.json");
+  if (change ? change->files.count(kManifestFile) == 0 : !is_there(directory / kManifestFile)) {
+    fail_golden((directory / kManifestFile).string(), "is missing");
+  }
+  Manifest manifest = read_manifest(read(kManifestFile));
+  if (manifest.hashes.count(kVerdictsFile) == 0)
+    fail_golden(kManifestFile, "does not list verdicts.json");
   for (const std::string& file : files) {
     if (manifest.hashes.count(file) == 0) {
-      fail(file,
-           "is not in the manifest: put there by hand, or left by a bless cut short; "
-           "remove it");
+      fail_golden(
+          file,
+          "is not in the manifest: put there by hand, or left by a bless cut short; remove it");
     }
   }
   for (const auto& [file, expected] : manifest.hashes) {
-    if (files.count(file) == 0) fail(file, "is missing (the manifest lists it)");
-    const std::string content = read_file(directory / file);
+    if (files.count(file) == 0) fail_golden(file, "is missing (the manifest lists it)");
+    const std::string content = read(file);
     const std::string hash = sha256_hex(content);
     if (hash != expected) {
-      fail(file,
-           "differs from the manifest (sha256 " + hash + ", the manifest says " + expected + ")");
+      fail_golden(file, "differs from the manifest (sha256 " + hash + ", the manifest says " +
+                            expected + ")");
     }
-    if (file == kVerdicts) {
+    if (file == kVerdictsFile) {
       golden.verdicts = parse_json(content, "golden: " + file);
     } else {
       read_rows(file, content, golden.rows);
@@ -228,10 +189,16 @@ Contents load_contents(const fs::path& directory) {
   const auto twice = std::adjacent_find(
       rows.begin(), rows.end(), [](const Row& a, const Row& b) { return key_of(a) == key_of(b); });
   if (twice != rows.end()) {
-    fail(file_of(*twice),
-         "holds a run that " + old_file_of(*twice) + " holds too (" + name_of(*twice) + ")");
+    fail_golden(file_of(*twice),
+                "holds a run that " + old_file_of(*twice) + " holds too (" + name_of(*twice) + ")");
   }
   return contents;
+}
+
+bool holds_any(const fs::path& directory) {
+  // Without a manifest but with files it is a damaged golden, and none that could be begun anew.
+  return is_there(directory / kManifestFile) || unfinished_change(directory) ||
+         !list_golden_files(directory).empty();
 }
 
 }  // namespace
@@ -245,33 +212,43 @@ const Row* Golden::find(std::string_view task, std::string_view profile, std::st
 }
 
 bool has_golden(const fs::path& directory) {
-  std::error_code error;
-  // Without a manifest but with files it is a damaged golden, and none that could be begun anew.
-  return fs::exists(directory / kManifest, error) || !list_files(directory).empty();
+  const GoldenLock lock(directory, GoldenUse::read);
+  return holds_any(directory);
 }
 
-Golden load_golden(const fs::path& directory) { return load_contents(directory).golden; }
+Golden load_golden(const fs::path& directory) {
+  const GoldenLock lock(directory, GoldenUse::read);
+  return load_contents(directory).golden;
+}
 
 void bless(const fs::path& directory, const std::vector<Row>& rows, const json& verdicts,
            const std::string& experiment, const std::string& because) {
+  bless_judged(
+      directory, rows, [&](const std::vector<Row>&) { return verdicts; }, experiment, because);
+}
+
+void bless_judged(const fs::path& directory, const std::vector<Row>& rows, const Judge& judge,
+                  const std::string& experiment, const std::string& because) {
   if (experiment.find_first_not_of(" \t\n") == std::string::npos) {
     throw ValueError("bless: no experiment (empty); need its name");
   }
   if (because.find_first_not_of(" \t\n") == std::string::npos) {
     throw ValueError("bless: no reason (empty); need a sentence on why golden changes");
   }
-  Contents old = has_golden(directory) ? load_contents(directory) : Contents{};
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) fail_to_write(directory, "make", error.value());
+  const GoldenLock lock(directory, GoldenUse::write);
+  finish_change(directory);
+  Contents old = holds_any(directory) ? load_contents(directory) : Contents{};
   old.golden.blessings.push_back({experiment, because});
-  // Everything is made before anything is written.
-  const auto files =
-      render(merge(old.golden.rows, rows), verdicts, std::move(old.golden.blessings));
-  for (const auto& [file, content] : files) {
-    if (file != kManifest) write_file(directory / file, content);
-  }
-  write_file(directory / kManifest, files.at(kManifest));
+  const std::vector<Row> merged = merge(old.golden.rows, rows);
+  GoldenChange change;
+  change.files = render(merged, judge(merged), std::move(old.golden.blessings));
   for (const std::string& file : old.files) {
-    if (files.count(file) == 0) remove_file(directory, file);
+    if (change.files.count(file) == 0) change.removed.insert(file);
   }
+  change_golden(directory, change);
 }
 
 }  // namespace harness

@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -12,9 +9,14 @@
 #include <fmt/format.h>
 
 #include "harness/sha256.hpp"
+#include "libnorm/data/printable.hpp"
+#include "libnorm/data/stored_rows.hpp"
 
 namespace harness {
 namespace {
+
+/// Bytes of the largest file of data that is read; AG News's have 30 million.
+constexpr libnorm::Index kLargest = libnorm::Index{1} << 32;
 
 struct Known {
   KnownFile file;
@@ -36,40 +38,37 @@ const std::array<Known, 4>& known_files() {
   return files;
 }
 
-[[noreturn]] void fail_to_read(const std::filesystem::path& path, const std::string& reason) {
-  throw libnorm::DataError("data: cannot read " + path.string() + " (" + reason +
-                           "); need a file that is there and can be read");
-}
-
 }  // namespace
 
 std::string FileIdentity::description() const {
   for (const Known& one : known_files()) {
     if (one.file == known) return one.name;
   }
-  return fmt::format("an unknown file {} ({} bytes, {} lines, sha256 {})", path.filename().string(),
-                     bytes, lines, sha256);
+  return fmt::format("an unknown file {} ({} bytes, {} lines, sha256 {})",
+                     libnorm::printable(path.filename().string()), bytes, lines, sha256);
 }
 
 FileIdentity identify_file(const std::filesystem::path& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) fail_to_read(path, std::strerror(errno));
+  const libnorm::OpenFile file(path, "data");
+  if (file.size() > kLargest) {
+    file.fail("is too large (" + std::to_string(file.size()) + " bytes)",
+              "at most " + std::to_string(kLargest));
+  }
   FileIdentity identity;
   identity.path = path;
   Sha256 hash;
   std::vector<char> buffer(std::size_t{1} << 18);
   char last = '\n';
-  while (file) {
-    file.read(buffer.data(), std::streamsize(buffer.size()));
-    if (file.bad()) fail_to_read(path, "the system failed on the way");
-    const std::string_view bytes(buffer.data(), std::size_t(file.gcount()));
-    if (bytes.empty()) break;
-    hash.update(bytes);
-    identity.bytes += bytes.size();
-    identity.lines += std::count(bytes.begin(), bytes.end(), '\n');
-    last = bytes.back();
+  for (libnorm::Index at = 0; at < file.size();) {
+    const auto size = std::min(file.size() - at, libnorm::Index(buffer.size()));
+    const auto piece = std::span(buffer).first(std::size_t(size));
+    file.read(at, std::as_writable_bytes(piece));
+    hash.update(std::string_view(piece.data(), piece.size()));
+    identity.lines += std::count(piece.begin(), piece.end(), '\n');
+    last = piece.back();
+    at += size;
   }
+  identity.bytes = std::uint64_t(file.size());
   if (last != '\n') ++identity.lines;
   identity.sha256 = hash.hex();
   for (const Known& one : known_files()) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <regex>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -104,15 +103,51 @@ std::vector<std::string> notes(const std::vector<ArmRows>& arms, const Matrix& m
   return lines;
 }
 
-/// What a row says of its data, without the tokenizer, checksums, and whose rows it is of which
-/// there are so many.
-std::string short_data(const std::string& data) {
-  static const std::regex kDetails(
-      ", tokenized with .*?, tokens sha256 [0-9a-f]+"
-      "|, sha256 [0-9a-f]+"
-      "|(rows) of AG News's (?:train|test) split(?: \\([0-9]+ rows\\))?"
-      "|(subset) of AG News's train split");
-  return std::regex_replace(data, kDetails, "$1$2");
+/// Takes `head` and then as many letters of `set` as there are, at least one; or nothing.
+bool take(std::string_view& text, std::string_view head, std::string_view set) {
+  if (!text.starts_with(head)) return false;
+  const std::string_view rest = text.substr(head.size());
+  const std::size_t size = std::min(rest.find_first_not_of(set), rest.size());
+  if (size == 0) return false;
+  text = rest.substr(size);
+  return true;
+}
+
+/// Takes what a note need not say of data: the tokenizer, a checksum, or whose rows it is of which
+/// there are so many. `kept` is what stands before.
+bool take_detail(std::string_view& text, std::string_view kept) {
+  constexpr std::string_view kDigits = "0123456789", kHexadecimal = "0123456789abcdef";
+  if (take(text, ", sha256 ", kHexadecimal)) return true;
+  if (text.starts_with(", tokenized with ")) {
+    std::string_view rest = text.substr(std::min(text.find(", tokens sha256 "), text.size()));
+    if (!take(rest, ", tokens sha256 ", kHexadecimal)) return false;
+    text = rest;
+    return true;
+  }
+  for (const std::string_view split : {" of AG News's train split", " of AG News's test split"}) {
+    if (!text.starts_with(split)) continue;
+    const bool rows = kept.ends_with("rows");
+    if (!rows && !(kept.ends_with("subset") && split == " of AG News's train split")) return false;
+    text.remove_prefix(split.size());
+    std::string_view rest = text;
+    if (rows && take(rest, " (", kDigits) && rest.starts_with(" rows)")) text = rest.substr(6);
+    return true;
+  }
+  return false;
+}
+
+/// What a row says of its data, without details.
+std::string short_data(const std::string& text) {
+  constexpr std::size_t kMostRead = 4000, kMostShown = 600;
+  const std::string start = shortened(text, kMostRead);
+  std::string_view data = start;
+  std::string kept;
+  while (!data.empty()) {
+    if (take_detail(data, kept)) continue;
+    kept += data.front();
+    data.remove_prefix(1);
+  }
+  return shortened(kept, kMostShown);
 }
 
 /// What the runs were trained on and for how long.

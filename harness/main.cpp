@@ -1,4 +1,7 @@
 #include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <new>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -7,8 +10,10 @@
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
+#include "harness/output.hpp"
 #include "harness/runner.hpp"
 #include "libnorm/core/version.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace {
 
@@ -22,39 +27,41 @@ constexpr Command kCommands[] = {
     {"report", "write one HTML page with verdicts, figures and all numbers", &report_command},
     {"show", "list the stored runs, as a table or as JSON", &show_command},
     {"bless", "make the stored rows golden, with a reason", &bless_command},
+    {"gc", "name, and remove, what a store has no use for any more", &gc_command},
     {"bench", "time training steps and products against the machine's peak", &bench_command},
     {"measure", "what the metrics say of activations in a .npy or safetensors file",
      &measure_command},
     {"tokenize", "turn lines of text into WordPiece ids or tokens", &tokenize_command},
 };
 
-void print_usage(std::FILE* to) {
-  fmt::print(to,
-             "Usage: norm-harness COMMAND [options]\n\n"
-             "Runs the experiments of \"Stability and Expression\" (Rahman 2025), checks its "
-             "claims and\nredraws its figures, with the same bits on every run, thread count and "
-             "instruction set.\n\nCommands\n");
+std::string usage() {
+  std::string text =
+      "Usage: norm-harness COMMAND [options]\n\n"
+      "Runs the experiments of \"Stability and Expression\" (Rahman 2025), checks its claims and\n"
+      "redraws its figures, with the same bits on every run, thread count and instruction set.\n\n"
+      "Commands\n";
   for (const Command& command : kCommands) {
-    fmt::print(to, "  {:10} {}\n", command.name, command.summary);
+    text += fmt::format("  {:10} {}\n", command.name, command.summary);
   }
-  fmt::print(to,
-             "\n`norm-harness COMMAND --help` tells what a command takes. To begin:\n"
-             "  norm-harness run all --profile smoke\n\n"
-             "Exit codes: 0 all as in golden; 1 a verdict or a run differs; 2 usage; 3 data or\n"
-             "golden missing or damaged; 130 stopped by Ctrl-C.\n");
+  return text +
+         "\n`norm-harness COMMAND --help` tells what a command takes. To begin:\n"
+         "  norm-harness run all --profile smoke\n\n"
+         "Exit codes: 0 all as in golden; 1 a verdict or a run differs; 2 usage; 3 data or\n"
+         "golden missing or damaged, or the output cannot be written; 4 runs are left to another\n"
+         "process; 130 stopped by a signal.\n";
 }
 
 Exit run(const std::vector<std::string>& words) {
   if (words.empty()) {
-    print_usage(stderr);
+    complain("{}", usage());
     return Exit::usage;
   }
   if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
-    print_usage(stdout);
+    print_text(usage());
     return Exit::ok;
   }
   if (words[0] == "--version") {
-    fmt::print("norm-harness {}\n", libnorm::kVersionText);
+    print_out("norm-harness {}\n", libnorm::kVersionText);
     return Exit::ok;
   }
   for (const Command& command : kCommands) {
@@ -63,33 +70,59 @@ Exit run(const std::vector<std::string>& words) {
   throw UsageError(fmt::format("unknown command ({}); `norm-harness --help` lists them", words[0]));
 }
 
+Exit fail(const char* text, Exit exit) {
+  // Errors quote files and names, which are a stranger's text.
+  complain_text("norm-harness: ", libnorm::printable(text));
+  return exit;
+}
+
+/// Runs a command; what goes wrong becomes one sentence and an exit code.
+Exit run_safely(int argc, char** argv) noexcept {
+  try {
+    return run({argv + 1, argv + argc});
+  } catch (const UsageError& error) {
+    return fail(error.what(), Exit::usage);
+  } catch (const libnorm::ValueError& error) {
+    return fail(error.what(), Exit::usage);
+  } catch (const Interrupted& stop) {
+    return fail(stop.what(), Exit::interrupted);
+  } catch (const std::bad_alloc&) {
+    return fail("there is not enough memory for it; need more, or less to do", Exit::no_data);
+  } catch (const std::exception& error) {
+    return fail(error.what(), Exit::no_data);
+  } catch (...) {
+    return fail("an error without a name", Exit::no_data);
+  }
+}
+
+/// What nobody can catch, as TBB being refused a thread in a thread of its own.
+[[noreturn]] void end_safely() {
+  try {
+    if (const auto error = std::current_exception()) std::rethrow_exception(error);
+    fail("the program contradicts itself", Exit::no_data);
+  } catch (const std::exception& error) {
+    fail(error.what(), Exit::no_data);
+  } catch (...) {
+    fail("an error without a name", Exit::no_data);
+  }
+  std::_Exit(int(Exit::no_data));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto fail = [](const char* text, Exit exit) {
-    fmt::print(stderr, "norm-harness: {}\n", text);
-    return exit;
-  };
-  // A file-size limit is then an error like a full disk, with a sentence of its own.
+  if (!open_missing_streams()) return int(Exit::no_data);
+  std::set_terminate(end_safely);
+  // A file-size limit, and a reader that went away, are then errors like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
 #if defined(__GLIBC__)
   // Large blocks go back to the system when a run is over; by default glibc keeps more and more of
   // them in pieces.
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
 #endif
-  Exit exit = Exit::ok;
-  try {
-    exit = run({argv + 1, argv + argc});
-    // A reader that went away, or a full disk behind a pipe, is found here at the latest.
-    if (std::fflush(stdout) != 0) exit = fail("cannot write the output", Exit::no_data);
-  } catch (const UsageError& error) {
-    exit = fail(error.what(), Exit::usage);
-  } catch (const libnorm::ValueError& error) {
-    exit = fail(error.what(), Exit::usage);
-  } catch (const Interrupted& stop) {
-    exit = fail(stop.what(), Exit::interrupted);
-  } catch (const std::exception& error) {
-    exit = fail(error.what(), Exit::no_data);
-  }
+  const Exit exit = run_safely(argc, argv);
+  // What went wrong before counts more.
+  if (!finish_output() && exit == Exit::ok) return int(Exit::no_data);
   return int(exit);
 }

@@ -5,12 +5,22 @@
 
 #include <fmt/format.h>
 
+#include "harness/terminal.hpp"
+
 namespace harness {
 namespace {
 
 constexpr std::chrono::milliseconds kTerminalEvery{200};
 constexpr std::chrono::seconds kLineEvery{15};
 constexpr int kBarWidth = 24;
+/// A narrower terminal has no place for a bar.
+constexpr int kColumnsForBar = 60;
+
+std::string bar(double share) {
+  const int filled = int(share * kBarWidth);
+  return "[" + std::string(std::size_t(filled), '#') +
+         std::string(std::size_t(kBarWidth - filled), '.') + "] ";
+}
 
 }  // namespace
 
@@ -18,6 +28,10 @@ std::string duration_text(double seconds) {
   if (seconds < 90) return fmt::format("{:.0f} s", std::ceil(seconds));
   if (seconds < 5400) return fmt::format("{:.0f} min", std::ceil(seconds / 60));
   return fmt::format("{:.1f} h", seconds / 3600);
+}
+
+Progress::Style Progress::style_of(int descriptor) {
+  return is_terminal(descriptor) ? Style::terminal : Style::lines;
 }
 
 void Progress::add(std::string name, std::int64_t steps) {
@@ -65,9 +79,15 @@ void Progress::finish(std::size_t run, const Row& row) {
   }
 }
 
+void Progress::wait(const std::string& for_what) {
+  const std::lock_guard lock(mutex_);
+  if (for_what != waits_for_) say(for_what);
+  waits_for_ = for_what;
+}
+
 void Progress::done() {
   const std::lock_guard lock(mutex_);
-  if (line_is_open_) out_ << "\r\033[K" << std::flush;
+  if (line_is_open_) clear_line(out_);
   line_is_open_ = false;
 }
 
@@ -109,12 +129,12 @@ void Progress::draw() {
     if (r.active) active += fmt::format("  {} {}/{} loss {:.3g}", r.name, r.done, r.steps, r.loss);
   }
   const double share = all == 0 ? 1 : double(done) / double(all);
-  const int filled = int(share * kBarWidth);
-  const std::string text =
-      fmt::format("[{}{}] {:3.0f}%  {} left{}", std::string(filled, '#'),
-                  std::string(kBarWidth - filled, '.'), share * 100, time_left(), active);
-  if (style_ == Style::terminal) {
-    out_ << '\r' << text << "\033[K" << std::flush;
+  const bool terminal = style_ == Style::terminal;
+  const bool wide = !terminal || columns_of(descriptor_) >= kColumnsForBar;
+  const std::string text = fmt::format("{}{:3.0f}%  {} left{}", wide ? bar(share) : "", share * 100,
+                                       time_left(), active);
+  if (terminal) {
+    show_line(out_, descriptor_, text);
     line_is_open_ = true;
   } else {
     out_ << text << std::endl;
@@ -123,7 +143,7 @@ void Progress::draw() {
 
 void Progress::say(const std::string& line) {
   if (style_ == Style::quiet) return;
-  if (line_is_open_) out_ << "\r\033[K";
+  if (line_is_open_) clear_line(out_);
   line_is_open_ = false;
   out_ << line << std::endl;
 }

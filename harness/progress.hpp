@@ -21,7 +21,12 @@ class Progress {
  public:
   enum class Style { terminal, lines, quiet };
 
-  Progress(std::ostream& out, Style style) : out_(out), style_(style) {}
+  /// descriptor: that of `out`, whose width counts, where it is a terminal.
+  Progress(std::ostream& out, Style style, int descriptor = -1)
+      : out_(out), style_(style), descriptor_(descriptor) {}
+
+  /// One line on a terminal that can renew it, plain lines elsewhere.
+  static Style style_of(int descriptor);
 
   void add(std::string name, std::int64_t steps);
   /// The store has the run already.
@@ -30,6 +35,8 @@ class Progress {
   void start(std::size_t run, std::int64_t steps);
   void step(std::size_t run, std::int64_t steps, double loss);
   void finish(std::size_t run, const Row& row);
+  /// What is waited for, when that is another thing than the last time.
+  void wait(const std::string& for_what);
   /// Nothing more comes: leaves the terminal on a line of its own.
   void done();
 
@@ -53,9 +60,11 @@ class Progress {
 
   std::ostream& out_;
   Style style_;
+  int descriptor_;
   std::mutex mutex_;
   std::vector<Run> runs_;
   Clock::time_point drawn_{};
+  std::string waits_for_;
   bool line_is_open_ = false;
 };
 

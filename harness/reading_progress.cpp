@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "harness/terminal.hpp"
+
 namespace harness {
 namespace {
 
@@ -10,11 +12,12 @@ constexpr std::chrono::milliseconds kTerminalEvery{200};
 
 }  // namespace
 
-ReadingProgress::ReadingProgress(std::ostream& out, Progress::Style style, std::int64_t total)
-    : out_(out), style_(style), total_(total) {}
+ReadingProgress::ReadingProgress(std::ostream& out, Progress::Style style, std::int64_t total,
+                                 int descriptor)
+    : out_(out), style_(style), total_(total), descriptor_(descriptor) {}
 
 ReadingProgress::~ReadingProgress() {
-  if (line_is_open_) out_ << "\r\033[K" << std::flush;
+  if (line_is_open_) clear_line(out_);
 }
 
 void ReadingProgress::rows(std::int64_t done) {
@@ -28,7 +31,7 @@ void ReadingProgress::rows(std::int64_t done) {
   const std::string text = fmt::format("{} of {} rows, {:.0f}%, {} left", done, total_,
                                        100 * double(done) / double(total_), duration_text(left));
   if (terminal) {
-    out_ << '\r' << text << "\033[K" << std::flush;
+    show_line(out_, descriptor_, text);
     line_is_open_ = true;
   } else {
     out_ << text << std::endl;

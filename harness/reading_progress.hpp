@@ -13,8 +13,9 @@ namespace harness {
 /// that renews itself on a terminal, a plain line every 15 seconds elsewhere.
 class ReadingProgress {
  public:
-  /// total: rows to be read.
-  ReadingProgress(std::ostream& out, Progress::Style style, std::int64_t total);
+  /// total: rows to be read. descriptor: as Progress has it.
+  ReadingProgress(std::ostream& out, Progress::Style style, std::int64_t total,
+                  int descriptor = -1);
   ~ReadingProgress();
   ReadingProgress(const ReadingProgress&) = delete;
   ReadingProgress& operator=(const ReadingProgress&) = delete;
@@ -27,6 +28,7 @@ class ReadingProgress {
   std::ostream& out_;
   Progress::Style style_;
   std::int64_t total_;
+  int descriptor_;
   Clock::time_point start_ = Clock::now(), drawn_ = start_;
   bool line_is_open_ = false;
 };

@@ -12,6 +12,7 @@
 
 #include "harness/report_texts.hpp"
 #include "libnorm/core/error.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
@@ -34,22 +35,14 @@ constexpr Word kWords[] = {
 
 std::string escape(std::string_view text) {
   std::string escaped;
-  for (const char letter : text) {
+  for (const char letter : libnorm::printable(text)) {
     switch (letter) {
       case '&': escaped += "&amp;"; break;
       case '<': escaped += "&lt;"; break;
       case '>': escaped += "&gt;"; break;
       case '"': escaped += "&quot;"; break;
       case '\'': escaped += "&#39;"; break;
-      // HTML has no way to write these; a tab or a line break is kept.
-      default: {
-        const bool control = static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f;
-        if (control && letter != '\n' && letter != '\t') {
-          escaped += "\xEF\xBF\xBD";
-        } else {
-          escaped += letter;
-        }
-      }
+      default: escaped += letter;
     }
   }
   return escaped;
@@ -58,8 +51,8 @@ std::string escape(std::string_view text) {
 // Lets a long name be broken after its dots and underscores.
 std::string breakable(std::string_view name) {
   std::string text;
-  for (const char letter : name) {
-    text += escape(std::string_view(&letter, 1));
+  for (const char letter : escape(name)) {
+    text += letter;
     if (letter == '.' || letter == '_') text += "<wbr>";
   }
   return text;

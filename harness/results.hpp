@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace harness {
@@ -24,6 +26,23 @@ struct Environment {
   int threads = 0;
   /// `cpu`, or the GPU that trained.
   std::string device = "cpu";
+};
+
+/// What a finished run keeps of its last step: nothing; the weights and running statistics; or
+/// these and Adam's moments, from which training could go on. Each has what those before it have.
+enum class Keep { none, weights, state };
+
+/// The words of Keep, in its order.
+inline constexpr std::string_view kKeepWords[] = {"none", "weights", "state"};
+
+/// What a run has kept, in a file of its folder.
+struct Kept {
+  /// Never none.
+  Keep what = Keep::weights;
+  /// Of the file.
+  std::string sha256;
+
+  bool operator==(const Kept&) const = default;
 };
 
 /// One finished run: an arm trained from one seed, and everything measured on it.
@@ -55,6 +74,12 @@ struct Row {
   std::map<std::string, std::vector<double>> epochs;
   /// Singular values of several matrices after training: `layer3.no_padding.centred`.
   std::map<std::string, std::vector<double>> spectra;
+  /// Whether the trained model is right about each text of the test set, in its order: the share of
+  /// these is the metric held_out_accuracy. Empty for other tasks, for a run that diverged, and for
+  /// one made before this was stored.
+  std::vector<bool> held_out_correct;
+  /// Nothing where nothing was kept. No result: what a run keeps is a matter of disk space.
+  std::optional<Kept> kept;
   double seconds = 0;
   Environment environment;
 };

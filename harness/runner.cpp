@@ -3,13 +3,23 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "harness/environment.hpp"
+#include "harness/experiments/kept_state.hpp"
 #include "harness/experiments/run_state.hpp"
+#include "harness/memory.hpp"
+#include "harness/output.hpp"
+#include "harness/threads.hpp"
 #include "libnorm/core/launch.hpp"
 
 namespace harness {
@@ -19,6 +29,10 @@ using Clock = std::chrono::steady_clock;
 
 /// A kill loses at most the steps of this long.
 constexpr double kCheckpointEvery = 10, kLargeCheckpointEvery = 120;
+/// Measuring a trained run can be cut short, so its training is kept before where it took longer.
+constexpr double kWorthKeeping = 1;
+/// How often runs that other processes hold are looked at.
+constexpr std::chrono::milliseconds kLookEvery{250};
 
 bool is_checkpoint_due(const PlannedRun& planned, const TrainingRun& run,
                        const RunnerOptions& options, double seconds) {
@@ -26,11 +40,6 @@ bool is_checkpoint_due(const PlannedRun& planned, const TrainingRun& run,
   return seconds >=
          options.checkpoint_every.value_or(large ? kLargeCheckpointEvery : kCheckpointEvery);
 }
-
-std::atomic<bool> stop_requested = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
-
-void request_stop(int) { stop_requested = true; }
 
 /// What the runs at work share.
 struct Crew {
@@ -71,109 +80,210 @@ struct Timed {
   }
 };
 
-Row make_run(const PlannedRun& planned, const Crew& crew, const Store& store, std::size_t index,
-             Progress& progress) {
-  const libnorm::DeviceScope scope(crew.options.device);
-  const libnorm::GemmScope products(planned.gemm);
-  const LockedRun held = store.lock(planned.spec);
-  if (auto row = store.find(planned.spec)) return *row;  // Another process was quicker.
-  const std::unique_ptr<TrainingRun> made = planned.make();
-  TrainingRun& run = *made;
-  Timed timed{run, held};
-  if (const auto state = held.load_checkpoint()) timed.restore(*state);
-  progress.start(index, run.steps_done());
+/// Trains to the end; stopped on the way, it saves where it is.
+void train(const PlannedRun& planned, const Crew& crew, const Timed& timed, std::size_t index,
+           Progress& progress) {
+  TrainingRun& run = timed.run;
+  // From the end of a step until it is saved; within one there is nothing that another would not
+  // make again, and a step of a large model takes long.
+  std::optional<Unsaved> unsaved;
   auto saved = Clock::now();
   const auto step = [&] {
-    if (stop_requested || crew.stop) {
-      timed.save();
-      throw Interrupted("stopped at step " + std::to_string(run.steps_done()) + " of " +
-                        planned.arm + ", seed " + std::to_string(planned.seed) +
-                        "; the same command goes on from there");
-    }
+    check_stop();
+    if (crew.stop) throw Interrupted("another run failed");
     run.step();
+    if (!unsaved) unsaved.emplace();
     progress.step(index, run.steps_done(), run.last_loss());
     if (is_checkpoint_due(planned, run, crew.options, seconds_since(saved))) {
       timed.save();
+      unsaved.reset();
       saved = Clock::now();
     }
   };
-  // Threads that other runs leave are taken up between two steps.
-  while (!run.finished()) {
-    const int share = crew.share();
-    libnorm::with_threads(share, [&] {
-      while (!run.finished() && share == crew.share()) step();
-    });
+  try {
+    // Threads that other runs leave are taken up between two steps.
+    while (!run.finished()) {
+      const int share = crew.share();
+      libnorm::with_threads(share, [&] {
+        while (!run.finished() && share == crew.share()) step();
+      });
+    }
+  } catch (const Interrupted&) {
+    timed.save();
+    throw Interrupted(
+        fmt::format("stopped at step {} of {}, seed {}; the same command goes on from there",
+                    run.steps_done(), planned.arm, planned.seed));
   }
+  if (seconds_since(saved) > kWorthKeeping) timed.save();
+}
+
+Row make_run(const PlannedRun& planned, const Crew& crew, const Store& store, const LockedRun& held,
+             std::size_t index, Progress& progress) {
+  const libnorm::DeviceScope scope(crew.options.device);
+  const libnorm::GemmScope products(planned.gemm);
+  if (auto row = store.find(planned.spec)) {  // Another process was quicker.
+    progress.found(index);
+    return *row;
+  }
+  const std::unique_ptr<TrainingRun> made = planned.make();
+  Timed timed{*made, held};
+  if (const auto state = held.load_checkpoint()) timed.restore(*state);
+  progress.start(index, made->steps_done());
+  train(planned, crew, timed, index, progress);
   Row row;
-  libnorm::with_threads(crew.share(), [&] { row = run.row(planned.profile); });
+  libnorm::with_threads(crew.share(), [&] { row = made->row(planned.profile); });
   row.seconds = timed.seconds();
   row.environment = environment(crew.options.threads);
+  const Keep keep = crew.options.keep.value_or(default_keep(made->model()));
+  if (keep != Keep::none) {
+    const std::string hash =
+        held.keep([&](const auto& file) { write_kept(file, keep, made->model(), made->adam()); });
+    row.kept = Kept{keep, hash};
+  }
   held.finish(row);
   progress.finish(index, row);
   return row;
 }
 
-/// Makes the runs `open` of a plan, `jobs` at once.
-void make_open_runs(const std::vector<PlannedRun>& plan, const std::vector<std::size_t>& open,
-                    int jobs, const RunnerOptions& options, const Store& store, Progress& progress,
-                    std::vector<Row>& rows) {
-  Crew crew;
-  crew.options = options;
-  crew.runs = jobs;
-  std::atomic<std::size_t> next = 0;
-  std::exception_ptr failure;
-  std::mutex failure_mutex;
-  const auto work = [&] {
-    try {
-      for (std::size_t k = next++; k < open.size(); k = next++) {
-        const std::size_t i = open[k];
-        rows[i] = make_run(plan[i], crew, store, i, progress);
-      }
-    } catch (...) {
-      const std::lock_guard lock(failure_mutex);
-      if (!failure) failure = std::current_exception();
-      crew.stop = true;
-    }
-    --crew.runs;
-  };
-  std::vector<std::thread> workers;
-  for (int j = 0; j < jobs; ++j) workers.emplace_back(work);
-  for (std::thread& worker : workers) worker.join();
-  if (!failure) return;
+/// Ends the process in the middle of runs that have nothing to lose yet: making a large model takes
+/// a while.
+[[noreturn]] void leave(const std::exception_ptr& failure, Progress& progress) {
   progress.done();
-  std::rethrow_exception(failure);
+  try {
+    if (failure) std::rethrow_exception(failure);
+    complain("norm-harness: stopped; the same command goes on from there");
+  } catch (const std::exception& error) {
+    complain_text("norm-harness: ", error.what());
+  }
+  std::_Exit(130);
 }
+
+/// Makes runs of a plan, several at once.
+class Maker {
+ public:
+  Maker(const std::vector<PlannedRun>& plan, const RunnerOptions& options, const Store& store,
+        Progress& progress, std::vector<Row>& rows)
+      : plan_(plan), options_(options), store_(store), progress_(progress), rows_(rows) {}
+
+  /// Makes those of the runs `open` that no other process holds, and returns the others.
+  std::vector<std::size_t> make_free(const std::vector<std::size_t>& open) const {
+    std::vector<std::size_t> small, large;
+    for (const std::size_t i : open) {
+      (plan_[i].size == RunSize::small ? small : large).push_back(i);
+    }
+    std::vector<std::size_t> held = make_free(small, jobs_for(small));
+    const auto more = make_free(large, int(std::min<std::size_t>(large.size(), 1)));
+    held.insert(held.end(), more.begin(), more.end());
+    return held;
+  }
+
+  /// Waits until other processes have made their runs, or have let go of them, which are then made
+  /// here.
+  void wait_for(std::vector<std::size_t> held) const {
+    while (!held.empty()) {
+      std::set<std::string> holders;
+      for (const std::size_t i : held) holders.insert(store_.holder(plan_[i].spec));
+      progress_.wait(fmt::format("waits for {} {} that another process holds (pid {})", held.size(),
+                                 held.size() == 1 ? "run" : "runs", fmt::join(holders, ", ")));
+      std::this_thread::sleep_for(kLookEvery);
+      check_stop();
+      std::erase_if(held, [&](std::size_t i) {
+        auto row = store_.find(plan_[i].spec);
+        if (!row) return false;
+        rows_[i] = *std::move(row);
+        progress_.found(i);
+        return true;
+      });
+      held = make_free(held);
+    }
+  }
+
+ private:
+  /// As many as there are threads, and memory, for.
+  int jobs_for(const std::vector<std::size_t>& runs) const {
+    double need = 1;
+    for (const std::size_t i : runs) need = std::max(need, plan_[i].bytes);
+    const double fit = std::clamp(free_memory() / need, 1.0, double(options_.threads));
+    return std::min(int(fit), int(runs.size()));
+  }
+
+  std::vector<std::size_t> make_free(const std::vector<std::size_t>& open, int jobs) const {
+    Crew crew;
+    crew.options = options_;
+    crew.runs = jobs;
+    std::atomic<std::size_t> next = 0;
+    std::vector<std::size_t> held;
+    std::exception_ptr failure;
+    std::mutex mutex;
+    const auto work = [&] {
+      try {
+        for (std::size_t k = next++; k < open.size(); k = next++) {
+          check_stop();
+          const std::size_t i = open[k];
+          if (const auto run = store_.try_lock(plan_[i].spec)) {
+            rows_[i] = make_run(plan_[i], crew, store_, *run, i, progress_);
+          } else {
+            const std::lock_guard lock(mutex);
+            held.push_back(i);
+          }
+        }
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        crew.stop = true;
+      }
+      if (--crew.runs > 0 && stop_requested() && !Unsaved::any()) {
+        const std::lock_guard lock(mutex);
+        leave(failure, progress_);
+      }
+    };
+    if (jobs > 0) {
+      const auto others = start_threads(jobs - 1, work);
+      crew.runs -= jobs - 1 - int(others.size());
+      work();
+    }
+    if (failure) {
+      progress_.done();
+      std::rethrow_exception(failure);
+    }
+    return held;
+  }
+
+  const std::vector<PlannedRun>& plan_;
+  const RunnerOptions& options_;
+  const Store& store_;
+  Progress& progress_;
+  std::vector<Row>& rows_;
+};
 
 }  // namespace
 
-void stop_on_signals() {
-  struct sigaction action = {};
-  action.sa_handler = request_stop;
-  // A second signal ends the process at once.
-  action.sa_flags = int(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-std::vector<Row> make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& options,
-                           const Store& store, Progress& progress) {
+MadeRuns make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& options,
+                   const Store& store, Progress& progress) {
   std::vector<Row> rows(plan.size());
-  std::vector<std::size_t> small, large;
+  std::vector<std::size_t> open;
   for (std::size_t i = 0; i < plan.size(); ++i) {
     progress.add(plan[i].arm + " seed " + std::to_string(plan[i].seed), plan[i].steps);
     if (auto row = store.find(plan[i].spec)) {
       rows[i] = std::move(*row);
       progress.found(i);
     } else {
-      (plan[i].size == RunSize::small ? small : large).push_back(i);
+      open.push_back(i);
     }
   }
-  const int jobs = int(std::min(small.size(), std::size_t(options.threads)));
-  make_open_runs(plan, small, jobs, options, store, progress, rows);
-  make_open_runs(plan, large, int(std::min<std::size_t>(large.size(), 1)), options, store, progress,
-                 rows);
+  const Maker maker(plan, options, store, progress, rows);
+  std::vector<std::size_t> held = maker.make_free(open);
+  if (options.others == Others::wait_for) {
+    maker.wait_for(std::exchange(held, {}));
+  }
   progress.done();
-  return rows;
+  MadeRuns made;
+  made.left = held.size();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (std::find(held.begin(), held.end(), i) == held.end())
+      made.rows.push_back(std::move(rows[i]));
+  }
+  return made;
 }
 
 }  // namespace harness

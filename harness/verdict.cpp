@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "libnorm/core/error.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
@@ -305,7 +306,7 @@ std::string table(const std::vector<Verdict>& verdicts) {
   for (const Verdict& verdict : verdicts) {
     if (verdict.regime != regime) {
       regime = verdict.regime;
-      text += regime.empty() ? "\n" : "\n" + regime + "\n";
+      text += regime.empty() ? "\n" : "\n" + libnorm::printable(regime) + "\n";
     }
     const bool checked = verdict.outcome != Outcome::could_not_check;
     text += fmt::format(kLine, verdict.id + in_brackets(verdict.protocol), word(verdict.outcome),
@@ -322,7 +323,9 @@ std::string table(const std::vector<Verdict>& verdicts) {
         row("    with " + control.name, control.flips ? "flips" : "keeps", control.numbers, "");
       }
     }
-    for (const std::string& note : verdict.notes) text += "  " + note + "\n";
+    for (const std::string& note : verdict.notes) {
+      text += "  " + libnorm::printable(note) + "\n";
+    }
   }
   return text;
 }

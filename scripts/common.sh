@@ -6,13 +6,25 @@ name=scripts/$(basename "$(readlink -f "$0")")
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 cd "$root"
 
-# The command that must be there, and the Debian or Ubuntu package that brings it.
+# What must be there, a command or what a function below looks for, and the Debian or Ubuntu package
+# that brings it. This is what a build takes.
 tools=(c++:g++ cmake:cmake ninja:ninja-build pkg-config:pkg-config gnuplot:gnuplot-nox
-       clang-format:clang-format clang++:clang curl:curl python3:python3 doxygen:doxygen)
+       python3:python3)
 libraries=(libeigen3-dev libtbb-dev librandom123-dev libboost-program-options-dev
-           libboost-iostreams-dev libboost-filesystem-dev libboost-system-dev libboost-context-dev libfmt-dev
-           nlohmann-json3-dev libssl-dev libutf8proc-dev libgnuplot-iostream-dev libgtest-dev
+           libboost-context-dev libfmt-dev
+           nlohmann-json3-dev libssl-dev libutf8proc-dev libgtest-dev
            libgmock-dev fonts-dejavu-core)
+# And this what the tests take besides.
+test_tools=(clang++:clang clang_runtime:libclang-rt-dev curl:curl doxygen:doxygen venv:python3-venv)
+test_libraries=(ca-certificates)
+
+# Labels of heavy tests (tests/heavy.cmake has why each is one); of each the minutes it takes on 2
+# cores, the packages that it alone needs, COMMAND:PACKAGE or that of a library, and what it runs of
+# build/release.
+heavy=(compilers sanitized exhaustive tier2)
+declare -A heavy_minutes=([compilers]=25 [sanitized]=20 [exhaustive]=15 [tier2]=160)
+declare -A heavy_packages=()
+declare -A heavy_targets=([exhaustive]=math_exhaustive_test [tier2]=norm-harness)
 
 say() { printf '%s: %s\n' "$name" "$*"; }
 
@@ -26,6 +38,18 @@ fail() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# What Clang's sanitizers and libFuzzer link.
+has_clang_runtime() {
+  has clang++ && compgen -G "$(clang++ -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null
+}
+
+# Debian's Python comes without what a virtual environment is filled with.
+has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
+
+is_there() {
+  if declare -F "has_$1" >/dev/null; then "has_$1"; else has "$1"; fi
+}
+
 is_installed() {
   [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
@@ -33,7 +57,7 @@ is_installed() {
 missing_packages() {
   local pair library
   for pair in "${tools[@]}"; do
-    has "${pair%%:*}" || echo "${pair#*:}"
+    is_there "${pair%%:*}" || echo "${pair#*:}"
   done
   if has dpkg-query; then
     for library in "${libraries[@]}"; do
@@ -75,8 +99,15 @@ install_packages() {
              -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
   "${apt[@]}" update </dev/null ||
     fail 3 "could not update apt's lists; the reason stands above. As root, run: $install"
+  # Before Debian 12 the package clang has it, and apt knows no such name.
+  if ! apt-cache show libclang-rt-dev >/dev/null 2>&1; then
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" | grep -vx libclang-rt-dev)
+  fi
   "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null ||
     fail 3 "could not install; the reason stands above. As root, run: $install"
+  mapfile -t missing < <(missing_packages)
+  ((${#missing[@]} == 0)) ||
+    fail 3 "installed, and yet something of these is missing: ${missing[*]}"
 }
 
 # Jobs that fit: one for each core, and 1.5 GB of free memory for each.
@@ -104,21 +135,23 @@ drop_foreign_cache() {
   fi
 }
 
-# set_up may|never [target...]: packages, configuration, build.
-set_up() {
-  local jobs build=(cmake --build --preset release)
-  install_packages "$1"
-  shift
-  (($# == 0)) || build+=(--target "$@")
+# configure [option of CMake...]
+configure() {
   drop_foreign_cache
   [[ ! -e build/release || -w build/release ]] ||
     fail 3 "build/release belongs to another user; remove it: sudo rm -r $root/build/release"
-  if ! cmake --preset release; then
+  if ! cmake --preset release "$@"; then
     has dpkg-query || name_packages
     fail 3 "CMake could not configure; its message stands above"
   fi
+}
+
+# build [target...]: these, or all.
+build() {
+  local jobs targets=()
+  (($# == 0)) || targets=(--target "$@")
   jobs=$(build_jobs)
   say "building with $jobs jobs"
-  "${build[@]}" --parallel "$jobs" ||
+  cmake --build --preset release "${targets[@]}" --parallel "$jobs" ||
     fail 3 "the build failed; the compiler's message stands above"
 }

@@ -1,12 +1,12 @@
 #include "harness/commands/activation_file.hpp"
 
-#include <fstream>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "harness/commands/command.hpp"
+#include "harness/files.hpp"
 #include "libnorm/data/npy.hpp"
 #include "libnorm/data/safetensors.hpp"
 
@@ -18,9 +18,7 @@ using libnorm::Index;
 bool is_npy(const std::filesystem::path& path) {
   if (path.extension() == ".npy") return true;
   if (path.extension() == ".safetensors" || !std::filesystem::is_regular_file(path)) return false;
-  char start[6] = {};
-  std::ifstream(path, std::ios::binary).read(start, sizeof start);
-  return std::string(start, sizeof start) == "\x93NUMPY";
+  return read_start(path, 6) == "\x93NUMPY";
 }
 
 /// The first few tensors that can be read, for a message.

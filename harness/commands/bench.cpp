@@ -6,6 +6,7 @@
 
 #include "harness/commands/command.hpp"
 #include "harness/experiments/study.hpp"
+#include "harness/output.hpp"
 #include "libnorm/core/device.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/core/resident.hpp"
@@ -277,26 +278,26 @@ Exit bench_command(const std::vector<std::string>& words) {
                       {"ms_per_product", r.ms},
                       {"gradients", r.gradients}});
     }
-    fmt::print("{}\n", list.dump(2));
+    print_out("{}\n", list.dump(2));
     return Exit::ok;
   }
   std::string where = device == libnorm::Device::cpu
                           ? std::string(libnorm::isa_name(libnorm::active_isa()))
                           : libnorm::describe_device(device);
   if (gemm == libnorm::Gemm::cublas) where += ", products by cuBLAS";
-  fmt::print("{} thread(s), {}, FMA peak {:.0f} GFLOP/s\n\n", threads, where, peak);
-  fmt::print("{:10} {:48} {:>10} {:>8} {:>9} {:>6}\n", "experiment", "arm", "ms", "GFLOP",
-             "GFLOP/s", "peak");
+  print_out("{} thread(s), {}, FMA peak {:.0f} GFLOP/s\n\n", threads, where, peak);
+  print_out("{:10} {:48} {:>10} {:>8} {:>9} {:>6}\n", "experiment", "arm", "ms", "GFLOP", "GFLOP/s",
+            "peak");
   for (const BenchRow& r : rows) {
-    fmt::print("{:10} {:48} {:10.3f} {:8.4f} {:9.1f} {:5.0f}%\n", r.experiment, r.arm,
-               r.ms_per_step, r.gflop_per_step, r.gflops, 100 * r.peak_fraction);
+    print_out("{:10} {:48} {:10.3f} {:8.4f} {:9.1f} {:5.0f}%\n", r.experiment, r.arm, r.ms_per_step,
+              r.gflop_per_step, r.gflops, 100 * r.peak_fraction);
   }
   if (!curvature.empty()) {
-    fmt::print("\nProducts with the Hessian and the Gauss-Newton matrix, in double, batch of e1\n");
+    print_out("\nProducts with the Hessian and the Gauss-Newton matrix, in double, batch of e1\n");
   }
   for (const CurvatureRow& r : curvature) {
-    fmt::print("{:10} {:48} {:10.3f} ms, as long as {:.2f} gradients\n", "curvature", r.arm, r.ms,
-               r.gradients);
+    print_out("{:10} {:48} {:10.3f} ms, as long as {:.2f} gradients\n", "curvature", r.arm, r.ms,
+              r.gradients);
   }
   return Exit::ok;
 }

@@ -1,13 +1,13 @@
 #include <algorithm>
-#include <tuple>
 
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
 #include "harness/commands/verdicts.hpp"
 #include "harness/experiments/study.hpp"
+#include "harness/output.hpp"
 #include "harness/row_json.hpp"
-#include "harness/store.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
@@ -52,8 +52,10 @@ Exit bless_command(const std::vector<std::string>& words) {
   }
   const std::filesystem::path directory = arguments.text("golden");
   std::vector<Row> rows;
-  for (Row& row : Store(arguments.text("store")).rows()) {
+  for (Row& row : Store(arguments.text("store"), Access::reading).rows()) {
     if (!is_current(row) || !belongs(row, experiment)) continue;
+    // The file that it names stays in the store.
+    row.kept.reset();
     rows.push_back(std::move(row));
   }
   if (rows.empty()) {
@@ -61,21 +63,12 @@ Exit bless_command(const std::vector<std::string>& words) {
                              arguments.text("store") + "); make them with `norm-harness run`");
   }
   // Claims are judged from what golden has, and what it gets now in its place.
-  std::vector<Row> evidence;
-  const auto key = [](const Row& row) {
-    return std::tie(row.task, row.profile, row.arm, row.seed);
+  const auto judge = [](std::vector<Row> evidence) {
+    std::erase_if(evidence, [](const Row& row) { return !is_current(row); });
+    return nlohmann::json(judge_claims(evidence));
   };
-  const auto take = [&](const std::vector<Row>& more) {
-    for (const Row& row : more) {
-      if (!is_current(row)) continue;
-      std::erase_if(evidence, [&](const Row& r) { return key(r) == key(row); });
-      evidence.push_back(row);
-    }
-  };
-  if (has_golden(directory)) take(load_golden(directory).rows);
-  take(rows);
-  bless(directory, rows, judge_claims(evidence), experiment, arguments.text("because"));
-  fmt::print("{} rows are golden now, in {}\n", rows.size(), directory.string());
+  bless_judged(directory, rows, judge, experiment, arguments.text("because"));
+  print_out("{} rows are golden now, in {}\n", rows.size(), libnorm::printable(directory.string()));
   return Exit::ok;
 }
 

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iostream>
+#include <sstream>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "harness/experiments/study.hpp"
-#include "harness/store.hpp"
+#include "harness/files.hpp"
+#include "harness/output.hpp"
+#include "harness/threads.hpp"
 
 namespace harness {
 namespace {
@@ -24,6 +25,16 @@ std::uint64_t parse_count(const std::string& text, const std::string& what) {
     throw UsageError(fmt::format("{}: not a whole number ({}); need 0 or more", what, text));
   }
   return value;
+}
+
+/// Throws: UsageError for a file that cannot be read to its end.
+std::string read_config(const std::string& path) {
+  constexpr std::uintmax_t kMost = std::uintmax_t{1} << 20;
+  try {
+    return read_file(path, kMost);
+  } catch (const libnorm::DataError& error) {
+    throw UsageError(fmt::format("--config: cannot read the file ({}): {}", path, error.what()));
+  }
 }
 
 /// Throws: ValueError for a profile that no study has.
@@ -58,13 +69,14 @@ bool Arguments::parse(const std::vector<std::string>& arguments) {
         po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
     po::store(parser.options(options_).positional(positional_).style(style).run(), values_);
     if (has("help")) {
-      std::cout << "Usage: norm-harness " << usage_ << "\n\n" << about_ << "\n\n" << options_;
+      std::ostringstream options;
+      options << options_;
+      print_out("Usage: norm-harness {}\n\n{}\n\n{}", usage_, about_, options.str());
       return false;
     }
     if (has("config")) {
       const std::string& path = get<std::string>("config");
-      std::ifstream file(path);
-      if (!file) throw UsageError(fmt::format("--config: cannot read the file ({})", path));
+      std::istringstream file(read_config(path));
       po::store(po::parse_config_file(file, options_), values_);
     }
     po::notify(values_);
@@ -73,6 +85,13 @@ bool Arguments::parse(const std::vector<std::string>& arguments) {
                                  usage_.substr(0, usage_.find(' '))));
   }
   return true;
+}
+
+std::optional<Store> store_to_read(const Arguments& arguments) {
+  const std::string& directory = arguments.text("store");
+  // Only the default may be missing, before a first run: a name that was given is a mistake then.
+  if (!arguments.given("store") && !is_there(directory)) return std::nullopt;
+  return Store(directory, Access::reading);
 }
 
 void add_row_options(Arguments& arguments) {
@@ -94,6 +113,9 @@ std::vector<Row> read_rows(const Arguments& arguments, Golden* golden) {
   }
   std::optional<std::string> profile;
   if (arguments.has("profile")) profile = known_profile(arguments.text("profile"));
+  std::optional<Store> store;
+  if (from == "store") store.emplace(arguments.text("store"), Access::reading);
+  if (from == "both") store = store_to_read(arguments);
   std::vector<Row> rows;
   const auto key = [](const Row& row) { return std::tie(row.task, row.arm, row.seed); };
   const auto take = [&](const std::vector<Row>& more) {
@@ -115,10 +137,7 @@ std::vector<Row> read_rows(const Arguments& arguments, Golden* golden) {
     if (from != "store") take(read.rows);
     if (golden != nullptr) *golden = std::move(read);
   }
-  const std::filesystem::path store = arguments.text("store");
-  if (from == "store" || (from == "both" && std::filesystem::exists(store))) {
-    take(Store(store).rows());
-  }
+  if (store) take(store->rows());
   std::stable_sort(rows.begin(), rows.end(),
                    [&](const Row& a, const Row& b) { return key(a) < key(b); });
   return rows;
@@ -147,7 +166,11 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text) {
   if (text.find(',') != std::string::npos) {
     std::vector<std::uint64_t> seeds;
     for (const std::string& item : split_list(text, "seeds")) {
-      seeds.push_back(parse_count(item, "--seeds"));
+      const std::uint64_t seed = parse_count(item, "--seeds");
+      if (std::count(seeds.begin(), seeds.end(), seed) > 0) {
+        throw UsageError(fmt::format("--seeds: a seed is given twice ({}); need each once", seed));
+      }
+      seeds.push_back(seed);
     }
     return seeds;
   }
@@ -175,7 +198,14 @@ int checked_threads(const Arguments& arguments) {
   if (threads < 1 || threads > 1024) {
     throw UsageError(fmt::format("--threads: impossible number ({}); need 1 .. 1024", threads));
   }
-  return threads;
+  if (threads == 1) return 1;
+  // One more, since whoever waits for the others is a thread too.
+  const int there = std::max(1, obtainable_threads(threads + 1) - 1);
+  if (there < threads) {
+    complain("norm-harness: the system gives no more than {} of {} threads; goes on with them",
+             there, threads);
+  }
+  return there;
 }
 
 void add_device(Arguments& arguments) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +8,7 @@
 
 #include "harness/golden.hpp"
 #include "harness/results.hpp"
+#include "harness/store.hpp"
 #include "libnorm/core/device.hpp"
 #include "libnorm/ops/gemm.hpp"
 
@@ -19,6 +20,8 @@ enum class Exit {
   differs = 1,
   usage = 2,
   no_data = 3,
+  /// Another process holds runs of the plan.
+  runs_left = 4,
   interrupted = 130,
 };
 
@@ -36,6 +39,7 @@ Exit figures_command(const std::vector<std::string>& arguments);
 Exit report_command(const std::vector<std::string>& arguments);
 Exit show_command(const std::vector<std::string>& arguments);
 Exit bless_command(const std::vector<std::string>& arguments);
+Exit gc_command(const std::vector<std::string>& arguments);
 Exit bench_command(const std::vector<std::string>& arguments);
 Exit list_command(const std::vector<std::string>& arguments);
 Exit measure_command(const std::vector<std::string>& arguments);
@@ -81,23 +85,28 @@ class Arguments {
 /// the numerics or the measures changed.
 bool is_current(const Row& row);
 
+/// The store that --store names, opened for reading; or nothing, where none was named and none has
+/// been made yet. Throws: DataError for a named one that is not there.
+std::optional<Store> store_to_read(const Arguments& arguments);
+
 /// Adds --store, --golden, --profile and --rows, which tell where rows come from.
 void add_row_options(Arguments& arguments);
 
 /// Rows of one profile (each study's claim profile if none is named), from the store, from golden,
 /// or from both (the store's row where both have one). Rows of another definition of the profile
-/// are passed over. `golden` is filled where it was read. Throws: DataError if golden is asked for
-/// and missing.
+/// are passed over. `golden` is filled where it was read. Throws: DataError if golden, or a store
+/// that was named, is asked for and missing.
 std::vector<Row> read_rows(const Arguments& arguments, Golden* golden = nullptr);
 
 /// `a,b,c` as a list. Throws: UsageError for an empty item.
 std::vector<std::string> split_list(const std::string& text, const std::string& option);
 
-/// Seeds as `N` (0 .. N-1), `0,2,5`, or `3..7`. Throws: UsageError.
+/// Seeds as `N` (0 .. N-1), `0,2,5`, or `3..7`, each once. Throws: UsageError.
 std::vector<std::uint64_t> parse_seeds(const std::string& text);
 
 /// Threads of this machine.
 int default_threads();
+/// Those of --threads; fewer, with a line that says so, where the system gives no more.
 /// Throws: UsageError unless 1 .. 1024.
 int checked_threads(const Arguments& arguments);
 

@@ -56,9 +56,10 @@ std::vector<FigureProtocol> figure_protocols(const Study& study, const Experimen
   for (const auto& [name, arms] : e.trainings) {
     // Those that stand in the place of the figure's own: `none_masked` for `none`.
     FigureProtocol own{name, describe(name), {}, true};
+    const std::string ending = "_" + name;
     for (const std::string& arm : arms) {
       const bool shown = std::ranges::any_of(
-          e.arms, [&](const std::string& of_figure) { return arm == of_figure + "_" + name; });
+          e.arms, [&](const std::string& of_figure) { return arm == of_figure + ending; });
       if (shown) own.arms.push_back(arm);
     }
     list.push_back(std::move(own));

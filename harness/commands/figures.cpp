@@ -2,6 +2,8 @@
 
 #include "harness/commands/command.hpp"
 #include "harness/commands/drawing.hpp"
+#include "harness/output.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 
@@ -29,9 +31,11 @@ Exit figures_command(const std::vector<std::string>& words) {
   if (arguments.has("arms")) request.arms = split_list(arguments.text("arms"), "arms");
   const Drawing drawing = draw_figures(read_rows(arguments), request, arguments.text("output"));
   for (const DrawnFigure& figure : drawing.figures) {
-    for (const auto& path : figure.files) fmt::print("{}\n", path.string());
+    for (const auto& path : figure.files) {
+      print_out("{}\n", libnorm::printable(path.string()));
+    }
   }
-  for (const std::string& line : drawing.missing) fmt::print(stderr, "figures: {}\n", line);
+  for (const std::string& line : drawing.missing) complain("figures: {}", line);
   return Exit::ok;
 }
 

@@ -10,9 +10,11 @@
 #include "harness/commands/activation_file.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/commands/measurement.hpp"
+#include "harness/output.hpp"
 #include "harness/reading_progress.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/data/npy.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
@@ -207,25 +209,25 @@ void print_json(const ActivationFile& file, const Measuring& asked, const Measur
   for (const LeftOut& left : found.left_out) {
     json["left_out"].push_back({{"metrics", left.metrics}, {"reason", left.reason}});
   }
-  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+  print_out("{}\n", json.dump(2, ' ', true, Json::error_handler_t::replace));
 }
 
 void print_table(const ActivationFile& file, const Measuring& asked, const Measurement& found) {
-  fmt::print("{}: {} of {} rows, {} channels, {}\n", file.name(), asked.count, file.rows.rows(),
-             file.rows.cols(), libnorm::name_of(file.rows.format()));
+  print_out("{}: {} of {} rows, {} channels, {}\n", libnorm::printable(file.name()), asked.count,
+            file.rows.rows(), file.rows.cols(), libnorm::name_of(file.rows.format()));
   for (const libnorm::ActivationSpectrum& spectrum : found.spectra) {
     const auto& s = spectrum.singular_values;
-    fmt::print("singular values {}: {:.6g} to {:.6g}, by {}\n",
-               spectrum.centring == libnorm::Centring::mean ? "of centred rows" : "as they are",
-               s.front(), s.back(), spectrum_path_name(spectrum.path));
+    print_out("singular values {}: {:.6g} to {:.6g}, by {}\n",
+              spectrum.centring == libnorm::Centring::mean ? "of centred rows" : "as they are",
+              s.front(), s.back(), spectrum_path_name(spectrum.path));
   }
-  fmt::print("\n{:22} {:>14} {:10}  {}\n", "metric", "value", "unit", "convention");
+  print_out("\n{:22} {:>14} {:10}  {}\n", "metric", "value", "unit", "convention");
   for (const libnorm::MetricValue& m : found.values) {
-    fmt::print("{:22} {:14.6g} {:10}  {}\n", m.name, m.value, m.unit == "1" ? "" : m.unit,
-               m.convention);
+    print_out("{:22} {:14.6g} {:10}  {}\n", m.name, m.value, m.unit == "1" ? "" : m.unit,
+              m.convention);
   }
   for (const LeftOut& left : found.left_out) {
-    fmt::print("\nleft out: {} ({})\n", fmt::join(left.metrics, ", "), left.reason);
+    print_out("\nleft out: {} ({})\n", fmt::join(left.metrics, ", "), left.reason);
   }
 }
 
@@ -263,15 +265,14 @@ Exit measure_file(const Arguments& arguments) {
   if (arguments.has("time")) {
     const int times = arguments.get<int>("time");
     if (times < 1) throw UsageError(fmt::format("--time: too few ({}); need 1 or more", times));
-    for (const double ms : time_spectrum(asked, times)) fmt::print("{:.4f}\n", ms);
+    for (const double ms : time_spectrum(asked, times)) print_out("{:.4f}\n", ms);
     return Exit::ok;
   }
-  const auto style = arguments.has("quiet") ? Progress::Style::quiet
-                     : isatty(2)            ? Progress::Style::terminal
-                                            : Progress::Style::lines;
+  const auto style =
+      arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDERR_FILENO);
   Measurement found;
   {
-    ReadingProgress progress(std::cerr, style, asked.count);
+    ReadingProgress progress(std::cerr, style, asked.count, STDERR_FILENO);
     try {
       found = measure(asked, [&](Index rows) { progress.rows(rows); });
     } catch (const libnorm::ValueError& error) {

@@ -8,6 +8,8 @@
 #include "harness/commands/drawing.hpp"
 #include "harness/commands/verdicts.hpp"
 #include "harness/files.hpp"
+#include "harness/output.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
@@ -82,7 +84,7 @@ Exit report_command(const std::vector<std::string>& words) {
       "and every number behind a verdict. Nothing is trained.");
   add_row_options(arguments);
   arguments.options()("output", po::value<std::string>()->default_value("out/report.html"),
-                      "the page; its figures are drawn into `figures` beside it");
+                      "the page; its figures are drawn into `figures` beside it, if it is a file");
   if (!arguments.parse(words)) return Exit::ok;
   Golden golden;
   const auto rows = read_rows(arguments, &golden);
@@ -92,13 +94,17 @@ Exit report_command(const std::vector<std::string>& words) {
   for (const CheckedVerdict& checked : check_verdicts(rows, golden)) {
     data.verdicts.push_back(report_verdict(checked));
   }
-  data.figures = report_figures(rows, output.parent_path() / "figures");
+  // Beside a pipe or a terminal there is no place for figures.
+  const bool is_stream = is_written_through(output);
+  const TemporaryFolder temporary;
+  data.figures =
+      report_figures(rows, is_stream ? temporary.path() : output.parent_path() / "figures");
   data.rows = rows;
   data.commands = {"scripts/reproduce", "norm-harness run e3 --profile paper --seeds 10",
                    "norm-harness run e4 --profile quick --seeds 8", "norm-harness verify",
                    "norm-harness report"};
   write_atomically(output, html_report(data));
-  fmt::print("{}\n", output.string());
+  if (!is_stream) print_out("{}\n", libnorm::printable(output.string()));
   return Exit::ok;
 }
 

@@ -8,7 +8,9 @@
 #include "harness/commands/command.hpp"
 #include "harness/compare.hpp"
 #include "harness/experiments/study.hpp"
+#include "harness/output.hpp"
 #include "harness/runner.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
@@ -161,16 +163,16 @@ void print_table(const Study& study, const std::string& protocol, const std::vec
     if (&study_of(row) != &study) continue;
     if (row.task != task) {
       task = row.task;
-      if (!row.data.empty()) fmt::print("\n{}", row.data);
-      fmt::print("\n{:18} {:>5} {:>7} {:>11}", "arm", "seed", "steps", "loss");
-      for (const Column& c : study.columns(protocol)) fmt::print(" {:>{}}", c.title, c.width());
-      fmt::print(" {:>8}  {:14} {}\n", "seconds", "weights", "golden");
+      if (!row.data.empty()) print_out("\n{}", libnorm::printable(row.data));
+      print_out("\n{:18} {:>5} {:>7} {:>11}", "arm", "seed", "steps", "loss");
+      for (const Column& c : study.columns(protocol)) print_out(" {:>{}}", c.title, c.width());
+      print_out(" {:>8}  {:14} {}\n", "seconds", "weights", "golden");
     }
-    fmt::print("{:18} {:5} {:7} {:11.4e}", row.arm, row.seed, row.steps, row.final_loss);
+    print_out("{:18} {:5} {:7} {:11.4e}", row.arm, row.seed, row.steps, row.final_loss);
     for (const Column& c : study.columns(protocol)) {
-      fmt::print(" {:>{}}", metric_text(row, c.metric), c.width());
+      print_out(" {:>{}}", metric_text(row, c.metric), c.width());
     }
-    fmt::print(" {:8.1f}  {:.12}   {}\n", row.seconds, row.weights_sha256, words[i]);
+    print_out(" {:8.1f}  {:.12}   {}\n", row.seconds, row.weights_sha256, words[i]);
   }
 }
 
@@ -191,18 +193,47 @@ Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<Ro
       const auto differences = compare(row, *expected);
       words.back() = differences.empty() ? "same bits" : "DIFFERS";
       if (!differences.empty()) exit = Exit::differs;
-      for (const Difference& d : differences) notes.push_back(d.message);
+      for (const Difference& d : differences) notes.push_back(libnorm::printable(d.message));
     } else if (must_check && exit == Exit::ok) {
       exit = Exit::no_data;
     }
   }
   for (const Chosen& c : chosen) print_table(*c.study, arguments.text("protocol"), rows, words);
-  if (!notes.empty()) fmt::print("\n  {}\n", fmt::join(notes, "\n  "));
+  if (!notes.empty()) print_out("\n  {}\n", fmt::join(notes, "\n  "));
   if (exit == Exit::no_data) {
-    fmt::print(stderr, "run: --check was asked for, and golden lacks a run above ({})\n",
-               directory);
+    complain("run: --check was asked for, and golden lacks a run above ({})",
+             libnorm::printable(directory));
   }
   return exit;
+}
+
+std::optional<Keep> chosen_keep(const Arguments& arguments) {
+  if (!arguments.has("keep")) return std::nullopt;
+  const std::string& word = arguments.text("keep");
+  for (const Keep keep : {Keep::none, Keep::weights, Keep::state}) {
+    if (word == kKeepWords[int(keep)]) return keep;
+  }
+  throw UsageError(fmt::format("--keep: unknown word ({}); need weights, state or none", word));
+}
+
+/// Whether every run has kept what --keep asks for. One that was finished before is not made again,
+/// and that must not pass for done.
+Exit check_kept(const std::vector<Row>& rows, const Store& store, std::optional<Keep> keep) {
+  if (!keep || *keep == Keep::none) return Exit::ok;
+  std::vector<std::string> folders;
+  for (const Row& row : rows) {
+    if (store.has_kept(row) && row.kept->what >= *keep) continue;
+    folders.push_back(libnorm::printable(store.folder(row).string()));
+  }
+  if (folders.empty()) return Exit::ok;
+  const std::size_t shown = std::min<std::size_t>(folders.size(), 3);
+  complain(
+      "run: --keep {} was asked for, and {} of the runs had finished before and kept less ({}{}); "
+      "delete their folders and give the command again: it trains them anew, to the same bits",
+      kKeepWords[int(*keep)], folders.size(),
+      fmt::join(folders.begin(), folders.begin() + std::ptrdiff_t(shown), ", "),
+      shown < folders.size() ? ", ..." : "");
+  return Exit::no_data;
 }
 
 /// Every number of every study once, with what each study means by it.
@@ -231,7 +262,8 @@ Exit run_command(const std::vector<std::string>& words) {
       "Runs\n"
       "that are stored already are not made again, and one that was cut short goes on. Every run "
       "is\n"
-      "compared with golden, bit for bit.\n\n"
+      "compared with golden, bit for bit. Runs that another process is making are waited for, and\n"
+      "taken over where it ends without finishing them.\n\n"
       "Any number of the experiment can be given; a run with other numbers than its profile's is\n"
       "marked `custom` and never compared with golden. Experiment 4 reads AG News, or trains on\n"
       "generated texts where it is missing, and says so.");
@@ -251,6 +283,11 @@ Exit run_command(const std::vector<std::string>& words) {
       "threads; results do not depend on it")(
       "checkpoint-every", po::value<double>(),
       "seconds between checkpoints; the default is 10, for e4 120 and after each epoch")(
+      "keep", po::value<std::string>()->value_name("WHAT"),
+      "what a finished run keeps in its folder, as kept.safetensors, to be measured again:\n"
+      "weights, state (weights and Adam's moments, three times as much) or none; the default\n"
+      "is state where it takes up to 16 MB (e1 to e3 at the paper's scale: 3.6 MB a run,\n"
+      "weights 1.2), else weights (e4: 20 MB a run, state 61)")(
       "store", po::value<std::string>()->default_value("out/store"),
       "folder of the runs made here")("golden",
                                       po::value<std::string>()->default_value(default_golden()),
@@ -263,7 +300,9 @@ Exit run_command(const std::vector<std::string>& words) {
       "dense", "compute as PyTorch does, without the exact shortcuts (a custom run)")(
       "protocol", po::value<std::string>()->default_value("published"),
       "whose numbers the table shows; every run measures all. For e4 also `masked`: trains with\n"
-      "the padding left out")("quiet", "no progress");
+      "the padding left out")(
+      "no-wait", "leave runs that another process is making to it, and end with exit code 4")(
+      "quiet", "no progress");
   add_device(arguments);
   add_gemm(arguments);
   add_numbers(arguments);
@@ -271,6 +310,8 @@ Exit run_command(const std::vector<std::string>& words) {
   if (!arguments.has("experiment")) {
     throw UsageError("run: no experiment given; need e1, e2, e3, e4 or all");
   }
+  // A signal ends reading and planning at once, and training after the step at hand.
+  stop_on_signals();
   const std::vector<Chosen> chosen = chosen_experiments(arguments.text("experiment"));
   check_names(chosen, arguments);
   RunnerOptions options;
@@ -284,6 +325,7 @@ Exit run_command(const std::vector<std::string>& words) {
     }
   }
   if (arguments.has("shard")) plan = shard_of(std::move(plan), arguments.text("shard"));
+  if (arguments.has("no-wait")) options.others = Others::leave;
   if (arguments.has("checkpoint-every")) {
     options.checkpoint_every = arguments.get<double>("checkpoint-every");
     if (!(*options.checkpoint_every >= 0)) {
@@ -291,14 +333,27 @@ Exit run_command(const std::vector<std::string>& words) {
                                    *options.checkpoint_every));
     }
   }
-  const Store store(arguments.text("store"));
-  Progress::Style style =
-      isatty(STDOUT_FILENO) ? Progress::Style::terminal : Progress::Style::lines;
-  if (arguments.has("quiet")) style = Progress::Style::quiet;
-  Progress progress(std::cout, style);
-  stop_on_signals();
-  const auto rows = make_runs(plan, options, store, progress);
-  return compare_with_golden(chosen, rows, arguments);
+  options.keep = chosen_keep(arguments);
+  // Before anything is trained: a golden that was named, or is to be checked against, is wanted.
+  const std::string& golden = arguments.text("golden");
+  if ((arguments.given("golden") || arguments.has("check")) && !has_golden(golden)) {
+    throw libnorm::DataError("golden: no such folder, or nothing in it (" + golden +
+                             "); need one that `norm-harness bless` made");
+  }
+  const Store store(arguments.text("store"), Access::writing);
+  const auto style =
+      arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
+  Progress progress(std::cout, style, STDOUT_FILENO);
+  const MadeRuns made = make_runs(plan, options, store, progress);
+  const Exit compared = compare_with_golden(chosen, made.rows, arguments);
+  const Exit kept = check_kept(made.rows, store, options.keep);
+  const Exit exit = compared == Exit::ok ? kept : compared;
+  if (made.left == 0) return exit;
+  complain(
+      "run: another process holds {} of the {} runs, and they are left to it; without "
+      "--no-wait they are waited for",
+      made.left, plan.size());
+  return exit == Exit::ok ? Exit::runs_left : exit;
 }
 
 }  // namespace harness

@@ -2,8 +2,8 @@
 
 #include "harness/commands/command.hpp"
 #include "harness/experiments/study.hpp"
+#include "harness/output.hpp"
 #include "harness/row_json.hpp"
-#include "harness/store.hpp"
 
 namespace harness {
 namespace {
@@ -30,12 +30,7 @@ Exit show_command(const std::vector<std::string>& words) {
   arguments.options()("store", po::value<std::string>()->default_value("out/store"),
                       "folder of the runs made here")("json", "a JSON list of runs");
   if (!arguments.parse(words)) return Exit::ok;
-  const std::string& directory = arguments.text("store");
-  if (!std::filesystem::exists(directory)) {
-    throw libnorm::DataError("store: no such folder (" + directory +
-                             "); make one with `norm-harness run`");
-  }
-  const auto rows = Store(directory).rows();
+  const auto rows = Store(arguments.text("store"), Access::reading).rows();
   if (arguments.has("json")) {
     nlohmann::json list = nlohmann::json::array();
     for (const Row& row : rows) {
@@ -47,14 +42,17 @@ Exit show_command(const std::vector<std::string>& words) {
       }
       list.push_back(std::move(json));
     }
-    fmt::print("{}\n", list.dump(2));
+    // No character beyond ASCII, so none that a terminal acts on.
+    print_out("{}\n", list.dump(2, ' ', true));
     return Exit::ok;
   }
-  fmt::print("{:18} {:8} {:18} {:>6} {:>7} {:>12} {:>9}  {}\n", "task", "profile", "arm", "seed",
-             "steps", "loss", "seconds", "weights");
+  print_out("{:18} {:8} {:18} {:>6} {:>7} {:>12} {:>9} {:>8}  {}\n", "task", "profile", "arm",
+            "seed", "steps", "loss", "seconds", "kept", "weights");
   for (const Row& row : rows) {
-    fmt::print("{:18} {:8} {:18} {:6} {:7} {:12.4e} {:9.1f}  {}\n", row.task, row.profile, row.arm,
-               row.seed, row.steps, row.final_loss, row.seconds, row.weights_sha256);
+    const Keep kept = row.kept ? row.kept->what : Keep::none;
+    print_out("{:18} {:8} {:18} {:6} {:7} {:12.4e} {:9.1f} {:>8}  {}\n", row.task, row.profile,
+              row.arm, row.seed, row.steps, row.final_loss, row.seconds, kKeepWords[int(kept)],
+              row.weights_sha256);
   }
   return Exit::ok;
 }

@@ -1,12 +1,17 @@
-#include <cstdio>
-#include <fstream>
-#include <iostream>
+#include <algorithm>
+#include <cerrno>
 #include <limits>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "harness/commands/command.hpp"
 #include "harness/datasets.hpp"
+#include "harness/files.hpp"
+#include "harness/output.hpp"
+#include "libnorm/data/printable.hpp"
 #include "libnorm/data/wordpiece.hpp"
 
 namespace harness {
@@ -17,18 +22,68 @@ using libnorm::Index;
 
 enum class Print { ids, tokens };
 
-void tokenize(const libnorm::WordPiece& pieces, Index length, Print print, std::istream& texts) {
+/// Lines of a file that is open, however it comes, as far as memory bounds a line.
+class Lines {
+ public:
+  /// name: what errors call it.
+  Lines(int file, std::string name) : file_(file), name_(std::move(name)) {}
+
+  /// The next line without its end, or false at the file's end. Throws: DataError.
+  bool next(std::string& line) {
+    line.clear();
+    while (true) {
+      const std::string_view rest = std::string_view(buffer_).substr(0, end_).substr(at_);
+      const std::size_t size = std::min(rest.find('\n'), rest.size());
+      line += rest.substr(0, size);
+      at_ += size;
+      if (line.size() > kLongest) {
+        throw libnorm::DataError(fmt::format(
+            "tokenize: a line without an end ({}, more than {} bytes); need text in lines", name_,
+            kLongest));
+      }
+      if (size < rest.size()) {
+        ++at_;
+        return true;
+      }
+      if (!refill()) return !line.empty();
+    }
+  }
+
+ private:
+  static constexpr std::size_t kLongest = std::size_t{1} << 26;
+
+  bool refill() {
+    ssize_t count = -1;
+    do {
+      count = ::read(file_, buffer_.data(), buffer_.size());
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) {
+      throw libnorm::DataError(fmt::format(
+          "tokenize: cannot read the text ({}: {}); need one a line", name_, reason_of(errno)));
+    }
+    at_ = 0;
+    end_ = std::size_t(count);
+    return count > 0;
+  }
+
+  int file_;
+  std::string name_;
+  std::string buffer_ = std::string(std::size_t{1} << 16, '\0');
+  std::size_t at_ = 0, end_ = 0;
+};
+
+void tokenize(const libnorm::WordPiece& pieces, Index length, Print print, Lines texts) {
   std::vector<std::int32_t> ids;
   std::string out;
-  for (std::string text; std::getline(texts, text);) {
+  for (std::string text; can_print() && texts.next(text);) {
     ids.clear();
     out.clear();
     pieces.encode(text, length, ids);
     for (const std::int32_t id : ids) {
       if (!out.empty()) out += ' ';
-      out += print == Print::tokens ? pieces.token(id) : std::to_string(id);
+      out += print == Print::tokens ? libnorm::printable(pieces.token(id)) : std::to_string(id);
     }
-    fmt::print("{}\n", out);
+    print_out("{}\n", out);
   }
 }
 
@@ -46,11 +101,6 @@ libnorm::WordPiece read_vocabulary(const Arguments& arguments) {
   if (arguments.has("vocab")) return libnorm::WordPiece::read(arguments.text("vocab"));
   const std::string data = arguments.has("data") ? arguments.text("data") : "";
   return libnorm::WordPiece::read(find_vocabulary(data), kBertVocabulary);
-}
-
-[[noreturn]] void fail_to_read(const std::string& file) {
-  throw libnorm::DataError(
-      fmt::format("tokenize: cannot read the text ({}); need one a line", file));
 }
 
 }  // namespace
@@ -78,15 +128,12 @@ Exit tokenize_command(const std::vector<std::string>& words) {
   const Print print = arguments.has("tokens") ? Print::tokens : Print::ids;
   const libnorm::WordPiece pieces = read_vocabulary(arguments);
   if (!arguments.has("text")) {
-    tokenize(pieces, length, print, std::cin);
-    if (std::ferror(stdin) != 0) fail_to_read("what comes in");
+    tokenize(pieces, length, print, Lines(STDIN_FILENO, "what comes in"));
     return Exit::ok;
   }
   const std::string& path = arguments.text("text");
-  std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path)) fail_to_read(path);
-  tokenize(pieces, length, print, file);
-  if (file.bad()) fail_to_read(path);
+  const Descriptor file(open_regular(path));
+  tokenize(pieces, length, print, Lines(file.get(), path));
   return Exit::ok;
 }
 

@@ -25,7 +25,12 @@ std::vector<Verdict> judge_claims(const std::vector<Row>& rows) {
 
 std::vector<CheckedVerdict> check_verdicts(const std::vector<Row>& rows, const Golden& golden) {
   std::vector<Verdict> expected;
-  if (!golden.verdicts.is_null()) expected = golden.verdicts.get<std::vector<Verdict>>();
+  if (!golden.verdicts.is_null()) {
+    if (!golden.verdicts.is_array()) {
+      throw libnorm::DataError("golden: verdicts.json is no list; restore it with git checkout");
+    }
+    expected = golden.verdicts.get<std::vector<Verdict>>();
+  }
   std::vector<CheckedVerdict> checked;
   for (Verdict& verdict : judge_claims(rows)) {
     CheckedVerdict c{std::move(verdict), {}, {}};

@@ -4,7 +4,8 @@
 #include "harness/commands/verdicts.hpp"
 #include "harness/compare.hpp"
 #include "harness/experiments/study.hpp"
-#include "harness/store.hpp"
+#include "harness/output.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
@@ -13,14 +14,19 @@ namespace po = boost::program_options;
 
 /// Holds the store's rows of the profile, or of that which claims are judged at, against golden's.
 Exit compare_store(const Arguments& arguments, const Golden& golden) {
-  const std::filesystem::path directory = arguments.text("store");
-  if (!std::filesystem::exists(directory)) {
-    fmt::print("No store at {}: nothing made here to hold against golden.\n", directory.string());
-    return Exit::ok;
+  // Beside JSON, what is for people goes to standard error.
+  const auto tell = [&](const std::string& line) {
+    if (arguments.has("json")) return complain_text("", line);
+    print_out("{}\n", line);
+  };
+  const std::string& directory = arguments.text("store");
+  const auto store = store_to_read(arguments);
+  if (!store) {
+    tell(fmt::format("No store at {}: nothing made here to hold against golden.",
+                     libnorm::printable(directory)));
   }
-  int same = 0, unknown = 0;
-  Exit exit = Exit::ok;
-  for (const Row& row : Store(directory).rows()) {
+  int same = 0, differing = 0, unknown = 0;
+  for (const Row& row : store ? store->rows() : std::vector<Row>()) {
     const std::string profile = arguments.has("profile")
                                     ? arguments.text("profile")
                                     : std::string(study_of(row).claim_profile());
@@ -31,19 +37,21 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
       continue;
     }
     const auto differences = compare(row, *expected);
-    for (const Difference& d : differences) fmt::print("{}\n", d.message);
-    if (differences.empty()) {
-      ++same;
-    } else {
-      exit = Exit::differs;
-    }
+    for (const Difference& d : differences) tell(libnorm::printable(d.message));
+    ++(differences.empty() ? same : differing);
   }
-  fmt::print("{} runs made here have golden's bits; {} are not in golden.\n", same, unknown);
-  if (unknown > 0 && exit == Exit::ok && arguments.has("check")) {
-    fmt::print(stderr, "verify: --check was asked for, and golden lacks {} of the runs\n", unknown);
-    exit = Exit::no_data;
+  if (store) {
+    tell(fmt::format("{} runs made here have golden's bits; {} are not in golden.", same, unknown));
   }
-  return exit;
+  if (differing > 0) return Exit::differs;
+  if (!arguments.has("check")) return Exit::ok;
+  if (unknown > 0) {
+    complain("verify: --check was asked for, and golden lacks {} of the runs", unknown);
+  } else if (same == 0) {
+    complain("verify: --check was asked for, and there is no run to hold against golden ({})",
+             libnorm::printable(directory));
+  }
+  return unknown > 0 || same == 0 ? Exit::no_data : Exit::ok;
 }
 
 }  // namespace
@@ -58,9 +66,12 @@ Exit verify_command(const std::vector<std::string>& words) {
   add_row_options(arguments);
   arguments.options()("claim", po::value<std::string>(),
                       "only this claim, as e1.isotropy, under all its protocols")(
-      "check", "fail unless golden has every run that is held against it")("json",
-                                                                           "the verdicts as JSON");
+      "check", "fail unless there are runs, and golden has every one")("json",
+                                                                       "the verdicts as JSON");
   if (!arguments.parse(words)) return Exit::ok;
+  if (arguments.has("check") && arguments.text("rows") == "golden") {
+    throw UsageError("--check: of no use with --rows golden, which leaves the store's runs out");
+  }
 
   Golden golden;
   const auto rows = read_rows(arguments, &golden);
@@ -77,30 +88,28 @@ Exit verify_command(const std::vector<std::string>& words) {
   std::vector<Verdict> verdicts;
   for (const CheckedVerdict& c : checked) verdicts.push_back(c.verdict);
   if (arguments.has("json")) {
-    fmt::print("{}\n", nlohmann::json(verdicts).dump(2));
+    print_out("{}\n", nlohmann::json(verdicts).dump(2, ' ', true));
   } else {
-    fmt::print("{}\n", table(verdicts));
+    print_out("{}\n", table(verdicts));
   }
   Exit exit = Exit::ok;
   for (const CheckedVerdict& c : checked) {
     const std::string name = c.verdict.id + " [" + c.verdict.protocol + "]";
     if (!c.expected) {
-      fmt::print(stderr, "verify: golden has no verdict on {}; bless one, or restore golden\n",
-                 name);
+      complain("verify: golden has no verdict on {}; bless one, or restore golden", name);
       exit = Exit::no_data;
     } else if (c.verdict.outcome == Outcome::could_not_check &&
                c.expected->outcome != Outcome::could_not_check) {
-      fmt::print(stderr, "verify: {} could not be checked; golden says {}\n", name,
-                 word(c.expected->outcome));
+      complain("verify: {} could not be checked; golden says {}", name, word(c.expected->outcome));
       exit = Exit::no_data;
     } else if (!c.differences.empty()) {
-      fmt::print(stderr, "verify: {} differs from golden\n", name);
-      for (const std::string& d : c.differences) fmt::print(stderr, "  {}\n", d);
+      complain("verify: {} differs from golden", name);
+      for (const std::string& d : c.differences) complain("  {}", libnorm::printable(d));
       if (exit == Exit::ok) exit = Exit::differs;
     }
   }
-  if (arguments.has("json")) return exit;
-  if (exit == Exit::ok) fmt::print("All {} verdicts are golden's.\n", checked.size());
+  const bool json = arguments.has("json");
+  if (exit == Exit::ok && !json) print_out("All {} verdicts are golden's.\n", checked.size());
   if (arguments.text("rows") != "golden") {
     const Exit runs = compare_store(arguments, golden);
     if (exit == Exit::ok) exit = runs;

@@ -1,5 +1,8 @@
 #include "harness/experiments/encoder.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -8,6 +11,7 @@
 #include "harness/experiments/encoder_data.hpp"
 #include "harness/experiments/encoder_run.hpp"
 #include "harness/experiments/numbers.hpp"
+#include "harness/experiments/run_memory.hpp"
 
 namespace harness {
 namespace {
@@ -81,6 +85,25 @@ const std::vector<Number<EncoderOptions>>& encoder_numbers() {
   return list;
 }
 
+/// What a run takes at least, on texts that are read or generated.
+double bytes_of(const EncoderOptions& o, bool generated) {
+  EncoderData data;
+  data.vocabulary = o.vocabulary;
+  const double texts = o.rows > 0 ? double(o.rows) : o.texts == Texts::official ? 120000 : 47598;
+  const double length = double(o.length), sequences = std::min(double(o.batch), texts);
+  // Texts fill two fifths of what they are padded to, where it grows with them, and a third is
+  // distinct.
+  const double longest = generated ? length : std::min(length, 128.0);
+  const double rows = o.path == libnorm::Path::dense ? length : 0.3 * longest;
+  const double steps = double(o.epochs) * std::ceil(texts / double(o.batch));
+  const double tokens = (texts + double(o.test_rows)) * 0.3 * longest;
+  const double spectra = double(o.epochs) * double(o.blocks) * double(o.channels) *
+                         double(std::size(kSpectrumVariants)) * 8;
+  return bytes_of_training({model_options(o, encoder_arms().front(), data), sequences, length, rows,
+                            o.path, steps}) +
+         tokens * 4 + spectra;
+}
+
 class EncoderStudy final : public Study {
  public:
   std::string_view name() const override { return "encoder"; }
@@ -146,6 +169,11 @@ std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
       find_named(encoder_profiles(), &Profile<EncoderOptions>::name, request.profile, "profile");
   const EncoderOptions options = with_numbers(profile.options, encoder_numbers(), request);
   check(options);
+  const bool generated = options.texts == Texts::topics ||
+                         !find_data(request.data ? request.data->string() : "").has_value();
+  const double bytes =
+      checked_bytes(profile.options, encoder_numbers(), request,
+                    [&](const EncoderOptions& o) { return bytes_of(o, generated); });
   const auto corpora =
       std::make_shared<EncoderCorpora>(options, request.data, request.trust, request.cache);
   const EncoderData names = corpora->names();
@@ -162,7 +190,7 @@ std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
           {names.task, custom ? "custom" : std::string(profile.name), name, seed, steps, size,
            encoder_spec(options, arm, seed, names),
            [=] { return std::make_unique<EncoderRun>(options, arm, seed, corpora->of_seed(seed)); },
-           options.gemm});
+           options.gemm, bytes});
     }
   }
   return runs;
@@ -251,6 +279,14 @@ void check(const EncoderOptions& options) {
   within("epochs", options.epochs, 1);
   within("batch", options.batch, 1);
   within("length", options.length, 2);
+  within("vocabulary", options.vocabulary, 1);
+  constexpr Index kMostPositions = std::numeric_limits<std::int32_t>::max();
+  if (options.batch * options.length > kMostPositions) {
+    throw libnorm::ValueError(
+        fmt::format("batch: more positions than can be counted ({} of length {}); need batch x "
+                    "length within 2^31",
+                    options.batch, options.length));
+  }
   EncoderData data;
   data.vocabulary = options.vocabulary;
   model_options(options, encoder_arms().front(), data).check();

@@ -6,8 +6,9 @@
 #include <string>
 #include <utility>
 
+#include "harness/experiments/kept_state.hpp"
 #include "harness/experiments/run_state.hpp"
-#include "harness/sha256.hpp"
+#include "harness/stop.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/metrics/row_factor.hpp"
 #include "libnorm/metrics/spectrum.hpp"
@@ -35,15 +36,11 @@ void shuffle_front(std::vector<std::int32_t>& items, Index count, const Random& 
   }
 }
 
-/// Rows whose largest logit, the first if several are, is that of the target.
-std::int64_t count_correct(const libnorm::MatrixView<const float>& logits,
-                           const std::vector<std::int32_t>& targets) {
-  std::int64_t correct = 0;
-  for (Index b = 0; b < logits.rows; ++b) {
-    const float* row = logits.row(b);
-    correct += std::max_element(row, row + logits.cols) - row == targets[std::size_t(b)];
-  }
-  return correct;
+/// Whether a row's largest logit, the first if several are, is that of the target.
+bool is_correct(const libnorm::MatrixView<const float>& logits, Index b,
+                const std::vector<std::int32_t>& targets) {
+  const float* row = logits.row(b);
+  return std::max_element(row, row + logits.cols) - row == targets[std::size_t(b)];
 }
 
 }  // namespace
@@ -82,6 +79,7 @@ void EncoderRun::shuffle(Index epoch) {
 }
 
 void EncoderRun::step() {
+  if (epoch_is_due()) return finish_epoch();
   const Index epoch = steps_done() / steps_per_epoch();
   const Index first = steps_done() % steps_per_epoch() * options_.batch;
   if (order_of_ != epoch) shuffle(epoch);
@@ -91,29 +89,36 @@ void EncoderRun::step() {
   losses_.push_back(float(loss));
   diverged_ = !std::isfinite(losses_.back());
   if (diverged_) return;
-  correct_ += count_correct(model_.last_logits(), batch_.targets);
+  const auto logits = model_.last_logits();
+  for (Index b = 0; b < logits.rows; ++b) correct_ += is_correct(logits, b, batch_.targets);
   adam_.step(model_.weights_data(), model_.gradient_data());
   if (at_landmark()) finish_epoch();
 }
 
 void EncoderRun::finish_epoch() {
   Epoch epoch;
-  epoch.correct = std::exchange(correct_, 0);
+  epoch.correct = correct_;
   epoch.held_out_correct = test();
+  check_stop();
   epoch.spectra = measure_spectra();
   epochs_.push_back(std::move(epoch));
+  correct_ = 0;
 }
 
 std::int64_t EncoderRun::test() {
   std::vector<std::int32_t> which(std::size_t(data_->test.size()));
   std::iota(which.begin(), which.end(), 0);
-  std::int64_t correct = 0;
+  held_out_correct_.clear();
   for (Index first = 0; first < data_->test.size(); first += options_.batch) {
+    check_stop();
     const Index count = std::min(options_.batch, data_->test.size() - first);
     lay_out(data_->test, std::span(which).subspan(std::size_t(first), std::size_t(count)));
-    correct += count_correct(model_.logits(batch_), batch_.targets);
+    const auto logits = model_.logits(batch_);
+    for (Index b = 0; b < logits.rows; ++b) {
+      held_out_correct_.push_back(is_correct(logits, b, batch_.targets));
+    }
   }
-  return correct;
+  return std::count(held_out_correct_.begin(), held_out_correct_.end(), true);
 }
 
 std::vector<double> EncoderRun::measure_spectra() {
@@ -181,8 +186,11 @@ std::vector<std::byte> EncoderRun::state() const {
 void EncoderRun::restore(std::span<const std::byte> state) {
   std::vector<std::int64_t> counts(3);
   take(state, counts);
-  const bool in_order = 0 <= counts[0] && counts[0] <= steps() && 0 <= counts[1] &&
-                        counts[2] == counts[0] / steps_per_epoch();
+  const Index epochs = counts[0] / steps_per_epoch();
+  const bool is_due =
+      counts[0] % steps_per_epoch() == 0 && counts[2] >= 0 && counts[2] + 1 == epochs;
+  const bool in_order =
+      0 <= counts[0] && counts[0] <= steps() && 0 <= counts[1] && (counts[2] == epochs || is_due);
   if (!in_order) {
     throw libnorm::DataError("checkpoint: impossible step (" + std::to_string(counts[0]) +
                              ", epochs done " + std::to_string(counts[2]) + "); need 0 .. " +
@@ -191,6 +199,7 @@ void EncoderRun::restore(std::span<const std::byte> state) {
   losses_.resize(std::size_t(counts[0]));
   take(state, losses_);
   correct_ = counts[1];
+  held_out_correct_.clear();
   epochs_.assign(std::size_t(counts[2]), {});
   for (Epoch& epoch : epochs_) {
     std::vector<std::int64_t> correct(2);
@@ -217,11 +226,13 @@ Row EncoderRun::row(std::string_view profile) {
   row.arm = arm_.name;
   row.seed = seed_;
   row.spec_sha256 = encoder_spec(options_, arm_, seed_, *data_).sha256();
-  Sha256 weights;
-  weights.update(bytes_of(model_.weights()));
-  row.weights_sha256 = weights.hex();
+  row.weights_sha256 = weights_sha256(model_);
   add_losses(row, losses_, steps(), diverged_);
   add_epochs(row);
+  if (diverged_) return row;
+  // A checkpoint has how many were right alone: restored at its end, a run is tested once more.
+  if (held_out_correct_.empty()) test();
+  row.held_out_correct = held_out_correct_;
   return row;
 }
 

@@ -18,11 +18,15 @@ class EncoderRun final : public TrainingRun {
              std::shared_ptr<const EncoderData> data);
 
   Index steps_done() const override { return Index(losses_.size()); }
-  bool finished() const override { return steps_done() == steps() || diverged_; }
+  bool finished() const override {
+    return (steps_done() == steps() && !epoch_is_due()) || diverged_;
+  }
   double last_loss() const override { return losses_.empty() ? 0 : double(losses_.back()); }
   /// After an epoch.
   bool at_landmark() const override { return steps_done() % steps_per_epoch() == 0; }
   double flop() const override { return model_.flop(); }
+  libnorm::Transformer<float>& model() override { return model_; }
+  libnorm::Adam<float>& adam() override { return adam_; }
   void step() override;
   std::vector<std::byte> state() const override;
   void restore(std::span<const std::byte> state) override;
@@ -42,6 +46,9 @@ class EncoderRun final : public TrainingRun {
   libnorm::Padding padding() const;
   void lay_out(const libnorm::Corpus& corpus, std::span<const std::int32_t> which);
   void shuffle(Index epoch);
+  /// Whether all steps of an epoch are done, and its tests and spectra are not.
+  bool epoch_is_due() const { return Index(epochs_.size()) < steps_done() / steps_per_epoch(); }
+  /// Throws: Interrupted after a signal; the epoch is due then.
   void finish_epoch();
   std::int64_t test();
   std::vector<double> measure_spectra();
@@ -61,6 +68,8 @@ class EncoderRun final : public TrainingRun {
   Index order_of_ = -1;
   std::vector<float> losses_;
   std::int64_t correct_ = 0;
+  /// Of the last test in this process.
+  std::vector<bool> held_out_correct_;
   std::vector<Epoch> epochs_;
   bool diverged_ = false;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
 #include <string>
@@ -8,7 +9,10 @@
 #include <type_traits>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "harness/experiments/study.hpp"
+#include "harness/memory.hpp"
 #include "libnorm/models/normalization.hpp"
 
 namespace harness {
@@ -52,6 +56,12 @@ Options with_numbers(Options options, const std::vector<Number<Options>>& number
     const auto given = request.numbers.find(number.info.name);
     if (given == request.numbers.end()) continue;
     if (number.count != nullptr) {
+      // Doubles hold no larger ones exactly, and Index none beyond 2^63.
+      if (std::abs(given->second) > 0x1p53) {
+        throw libnorm::ValueError(
+            fmt::format("--{}: larger than can be counted ({}); need at most 2^53",
+                        number.info.name, given->second));
+      }
       options.*number.count = Index(given->second);
     } else {
       options.*number.real = given->second;
@@ -60,6 +70,29 @@ Options with_numbers(Options options, const std::vector<Number<Options>>& number
   options.path = request.path;
   options.gemm = request.gemm;
   return options;
+}
+
+/// Holds what a run takes against what there is, before anything is made. bytes: of options.
+/// Throws: ValueError that names the number to lower: that without which a run would take least.
+template <class Options, class Bytes>
+double checked_bytes(const Options& profile, const std::vector<Number<Options>>& numbers,
+                     const Request& request, const Bytes& bytes) {
+  const double needed = bytes(with_numbers(profile, numbers, request)), there = free_memory();
+  if (needed <= there) return needed;
+  std::string what = "--profile: too large (" + request.profile;
+  double least = needed;
+  for (const auto& [name, value] : request.numbers) {
+    Request without = request;
+    without.numbers.erase(name);
+    const double rest = bytes(with_numbers(profile, numbers, without));
+    if (rest >= least) continue;
+    least = rest;
+    what = fmt::format("--{}: too large ({:.0f}", name, value);
+  }
+  throw libnorm::ValueError(
+      fmt::format("{}; a run takes {} of memory or more); need one that takes "
+                  "less than the {} that are free",
+                  what, bytes_text(needed), bytes_text(there)));
 }
 
 /// Ways of computing that decide the bits. Products have a key only where they are not the

@@ -2,6 +2,7 @@
 
 #include "harness/environment.hpp"
 #include "harness/experiments/recall_run.hpp"
+#include "harness/experiments/run_memory.hpp"
 
 namespace harness {
 namespace {
@@ -115,6 +116,13 @@ libnorm::AdamOptions adam_options(const RecallOptions& options, const RecallArm&
 
 namespace {
 
+double bytes_of(const RecallOptions& o) {
+  const bool dense = o.path == libnorm::Path::dense;
+  const double positions = double(o.rank) + 1;
+  return bytes_of_training({model_options(o, recall_arms().front()), double(o.batch), positions,
+                            dense ? positions : double(o.rank), o.path, double(o.steps)});
+}
+
 class RecallStudy final : public Study {
  public:
   std::string_view name() const override { return "recall"; }
@@ -178,9 +186,10 @@ class RecallStudy final : public Study {
   }
 
   std::vector<PlannedRun> plan(const Request& request) const override {
-    const RecallOptions options =
-        with_numbers(find_recall_profile(request.profile).options, recall_numbers(), request);
+    const RecallOptions& own = find_recall_profile(request.profile).options;
+    const RecallOptions options = with_numbers(own, recall_numbers(), request);
     check(options);
+    const double bytes = checked_bytes(own, recall_numbers(), request, bytes_of);
     std::string profile = "custom";
     for (const RecallProfile& p : recall_profiles()) {
       if (p.options == options) profile = p.name;
@@ -192,7 +201,7 @@ class RecallStudy final : public Study {
         runs.push_back({"associative_recall", profile, name, seed, options.steps, RunSize::small,
                         recall_spec(options, arm, seed),
                         [=] { return std::make_unique<RecallRun>(options, arm, seed); },
-                        options.gemm});
+                        options.gemm, bytes});
       }
     }
     return runs;

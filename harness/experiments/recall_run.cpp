@@ -4,8 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include "harness/experiments/kept_state.hpp"
 #include "harness/experiments/run_state.hpp"
-#include "harness/sha256.hpp"
 #include "libnorm/metrics/slice.hpp"
 #include "libnorm/metrics/spectrum.hpp"
 
@@ -96,10 +96,7 @@ Row RecallRun::row(std::string_view profile) {
   row.arm = arm_.name;
   row.seed = seed_;
   row.spec_sha256 = recall_spec(options_, arm_, seed_).sha256();
-  Sha256 weights;
-  weights.update(bytes_of(model_.weights()));
-  weights.update(bytes_of(model_.running_values()));
-  row.weights_sha256 = weights.hex();
+  row.weights_sha256 = weights_sha256(model_);
   add_losses(row, losses_, options_.steps, diverged_);
   if (!diverged_) measure(row);
   return row;

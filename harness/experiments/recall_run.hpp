@@ -20,6 +20,8 @@ class RecallRun final : public TrainingRun {
   double last_loss() const override { return losses_.empty() ? 0 : double(losses_.back()); }
 
   double flop() const override { return model_.flop(); }
+  libnorm::Transformer<float>& model() override { return model_; }
+  libnorm::Adam<float>& adam() override { return adam_; }
   void step() override;
   std::vector<std::byte> state() const override;
   void restore(std::span<const std::byte> state) override;

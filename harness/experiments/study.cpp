@@ -25,8 +25,8 @@ FoundExperiment find_experiment(std::string_view id) {
 const Study& study_of(const Row& row) {
   if (row.task == "associative_recall") return recall_study();
   if (row.task == "ag_news" || row.task == "topics") return encoder_study();
-  throw libnorm::ValueError("row: unknown task (" + row.task +
-                            "); need associative_recall, ag_news or topics");
+  throw libnorm::DataError("row: unknown task (" + row.task +
+                           "); need associative_recall, ag_news or topics");
 }
 
 }  // namespace harness

@@ -19,6 +19,13 @@
 #include "libnorm/data/batch.hpp"
 #include "libnorm/ops/gemm.hpp"
 
+namespace libnorm {
+template <class T>
+class Transformer;
+template <class T>
+class Adam;
+}  // namespace libnorm
+
 namespace harness {
 
 using libnorm::Index;
@@ -83,6 +90,12 @@ class TrainingRun {
   /// Whether much was done in the last step, so that a checkpoint is worth its price.
   virtual bool at_landmark() const { return false; }
 
+  /// What is trained, and what trains it, after the steps done: to be kept, or to take what was.
+  /// @{
+  virtual libnorm::Transformer<float>& model() = 0;
+  virtual libnorm::Adam<float>& adam() = 0;
+  /// @}
+
   /// One training step. A loss that is not finite ends the run.
   virtual void step() = 0;
 
@@ -109,6 +122,8 @@ struct PlannedRun {
   std::function<std::unique_ptr<TrainingRun>()> make;
   /// Who makes the products; the spec says so too.
   libnorm::Gemm gemm = libnorm::Gemm::exact;
+  /// Memory that it takes at least.
+  double bytes = 0;
 };
 
 /// What was asked for on the command line.
@@ -170,21 +185,21 @@ struct FoundExperiment {
 /// Throws: ValueError for an unknown id, with the known ones.
 FoundExperiment find_experiment(std::string_view id);
 
-/// The study whose tasks include a row's. Throws: ValueError for an unknown task.
+/// The study whose tasks include a row's. Throws: DataError for an unknown task.
 const Study& study_of(const Row& row);
 
 /// The item of a list with this name. Throws: ValueError with the known names.
 template <class T>
 const T& find_named(const std::vector<T>& list, std::string_view T::*key, std::string_view wanted,
-                    const std::string& what) {
+                    std::string_view what) {
   std::string known;
   for (const T& item : list) {
     if (item.*key == wanted) return item;
     known += known.empty() ? "" : ", ";
     known += item.*key;
   }
-  throw libnorm::ValueError(what + ": unknown name (" + std::string(wanted) + "); use one of " +
-                            known);
+  throw libnorm::ValueError(std::string(what) + ": unknown name (" + std::string(wanted) +
+                            "); use one of " + known);
 }
 
 }  // namespace harness

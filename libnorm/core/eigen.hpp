@@ -9,7 +9,8 @@
 namespace libnorm {
 
 /// The same memory as an Eigen matrix of `rows x cols`, rows contiguous; nothing is copied. For
-/// looking at results: Eigen's own products and sums have an order of their own.
+/// programs that have Eigen (3.4), to look at results: its products and sums have an order of their
+/// own. The library itself neither needs nor links any.
 template <class T>
 auto as_eigen(const MatrixView<T>& m) {
   using Plain =

@@ -13,10 +13,16 @@
 #endif
 
 /// Code for one instruction set must never stand alone as a symbol that another could be linked to.
+/// Names tell sets apart too (isa.hpp); what a sanitizer checks relies on these alone, since the
+/// compiler does not come to an end with thousands of its checks in one function.
 #if defined(__CUDACC__)
 #define LIBNORM_ALWAYS
 #define LIBNORM_INLINE __device__ __forceinline__
 #else
+#if defined(LIBNORM_SANITIZED)
+#define LIBNORM_ALWAYS
+#else
 #define LIBNORM_ALWAYS __attribute__((always_inline))
+#endif
 #define LIBNORM_INLINE LIBNORM_ALWAYS inline
 #endif

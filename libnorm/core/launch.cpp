@@ -13,9 +13,26 @@
 #if defined(LIBNORM_X86_64)
 #include <immintrin.h>
 #endif
+#if defined(LIBNORM_THREAD_SANITIZER)
+#include <sanitizer/tsan_interface.h>
+#endif
 
 namespace libnorm {
 namespace {
+
+/// That what stands before a `release` happens before what stands behind an `acquire` of the same
+/// object. TBB sees to it, but is not compiled for ThreadSanitizer, nor is this file, which has all
+/// of the library's TBB: it has to be told.
+class HappensBefore {
+ public:
+#if defined(LIBNORM_THREAD_SANITIZER)
+  void release() { __tsan_release(this); }
+  void acquire() { __tsan_acquire(this); }
+#else
+  void release() {}
+  void acquire() {}
+#endif
+};
 
 bool machine_has(Isa isa) {
 #if defined(LIBNORM_X86_64)
@@ -103,11 +120,16 @@ void detail::for_chunks(Index count, Index grain, void (*chunk)(const void*, Ind
     chunk(body, 0, count);
     return;
   }
+  HappensBefore loop, behind;
+  loop.release();
   tbb::parallel_for(tbb::blocked_range<Index>(0, count, grain),
                     [&](const tbb::blocked_range<Index>& range) {
+                      loop.acquire();
                       require_ieee_mode();
                       chunk(body, range.begin(), range.end());
+                      behind.release();
                     });
+  behind.acquire();
 }
 
 void for_each_output(Index count, const std::function<void(Index)>& f) {
@@ -130,7 +152,15 @@ void with_threads(int threads, const std::function<void()>& f) {
   if (threads > tbb::info::default_concurrency()) {
     allowed.emplace(tbb::global_control::max_allowed_parallelism, std::size_t(threads));
   }
-  tbb::task_arena(threads).execute(f);
+  HappensBefore call, behind;
+  call.release();
+  // Where all of the arena's places are taken, another thread makes the call.
+  tbb::task_arena(threads).execute([&] {
+    call.acquire();
+    f();
+    behind.release();
+  });
+  behind.acquire();
 }
 
 }  // namespace libnorm

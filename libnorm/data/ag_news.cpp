@@ -1,10 +1,11 @@
 #include "libnorm/data/ag_news.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <memory>
+#include <span>
+#include <utility>
+
+#include "libnorm/data/stored_rows.hpp"
 
 namespace libnorm {
 namespace {
@@ -28,10 +29,13 @@ std::string shown(std::string_view text) {
   return result + (text.size() > kMost ? "...\"" : "\"");
 }
 
-/// Bytes of a stream, by way of one buffer.
+/// Fills memory with the next bytes there are; returns how many, 0 at the end.
+using ReadNext = std::function<std::size_t(std::span<char> into)>;
+
+/// Bytes of a file, by way of one buffer.
 class Source {
  public:
-  Source(std::istream& input, const std::string& name) : input_(input), name_(name) {}
+  explicit Source(ReadNext read) : read_(std::move(read)) {}
 
   /// The next byte, which stays, or kEnd.
   int peek() {
@@ -53,19 +57,12 @@ class Source {
 
  private:
   bool refill() {
-    if (!input_) return false;
-    input_.read(buffer_.get(), std::streamsize(kBuffer));
     at_ = 0;
-    end_ = std::size_t(input_.gcount());
-    if (input_.bad()) {
-      throw DataError("ag_news: cannot read " + name_ +
-                      " (the system failed on the way); need a file that can be read to its end");
-    }
+    end_ = read_({buffer_.get(), kBuffer});
     return end_ > 0;
   }
 
-  std::istream& input_;
-  const std::string& name_;
+  ReadNext read_;
   std::unique_ptr<char[]> buffer_ = std::make_unique_for_overwrite<char[]>(kBuffer);
   std::size_t at_ = 0, end_ = 0;
 };
@@ -73,7 +70,7 @@ class Source {
 /// Reads rows one by one.
 class Rows {
  public:
-  Rows(std::istream& input, const std::string& name) : source_(input, name), name_(name) {
+  Rows(ReadNext read, const std::string& name) : source_(std::move(read)), name_(name) {
     pass_over_mark();
   }
 
@@ -217,10 +214,8 @@ void Rows::set_label() {
   label_ = class_[0] - '1';
 }
 
-}  // namespace
-
-Index read_ag_news(std::istream& input, const std::string& name, const AgNewsVisitor& visit) {
-  Rows rows(input, name);
+Index read_rows(ReadNext read, const std::string& name, const AgNewsVisitor& visit) {
+  Rows rows(std::move(read), name);
   Index count = 0;
   for (; rows.next(); ++count) visit(rows.label(), rows.text());
   if (count == 0) {
@@ -229,14 +224,31 @@ Index read_ag_news(std::istream& input, const std::string& name, const AgNewsVis
   return count;
 }
 
+}  // namespace
+
+Index read_ag_news(std::istream& input, const std::string& name, const AgNewsVisitor& visit) {
+  const auto read = [&](std::span<char> into) -> std::size_t {
+    if (!input) return 0;
+    input.read(into.data(), std::streamsize(into.size()));
+    if (input.bad()) {
+      throw DataError("ag_news: cannot read " + name +
+                      " (the system failed on the way); need a file that can be read to its end");
+    }
+    return std::size_t(input.gcount());
+  };
+  return read_rows(read, name, visit);
+}
+
 Index read_ag_news(const std::filesystem::path& path, const AgNewsVisitor& visit) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    throw DataError("ag_news: cannot open " + path.string() + " (" + std::strerror(errno) +
-                    "); need a file that is there and can be read");
-  }
-  return read_ag_news(file, path.string(), visit);
+  const OpenFile file(path, "ag_news");
+  Index offset = 0;
+  const auto read = [&](std::span<char> into) {
+    const Index size = std::min(Index(into.size()), file.size() - offset);
+    file.read(offset, std::as_writable_bytes(into.first(std::size_t(size))));
+    offset += size;
+    return std::size_t(size);
+  };
+  return read_rows(read, file.name(), visit);
 }
 
 }  // namespace libnorm

@@ -1,5 +1,6 @@
 #include "libnorm/data/associative_recall.hpp"
 
+#include <limits>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -8,11 +9,16 @@
 namespace libnorm {
 
 void AssociativeRecall::check() const {
-  if (entities < 1 || attributes < 1 || rank < 1 || batch < 1 || rank > keys()) {
+  // Ids, and the positions of a batch, are counted in 32 bits.
+  constexpr Index kMost = std::numeric_limits<std::int32_t>::max();
+  const auto fit = [](Index a, Index b) { return a <= kMost / b; };
+  if (entities < 1 || attributes < 1 || rank < 1 || batch < 1 || !fit(entities, attributes) ||
+      vocabulary() > kMost || rank > keys() || !fit(batch, length())) {
     throw ValueError("AssociativeRecall: impossible sizes (entities " + std::to_string(entities) +
                      ", attributes " + std::to_string(attributes) + ", rank " +
                      std::to_string(rank) + ", batch " + std::to_string(batch) +
-                     "); need positive numbers and rank <= entities x attributes");
+                     "); need positive numbers, rank <= entities x attributes, and keys, and "
+                     "positions of a batch, within 2^31");
   }
 }
 

@@ -306,7 +306,8 @@ void write_npy(const std::filesystem::path& path, const MatrixView<const T>& row
   }
   file.close();
   if (!file) {
-    throw DataError("npy: cannot write " + path.string() + " (" + std::strerror(errno) +
+    throw DataError("npy: cannot write " + path.string() + " (" +
+                    (errno == 0 ? "the system gives no reason" : std::strerror(errno)) +
                     "); need a folder that can be written to, with room");
   }
 }

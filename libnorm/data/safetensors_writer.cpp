@@ -86,7 +86,8 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
   }
   file.close();
   if (!file) {
-    throw DataError("safetensors: cannot write " + path.string() + " (" + std::strerror(errno) +
+    throw DataError("safetensors: cannot write " + path.string() + " (" +
+                    (errno == 0 ? "the system gives no reason" : std::strerror(errno)) +
                     "); need a folder that can be written to, with room");
   }
 }

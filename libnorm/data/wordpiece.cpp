@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
+#include <span>
 #include <sstream>
 #include <unordered_map>
 #include <utility>
 
 #include <utf8proc.h>
+
+#include "libnorm/data/stored_rows.hpp"
 
 namespace libnorm {
 namespace {
@@ -234,17 +236,18 @@ WordPiece::WordPiece(std::vector<std::string> tokens, const std::string& file)
 }
 
 WordPiece WordPiece::read(const std::filesystem::path& file, Index expected_size) {
-  const std::string name = file.string();
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream bytes;
-  // A folder opens, and cannot be read.
-  if (!stream ||
-      (stream.peek() != std::ifstream::traits_type::eof() && !(bytes << stream.rdbuf())) ||
-      stream.bad()) {
-    throw DataError("vocabulary: cannot read the file (" + name + "); need one token a line");
+  const OpenFile stored(file, "vocabulary");
+  const std::string& name = stored.name();
+  // Tokens of one byte, each with the line end of Windows, are the most of a file for their bytes.
+  constexpr Index kMost = 3 * Index(kMostBytes);
+  if (stored.size() > kMost) {
+    stored.fail("is too large (" + std::to_string(stored.size()) + " bytes)",
+                "at most " + std::to_string(kMost));
   }
+  std::string bytes(std::size_t(stored.size()), '\0');
+  stored.read(0, std::as_writable_bytes(std::span(bytes)));
   std::vector<std::string> tokens;
-  std::istringstream lines(bytes.str());
+  std::istringstream lines(std::move(bytes));
   for (std::string line; std::getline(lines, line);) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
     tokens.push_back(line);

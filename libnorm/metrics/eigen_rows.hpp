@@ -6,8 +6,9 @@
 
 namespace libnorm {
 
-/// Rows of an Eigen matrix, as the metrics take them. Nothing is copied where rows are contiguous
-/// (Eigen::RowMajor, blocks and maps of it); other matrices are, into this object.
+/// Rows of an Eigen matrix, as the metrics take them. For programs that have Eigen (3.4).
+/// Nothing is copied where rows are contiguous (Eigen::RowMajor, blocks and maps of it); other
+/// matrices are, into this object.
 template <class T>
 class EigenRows {
  public:

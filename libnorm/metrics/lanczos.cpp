@@ -4,9 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include <Eigen/Eigenvalues>
-
 #include "libnorm/core/vector_sums.hpp"
+#include "libnorm/metrics/decompositions.hpp"
 #include "libnorm/metrics/estimate.hpp"
 #include "libnorm/metrics/orthonormal_rows.hpp"
 
@@ -15,8 +14,6 @@ namespace {
 
 /// Of the norm: what is left below it is rounding, and the space ends.
 constexpr double kBreakdown = 1e-13;
-
-using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 /// Larger for what is nearer to the end.
 double rank_of(double value, End end) {
@@ -57,7 +54,7 @@ class Lanczos {
         end_(end),
         options_(checked(a, options)),
         rows_(a.dimension(), options_.basis + 1),
-        projected_(Eigen::MatrixXd::Zero(options_.basis + 1, options_.basis + 1)) {}
+        projected_(std::size_t((options_.basis + 1) * (options_.basis + 1)), 0.0) {}
 
   Eigenvalues run() {
     add_start();
@@ -89,13 +86,21 @@ class Lanczos {
   Index n() const { return a_.dimension(); }
   /// A vector of n zeros.
   std::vector<double> vector() const { return std::vector<double>(static_cast<std::size_t>(n())); }
-  double ritz(Index i) const { return solver_.eigenvalues()[order_[std::size_t(i)]]; }
-  auto ritz_vector(Index i) const { return solver_.eigenvectors().col(order_[std::size_t(i)]); }
-
-  /// ||A v - l v|| as the projection knows it.
-  double remainder(Index i) const {
-    return std::abs(projected_.row(done_).head(done_).dot(ritz_vector(i)));
+  MatrixView<double> projected() {
+    return {projected_.data(), options_.basis + 1, options_.basis + 1};
   }
+  double ritz(Index i) const { return solved_.values[std::size_t(order_[std::size_t(i)])]; }
+  std::span<const double> ritz_vector(Index i) const {
+    const std::size_t size = solved_.values.size();
+    return {solved_.vectors.data() + std::size_t(order_[std::size_t(i)]) * size, size};
+  }
+
+  /// How row `done_` couples to a Ritz vector: its size is ||A v - l v|| as the projection knows
+  /// it.
+  double coupling(Index i) {
+    return dot<double>({projected().row(done_), std::size_t(done_)}, ritz_vector(i));
+  }
+  double remainder(Index i) { return std::abs(coupling(i)); }
 
   /// A random vector at right angles to all rows.
   void add_start() {
@@ -112,22 +117,22 @@ class Lanczos {
     ++products_;
     norm_ = std::max(norm_, length<double>(w));
     const double left = rows_.orthogonalize(w, along);
-    projected_(done_, done_) = along.back();
+    projected()(done_, done_) = along.back();
     ++done_;
     ended_ = done_ == n() || left <= kBreakdown * norm_;
     if (ended_) return;
     rows_.append(w, left);
-    projected_(done_, done_ - 1) = projected_(done_ - 1, done_) = left;
+    projected()(done_, done_ - 1) = projected()(done_ - 1, done_) = left;
   }
 
   void solve() {
-    solver_.compute(projected_.topLeftCorner(done_, done_));
-    if (solver_.info() != Eigen::Success) {
+    solved_ = eigen::eigensystem_of(projected().row_range(0, done_).col_range(0, done_),
+                                    eigen::Vectors::kept);
+    if (solved_.values.empty()) {
       throw ValueError("extreme_eigenvalues: Eigen found no eigenvalues of the projected matrix (" +
                        shape_text(done_, done_) + "); need finite numbers of one scale");
     }
-    const auto& values = solver_.eigenvalues();
-    order_ = order_of({values.data(), std::size_t(values.size())}, end_);
+    order_ = order_of(solved_.values, end_);
     norm_ = std::max(norm_, std::abs(ritz(0)));
   }
 
@@ -154,17 +159,20 @@ class Lanczos {
   /// The first `keep` Ritz vectors become the rows.
   void restart(Index keep, Remainder remainder_is) {
     const bool kept = remainder_is == Remainder::kept;
-    RowMatrix mix = RowMatrix::Zero(keep + (kept ? 1 : 0), rows_.size());
-    Eigen::MatrixXd next = Eigen::MatrixXd::Zero(projected_.rows(), projected_.cols());
+    const Index mixed = keep + (kept ? 1 : 0);
+    std::vector<double> memory(std::size_t(mixed * rows_.size()), 0.0), couplings;
+    const MatrixView<double> mix(memory.data(), mixed, rows_.size());
     for (Index i = 0; i < keep; ++i) {
-      mix.row(i).head(done_) = ritz_vector(i).transpose();
-      next(i, i) = ritz(i);
-      if (kept)
-        next(keep, i) = next(i, keep) = projected_.row(done_).head(done_).dot(ritz_vector(i));
+      std::copy_n(ritz_vector(i).data(), done_, mix.row(i));
+      couplings.push_back(kept ? coupling(i) : 0.0);
     }
     if (kept) mix(keep, done_) = 1;
-    rows_.combine({mix.data(), mix.rows(), mix.cols()});
-    projected_ = next;
+    rows_.combine(mix);
+    std::fill(projected_.begin(), projected_.end(), 0.0);
+    for (Index i = 0; i < keep; ++i) {
+      projected()(i, i) = ritz(i);
+      projected()(keep, i) = projected()(i, keep) = couplings[std::size_t(i)];
+    }
     done_ = keep;
     next_look_ = keep + 1;
     ++restarts_;
@@ -177,8 +185,7 @@ class Lanczos {
     std::vector<double> values, residuals, vectors, product = vector();
     for (Index i = 0; i < count; ++i) {
       std::vector<double> v = vector();
-      const Eigen::VectorXd mix = ritz_vector(i);
-      add_combination({mix.data(), std::size_t(done_)}, rows_.rows().row_range(0, done_), v);
+      add_combination(ritz_vector(i), rows_.rows().row_range(0, done_), v);
       scale<double>(v, 1 / length<double>(v));
       a_.apply(v, product);
       ++products_;
@@ -213,8 +220,8 @@ class Lanczos {
   LanczosOptions options_;
   OrthonormalRows rows_;
   /// V A V^T of the rows that are done; row `done_` couples them to the one that is not.
-  Eigen::MatrixXd projected_;
-  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver_;
+  std::vector<double> projected_;
+  eigen::Eigensystem solved_;
   /// Ritz values from the end inwards.
   std::vector<Index> order_;
   /// The outermost when the last start vector came in.

@@ -5,9 +5,9 @@
 #include <limits>
 #include <string>
 
-#include <Eigen/SVD>
-
 #include "libnorm/core/launch.hpp"
+#include "libnorm/core/vector_sums.hpp"
+#include "libnorm/metrics/decompositions.hpp"
 #include "libnorm/metrics/row_check.hpp"
 
 namespace libnorm {
@@ -15,25 +15,43 @@ namespace {
 
 constexpr Index kShard = 256;
 
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+/// Rows [R, C], zeros at first.
+struct Rows {
+  Index rows, cols;
+  std::vector<double> memory = std::vector<double>(std::size_t(rows * cols), 0.0);
+
+  double& operator()(Index r, Index c) { return memory[std::size_t(r * cols + c)]; }
+  double operator()(Index r, Index c) const { return memory[std::size_t(r * cols + c)]; }
+  std::span<const double> row(Index r) const {
+    return {memory.data() + r * cols, std::size_t(cols)};
+  }
+  MatrixView<const double> view() const { return {memory.data(), rows, cols}; }
+  /// Of all numbers.
+  double norm() const { return length<double>(memory); }
+};
 
 struct Spread {
   double norms = 0, cosines = 0, angles = 0;
 };
 
 /// NC2 of rows [K, C].
-Spread spread_of(const RowMajor& rows) {
-  const Index k = rows.rows();
+Spread spread_of(const Rows& rows) {
+  const Index k = rows.rows;
   Spread spread;
-  const Eigen::VectorXd norms = rows.rowwise().norm();
-  const double mean = norms.mean();
+  std::vector<double> norms;
+  double mean = 0, deviation = 0;
+  for (Index i = 0; i < k; ++i) {
+    norms.push_back(length(rows.row(i)));
+    mean += norms.back() / double(k);
+  }
   if (!(mean > 0) || k < 2) return spread;
-  spread.norms = std::sqrt((norms.array() - mean).square().mean()) / mean;
+  for (const double norm : norms) deviation += (norm - mean) * (norm - mean) / double(k);
+  spread.norms = std::sqrt(deviation) / mean;
   std::vector<double> cosines;
   for (Index i = 0; i < k; ++i) {
     for (Index j = 0; j < i; ++j) {
-      const double size = norms[i] * norms[j];
-      cosines.push_back(size > 0 ? rows.row(i).dot(rows.row(j)) / size : 0.0);
+      const double size = norms[std::size_t(i)] * norms[std::size_t(j)];
+      cosines.push_back(size > 0 ? dot(rows.row(i), rows.row(j)) / size : 0.0);
     }
   }
   const double pairs = double(cosines.size());
@@ -86,8 +104,8 @@ NeuralCollapse neural_collapse(const MatrixView<const T>& x, const std::int32_t*
     }
     head_scale = check_rows("neural_collapse: head", head, nullptr).scale;
   }
-  RowMajor means = RowMajor::Zero(k, c);
-  Eigen::VectorXd sizes = Eigen::VectorXd::Zero(k);
+  Rows means{k, c}, between{k, c};
+  std::vector<double> sizes(std::size_t(k), 0.0);
   const auto weight_of = [&](Index r) { return count == nullptr ? 1.0 : double(count[r]); };
   // From the first row, so that the means of equal rows are exact.
   const auto from_first = [&](Index r, Index j) {
@@ -98,46 +116,50 @@ NeuralCollapse neural_collapse(const MatrixView<const T>& x, const std::int32_t*
       throw ValueError("neural_collapse: label of row " + std::to_string(r) + " (" +
                        std::to_string(labels[r]) + "); need 0 .. " + std::to_string(k - 1));
     }
-    sizes[labels[r]] += weight_of(r);
+    sizes[std::size_t(labels[r])] += weight_of(r);
     for (Index j = 0; j < c; ++j) {
       means(labels[r], j) += weight_of(r) * from_first(r, j);
     }
   }
   for (Index i = 0; i < k; ++i) {
-    if (!(sizes[i] > 0)) {
+    if (!(sizes[std::size_t(i)] > 0)) {
       throw ValueError("neural_collapse: a class without rows (" + std::to_string(i) +
                        "); need one of each");
     }
-    means.row(i) /= sizes[i];
-    for (Index j = 0; j < c; ++j) means(i, j) += double(x(0, j)) * check.scale;
+    for (Index j = 0; j < c; ++j) {
+      means(i, j) = means(i, j) / sizes[std::size_t(i)] + double(x(0, j)) * check.scale;
+    }
   }
-  const Eigen::RowVectorXd middle = means.colwise().mean();
-  RowMajor between = means.rowwise() - middle;
+  for (Index j = 0; j < c; ++j) {
+    double middle = 0;
+    for (Index i = 0; i < k; ++i) middle += means(i, j);
+    middle /= double(k);
+    for (Index i = 0; i < k; ++i) between(i, j) = means(i, j) - middle;
+  }
   // Means that are alike differ by rounding.
   const double noise = 1e-15 * means.norm();
-  if (between.norm() <= noise) between.setZero();
-  const Eigen::BDCSVD<Eigen::MatrixXd> svd(between, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  const Eigen::VectorXd& s = svd.singularValues();
-  Index directions = 0;
+  if (between.norm() <= noise) between = {k, c};
+  const auto [s, vectors] = eigen::right_vectors_of(between.view());
+  std::size_t directions = 0;
   while (directions < s.size() && s[directions] > 0 && s[directions] > 1e-12 * s[0]) ++directions;
-  const RowMajor axes = svd.matrixV().leftCols(directions).transpose();
+  const MatrixView<const double> axes(vectors.data(), Index(directions), c);
 
   const Index shards = (x.rows + kShard - 1) / kShard;
   std::vector<Sums> parts{std::size_t(shards)};
   for_each_output(shards, [&](Index shard) {
     Sums& sums = parts[std::size_t(shard)];
-    sums.along.assign(std::size_t(directions), 0.0);
-    Eigen::RowVectorXd row(c);
+    sums.along.assign(directions, 0.0);
+    std::vector<double> row(static_cast<std::size_t>(c)), along(directions);
     std::vector<double> logits(static_cast<std::size_t>(k)), nearness(static_cast<std::size_t>(k));
     for (Index r = shard * kShard; r < std::min(x.rows, (shard + 1) * kShard); ++r) {
       const double weight = weight_of(r);
       if (!(weight > 0)) continue;
-      for (Index j = 0; j < c; ++j) row[j] = double(x(r, j)) * check.scale;
+      for (Index j = 0; j < c; ++j) row[std::size_t(j)] = double(x(r, j)) * check.scale;
       if (result.has_head) {
         for (Index i = 0; i < k; ++i) {
           double score = bias == nullptr ? 0.0 : double(bias[i]), distance = 0;
           for (Index j = 0; j < c; ++j) {
-            const double d = row[j] - means(i, j);
+            const double d = row[std::size_t(j)] - means(i, j);
             score += double(head(i, j)) * double(x(r, j));
             distance += d * d;
           }
@@ -146,16 +168,16 @@ NeuralCollapse neural_collapse(const MatrixView<const T>& x, const std::int32_t*
         }
         if (first_best(logits) != first_best(nearness)) sums.disagree += weight;
       }
-      row -= means.row(labels[r]);
-      sums.within += weight * row.squaredNorm();
-      for (Index i = 0; i < directions; ++i) {
-        const double along = axes.row(i).dot(row);
-        sums.along[std::size_t(i)] += weight * along * along;
+      add_scaled(-1.0, means.row(labels[r]), row);
+      sums.within += weight * dot<double>(row, row);
+      dot_rows(axes, row, along);
+      for (std::size_t i = 0; i < directions; ++i) {
+        sums.along[i] += weight * along[i] * along[i];
       }
     }
   });
   double within = 0, disagree = 0;
-  std::vector<double> along(static_cast<std::size_t>(directions), 0.0);
+  std::vector<double> along(directions, 0.0);
   for (const Sums& part : parts) {
     within += part.within;
     disagree += part.disagree;
@@ -163,9 +185,9 @@ NeuralCollapse neural_collapse(const MatrixView<const T>& x, const std::int32_t*
   }
   within /= check.rows;
   if (std::sqrt(within) <= noise) within = 0;
-  result.trace_ratio = ratio(within, between.squaredNorm() / double(k));
-  for (Index i = 0; i < directions && within > 0; ++i) {
-    result.within_to_between += along[std::size_t(i)] / check.rows / (s[i] * s[i]);
+  result.trace_ratio = ratio(within, dot<double>(between.memory, between.memory) / double(k));
+  for (std::size_t i = 0; i < directions && within > 0; ++i) {
+    result.within_to_between += along[i] / check.rows / (s[i] * s[i]);
   }
   if (directions == 0) result.within_to_between = ratio(within, 0);
   const Spread of_means = spread_of(between);
@@ -173,7 +195,7 @@ NeuralCollapse neural_collapse(const MatrixView<const T>& x, const std::int32_t*
   result.mean_cosines = of_means.cosines;
   result.mean_angles = of_means.angles;
   if (result.has_head) {
-    RowMajor weights(k, c);
+    Rows weights{k, c};
     for (Index i = 0; i < k; ++i) {
       for (Index j = 0; j < c; ++j) weights(i, j) = double(head(i, j)) * head_scale;
     }
@@ -181,10 +203,14 @@ NeuralCollapse neural_collapse(const MatrixView<const T>& x, const std::int32_t*
     result.head_norms = of_head.norms;
     result.head_cosines = of_head.cosines;
     result.head_angles = of_head.angles;
-    if (weights.norm() > 0) weights /= weights.norm();
-    RowMajor unit = between;
-    if (unit.norm() > 0) unit /= unit.norm();
-    result.self_duality = (weights - unit).squaredNorm();
+    const double of_weights = weights.norm(), of_between = between.norm();
+    for (Index i = 0; i < k; ++i) {
+      for (Index j = 0; j < c; ++j) {
+        const double weight = of_weights > 0 ? weights(i, j) / of_weights : 0.0;
+        const double unit = of_between > 0 ? between(i, j) / of_between : 0.0;
+        result.self_duality += (weight - unit) * (weight - unit);
+      }
+    }
     result.disagreement = disagree / check.rows;
   }
   return result;

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <string>
 
-#include <Eigen/QR>
-#include <Eigen/SVD>
+#include "libnorm/core/vector_sums.hpp"
+#include "libnorm/metrics/decompositions.hpp"
 
 namespace libnorm {
 namespace {
@@ -13,14 +13,16 @@ namespace {
 /// Rows that one decomposition takes in at once.
 constexpr Index kStretch = 1024;
 
-using Map = Eigen::Map<Eigen::MatrixXd>;
-using ConstMap = Eigen::Map<const Eigen::MatrixXd>;
-using ConstRow = Eigen::Map<const Eigen::RowVectorXd>;
-
-/// The triangle [C, C] of a matrix, which is overwritten.
-Eigen::MatrixXd triangle_of(Eigen::MatrixXd& m) {
-  const Eigen::HouseholderQR<Eigen::Ref<Eigen::MatrixXd>> qr(m);
-  return m.topRows(m.cols()).triangularView<Eigen::Upper>();
+/// sum of weight_r x_r. Even and odd rows are added apart, which is the order of golden's spectra.
+double weighted_sum(std::span<const double> weight, const double* x) {
+  double even = 0, odd = 0;
+  const std::size_t pairs = weight.size() / 2 * 2;
+  for (std::size_t r = 0; r < pairs; r += 2) {
+    even += weight[r] * x[r];
+    odd += weight[r + 1] * x[r + 1];
+  }
+  const double last = pairs < weight.size() ? weight[pairs] * x[pairs] : 0.0;
+  return even + odd + last;
 }
 
 }  // namespace
@@ -42,28 +44,34 @@ void RowFactor::add(const MatrixView<const T>& x, const float* count) {
   const Index c = channels_;
   for (Index first = 0; first < x.rows; first += kStretch) {
     const Index rows = std::min(kStretch, x.rows - first);
-    Eigen::MatrixXd stretch(rows, c);
-    Eigen::VectorXd weight(rows);
+    std::vector<double> stretch(std::size_t(rows * c)), weight(static_cast<std::size_t>(rows));
+    double added = 0;
     for (Index r = 0; r < rows; ++r) {
-      weight[r] = count == nullptr ? 1.0 : double(count[first + r]);
-      for (Index j = 0; j < c; ++j) stretch(r, j) = double(x(first + r, j));
+      weight[std::size_t(r)] = count == nullptr ? 1.0 : double(count[first + r]);
+      added += weight[std::size_t(r)];
+      for (Index j = 0; j < c; ++j) stretch[std::size_t(j * rows + r)] = double(x(first + r, j));
     }
-    if (!stretch.allFinite() || !weight.allFinite() || weight.minCoeff() < 0) {
+    const bool counted = std::all_of(weight.begin(), weight.end(), [](double w) { return w >= 0; });
+    if (!all_finite(stretch) || !all_finite(weight) || !counted) {
       throw ValueError("RowFactor::add: rows " + std::to_string(first) + " .. " +
                        std::to_string(first + rows - 1) +
                        " hold a number that is not finite or a negative count; need neither");
     }
-    const double added = weight.sum();
     if (!(added > 0)) continue;
-    const Eigen::RowVectorXd mean = (weight.transpose() * stretch) / added;
-    const double total = rows_ + added;
-    Eigen::MatrixXd stacked(c + 1 + rows, c);
-    stacked.topRows(c) = ConstMap(triangle_.data(), c, c);
-    const Eigen::RowVectorXd shift = mean - ConstRow(mean_.data(), c);
-    stacked.row(c) = std::sqrt(rows_ / total * added) * shift;
-    stacked.bottomRows(rows) = weight.cwiseSqrt().asDiagonal() * (stretch.rowwise() - mean);
-    Map(triangle_.data(), c, c) = triangle_of(stacked);
-    Eigen::Map<Eigen::RowVectorXd>(mean_.data(), c) += added / total * shift;
+    const double total = rows_ + added, root = std::sqrt(rows_ / total * added);
+    eigen::Columns stacked(c + 1 + rows, c);
+    stacked.put_triangle(0, triangle_);
+    for (Index j = 0; j < c; ++j) {
+      const double* column = stretch.data() + j * rows;
+      const double mean = weighted_sum(weight, column) / added;
+      const double shift = mean - mean_[std::size_t(j)];
+      stacked(c, j) = root * shift;
+      for (Index r = 0; r < rows; ++r) {
+        stacked(c + 1 + r, j) = std::sqrt(weight[std::size_t(r)]) * (column[r] - mean);
+      }
+      mean_[std::size_t(j)] += added / total * shift;
+    }
+    triangle_ = stacked.triangle();
     rows_ = total;
   }
 }
@@ -79,13 +87,16 @@ void RowFactor::merge(const RowFactor& other) {
   if (!(other.rows_ > 0)) return;
   const Index c = channels_;
   const double total = rows_ + other.rows_;
-  const Eigen::RowVectorXd shift = ConstRow(other.mean_.data(), c) - ConstRow(mean_.data(), c);
-  Eigen::MatrixXd stacked(2 * c + 1, c);
-  stacked.topRows(c) = ConstMap(triangle_.data(), c, c);
-  stacked.middleRows(c, c) = ConstMap(other.triangle_.data(), c, c);
-  stacked.row(2 * c) = std::sqrt(rows_ / total * other.rows_) * shift;
-  Map(triangle_.data(), c, c) = triangle_of(stacked);
-  Eigen::Map<Eigen::RowVectorXd>(mean_.data(), c) += other.rows_ / total * shift;
+  const double root = std::sqrt(rows_ / total * other.rows_);
+  eigen::Columns stacked(2 * c + 1, c);
+  stacked.put_triangle(0, triangle_);
+  stacked.put_triangle(c, other.triangle_);
+  for (Index j = 0; j < c; ++j) {
+    const double shift = other.mean_[std::size_t(j)] - mean_[std::size_t(j)];
+    stacked(2 * c, j) = root * shift;
+    mean_[std::size_t(j)] += other.rows_ / total * shift;
+  }
+  triangle_ = stacked.triangle();
   rows_ = total;
 }
 
@@ -94,13 +105,13 @@ std::vector<double> RowFactor::singular_values(Centring centring) const {
     throw ShapeError("RowFactor::singular_values: no rows were taken in (0); need at least one");
   }
   const Index c = channels_;
-  Eigen::MatrixXd stacked(c + 1, c);
-  stacked.topRows(c) = ConstMap(triangle_.data(), c, c);
+  eigen::Columns stacked(c + 1, c);
+  stacked.put_triangle(0, triangle_);
   const double share = centring == Centring::none ? std::sqrt(rows_) : 0.0;
-  stacked.row(c) = share * ConstRow(mean_.data(), c);
-  const Eigen::VectorXd s = Eigen::BDCSVD<Eigen::MatrixXd>(triangle_of(stacked)).singularValues();
-  const Index kept = rows_ < double(c) ? Index(std::ceil(rows_)) : c;
-  return {s.data(), s.data() + kept};
+  for (Index j = 0; j < c; ++j) stacked(c, j) = share * mean_[std::size_t(j)];
+  std::vector<double> s = stacked.singular_values();
+  if (rows_ < double(c)) s.resize(std::size_t(std::ceil(rows_)));
+  return s;
 }
 
 }  // namespace libnorm

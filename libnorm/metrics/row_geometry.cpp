@@ -5,10 +5,9 @@
 #include <limits>
 #include <string>
 
-#include <Eigen/Eigenvalues>
-
 #include "libnorm/core/launch.hpp"
 #include "libnorm/core/math.hpp"
+#include "libnorm/metrics/decompositions.hpp"
 #include "libnorm/metrics/row_check.hpp"
 #include "libnorm/ops/gemm.hpp"
 
@@ -135,11 +134,13 @@ double partition_isotropy(const MatrixView<const T>& x, const float* count) {
     gemm<double>(transposed(rows), plain(MatrixView<const double>(weighted.data(), n, c)),
                  MatrixView<double>(gram.data(), c, c), nullptr, Output::add);
   });
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(
-      Eigen::Map<const Eigen::MatrixXd>(gram.data(), c, c));
-  // By columns, so that vector j is row j.
-  const Eigen::MatrixXd& vectors = solver.eigenvectors();
-  const MatrixView<const double> directions(vectors.data(), c, c);
+  const eigen::Eigensystem solved =
+      eigen::eigensystem_of({gram.data(), c, c}, eigen::Vectors::kept);
+  if (solved.values.empty()) {
+    throw ValueError("partition_isotropy: Eigen found no eigenvalues of X^T X (" +
+                     shape_text(c, c) + "); need finite numbers of one scale");
+  }
+  const MatrixView<const double> directions(solved.vectors.data(), c, c);
   std::vector<LogSum> with(static_cast<std::size_t>(c)), against(static_cast<std::size_t>(c));
   each_stretch(1.0, [&](Index first, Index n, const MatrixView<const double>& rows) {
     gemm<double>(plain(rows), transposed(directions), MatrixView<double>(seen.data(), n, c));

@@ -4,16 +4,13 @@
 #include <cmath>
 #include <string>
 
-#include <Eigen/Cholesky>
-#include <Eigen/Eigenvalues>
-#include <Eigen/QR>
-#include <Eigen/SVD>
-
 #include "libnorm/core/launch.hpp"
+#include "libnorm/metrics/decompositions.hpp"
 #include "libnorm/metrics/gram_body.hpp"
 #if defined(LIBNORM_CUDA)
 #include "libnorm/metrics/gram_cuda.hpp"
 #endif
+#include "libnorm/ops/gemm.hpp"
 
 namespace libnorm {
 namespace {
@@ -28,10 +25,6 @@ constexpr Index kShard = 512, kShardedChannels = 256;
 /// Rows of a square that are worth a task when shards are joined.
 constexpr Index kJoinGrain = 16;
 
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using ConstRows = Eigen::Map<const RowMajor>;
-using ConstMap = Eigen::Map<const Eigen::MatrixXd>;
-
 /// Several times the channels, so that a stretch is well conditioned if its rows are; of very many
 /// channels twice as many, for the memory.
 Index stretch_rows(Index channels) {
@@ -43,19 +36,9 @@ Index shard_rows(Index channels) {
   return channels <= kShardedChannels ? kShard : stretch_rows(channels);
 }
 
-/// The triangle [C, C] of a matrix of at least C rows, which is overwritten.
-Eigen::MatrixXd triangle_of(Eigen::MatrixXd& m) {
-  const Eigen::HouseholderQR<Eigen::Ref<Eigen::MatrixXd>> qr(m);
-  return m.topRows(m.cols()).triangularView<Eigen::Upper>();
-}
-
 /// Not above the smallest eigenvalue of a symmetric matrix; 0 where Cholesky finds none above 0.
 double least_eigenvalue(const double* gram, Index c) {
-  const Eigen::LLT<Eigen::MatrixXd> cholesky(ConstMap(gram, c, c));
-  if (cholesky.info() != Eigen::Success) return 0;
-  Eigen::MatrixXd inverse = Eigen::MatrixXd::Identity(c, c);
-  cholesky.matrixL().solveInPlace(inverse);
-  const double trace = inverse.squaredNorm();
+  const double trace = eigen::inverse_trace({gram, c, c});
   return std::isfinite(trace) ? 1 / trace : 0;
 }
 
@@ -71,7 +54,7 @@ double norm_of_symmetric(const std::vector<double>& m, Index c) {
   for (Index i = 0; i < c; ++i) {
     const double* row = m.data() + i * c;
     diagonal += row[i] * row[i];
-    above += Eigen::Map<const Eigen::VectorXd>(row + i + 1, c - i - 1).squaredNorm();
+    for (Index j = i + 1; j < c; ++j) above += row[j] * row[j];
   }
   return std::sqrt(diagonal + 2 * above);
 }
@@ -287,26 +270,20 @@ bool RowGram::accept() {
 void RowGram::factorize(Index rows) {
   const Index c = channels_;
   const Index part = std::max(c, stretch_rows(c) / 4), parts = (rows + part - 1) / part;
-  std::vector<RowMajor> triangles{std::size_t(parts)};
+  eigen::Columns stacked((parts + 1) * c, c);
   for_each_output(parts, [&](Index p) {
     const Index first = p * part, n = std::min(part, rows - first);
-    Eigen::MatrixXd m = Eigen::MatrixXd::Zero(std::max(n, c), c);
-    m.topRows(n) = ConstRows(stretch_.data() + first * c, n, c);
-    triangles[std::size_t(p)] = triangle_of(m);
+    eigen::Columns of_part(std::max(n, c), c);
+    of_part.put_rows(0, {stretch_.data() + first * c, n, c});
+    stacked.put_triangle((p + 1) * c, of_part.triangle());
   });
-  RowMajor stacked(parts * c, c);
-  for (Index p = 0; p < parts; ++p) stacked.middleRows(p * c, c) = triangles[std::size_t(p)];
-  absorb(stacked.data(), stacked.rows());
+  absorb(stacked);
 }
 
-/// Rows [count, C], as they are, join the triangle.
-void RowGram::absorb(const double* rows, Index count) {
-  const Index c = channels_;
-  if (triangle_.empty()) triangle_.assign(std::size_t(c * c), 0.0);
-  Eigen::MatrixXd stacked(c + count, c);
-  stacked.topRows(c) = ConstMap(triangle_.data(), c, c);
-  stacked.bottomRows(count) = ConstRows(rows, count, c);
-  Eigen::Map<Eigen::MatrixXd>(triangle_.data(), c, c) = triangle_of(stacked);
+/// Rows join the triangle, for which the first C of `stacked` are free.
+void RowGram::absorb(eigen::Columns& stacked) {
+  stacked.put_triangle(0, triangle_);
+  triangle_ = stacked.triangle();
 }
 
 /// Rows that were centred by `mean` now are by the mean of all. See RowFactor for the formula.
@@ -322,7 +299,10 @@ void RowGram::join_mean(double added, const std::vector<double>& mean) {
   }
   if (moved) shifts_.insert(shifts_.end(), shift.begin(), shift.end());
   if (Index(shifts_.size()) >= 256 * channels_) {
-    absorb(shifts_.data(), Index(shifts_.size()) / channels_);
+    const Index count = Index(shifts_.size()) / channels_;
+    eigen::Columns stacked(channels_ + count, channels_);
+    stacked.put_rows(channels_, {shifts_.data(), count, channels_});
+    absorb(stacked);
     shifts_.clear();
   }
   rows_ = total;
@@ -350,8 +330,9 @@ void RowGram::merge(const RowGram& other) {
     most_ += from.most_;
   }
   if (!from.triangle_.empty()) {
-    const RowMajor rows = ConstMap(from.triangle_.data(), channels_, channels_);
-    absorb(rows.data(), channels_);
+    eigen::Columns stacked(2 * channels_, channels_);
+    stacked.put_triangle(channels_, from.triangle_);
+    absorb(stacked);
   }
   shifts_.insert(shifts_.end(), from.shifts_.begin(), from.shifts_.end());
   given_ += from.given_;
@@ -380,29 +361,31 @@ ActivationSpectrum RowGram::spectrum(Centring centring) const {
   }
   const Index extras = Index(extra.size()) / c;
   const bool squared = most_ > 0;
-  Eigen::VectorXd s;
+  std::vector<double> s;
   ActivationSpectrum result;
   if (squared && triangle_.empty() && least_ >= kSquaring * (most_ + squared_norm(extra))) {
-    Eigen::MatrixXd gram = ConstMap(gram_.data(), c, c);
-    const ConstRows rows(extra.data(), extras, c);
-    gram.noalias() += rows.transpose() * rows;
-    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(gram, Eigen::EigenvaluesOnly);
-    s = solver.eigenvalues().reverse().cwiseMax(0.0).cwiseSqrt();
+    std::vector<double> gram = gram_;
+    const MatrixView<const double> rows(extra.data(), extras, c);
+    gemm<double>(transposed(rows), plain(rows), {gram.data(), c, c}, nullptr, Output::add);
+    s = eigen::eigensystem_of({gram.data(), c, c}, eigen::Vectors::dropped).values;
+    if (s.empty()) {
+      throw ValueError("RowGram::spectrum: Eigen found no eigenvalues of X^T X (" +
+                       shape_text(c, c) + "); need finite numbers of one scale");
+    }
+    std::reverse(s.begin(), s.end());
+    for (double& x : s) x = std::sqrt(std::max(x, 0.0));
     result.path = SpectrumPath::gram;
   } else {
-    Eigen::MatrixXd stacked = Eigen::MatrixXd::Zero(2 * c + extras, c);
-    if (squared) {
-      const Eigen::LLT<Eigen::MatrixXd> cholesky(ConstMap(gram_.data(), c, c));
-      stacked.topRows(c) = cholesky.matrixU();
-    }
-    if (!triangle_.empty()) stacked.middleRows(c, c) = ConstMap(triangle_.data(), c, c);
-    stacked.bottomRows(extras) = ConstRows(extra.data(), extras, c);
-    s = Eigen::BDCSVD<Eigen::MatrixXd>(triangle_of(stacked)).singularValues();
+    eigen::Columns stacked(2 * c + extras, c);
+    if (squared) stacked.put_triangle(0, eigen::cholesky_of({gram_.data(), c, c}));
+    stacked.put_triangle(c, triangle_);
+    stacked.put_rows(2 * c, {extra.data(), extras, c});
+    s = stacked.singular_values();
     result.path = squared ? SpectrumPath::both : SpectrumPath::qr;
   }
   const double fewest = std::max(std::ceil(rows_), double(given_));
   const Index kept = fewest < double(c) ? Index(fewest) : c;
-  for (Index i = 0; i < kept; ++i) result.singular_values.push_back(s[i] / scale_);
+  for (Index i = 0; i < kept; ++i) result.singular_values.push_back(s[std::size_t(i)] / scale_);
   result.rows = rows_;
   result.channels = c;
   result.centring = centring;

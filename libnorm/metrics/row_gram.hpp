@@ -6,6 +6,9 @@
 #include "libnorm/metrics/activation_spectrum.hpp"
 
 namespace libnorm {
+namespace eigen {
+class Columns;
+}
 
 /// The spectrum of rows that come a few at a time, by the fastest way that keeps the digits. Holds
 /// 4096 rows (of more than 512 channels 8192; of more than 4096, 2 C rounded up to 1024s) and a few
@@ -65,7 +68,7 @@ class RowGram {
   void scale_by(double factor);
   bool accept();
   void factorize(Index rows);
-  void absorb(const double* rows, Index count);
+  void absorb(eigen::Columns& stacked);
   void join_mean(double added, const std::vector<double>& mean);
   void flush();
 
@@ -76,8 +79,7 @@ class RowGram {
   /// A power of two that all below is multiplied by, so that no square overflows or vanishes.
   double scale_ = 1;
   std::vector<double> mean_;
-  /// [C, C], on and above the diagonal, which to Eigen's order of columns is on and below; empty
-  /// until a stretch is squared.
+  /// [C, C], on and above the diagonal; empty until a stretch is squared.
   std::vector<double> gram_;
   /// Bounds of its eigenvalues.
   double least_ = 0, most_ = 0;

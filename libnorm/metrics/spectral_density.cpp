@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include <Eigen/Eigenvalues>
-
 #include "libnorm/core/math.hpp"
 #include "libnorm/core/vector_sums.hpp"
+#include "libnorm/metrics/decompositions.hpp"
 #include "libnorm/metrics/lanczos.hpp"
 #include "libnorm/metrics/slice.hpp"
 
@@ -15,23 +14,23 @@ namespace {
 
 Quadrature quadrature_of(const Tridiagonal& t) {
   const Index n = Index(t.diagonal.size());
-  const Eigen::Map<const Eigen::VectorXd> diagonal(t.diagonal.data(), n);
-  const Eigen::Map<const Eigen::VectorXd> beside(t.beside.data(), n - 1);
-  // Eigen's QR compares numbers with absolute ones: scaled, small operators are as good as large.
+  // Scaled, small operators are as good as large.
   double largest = 0;
   for (const double x : t.diagonal) largest = std::max(largest, std::abs(x));
   for (const double x : t.beside) largest = std::max(largest, x);
   const double unit = largest > 0 ? largest : 1;
-  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver;
-  solver.computeFromTridiagonal(diagonal / unit, beside / unit);
-  if (solver.info() != Eigen::Success) {
+  std::vector<double> diagonal, beside;
+  for (const double x : t.diagonal) diagonal.push_back(x / unit);
+  for (const double x : t.beside) beside.push_back(x / unit);
+  const eigen::Eigensystem solved = eigen::eigensystem_of(diagonal, beside);
+  if (solved.values.empty()) {
     throw ValueError("spectral_density: Eigen found no eigenvalues of a tridiagonal matrix (" +
                      shape_text(n, n) + "); need finite numbers");
   }
   Quadrature quadrature;
   for (Index i = 0; i < n; ++i) {
-    const double first = solver.eigenvectors()(0, i);
-    quadrature.nodes.push_back(solver.eigenvalues()[i] * unit);
+    const double first = solved.vectors[std::size_t(i * n)];
+    quadrature.nodes.push_back(solved.values[std::size_t(i)] * unit);
     quadrature.weights.push_back(first * first);
   }
   return quadrature;

@@ -5,11 +5,9 @@
 #include <limits>
 #include <string>
 
-#include <Eigen/QR>
-#include <Eigen/SVD>
-
-#include "libnorm/core/eigen.hpp"
 #include "libnorm/core/math.hpp"
+#include "libnorm/core/vector_sums.hpp"
+#include "libnorm/metrics/decompositions.hpp"
 
 namespace libnorm {
 
@@ -19,18 +17,15 @@ std::vector<double> singular_values(const MatrixView<const T>& a, const float* c
     throw ShapeError("singular_values: the matrix is empty (" + shape_text(a.rows, a.cols) +
                      "); need at least [1, 1]");
   }
-  Eigen::MatrixXd m = as_eigen(a).template cast<double>();
-  for (Index r = 0; count != nullptr && r < a.rows; ++r) m.row(r) *= std::sqrt(double(count[r]));
-  if (!m.allFinite()) {
+  eigen::Columns columns(a.rows, a.cols);
+  for (Index r = 0; r < a.rows; ++r) {
+    const double root = count == nullptr ? 1.0 : std::sqrt(double(count[r]));
+    for (Index c = 0; c < a.cols; ++c) columns(r, c) = double(a(r, c)) * root;
+  }
+  if (!all_finite(columns.memory())) {
     throw ValueError("singular_values: the matrix holds a number that is not finite; need none");
   }
-  if (a.rows > a.cols) {
-    const Eigen::HouseholderQR<Eigen::Ref<Eigen::MatrixXd>> qr(m);
-    const Eigen::MatrixXd triangle = m.topRows(a.cols).template triangularView<Eigen::Upper>();
-    m = triangle;
-  }
-  const Eigen::VectorXd s = Eigen::BDCSVD<Eigen::MatrixXd>(m).singularValues();
-  return {s.data(), s.data() + s.size()};
+  return columns.singular_values();
 }
 
 template std::vector<double> singular_values<float>(const MatrixView<const float>&, const float*);

@@ -51,22 +51,51 @@ bool holds(NumberFormat format) {
   return format != NumberFormat::float64 || sizeof(T) == sizeof(double);
 }
 
+/// A tensor of the file, and where its numbers lie in memory.
 template <class T>
-void check(const Transformer<T>& model, const SafetensorsFile& file, const std::string& name) {
+struct Place {
+  std::string name;
+  const Parameter& parameter;
+  T* values;
+};
+
+/// T may be const, as the model is then.
+template <class T, class Model>
+std::vector<Place<T>> places_of(Model& model, std::span<const PerWeight<T>> more) {
+  std::vector<Place<T>> places;
+  const auto add = [&](const std::string& prefix, const ParameterList& list, T* values) {
+    for (const Parameter& p : list.all()) {
+      places.push_back({prefix + p.name, p, values + p.offset});
+    }
+  };
+  add("", model.parameters(), model.weights().data());
+  add("", model.running(), model.running_values().data());
+  for (const PerWeight<T>& each : more) {
+    if (Index(each.values.size()) != model.size()) {
+      throw ShapeError("weights_file: " + each.prefix + ": other numbers than there are weights (" +
+                       std::to_string(each.values.size()) + "); need " +
+                       std::to_string(model.size()));
+    }
+    add(each.prefix, model.parameters(), each.values.data());
+  }
+  return places;
+}
+
+template <class T>
+void check(const std::vector<Place<T>>& places, const SafetensorsFile& file,
+           const std::string& path) {
   Faults missing("missing"), unknown("unknown"), shapes("of another shape");
   Faults dtypes("of a dtype that it cannot hold");
   std::vector<std::string> names;
-  for (const ParameterList* list : {&model.parameters(), &model.running()}) {
-    for (const Parameter& p : list->all()) {
-      names.push_back(p.name);
-      const StoredTensor* tensor = file.find(p.name);
-      if (!tensor) {
-        missing.add(p.name);
-      } else if (!fits(p, tensor->shape)) {
-        shapes.add(p.name + " " + text_of(tensor->shape) + " for " + text_of(shape_of(p)));
-      } else if (!tensor->format() || !holds<T>(*tensor->format())) {
-        dtypes.add(p.name + " " + tensor->dtype);
-      }
+  for (const auto& [name, parameter, values] : places) {
+    names.push_back(name);
+    const StoredTensor* tensor = file.find(name);
+    if (!tensor) {
+      missing.add(name);
+    } else if (!fits(parameter, tensor->shape)) {
+      shapes.add(name + " " + text_of(tensor->shape) + " for " + text_of(shape_of(parameter)));
+    } else if (!tensor->format() || !holds<T>(*tensor->format())) {
+      dtypes.add(name + " " + tensor->dtype);
     }
   }
   std::sort(names.begin(), names.end());
@@ -78,50 +107,52 @@ void check(const Transformer<T>& model, const SafetensorsFile& file, const std::
   std::string faults;
   for (const Faults* kind : {&missing, &unknown, &shapes, &dtypes}) kind->append_to(faults);
   if (faults.empty()) return;
-  throw DataError("weights_file: " + name + ": other tensors than the model's (" + faults +
+  throw DataError("weights_file: " + path + ": other tensors than the model's (" + faults +
                   "); need its " + std::to_string(names.size()) + ", in " +
                   (holds<T>(NumberFormat::float64) ? "F64, " : "") + "F32, BF16 or F16");
-}
-
-template <class T>
-std::vector<T> values_of(const ParameterList& list, const SafetensorsFile& file) {
-  std::vector<T> values(std::size_t(list.size()));
-  for (const Parameter& p : list.all()) {
-    file.rows(p.name).read(0, MatrixView<T>(values.data() + p.offset, p.rows, p.cols));
-  }
-  return values;
 }
 
 }  // namespace
 
 template <class T>
-void save_weights(const Transformer<T>& model, const std::filesystem::path& path) {
+void save_weights(const Transformer<T>& model, const std::filesystem::path& path,
+                  std::span<const PerWeight<const std::type_identity_t<T>>> more,
+                  const Metadata& about) {
   std::vector<NamedTensor<T>> tensors;
-  const auto add = [&](const ParameterList& list, const std::vector<T>& values) {
-    for (const Parameter& p : list.all()) {
-      tensors.push_back({p.name, shape_of(p), values.data() + p.offset});
-    }
-  };
-  add(model.parameters(), model.weights());
-  add(model.running(), model.running_values());
+  for (const auto& [name, parameter, values] : places_of(model, more)) {
+    tensors.push_back({name, shape_of(parameter), values});
+  }
   // What PyTorch's own tools write there, and some of them ask for.
-  write_safetensors<T>(path, tensors, {{"format", "pt"}});
+  Metadata metadata = about;
+  metadata["format"] = "pt";
+  write_safetensors<T>(path, tensors, metadata);
 }
 
 template <class T>
-void load_weights(Transformer<T>& model, const std::filesystem::path& path) {
+Metadata load_weights(Transformer<T>& model, const std::filesystem::path& path,
+                      std::span<const PerWeight<std::type_identity_t<T>>> more) {
   const SafetensorsFile file(path);
-  check(model, file, path.string());
-  const std::vector<T> weights = values_of<T>(model.parameters(), file);
-  const std::vector<T> running = values_of<T>(model.running(), file);
-  // Into the memory that is there: views of it stay good.
-  std::copy(weights.begin(), weights.end(), model.weights().begin());
-  std::copy(running.begin(), running.end(), model.running_values().begin());
+  const std::vector<Place<T>> places = places_of(model, more);
+  check(places, file, path.string());
+  std::vector<std::vector<T>> read;
+  for (const auto& [name, parameter, values] : places) {
+    auto& numbers = read.emplace_back(std::size_t(parameter.size()));
+    file.rows(name).read(0, MatrixView<T>(numbers.data(), parameter.rows, parameter.cols));
+  }
+  // Into the memory that is there, when all is read: views of it stay good.
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    std::copy(read[i].begin(), read[i].end(), places[i].values);
+  }
+  return file.metadata();
 }
 
-template void save_weights<float>(const Transformer<float>&, const std::filesystem::path&);
-template void save_weights<double>(const Transformer<double>&, const std::filesystem::path&);
-template void load_weights<float>(Transformer<float>&, const std::filesystem::path&);
-template void load_weights<double>(Transformer<double>&, const std::filesystem::path&);
+template void save_weights<float>(const Transformer<float>&, const std::filesystem::path&,
+                                  std::span<const PerWeight<const float>>, const Metadata&);
+template void save_weights<double>(const Transformer<double>&, const std::filesystem::path&,
+                                   std::span<const PerWeight<const double>>, const Metadata&);
+template Metadata load_weights<float>(Transformer<float>&, const std::filesystem::path&,
+                                      std::span<const PerWeight<float>>);
+template Metadata load_weights<double>(Transformer<double>&, const std::filesystem::path&,
+                                       std::span<const PerWeight<double>>);
 
 }  // namespace libnorm

@@ -46,7 +46,7 @@ class OwnRows {
     functions_->backward(z, scale, g, channels);
   }
   /// Itself: a row times a power of two is given to the same functions.
-  OwnRows scaled(double) const { return *this; }
+  const OwnRows& scaled(double) const { return *this; }
 
  private:
   std::shared_ptr<const Functions> functions_;

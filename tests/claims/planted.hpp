@@ -6,6 +6,7 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/judge.hpp"
@@ -133,12 +134,12 @@ inline std::vector<PlantedEncoder> with(std::vector<PlantedEncoder> arms, const 
   return arms;
 }
 
-inline const Verdict& find(const std::vector<Verdict>& verdicts, const std::string& id,
-                           const std::string& protocol = "published") {
+inline const Verdict& find(const std::vector<Verdict>& verdicts, std::string_view id,
+                           std::string_view protocol = "published") {
   for (const Verdict& verdict : verdicts) {
     if (verdict.id == id && verdict.protocol == protocol) return verdict;
   }
-  throw std::logic_error("no verdict " + id);
+  throw std::logic_error("no verdict " + std::string(id));
 }
 
 inline std::string outcome(const std::vector<Verdict>& verdicts, const std::string& id,

@@ -17,7 +17,6 @@ namespace {
 
 using cli::run;
 using testing::HasSubstr;
-using testing::Not;
 namespace fs = std::filesystem;
 
 constexpr const char* kSmoke = "run e1 --profile smoke --quiet --store s";
@@ -87,14 +86,23 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"run e1 --store s --seeds 0", "no such seeds"},
         Mistake{"run e1 --store s --seeds 5..2", "no such seeds"},
         Mistake{"run e1 --store s --seeds a", "not a whole number (a)"},
+        Mistake{"run e1 --store s --seeds 0,00", "a seed is given twice (0)"},
+        Mistake{"run e1 --store s --seeds 2,1,01", "a seed is given twice (1)"},
         Mistake{"run e1 --store s --threads 0", "need 1 .. 1024"},
         Mistake{"run e1 --store s --device gpu", "need cpu, cuda or auto"},
         Mistake{"run e1 --store s --gemm fast", "need exact or cublas"},
         Mistake{"run e1 --store s --gemm cublas", "need --device cuda with it"},
         Mistake{"run e1 --store s --config missing.cfg", "cannot read the file (missing.cfg)"},
+        Mistake{"run e1 --store s --config .",
+                "cannot read the file (.): file: cannot read . (it is "},
+        Mistake{"run e1 --store s --config /dev/null", "need a regular file"},
+        Mistake{"run e1 --store s --config /proc/self/mem", "Input/output error"},
         Mistake{"bless all --store s", "no reason given"},
         Mistake{"verify --claim e7.flatness", "unknown claim (e7.flatness)"},
-        Mistake{"verify --rows elsewhere", "unknown source (elsewhere)"}),
+        Mistake{"verify --rows elsewhere", "unknown source (elsewhere)"},
+        Mistake{"verify --check --rows golden", "--check: of no use with --rows golden"},
+        Mistake{"run e1 --store s --keep all", "--keep: unknown word (all); need weights, state"},
+        Mistake{"gc --store s --old-runs", "--old-runs: of no use without --remove"}),
     [](const auto& mistake) { return "Number" + std::to_string(mistake.index); });
 
 TEST(Cli, HelpTeachesAtEveryLevel) {
@@ -102,7 +110,7 @@ TEST(Cli, HelpTeachesAtEveryLevel) {
   const auto top = run(scratch.path(), "--help");
   EXPECT_EQ(top.code, 0);
   for (const char* name :
-       {"list", "run", "verify", "figures", "report", "show", "bless", "bench"}) {
+       {"list", "run", "verify", "figures", "report", "show", "bless", "gc", "bench"}) {
     EXPECT_THAT(top.out, HasSubstr(name));
     const auto help = run(scratch.path(), std::string(name) + " --help");
     EXPECT_EQ(help.code, 0) << name;
@@ -211,7 +219,12 @@ TEST(Cli, AFullDiskIsNamedAndNothingStoredIsLost) {
   const auto outcome = run(
       scratch.path(), "run e1 --profile smoke --arms layernorm --quiet --store s", "ulimit -f 1; ");
   EXPECT_EQ(outcome.code, 3) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("row.json"));
+  EXPECT_THAT(outcome.err, HasSubstr("kept.safetensors"));
+  const auto row =
+      run(scratch.path(), "run e1 --profile smoke --arms layernorm --quiet --store s --keep none",
+          "ulimit -f 1; ");
+  EXPECT_EQ(row.code, 3) << row.err;
+  EXPECT_THAT(row.err, HasSubstr("row.json"));
   EXPECT_EQ(weights(scratch.path()), before);
 }
 
@@ -285,7 +298,7 @@ TEST(Cli, BlessIsTheOnlyWayIntoGoldenAndKeepsTheReason) {
 TEST(Cli, RunsThatDifferFromGoldenAreFound) {
   const cli::Scratch scratch;
   ASSERT_EQ(run(scratch.path(), "run e1 --profile smoke --arms none --quiet --store s").code, 0);
-  auto rows = harness::Store(scratch / "s").rows();
+  auto rows = harness::Store(scratch / "s", harness::Access::reading).rows();
   ASSERT_EQ(rows.size(), 1u);
   rows[0].weights_sha256[0] = rows[0].weights_sha256[0] == '0' ? '1' : '0';
   harness::bless(scratch / "g", rows, nlohmann::json::array(), "e1", "a planted difference");
@@ -302,12 +315,12 @@ TEST(Cli, AVerdictThatIsNotGoldensIsFound) {
   auto verdicts = golden.verdicts;
   verdicts[0]["outcome"] = verdicts[0]["outcome"] == "FRAGILE" ? "SUPPORTED" : "FRAGILE";
   harness::bless(scratch / "g", golden.rows, verdicts, "all", "a planted verdict");
-  const auto differs = run(scratch.path(), "verify --golden g --store s");
+  const auto differs = run(scratch.path(), "verify --golden g");
   EXPECT_EQ(differs.code, 1) << differs.err;
   EXPECT_THAT(differs.err, HasSubstr("differs from golden"));
   verdicts.erase(0);
   harness::bless(scratch / "g", golden.rows, verdicts, "all", "a verdict left out");
-  const auto missing = run(scratch.path(), "verify --golden g --store s");
+  const auto missing = run(scratch.path(), "verify --golden g");
   EXPECT_EQ(missing.code, 3) << missing.err;
   EXPECT_THAT(missing.err, HasSubstr("golden has no verdict"));
 }
@@ -330,17 +343,6 @@ TEST(Cli, AKilledRunGoesOnToTheSameBits) {
   EXPECT_GE(stops, 2) << "the runs ended before they could be stopped";
   ASSERT_EQ(run(cut.path(), kLong).code, 0);
   EXPECT_EQ(weights(cut.path()), expected);
-}
-
-TEST(Cli, TwoProcessesAreKeptOffOneRun) {
-  const cli::Scratch scratch;
-  const pid_t first = cli::start(scratch.path(), kLong);
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  const auto second = run(scratch.path(), kLong);
-  EXPECT_EQ(second.code, 3);
-  EXPECT_THAT(second.err, HasSubstr(std::to_string(first)));
-  kill(first, SIGINT);
-  cli::wait_for(first);
 }
 
 TEST(Cli, AGpuThatCannotBeUsedIsNamedAndAutoGoesWithoutIt) {

@@ -1,10 +1,14 @@
 #include "tests/cli/process.hpp"
 
+#include <chrono>
 #include <cstdlib>
 #include <stdexcept>
+#include <thread>
 
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "harness/store.hpp"
 
 namespace cli {
 namespace {
@@ -28,8 +32,18 @@ Outcome run(const std::filesystem::path& directory, const std::string& arguments
   return {code_of(status), read(scratch / "out"), read(scratch / "err")};
 }
 
-pid_t start(const std::filesystem::path& directory, const std::string& arguments) {
-  const std::string line = command(directory, arguments) + " >/dev/null 2>&1";
+Outcome shell(const std::filesystem::path& directory, const std::string& script) {
+  const Scratch scratch;
+  write(scratch / "script", "cd '" + directory.string() + "'\nH='" NORM_HARNESS "'\n" + script);
+  const auto name = [&](const char* file) { return "'" + (scratch / file).string() + "'"; };
+  const int status =
+      std::system(("bash " + name("script") + " >" + name("out") + " 2>" + name("err")).c_str());
+  return {code_of(status), read(scratch / "out"), read(scratch / "err")};
+}
+
+pid_t start(const std::filesystem::path& directory, const std::string& arguments,
+            const std::string& before, const std::filesystem::path& to) {
+  const std::string line = before + command(directory, arguments) + " >'" + to.string() + "' 2>&1";
   const pid_t pid = fork();
   if (pid == 0) {
     execl("/bin/bash", "bash", "-c", line.c_str(), nullptr);
@@ -42,6 +56,21 @@ int wait_for(pid_t pid) {
   int status = 0;
   if (waitpid(pid, &status, 0) != pid) throw std::runtime_error("waitpid failed");
   return code_of(status);
+}
+
+bool appears(const std::filesystem::path& path) {
+  for (int i = 0; i < 2000 && !std::filesystem::exists(path); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return std::filesystem::exists(path);
+}
+
+std::vector<std::string> weights(const std::filesystem::path& store) {
+  std::vector<std::string> hashes;
+  for (const harness::Row& row : harness::Store(store, harness::Access::reading).rows()) {
+    hashes.push_back(row.weights_sha256);
+  }
+  return hashes;
 }
 
 std::string read(const std::filesystem::path& path) {

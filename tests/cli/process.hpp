@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -23,10 +24,20 @@ struct Outcome {
 Outcome run(const std::filesystem::path& directory, const std::string& arguments,
             const std::string& before = "");
 
-/// Starts the same without waiting; returns the process id.
-pid_t start(const std::filesystem::path& directory, const std::string& arguments);
+/// Runs a bash script in `directory`, where $H is norm-harness.
+Outcome shell(const std::filesystem::path& directory, const std::string& script);
+
+/// Starts the first without waiting; returns the process id. Where its output and errors go may be
+/// told.
+pid_t start(const std::filesystem::path& directory, const std::string& arguments,
+            const std::string& before = "", const std::filesystem::path& to = "/dev/null");
 /// Waits for it; returns the exit code, or 128 + signal.
 int wait_for(pid_t pid);
+/// Waits until a file is there, for at most 20 seconds; returns whether it is.
+bool appears(const std::filesystem::path& path);
+
+/// Hashes of the weights of a store's runs, in its order.
+std::vector<std::string> weights(const std::filesystem::path& store);
 
 std::string read(const std::filesystem::path& path);
 void write(const std::filesystem::path& path, const std::string& text);

@@ -99,9 +99,11 @@ TEST(TokenizeCli, ReadsAFileThatIsNamed) {
   cli::write(scratch / "v", kSmall);
   cli::write(scratch / "text", "red\n");
   EXPECT_EQ(run(scratch.path(), "tokenize --vocab v text").out, "2 4 3\n");
-  expect_failure(run(scratch.path(), "tokenize --vocab v none"), 3, "cannot read the text (none)");
-  expect_failure(run(scratch.path(), "tokenize --vocab v ."), 3, "cannot read the text (.)");
-  expect_failure(run(scratch.path(), "tokenize --vocab v <."), 3, "cannot read the text");
+  expect_failure(run(scratch.path(), "tokenize --vocab v none"), 3,
+                 "cannot read none (No such file or directory)");
+  expect_failure(run(scratch.path(), "tokenize --vocab v ."), 3, "cannot read . (it is a folder)");
+  expect_failure(run(scratch.path(), "tokenize --vocab v <."), 3,
+                 "cannot read the text (what comes in: Is a directory)");
 }
 
 TEST(TokenizeCli, AVocabularyThatIsMissingOrDamagedIsNamed) {
@@ -111,8 +113,9 @@ TEST(TokenizeCli, AVocabularyThatIsMissingOrDamagedIsNamed) {
     return run(scratch.path(), "tokenize --vocab v </dev/null");
   };
   expect_failure(run(scratch.path(), "tokenize --vocab gone </dev/null"), 3,
-                 "vocabulary: cannot read the file (gone)");
-  expect_failure(run(scratch.path(), "tokenize --vocab . </dev/null"), 3, "cannot read the file");
+                 "vocabulary: cannot open gone (No such file or directory)");
+  expect_failure(run(scratch.path(), "tokenize --vocab . </dev/null"), 3,
+                 "cannot open . (no regular file)");
   expect_failure(with(""), 3, "there are no tokens (v)");
   expect_failure(with("[PAD]\n[UNK]\n[CLS]\nred\n"), 3, "a token is missing ([SEP] in v)");
   expect_failure(with("[PAD]\n[UNK]\n[CLS]\n[SEP]\nred\nred\n"), 3, "v, line 6");

@@ -15,7 +15,9 @@ def tensors_of(path):
   size, = struct.unpack("<Q", content[:8])
   assert (8 + size) % 8 == 0, "data that are not aligned"
   header, data = json.loads(content[8:8 + size]), content[8 + size:]
-  assert header.pop("__metadata__") == {"format": "pt"}, "metadata"
+  metadata = header.pop("__metadata__")
+  assert metadata["format"] == "pt", "metadata"
+  assert all(isinstance(text, str) for text in metadata.values()), "metadata that is no text"
   end = 0
   for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
     assert entry["data_offsets"][0] == end, f"a gap or an overlap before {name}"

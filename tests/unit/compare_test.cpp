@@ -51,6 +51,24 @@ TEST(Compare, TheSameRowDoesNotDiffer) {
               }).empty());
 }
 
+TEST(Compare, WhatIsKeptIsNoResult) {
+  EXPECT_TRUE(compare_changed([](Row& row) { row.kept.reset(); }).empty());
+  EXPECT_TRUE(compare_changed([](Row& row) { row.kept->what = Keep::weights; }).empty());
+}
+
+TEST(Compare, HeldOutTextsAreComparedWhereBothRowsHaveThem) {
+  EXPECT_TRUE(compare_changed([](Row& row) { row.held_out_correct.clear(); }).empty());
+  Row old = golden_row();
+  old.held_out_correct.clear();
+  EXPECT_TRUE(compare(golden_row(), old).empty());
+  expect_one("held_out_correct", Cause::kPlatformDrift,
+             [](Row& row) { row.held_out_correct[3].flip(); });
+  const auto fewer = compare_changed([](Row& row) { row.held_out_correct.pop_back(); });
+  ASSERT_EQ(fewer.size(), 1u);
+  EXPECT_THAT(fewer[0].message, HasSubstr("got 4 of 9 right, expected 5 of 10 right; the first "
+                                          "that differs is text 9"));
+}
+
 TEST(Compare, NanEqualsNan) {
   Row row = golden_row();
   row.final_loss = std::nan("");

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "harness/experiments/encoder_data.hpp"
+#include "harness/row_json.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/metrics/spectrum.hpp"
 
@@ -63,6 +64,7 @@ TEST_P(EveryEncoderArm, GoesOnFromAnyStepWithTheSameBits) {
     EXPECT_EQ(row.metrics, expected.metrics) << steps;
     EXPECT_EQ(row.epochs, expected.epochs) << steps;
     EXPECT_EQ(row.spectra, expected.spectra) << steps;
+    EXPECT_EQ(row.held_out_correct, expected.held_out_correct) << steps;
   }
 }
 
@@ -176,20 +178,38 @@ TEST(EncoderRun, CountsRunningAndHeldOutAccuracy) {
   const harness::Row row = train(run);
   libnorm::Transformer<float> model(harness::model_options(options, arm, *texts));
   model.initialize(2);
+  std::vector<bool> right;
   const auto accuracy = [&](const libnorm::Corpus& corpus) {
     int correct = 0;
+    right.clear();
     for (std::int32_t i = 0; i < corpus.size(); ++i) {
       libnorm::Batch one;
       one.assign(corpus, std::vector<std::int32_t>{i}, {0, options.length}, 0, options.vocabulary,
                  libnorm::Path::shortcut);
       const auto logits = model.logits(one);
-      correct += std::max_element(logits.data, logits.data + 4) - logits.data ==
-                 corpus.labels[std::size_t(i)];
+      right.push_back(std::max_element(logits.data, logits.data + 4) - logits.data ==
+                      corpus.labels[std::size_t(i)]);
+      correct += right.back();
     }
     return double(correct) / double(corpus.size());
   };
   EXPECT_EQ(row.metrics.at("training_accuracy"), accuracy(texts->train));
   EXPECT_EQ(row.metrics.at("held_out_accuracy"), accuracy(texts->test));
+  EXPECT_EQ(row.held_out_correct, right) << "each text in the order of the test set";
+}
+
+TEST(EncoderRun, EachTextsBitIsOfTheTrainedModel) {
+  const auto texts = data(small());
+  for (const char* name : {"layernorm", "none", "batchnorm"}) {
+    EncoderRun run(small(), harness::find_encoder_arm(name), 4, texts);
+    const harness::Row row = train(run);
+    ASSERT_EQ(row.held_out_correct.size(), 20u);
+    const auto right = std::count(row.held_out_correct.begin(), row.held_out_correct.end(), true);
+    EXPECT_EQ(double(right) / 20.0, row.metrics.at("held_out_accuracy")) << name;
+    EXPECT_EQ(row.metrics.at("held_out_accuracy"), row.epochs.at("held_out_accuracy").back());
+    EXPECT_EQ(harness::row_from_line(harness::to_line(row), "row").held_out_correct,
+              row.held_out_correct);
+  }
 }
 
 TEST(EncoderRun, LearnsGeneratedTexts) {
@@ -233,6 +253,7 @@ TEST(EncoderRun, EndsAtALossThatIsNotFinite) {
   const harness::Row row = train(run);
   EXPECT_GE(row.diverged_at, 1);
   EXPECT_EQ(row.diverged_at, row.steps - 1);
+  EXPECT_TRUE(row.held_out_correct.empty());
 }
 
 TEST(EncoderSpec, TellsArmsSeedsAndDataApart) {

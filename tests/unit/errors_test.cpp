@@ -224,7 +224,8 @@ TEST(Errors, Data) {
   const AssociativeRecall task{2, 3, 7, 4};
   expect_error<ValueError>(
       "AssociativeRecall: impossible sizes (entities 2, attributes 3, rank 7, batch 4); need "
-      "positive numbers and rank <= entities x attributes",
+      "positive numbers, rank <= entities x attributes, and keys, and positions of a batch, within "
+      "2^31",
       [&] { task.check(); });
   Batch batch;
   expect_error<ValueError>("Batch: token id out of range (6); need 0 .. 5", [&] {

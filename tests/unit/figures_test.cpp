@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "libnorm/core/error.hpp"
+#include "tests/unit/harness_samples.hpp"
 
 namespace {
 
@@ -288,37 +289,114 @@ TEST_F(DrawFigure, DrawsWhenAnArmHasNothingFinite) {
   EXPECT_NO_THROW(harness::draw_figure(rows, kSpec, directory_));
 }
 
-TEST_F(DrawFigure, AMissingGnuplotIsAnErrorAndLeavesNoOldPicture) {
-  std::vector<Row> rows = make_rows(1);
-  harness::draw_figure(rows, kSpec, directory_);
-  // More than a pipe holds, so that writing to nobody is met.
-  for (Row& row : rows) {
-    row.steps = 40000;
-    row.loss_curve.assign(10000, 1.0);
-  }
+TEST_F(DrawFigure, AMissingGnuplotIsAnErrorAndLeavesTheOldPicture) {
+  const std::vector<Row> rows = make_rows(1);
+  const auto paths = harness::draw_figure(rows, kSpec, directory_);
+  const std::string svg = read(paths[0]);
   setenv("PATH", directory_.c_str(), 1);
-  expect_backend_error(rows, "figure1.svg is missing or empty (gnuplot said: ");
-  EXPECT_FALSE(std::filesystem::exists(directory_ / "figure1.svg"));
+  expect_backend_error(make_rows(2), "gnuplot: cannot be started (No such file or directory)");
+  EXPECT_EQ(read(paths[0]), svg);
+  EXPECT_EQ(read(paths[2]), harness::figure_script(rows, kSpec));
 }
 
 TEST_F(DrawFigure, ACutPictureIsAnError) {
-  fake_gnuplot("cat > /dev/null; echo '<svg><g>' > figure1.svg; echo full disk >&2");
-  expect_backend_error(make_rows(1), "figure1.svg is incomplete (gnuplot said: full disk");
-  fake_gnuplot("cat > /dev/null; echo '<svg></svg>' > figure1.svg; printf PNG > figure1.png");
+  fake_gnuplot("echo '<svg><g>' > figure1.svg; echo no font >&2");
+  expect_backend_error(make_rows(1), "figure1.svg is incomplete (it said: no font)");
+  fake_gnuplot("true");
+  expect_backend_error(make_rows(1), "figure1.svg is missing or empty (it said: )");
+  fake_gnuplot("echo '<svg></svg>' > figure1.svg; printf PNG > figure1.png");
   expect_backend_error(make_rows(1), "figure1.png is incomplete");
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "figure1.svg"));
 }
 
 TEST_F(DrawFigure, AGnuplotThatStopsEarlyIsAnError) {
   fake_gnuplot(
-      "cat > /dev/null; echo '<svg></svg>' > figure1.svg; "
+      "echo '<svg></svg>' > figure1.svg; "
       "printf 'IEND\\256\\102\\140\\202' > figure1.png; echo no memory");
   expect_backend_error(make_rows(1), "stopped before the end of figure1.gp");
+}
+
+TEST_F(DrawFigure, SaysHowGnuplotEnded) {
+  fake_gnuplot("printf 'line 1:\\n unknown \\033[2Jterminal' >&2; exit 1");
+  expect_backend_error(make_rows(1),
+                       "failed with exit code 1 in figure1.gp (it said: line 1:  unknown "
+                       "\uFFFD[2Jterminal); need gnuplot 5.4 or later");
+  fake_gnuplot("kill -9 $$");
+  expect_backend_error(make_rows(1), "was ended by signal 9, Killed");
+  fake_gnuplot("test -z \"$GNUTERM$GNUPLOT_LIB\" && exit 7");
+  setenv("GNUTERM", "svg", 1);
+  setenv("GNUPLOT_LIB", "/tmp", 1);
+  expect_backend_error(make_rows(1), "exit code 7");
+  unsetenv("GNUTERM");
+  unsetenv("GNUPLOT_LIB");
+}
+
+TEST_F(DrawFigure, AFullDiskIsCalledThat) {
+  const std::string file_size = "File too large";
+  {
+    const harness::FileSizeLimit limit(20000);
+    try {
+      harness::draw_figure(make_rows(1), kSpec, directory_);
+      FAIL() << "nothing thrown";
+    } catch (const libnorm::DataError& error) {
+      EXPECT_TRUE(has(error.what(), file_size)) << error.what();
+    }
+  }
+  const std::filesystem::directory_iterator files(directory_);
+  EXPECT_EQ(std::distance(begin(files), end(files)), 0);
+}
+
+TEST_F(DrawFigure, WritesToAnyFolderAndLeavesNothingBesideOrBehind) {
+  setenv("CDPATH", directory_.c_str(), 1);
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(directory_);
+  const std::vector<std::string> folders = {
+      "-",       "-x",  "plain", "a'b", "two\nlines", "$(touch stray)", "`touch stray`",
+      "\x1b[2J", "\xff"};
+  for (const std::string& folder : folders) {
+    const auto paths = harness::draw_figure(make_rows(1), kSpec, folder);
+    EXPECT_EQ(paths[0], std::filesystem::path(folder) / "figure1.svg");
+    for (const auto& path : paths) EXPECT_GT(std::filesystem::file_size(path), 1000u) << path;
+    const std::filesystem::directory_iterator files(folder);
+    EXPECT_EQ(std::distance(begin(files), end(files)), 3) << folder;
+  }
+  const std::filesystem::directory_iterator files(".");
+  EXPECT_EQ(std::size_t(std::distance(begin(files), end(files))), folders.size());
+  std::filesystem::current_path(before);
+  unsetenv("CDPATH");
 }
 
 TEST_F(DrawFigure, AFolderThatCannotBeWrittenIsAnError) {
   std::ofstream(directory_ / "file") << "x";
   EXPECT_THROW(harness::draw_figure(make_rows(1), kSpec, directory_ / "file" / "inner"),
                libnorm::DataError);
+}
+
+TEST_F(DrawFigure, NoTextOfARowIsCode) {
+  // An arm's text is of few letters when it comes from a file; here it is any.
+  const std::string stray = (directory_ / "stray").string();
+  for (std::string text :
+       {"\nsystem('touch STRAY')\n", "'\n!touch STRAY\n#", "`touch STRAY`", "\"`touch STRAY`\"",
+        "'.system('touch STRAY').'", "@x %s {/Symbol b} \\", "\x1b]0;title\x07",
+        "<script>alert(1)</script>", "&#60;b&#62;&amp;", "END\nEOD\n", "} } {", "\u202e\u0085\xff",
+        "''", "#", "'';system('touch STRAY');#", ";system(\"touch STRAY\");#"}) {
+    const std::size_t place = text.find("STRAY");
+    if (place != std::string::npos) text.replace(place, 5, stray);
+    std::vector<Row> rows = make_rows(1);
+    for (Row& row : rows) row.arm = row.arm == "none" ? text : row.arm + text;
+    FigureSpec spec = kSpec;
+    spec.arms = {rows[0].arm, rows[1].arm};
+    spec.experiment += text;
+    const auto paths = harness::draw_figure(rows, spec, directory_ / "drawn");
+    EXPECT_FALSE(std::filesystem::exists(stray)) << text;
+    const std::string svg = read(paths[0]), script = read(paths[2]);
+    EXPECT_FALSE(has(svg, "<script") || has(svg, "<b>")) << text;
+    for (const std::string& content : {svg, script}) {
+      for (const char* part : {"\x1b", "\x07", "\u202e", "\u0085", "\xff"}) {
+        EXPECT_FALSE(has(content, part)) << text;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -94,6 +94,8 @@ inline Row sample_row(const std::string& arm, std::uint64_t seed) {
                 {"layer3.no_padding.effective_rank", {115.2, 100.5, 99.25}},
                 {"layer3.no_padding.condition_number", {1e5, 1.0 / 3.0 * 1e5, 1e6}}};
   row.spectra = {{"layer3.no_padding", {500.5, 2.25, 0.005}}, {"layer3.published", {4.0, 0.5}}};
+  row.held_out_correct = {true, false, false, true, true, false, false, true, false, true};
+  row.kept = Kept{Keep::state, sha256_hex("state of " + arm + std::to_string(seed))};
   row.seconds = 12.5;
   row.environment = {"0.1.0", "1", "GCC 12.2", "-O3", "a \"quoted\" cpu", "avx512", 8};
   return row;

@@ -245,6 +245,30 @@ TEST(LayerFigure, SaysWhichDataInShort) {
   EXPECT_THAT(notes_on(generated), HasSubstr("Data: " + generated));
 }
 
+TEST(LayerFigure, DataOfAnyLengthAndTextIsANote) {
+  EXPECT_THAT(notes_on("x'\nsystem('touch stray')\n"),
+              HasSubstr("Data: x''\uFFFDsystem(''touch stray'')\uFFFD."));
+  // Two quotes together would end gnuplot's literal though each is written twice.
+  EXPECT_THAT(notes_on("x'';system('touch stray')#"),
+              HasSubstr("Data: x''\u2019;system(''touch stray'')#."));
+  // Long enough to end what calls itself for each letter.
+  for (const std::string& data :
+       {std::string(300000, 'x'), std::string(300000, ' '), std::string(300000, '\xe4'),
+        ", tokenized with " + std::string(300000, 'y') + ", tokens sha256 ab"}) {
+    EXPECT_LT(notes_on(data).size(), 4000u);
+  }
+  std::string details;
+  while (details.size() < 300000) details += ", tokenized with rows of AG News's train split (";
+  EXPECT_LT(notes_on(details).size(), 4000u);
+}
+
+TEST(Shortened, CutsNoCharacter) {
+  EXPECT_EQ(harness::shortened("abc", 3), "abc");
+  EXPECT_EQ(harness::shortened("abcd", 3), "abc...");
+  EXPECT_EQ(harness::shortened("a\u4e2d\u6587", 3), "a...");
+  EXPECT_EQ(harness::shortened("a\u4e2d\u6587", 4), "a\u4e2d...");
+}
+
 TEST(Wrap, BreaksBetweenWords) {
   EXPECT_THAT(harness::wrap("a bb ccc dddddd e", 4), ElementsAre("a bb", "ccc", "dddddd", "e"));
   EXPECT_THAT(harness::wrap("", 4), ElementsAre());

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "libnorm/data/printable.hpp"
 #include "tests/support/stored_numbers.hpp"
 #include "tests/unit/harness_samples.hpp"
 
@@ -338,6 +339,29 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"BytesOverflow", shaped("(4611686018427387904, 1)"), "a shape too large to count"},
         Broken{"ManyDimensions", shaped("(" + repeated("1, ", 65) + ")"), "too many dimensions"}),
     [](const auto& tested) { return tested.param.name; });
+
+TEST(Printable, KeepsWhatIsDrawnAndNothingThatIsActedOn) {
+  for (const char* text :
+       {"", "plain text, 'quoted' <&>", "caf\u00e9 \u4e2d\u6587 \u03b1 \U0001F600", "e\u0301",
+        "\uFFFD", "`$(x)` %s \\n"}) {
+    EXPECT_EQ(printable(text), text);
+  }
+  // Controls of ASCII and C1, line and paragraph separators, directions and what is not seen.
+  for (const char* text :
+       {"\n", "\r", "\t", "\x1b", "\x07", "\x7f", "\u0080", "\u009b", "\u2028", "\u2029", "\u202a",
+        "\u202e", "\u2066", "\u2069", "\u200b", "\u200f", "\u061c", "\ufeff", "\U000E0041"}) {
+    EXPECT_EQ(printable("a" + std::string(text) + "b"), "a\uFFFDb");
+  }
+  EXPECT_EQ(printable(std::string("\0", 1)), "\uFFFD");
+  // Bytes that are no UTF-8: alone, cut, overlong, surrogates, beyond the last character.
+  EXPECT_EQ(printable("\xff\x80"), "\uFFFD\uFFFD");
+  EXPECT_EQ(printable("a\xe4\xb8"), "a\uFFFD\uFFFD");
+  EXPECT_EQ(printable("\xc0\x9b"), "\uFFFD\uFFFD");
+  EXPECT_EQ(printable("\xed\xa0\x80"), "\uFFFD\uFFFD\uFFFD");
+  EXPECT_EQ(printable("\xf4\x90\x80\x80").find('\xf4'), std::string::npos);
+  EXPECT_EQ(printable("\x1b]0;title\x07\x1b[2J"), "\uFFFD]0;title\uFFFD\uFFFD[2J");
+  EXPECT_EQ(printable(std::string(1000000, '\x9b')).size(), 3000000u);
+}
 
 }  // namespace
 }  // namespace libnorm::test

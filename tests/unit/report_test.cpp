@@ -120,8 +120,9 @@ TEST(HtmlReport, AnUnknownWordIsShownWithoutAColourOfItsOwn) {
 }
 
 TEST(HtmlReport, EveryTextIsEscaped) {
-  const std::string bad = "<b>\"x\"&'y'\x01";
-  const std::string good = "&lt;b&gt;&quot;x&quot;&amp;&#39;y&#39;\xEF\xBF\xBD";
+  // A control character, one of C1, one that turns the direction of writing, and no UTF-8.
+  const std::string bad = "<b>\"x\"&'y'\x01\u0085\u202e\xff";
+  const std::string good = "&lt;b&gt;&quot;x&quot;&amp;&#39;y&#39;\uFFFD\uFFFD\uFFFD\uFFFD";
   ReportData data = make_data();
   data.title = bad;
   ReportVerdict& verdict = data.verdicts[0];
@@ -140,11 +141,11 @@ TEST(HtmlReport, EveryTextIsEscaped) {
   data.commands = {bad};
   const std::string html = harness::html_report(data);
   EXPECT_FALSE(has(html, "<b>"));
-  EXPECT_FALSE(has(html, "\x01"));
+  for (const char* part : {"\x01", "\u0085", "\u202e", "\xff"}) EXPECT_FALSE(has(html, part));
   // Title twice; 12 of the verdict; 3 of the figure; arm, profile, CPU
   // and instruction set in the summary, arm, the
-  // metric, the hash twice (the 12 letters of it are all there are); 6 of the environment; command.
-  EXPECT_EQ(count(html, good), 2 + 12 + 3 + 2 + 2 + 1 + 1 + 2 + 6 + 1);
+  // metric, the hash (and 12 letters of it); 6 of the environment; command.
+  EXPECT_EQ(count(html, good), 2 + 12 + 3 + 2 + 2 + 1 + 1 + 1 + 6 + 1);
 }
 
 TEST(HtmlReport, PicturesShareNoIds) {

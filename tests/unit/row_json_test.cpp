@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +50,8 @@ TEST(RowJson, EveryMemberComesBack) {
   EXPECT_EQ(back.slices.at("published").loss, row.slices.at("published").loss);
   EXPECT_EQ(back.epochs, row.epochs);
   EXPECT_EQ(back.spectra, row.spectra);
+  EXPECT_EQ(back.held_out_correct, row.held_out_correct);
+  EXPECT_EQ(back.kept, row.kept);
   EXPECT_EQ(back.seconds, row.seconds);
   EXPECT_EQ(back.environment.version, row.environment.version);
   EXPECT_EQ(back.environment.numerics, row.environment.numerics);
@@ -118,10 +122,12 @@ TEST(RowJson, ALineIsOneLine) {
 
 TEST(RowJson, EveryMissingKeyIsNamedWithItsSource) {
   const json whole = to_json(sample_row("none", 0));
-  EXPECT_EQ(whole.size(), 20u);
+  EXPECT_EQ(whole.size(), 22u);
+  const std::set<std::string> may_lack = {"task", "data", "epochs", "spectra", "held_out_correct",
+                                          "kept"};
   for (const auto& item : whole.items()) {
     const std::string& key = item.key();
-    if (key == "task" || key == "data" || key == "epochs" || key == "spectra") continue;
+    if (may_lack.count(key) > 0) continue;
     json cut = whole;
     cut.erase(item.key());
     EXPECT_THAT(message_of<DataError>([&] { row_from_json(cut, "row.json"); }),
@@ -138,6 +144,8 @@ TEST(RowJson, WhatIsEmptyIsLeftOutButForTheTask) {
   row.data.clear();
   row.epochs.clear();
   row.spectra.clear();
+  row.held_out_correct.clear();
+  row.kept.reset();
   const json value = to_json(row);
   EXPECT_EQ(value.size(), 17u);
   EXPECT_EQ(value["task"], "associative_recall");
@@ -145,6 +153,49 @@ TEST(RowJson, WhatIsEmptyIsLeftOutButForTheTask) {
   EXPECT_EQ(back.data, "");
   EXPECT_TRUE(back.epochs.empty());
   EXPECT_TRUE(back.spectra.empty());
+  EXPECT_TRUE(back.held_out_correct.empty());
+  EXPECT_EQ(back.kept, std::nullopt);
+  // Golden's rows, and those of old stores, are such rows: reading and writing adds nothing.
+  EXPECT_EQ(to_json(back), value);
+}
+
+TEST(RowJson, HeldOutBitsLieHighestFirst) {
+  Row row = sample_row("none", 0);
+  EXPECT_EQ(to_json(row)["held_out_correct"], (json{{"count", 10}, {"hex", "9940"}}));
+  for (const std::size_t count : {1, 7, 8, 9, 16, 7600}) {
+    row.held_out_correct.assign(count, false);
+    for (std::size_t i = 0; i < count; ++i) row.held_out_correct[i] = i * i % 7 < 3;
+    EXPECT_EQ(row_from_line(to_line(row), "row").held_out_correct, row.held_out_correct) << count;
+  }
+  json value = to_json(sample_row("none", 0));
+  for (const json& bad :
+       {json{{"count", 10}, {"hex", "994"}}, json{{"count", 17}, {"hex", "9940"}},
+        json{{"count", 10}, {"hex", "9960"}}, json{{"count", 10}, {"hex", "994A"}},
+        json{{"count", 10}, {"hex", "99 0"}}, json{{"count", 4294967295u}, {"hex", ""}}}) {
+    value["held_out_correct"] = bad;
+    EXPECT_THAT(message_of<DataError>([&] { row_from_json(value, "row.json"); }),
+                HasSubstr("row.json: held_out_correct: hex has a wrong value"))
+        << bad;
+  }
+  for (const json& bad : {json{{"count", -1}, {"hex", ""}}, json{{"count", 10}}, json("9940"),
+                          json{{"count", 10}, {"hex", "9940"}, {"order", 1}}}) {
+    value["held_out_correct"] = bad;
+    EXPECT_THROW(row_from_json(value, "row.json"), DataError) << bad;
+  }
+}
+
+TEST(RowJson, WhatIsKeptIsWeightsOrAState) {
+  Row row = sample_row("none", 0);
+  row.kept->what = Keep::weights;
+  EXPECT_EQ(to_json(row)["kept"]["what"], "weights");
+  EXPECT_EQ(row_from_line(to_line(row), "row").kept, row.kept);
+  json value = to_json(row);
+  value["kept"]["what"] = "none";
+  EXPECT_THAT(
+      message_of<DataError>([&] { row_from_json(value, "row.json"); }),
+      HasSubstr("row.json: kept: what has a wrong value (\"none\"); need weights or state"));
+  row.kept->sha256 = "../../x";
+  EXPECT_THROW(to_line(row), ValueError);
 }
 
 TEST(RowJson, ARowWithoutATaskIsOfTheOneThatThereWasFirst) {
@@ -215,6 +266,61 @@ TEST(RowJson, RefusesTextThatIsNoRow) {
               HasSubstr("row.json: is not JSON"));
   EXPECT_THROW(row_from_line("[]", "row.json"), DataError);
   EXPECT_THROW(row_from_line("", "row.json"), DataError);
+}
+
+TEST(RowJson, NestsNoDeeperThanItsReadersCallThemselves) {
+  const std::string line = to_line(sample_row("none", 0));
+  for (const char* brackets : {"[]", "{}"}) {
+    std::string deep;
+    for (int i = 0; i < 100000; ++i) deep += brackets[0] == '[' ? "[" : "{\"a\":";
+    const std::string open = deep;
+    deep += "1" + std::string(100000, brackets[1]);
+    for (const std::string& value : {deep, open}) {
+      const auto named = HasSubstr("row.json: nests too deep");
+      EXPECT_THAT(message_of<DataError>([&] { parse_json(value, "row.json"); }), named);
+      const std::string member = "{\"arm\":" + value + "," + line.substr(line.find(',') + 1);
+      EXPECT_THAT(message_of<DataError>([&] { row_from_line(member, "row.json"); }), named);
+    }
+  }
+  std::string value = std::string(32, '[') + std::string(32, ']');
+  EXPECT_NO_THROW(parse_json(value, "a"));
+  EXPECT_THROW(parse_json("[" + value + "]", "a"), DataError);
+}
+
+TEST(RowJson, AKeyThatComesTwiceIsRefused) {
+  const std::string line = to_line(sample_row("none", 0));
+  EXPECT_THAT(
+      message_of<DataError>([&] { row_from_line("{\"arm\":\"x\"," + line.substr(1), "row.json"); }),
+      HasSubstr("row.json: the key arm stands there twice"));
+  EXPECT_THROW(parse_json("[{\"a\":{\"b\":1,\"c\":[],\"b\":2}}]", "a"), DataError);
+  EXPECT_THROW(parse_json("{\"a\":1,\"\\u0061\":2}", "a"), DataError);
+  EXPECT_NO_THROW(parse_json("[{\"a\":{\"a\":1},\"b\":{\"a\":1}},{\"a\":[{\"a\":2}]}]", "a"));
+}
+
+TEST(RowJson, NamesAreNames) {
+  const json whole = to_json(sample_row("none", 0));
+  for (const std::string name :
+       {"", "../../../x", "a/b", ".hidden", "two\nlines", "\x1b]0;title\x07", "<script>", "a b",
+        "'", "caf\xc3\xa9", "$(x)", "`x`", "a\"b", "a\\b", "%s", std::string(201, 'n').c_str()}) {
+    for (const char* key : {"task", "profile", "arm"}) {
+      json value = whole;
+      value[key] = name;
+      EXPECT_THAT(message_of<DataError>([&] { row_from_json(value, "row"); }),
+                  AllOf(HasSubstr("row: " + std::string(key)), HasSubstr("need a name")));
+    }
+    for (const char* member : {"metrics", "slices", "epochs", "spectra"}) {
+      json value = whole;
+      value[member][name] = value[member].begin().value();
+      EXPECT_THAT(message_of<DataError>([&] { row_from_json(value, "row"); }),
+                  AllOf(HasSubstr("row: " + std::string(member)), HasSubstr("need a name")));
+    }
+    Row row = sample_row("none", 0);
+    row.spectra[name] = {1};
+    EXPECT_THROW(to_line(row), ValueError);
+  }
+  for (const char* arm : {"rms+gain@pre@qk:rms+gain", "group+groups=4", "none_masked"}) {
+    EXPECT_EQ(row_from_line(to_line(sample_row(arm, 0)), "row").arm, arm);
+  }
 }
 
 TEST(RowJson, RefusesToWriteWhatItCouldNotRead) {

@@ -1,10 +1,10 @@
 #include "harness/store.hpp"
 #include "harness/files.hpp"
+#include "harness/row_json.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,14 +12,12 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
-#include <span>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "libnorm/core/error.hpp"
-#include "tests/unit/harness_samples.hpp"
+#include "tests/unit/store_samples.hpp"
 
 namespace harness {
 namespace {
@@ -29,21 +27,6 @@ using libnorm::DataError;
 using libnorm::ValueError;
 using testing::AllOf;
 using testing::HasSubstr;
-
-std::vector<std::byte> bytes_of(const std::string& text) {
-  const auto bytes = std::as_bytes(std::span(text));
-  return {bytes.begin(), bytes.end()};
-}
-
-Spec sample_spec(std::uint64_t seed) {
-  return Spec().set("arm", "layernorm").set("seed", seed).set("epsilon", 1e-8);
-}
-
-Row sample_row_of(const Spec& spec) {
-  Row row = sample_row(spec.text("arm"), spec.unsigned_integer("seed"));
-  row.spec_sha256 = spec.sha256();
-  return row;
-}
 
 /// Tries versions of a file with one byte changed, cut short, or with a byte too many; of its
 /// places every one or, for a long file, one in `stride`.
@@ -70,62 +53,48 @@ void for_each_damage(const fs::path& path, std::size_t stride, const std::functi
   scribble(path, whole);
 }
 
-/// A child process that runs a body, which tells by its pipe how far it came.
-class Child {
- public:
-  explicit Child(const std::function<void(const std::function<void()>& tell)>& body) {
-    int ends[2];
-    if (pipe(ends) != 0) throw std::runtime_error("pipe");
-    pid_ = fork();
-    if (pid_ == 0) {
-      close(ends[0]);
-      try {
-        body([&] {
-          if (write(ends[1], "x", 1) != 1) _exit(3);
-        });
-      } catch (...) {
-        _exit(2);
-      }
-      _exit(0);
-    }
-    close(ends[1]);
-    told_ = ends[0];
-  }
-  ~Child() {
-    kill_now();
-    close(told_);
-  }
-  bool wait_until_told() {
-    char byte;
-    return read(told_, &byte, 1) == 1;
-  }
-  void kill_now() {
-    if (pid_ <= 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-  pid_t pid() const { return pid_; }
-
- private:
-  pid_t pid_ = -1;
-  int told_ = -1;
-};
-
 TEST(Store, SaysWhenItCannotBeWrittenTo) {
   const ScratchFolder scratch;
   scribble(scratch.path() / "file", "");
-  EXPECT_THAT(message_of<DataError>([&] { Store store(scratch.path() / "file" / "store"); }),
+  EXPECT_THAT(message_of<DataError>(
+                  [&] { Store store(scratch.path() / "file" / "store", Access::writing); }),
               AllOf(HasSubstr((scratch.path() / "file").string()), HasSubstr("Not a directory")));
   // A folder that is there and takes no files, not even from the root user.
   fs::create_directory_symlink("/proc/self/fdinfo", scratch.path() / "runs");
-  EXPECT_THAT(message_of<DataError>([&] { Store store(scratch.path()); }),
+  EXPECT_THAT(message_of<DataError>([&] { Store store(scratch.path(), Access::writing); }),
               HasSubstr("cannot write to"));
+}
+
+TEST(Store, ForReadingHasToBeThereAndIsNotChanged) {
+  const ScratchFolder scratch;
+  const auto refusal = [](const fs::path& directory) {
+    return message_of<DataError>([&] { Store store(directory, Access::reading); });
+  };
+  EXPECT_THAT(refusal(scratch.path() / "mistyped"),
+              AllOf(HasSubstr("no such folder (" + (scratch.path() / "mistyped").string() + ")"),
+                    HasSubstr("norm-harness run")));
+  EXPECT_THAT(refusal(scratch.path()), HasSubstr("has no folder runs"));
+  scribble(scratch.path() / "file", "");
+  EXPECT_THAT(refusal(scratch.path() / "file"), HasSubstr("has no folder runs"));
+  EXPECT_THAT(names_in(scratch.path()), testing::ElementsAre("file")) << "nothing is made";
+
+  const Spec spec = sample_spec(1);
+  Store(scratch.path() / "s", Access::writing).lock(spec).finish(sample_row_of(spec));
+  const auto changed = fs::last_write_time(scratch.path() / "s/runs");
+  const Store store(scratch.path() / "s", Access::reading);
+  EXPECT_EQ(store.rows().size(), 1u);
+  EXPECT_TRUE(store.find(spec).has_value());
+  EXPECT_EQ(fs::last_write_time(scratch.path() / "s/runs"), changed);
+  EXPECT_THROW(store.lock(spec), ValueError);
+  // A folder that takes no files, not even from the root user.
+  fs::create_directory(scratch.path() / "p");
+  fs::create_directory_symlink("/proc/self/fdinfo", scratch.path() / "p/runs");
+  EXPECT_TRUE(Store(scratch.path() / "p", Access::reading).rows().empty());
 }
 
 TEST(Store, FindsARunOnlyAfterItFinished) {
   const ScratchFolder scratch;
-  const Store store(scratch.path() / "deep" / "store");
+  const Store store(scratch.path() / "deep" / "store", Access::writing);
   const Spec spec = sample_spec(1);
   EXPECT_EQ(store.find(spec), std::nullopt);
   const LockedRun run = store.lock(spec);
@@ -141,7 +110,7 @@ TEST(Store, FindsARunOnlyAfterItFinished) {
 
 TEST(Store, ListsRowsInOrderAndPassesOverUnfinishedRuns) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   for (const std::uint64_t seed : {3, 1, 20, 2}) {
     const LockedRun run = store.lock(sample_spec(seed));
     if (seed != 20) run.finish(sample_row_of(sample_spec(seed)));
@@ -154,7 +123,7 @@ TEST(Store, ListsRowsInOrderAndPassesOverUnfinishedRuns) {
 
 TEST(Store, OrdersRowsByTaskProfileArmSeedAndSpec) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   std::vector<std::string> expected;
   std::uint64_t variant = 0;
   for (const std::string task : {"ag_news", "associative_recall"}) {
@@ -163,7 +132,8 @@ TEST(Store, OrdersRowsByTaskProfileArmSeedAndSpec) {
         for (const std::uint64_t seed : {2, 10}) {
           std::vector<std::string> hashes;
           for (int i = 0; i < 2; ++i) {
-            const Spec spec = sample_spec(seed).set("variant", variant++);
+            const Spec spec =
+                sample_spec(seed).set("task", task).set("arm", arm).set("variant", variant++);
             Row row = sample_row(arm, seed);
             row.task = task;
             row.profile = profile;
@@ -184,7 +154,7 @@ TEST(Store, OrdersRowsByTaskProfileArmSeedAndSpec) {
 
 TEST(Store, RefusesTheRowOfAnotherSpec) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   const LockedRun run = store.lock(sample_spec(1));
   EXPECT_THROW(run.finish(sample_row_of(sample_spec(2))), ValueError);
   EXPECT_EQ(store.find(sample_spec(1)), std::nullopt);
@@ -192,7 +162,7 @@ TEST(Store, RefusesTheRowOfAnotherSpec) {
 
 TEST(Store, NoDamageToARowGoesUnnoticed) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   const Spec spec = sample_spec(1);
   store.lock(spec).finish(sample_row_of(spec));
   const fs::path path = store.folder(spec) / "row.json";
@@ -207,7 +177,7 @@ TEST(Store, NoDamageToARowGoesUnnoticed) {
 
 TEST(Store, NoDamageToASpecGoesUnnoticed) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   const Spec spec = sample_spec(1);
   store.lock(spec).finish(sample_row_of(spec));
   const fs::path path = store.folder(spec) / "spec.txt";
@@ -223,7 +193,7 @@ TEST(Store, NoDamageToASpecGoesUnnoticed) {
 
 TEST(Store, ARowInAnotherRunsFolderIsNoticed) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   store.lock(sample_spec(1)).finish(sample_row_of(sample_spec(1)));
   store.lock(sample_spec(2));
   fs::copy(store.folder(sample_spec(1)) / "row.json", store.folder(sample_spec(2)));
@@ -235,7 +205,7 @@ TEST(Store, ARowInAnotherRunsFolderIsNoticed) {
 
 TEST(Store, ARowOfAnotherVersionIsNamed) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   store.lock(sample_spec(1));
   scribble(store.folder(sample_spec(1)) / "row.json", seal("row", "{}"));
   EXPECT_THAT(message_of<DataError>([&] { store.rows(); }),
@@ -243,9 +213,88 @@ TEST(Store, ARowOfAnotherVersionIsNamed) {
                     HasSubstr("delete the folder")));
 }
 
+TEST(Store, ARowThatSaysOtherwiseThanItsSpecIsNamed) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path(), Access::writing);
+  const Spec spec = sample_spec(1).set("task", "associative_recall").set("steps", 4);
+  const LockedRun run = store.lock(spec);
+  const Row good = sample_row_of(spec);
+  const auto refuse = [&](const std::function<void(Row&)>& change, const std::string& text) {
+    Row row = good;
+    change(row);
+    EXPECT_THAT(message_of<ValueError>([&] { run.finish(row); }), HasSubstr(text));
+    scribble(run.folder() / "row.json", seal("row", to_line(row)));
+    EXPECT_THAT(message_of<DataError>([&] { store.rows(); }),
+                AllOf(HasSubstr("row.json"), HasSubstr(text)));
+    EXPECT_THROW(store.find(spec), DataError);
+  };
+  refuse([](Row& row) { row.arm = "none"; }, "has the arm none where the spec says layernorm");
+  refuse([](Row& row) { row.task = "topics"; }, "has the task topics where the spec says");
+  refuse([](Row& row) { row.seed = 2; }, "has the seed 2 where the spec says 1");
+  refuse([](Row& row) { row.steps = 3; }, "has the steps 3 where the spec says 4");
+  refuse([](Row& row) { row.steps = 5, row.diverged_at = 4; }, "has the steps 5");
+  Row diverged = good;
+  diverged.steps = 3;
+  diverged.diverged_at = 2;
+  run.finish(diverged);
+  EXPECT_EQ(store.rows().size(), 1u);
+  run.finish(good);
+  EXPECT_EQ(store.rows().size(), 1u);
+}
+
+TEST(Store, WhatIsNoFileOrTooLargeIsNotWaitedFor) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path(), Access::writing);
+  const Spec spec = sample_spec(1);
+  store.lock(spec).finish(sample_row_of(spec));
+  store.lock(spec).save_checkpoint(bytes_of("state"));
+  for (const char* name : {"row.json", "spec.txt", "checkpoint.bin"}) {
+    const fs::path path = store.folder(spec) / name;
+    const auto read = [&] {
+      return message_of<DataError>([&] {
+        const LockedRun run = store.lock(spec);
+        store.rows();
+        run.load_checkpoint();
+      });
+    };
+    const std::string whole = read_file(path);
+    fs::remove(path);
+    ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+    EXPECT_THAT(read(), HasSubstr(path.string() + " (it is a pipe)"));
+    fs::remove(path);
+    scribble(path, whole);
+    fs::resize_file(path, std::uintmax_t{1} << 40);
+    EXPECT_THAT(read(), AllOf(HasSubstr(name), HasSubstr("1099511627")));
+    scribble(path, whole);
+  }
+  EXPECT_EQ(store.rows().size(), 1u);
+}
+
+TEST(Checkpoint, LargerThanMemoryIsRefusedThoughItsHeadSaysSo) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path(), Access::writing);
+  const LockedRun run = store.lock(sample_spec(1));
+  const std::string head = "libnorm checkpoint 1\n" + sample_spec(1).sha256() + " 1099511627776\n";
+  const fs::path path = run.folder() / "checkpoint.bin";
+  scribble(path, head);
+  fs::resize_file(path, head.size() + 64 + (std::uintmax_t{1} << 40));
+  EXPECT_THAT(message_of<DataError>([&] { run.load_checkpoint(); }), HasSubstr("is too large"));
+}
+
+TEST(Lock, WritesToNothingThatALinkLeadsTo) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path() / "store", Access::writing);
+  const Spec spec = sample_spec(1);
+  scribble(scratch.path() / "precious", "kept");
+  fs::create_directories(store.folder(spec));
+  fs::create_symlink(scratch.path() / "precious", store.folder(spec) / "lock");
+  EXPECT_THROW(store.lock(spec), DataError);
+  EXPECT_EQ(read_file(scratch.path() / "precious"), "kept");
+}
+
 TEST(Checkpoint, ComesBackAndReplacesTheOneBefore) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   const LockedRun run = store.lock(sample_spec(1));
   EXPECT_EQ(run.load_checkpoint(), std::nullopt);
   for (const std::string& state :
@@ -257,7 +306,7 @@ TEST(Checkpoint, ComesBackAndReplacesTheOneBefore) {
 
 TEST(Checkpoint, NoDamageGoesUnnoticed) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   const LockedRun run = store.lock(sample_spec(1));
   run.save_checkpoint(bytes_of("weights and moments"));
   for_each_damage(run.folder() / "checkpoint.bin", 3, [&] {
@@ -270,7 +319,7 @@ TEST(Checkpoint, NoDamageGoesUnnoticed) {
 
 TEST(Checkpoint, OfAnotherRunIsRefused) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   store.lock(sample_spec(1)).save_checkpoint(bytes_of("state"));
   const LockedRun run = store.lock(sample_spec(2));
   fs::copy(store.folder(sample_spec(1)) / "checkpoint.bin", run.folder());
@@ -279,7 +328,7 @@ TEST(Checkpoint, OfAnotherRunIsRefused) {
 
 TEST(Checkpoint, AFullDiskKeepsTheOneBefore) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   const LockedRun run = store.lock(sample_spec(1));
   run.save_checkpoint(bytes_of("first"));
   {
@@ -289,13 +338,55 @@ TEST(Checkpoint, AFullDiskKeepsTheOneBefore) {
   EXPECT_EQ(run.load_checkpoint(), bytes_of("first"));
 }
 
+TEST(KeptFile, ComesBackAndNoDamageGoesUnnoticed) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path(), Access::writing);
+  const LockedRun run = store.lock(sample_spec(1));
+  const Row row = finish_with_kept(run, "weights and moments");
+  const fs::path path = run.folder() / "kept.safetensors";
+  EXPECT_EQ(row.kept->sha256, sha256_hex("weights and moments"));
+  EXPECT_EQ(store.kept_file(row), path);
+  EXPECT_TRUE(store.has_kept(row));
+  for_each_damage(path, 1, [&] {
+    EXPECT_THAT(message_of<DataError>([&] { store.kept_file(row); }),
+                AllOf(HasSubstr(path.string()), HasSubstr("torn or edited"),
+                      HasSubstr("delete the folder " + run.folder().string())));
+    EXPECT_EQ(store.rows().size(), 1u) << "the row alone is sound";
+  });
+  fs::remove(path);
+  EXPECT_FALSE(store.has_kept(row));
+  EXPECT_THAT(message_of<DataError>([&] { store.kept_file(row); }),
+              AllOf(HasSubstr(path.string()), HasSubstr("is missing")));
+  fs::create_directory(path);
+  EXPECT_THROW(store.kept_file(row), DataError);
+  EXPECT_EQ(store.find(sample_spec(1))->kept, row.kept);
+  Row none = row;
+  none.kept.reset();
+  EXPECT_THAT(message_of<DataError>([&] { store.kept_file(none); }),
+              AllOf(HasSubstr("has kept no weights"), HasSubstr("--keep weights")));
+}
+
+TEST(KeptFile, AWriterThatFailsLeavesTheOneBefore) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path(), Access::writing);
+  const LockedRun run = store.lock(sample_spec(1));
+  const Row row = finish_with_kept(run, "first");
+  EXPECT_THROW(run.keep([](const fs::path& file) {
+    scribble(file, "half");
+    throw DataError("a full disk");
+  }),
+               DataError);
+  EXPECT_THROW(run.keep([](const fs::path&) {}), DataError) << "nothing was written";
+  EXPECT_EQ(store.kept_file(row), run.folder() / "kept.safetensors");
+  EXPECT_EQ(names_in(run.folder()).size(), 4u);
+}
+
 TEST(Kill, BetweenWriteAndRenameKeepsTheOldFilesAndIsTidiedUp) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   const Spec spec = sample_spec(1);
   store.lock(spec).save_checkpoint(bytes_of("first"));
-  scribble(store.folder(spec) / ".checkpoint.bin.aside", "libnorm check");
-  scribble(store.folder(spec) / ".row.json.aside", "{\"row\":{");
+  for (int i = 0; i < 2; ++i) scribble(aside_in(store.folder(spec)), "libnorm check");
   EXPECT_TRUE(store.rows().empty());
   const LockedRun run = store.lock(spec);
   EXPECT_EQ(run.load_checkpoint(), bytes_of("first"));
@@ -303,11 +394,13 @@ TEST(Kill, BetweenWriteAndRenameKeepsTheOldFilesAndIsTidiedUp) {
               testing::UnorderedElementsAre("checkpoint.bin", "lock", "spec.txt"));
   run.finish(sample_row_of(spec));
   EXPECT_EQ(store.rows().size(), 1u);
+  EXPECT_THAT(names_in(run.folder()), testing::UnorderedElementsAre("row.json", "lock", "spec.txt"))
+      << "nothing goes on from the checkpoint any more";
 }
 
 TEST(Kill, AtAnyMomentLeavesAWholeCheckpointAndAFreeLock) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   const Spec spec = sample_spec(1);
   for (int round = 0; round < 10; ++round) {
     Child child([&](const std::function<void()>& tell) {
@@ -328,7 +421,7 @@ TEST(Kill, AtAnyMomentLeavesAWholeCheckpointAndAFreeLock) {
 
 TEST(Lock, KeepsAnotherProcessOutAndNamesIt) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   Child child([&](const std::function<void()>& tell) {
     const LockedRun run = store.lock(sample_spec(1));
     tell();
@@ -345,7 +438,7 @@ TEST(Lock, KeepsAnotherProcessOutAndNamesIt) {
 
 TEST(Lock, IsOfOneHolderWithinAProcessTooAndMovesWithIt) {
   const ScratchFolder scratch;
-  const Store store(scratch.path());
+  const Store store(scratch.path(), Access::writing);
   {
     LockedRun run = store.lock(sample_spec(1));
     const LockedRun moved = std::move(run);

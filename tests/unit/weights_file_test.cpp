@@ -4,14 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "libnorm/data/safetensors.hpp"
 #include "libnorm/data/safetensors_writer.hpp"
 #include "tests/support/models.hpp"
+#include "tests/support/read_by_python.hpp"
 #include "tests/unit/harness_samples.hpp"
 
 namespace libnorm::test {
@@ -102,48 +101,52 @@ TEST_F(WeightsFile, HasNamesAndShapesAsPyTorchWould) {
   EXPECT_EQ(file.metadata().at("format"), "pt");
 }
 
-/// All that a command prints.
-std::string output_of(const std::string& command) {
-  std::FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return "no pipe";
-  std::string text;
-  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) text += char(c);
-  const int status = pclose(pipe);
-  return status == 0 ? text : "ended with " + std::to_string(status) + "\n" + text;
-}
-
-/// What read_safetensors.py prints of parameters, in the order of their names.
-template <class T>
-void print_tensors(const ParameterList& list, const std::vector<T>& values,
-                   std::vector<std::string>& lines) {
-  constexpr const char* kDigits = "0123456789abcdef";
-  for (const Parameter& p : list.all()) {
-    std::string line = p.name + " ";
-    if (p.rows > 1) line += std::to_string(p.rows) + ",";
-    line += std::to_string(p.cols) + " ";
-    const auto* bytes = reinterpret_cast<const unsigned char*>(values.data() + p.offset);
-    for (std::size_t i = 0; i < sizeof(T) * std::size_t(p.rows * p.cols); ++i) {
-      line += {kDigits[bytes[i] >> 4], kDigits[bytes[i] & 15]};
-    }
-    lines.push_back(line + "\n");
-  }
-}
-
 template <class T>
 void expect_same_by_python(const Transformer<T>& model, const std::filesystem::path& path) {
   save_weights(model, path);
   std::vector<std::string> lines;
-  print_tensors(model.parameters(), model.weights(), lines);
-  print_tensors(model.running(), model.running_values(), lines);
-  std::sort(lines.begin(), lines.end());
-  std::string want;
-  for (const std::string& line : lines) want += line;
-  EXPECT_EQ(output_of("python3 '" LIBNORM_READ_SAFETENSORS "' '" + path.string() + "' 2>&1"), want);
+  print_tensors("", model.parameters(), model.weights(), lines);
+  print_tensors("", model.running(), model.running_values(), lines);
+  EXPECT_EQ(read_by_python(path), joined(lines));
 }
 
 TEST_F(WeightsFile, IsReadByAReaderThatIsNotOurs) {
   expect_same_by_python(trained<float>("batchnorm", 1), path());
   expect_same_by_python(trained<double>("layernorm", 1), path());
+}
+
+TEST_F(WeightsFile, TakesMoreNumbersForEachWeightAndMetadata) {
+  const auto model = trained<float>("batchnorm", 1);
+  std::vector<float> first(model.weights().size()), second = first;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    first[i] = float(i);
+    second[i] = -float(i) / 3;
+  }
+  const std::vector<PerWeight<const float>> more = {{"first.", first}, {"second.", second}};
+  save_weights<float>(model, path(), more, {{"steps", "7"}});
+  EXPECT_THAT(SafetensorsFile(path()).find("first.embedding.weight")->shape, ElementsAre(13, 10));
+  // Without a place for them they are tensors that the model does not have.
+  EXPECT_THAT(refusal<float>(), HasSubstr("unknown 54: 'first."));
+
+  auto other = trained<float>("batchnorm", 2);
+  std::vector<float> first_read(first.size()), second_read(first.size());
+  const std::vector<PerWeight<float>> places = {{"first.", first_read}, {"second.", second_read}};
+  const Metadata about = load_weights<float>(other, path(), places);
+  EXPECT_EQ(about, (Metadata{{"format", "pt"}, {"steps", "7"}}));
+  expect_same(model, other);
+  EXPECT_EQ(first_read, first);
+  EXPECT_EQ(second_read, second);
+
+  // A file without them is not read in part.
+  save_weights(trained<float>("batchnorm", 3), path());
+  EXPECT_THAT(message_of<DataError>([&] { load_weights<float>(other, path(), places); }),
+              HasSubstr("missing 54: first."));
+  expect_same(model, other);
+  EXPECT_EQ(first_read, first);
+  first.pop_back();
+  const std::vector<PerWeight<const float>> few = {{"first.", first}};
+  EXPECT_THAT(message_of<ShapeError>([&] { save_weights<float>(model, path(), few); }),
+              HasSubstr("first.: other numbers than there are weights"));
 }
 
 TEST_F(WeightsFile, TakesASingleRowAsAMatrixToo) {

@@ -350,9 +350,9 @@ TEST_F(WordPieceFile, IsReadWithEitherLineEnd) {
 TEST_F(WordPieceFile, ThatIsDamagedIsRefused) {
   using testing::HasSubstr;
   const std::string name = file_.string();
-  EXPECT_THAT(failure(), HasSubstr("cannot read the file (" + name + ")"));
+  EXPECT_THAT(failure(), HasSubstr("vocabulary: cannot open " + name));
   std::filesystem::create_directory(file_);
-  EXPECT_THAT(failure(), HasSubstr("cannot read the file (" + name + ")"));
+  EXPECT_THAT(failure(), HasSubstr("vocabulary: cannot open " + name));
   std::filesystem::remove(file_);
   write("");
   EXPECT_THAT(failure(30522), HasSubstr("there are no tokens (" + name + ")"));

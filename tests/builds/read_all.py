@@ -1,0 +1,61 @@
+"""Has another compiler read every source of a build, with the build's own flags.
+
+    python3 read_all.py BUILD COMPILER
+
+What only the first compiler knows is left out: its warnings, its precompiled headers and parameters.
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+
+
+def arguments(entry):
+    """The flags of one line of compile_commands.json, without its compiler and its output."""
+    words = iter(shlex.split(entry["command"]))
+    kept = []
+    for word in words:
+        if word == "-o":
+            next(words)
+        elif word == "-include" and (header := next(words)).endswith("cmake_pch.hxx"):
+            pass
+        elif word == "-include":
+            kept += [word, header]
+        elif word != "-c" and not word.startswith(("-W", "--param")):
+            kept.append(word)
+    first_flag = next(i for i, word in enumerate(kept) if word.startswith("-"))
+    return kept[first_flag:]
+
+
+def read(compiler, entry):
+    command = [compiler, "-fsyntax-only", "-w", "-fno-color-diagnostics", *arguments(entry)]
+    outcome = subprocess.run(command, cwd=entry["directory"], capture_output=True, text=True)
+    return outcome.returncode, outcome.stderr
+
+
+def main(build, compiler):
+    if not compiler or compiler.endswith("-NOTFOUND"):
+        sys.exit("no Clang was found (clang++); need one, as Debian's package clang has it")
+    listed = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
+    # Generated ones include one header each, which the sources include too; a body is compiled for
+    # each instruction set, and one of them tells.
+    entries = {e["file"]: e for e in listed
+               if pathlib.Path(build) not in pathlib.Path(e["file"]).parents
+               and e["file"].endswith(".cpp")}
+    if len(entries) < 100:
+        sys.exit(f"only {len(entries)} sources were found in {build}; need those of the whole build")
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        outcomes = list(pool.map(lambda e: read(compiler, e), entries.values()))
+    refused = [(file, text) for file, (code, text) in zip(entries, outcomes) if code != 0]
+    for file, text in refused:
+        print(f"{file}\n{text}")
+    print(f"{compiler} reads {len(entries) - len(refused)} of {len(entries)} sources")
+    return 1 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

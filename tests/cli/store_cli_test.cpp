@@ -1,0 +1,173 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <thread>
+
+#include "harness/golden.hpp"
+#include "harness/store.hpp"
+#include "tests/cli/process.hpp"
+
+/// What a store keeps, and what is said where it is not there.
+namespace {
+
+using cli::run;
+using testing::HasSubstr;
+using testing::Not;
+namespace fs = std::filesystem;
+
+constexpr const char* kRun = "run e1 --profile smoke --arms none --quiet --store s";
+
+fs::path only_run(const fs::path& store) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(store / "runs")) found.push_back(entry.path());
+  if (found.size() != 1) throw std::runtime_error("need one run in " + store.string());
+  return found[0];
+}
+
+TEST(StoreCli, AMistypedStoreIsNamedAndNeverMade) {
+  const cli::Scratch scratch;
+  fs::create_directory(scratch / "other");
+  for (const std::string command :
+       {"show", "show --json", "verify", "verify --check", "verify --json", "verify --rows store",
+        "figures", "figures --rows store", "report", "bless all --because x --golden g", "gc",
+        "gc --remove"}) {
+    const auto missing = run(scratch.path(), command + " --store nowhere/s");
+    EXPECT_EQ(missing.code, 3) << command;
+    EXPECT_THAT(missing.err, HasSubstr("store: no such folder (nowhere/s)")) << command;
+    EXPECT_EQ(std::count(missing.err.begin(), missing.err.end(), '\n'), 1) << missing.err;
+    const auto other = run(scratch.path(), command + " --store other");
+    EXPECT_EQ(other.code, 3) << command;
+    EXPECT_THAT(other.err, HasSubstr("store: other is none (it has no folder runs)")) << command;
+  }
+  cli::write(scratch / "c.cfg", "store=nowhere/s\n");
+  EXPECT_EQ(run(scratch.path(), "verify --config c.cfg").code, 3);
+  EXPECT_THAT(harness::names_in(scratch.path()), testing::UnorderedElementsAre("other", "c.cfg"));
+  EXPECT_TRUE(fs::is_empty(scratch / "other"));
+}
+
+TEST(StoreCli, WithoutAStoreGoldenIsEnoughButForWhatAsksForRuns) {
+  const cli::Scratch scratch;
+  const auto verify = run(scratch.path(), "verify");
+  EXPECT_EQ(verify.code, 0) << verify.err;
+  EXPECT_THAT(verify.out, HasSubstr("No store at out/store"));
+  const auto checked = run(scratch.path(), "verify --check");
+  EXPECT_EQ(checked.code, 3);
+  EXPECT_THAT(checked.err, HasSubstr("there is no run to hold against golden"));
+  for (const char* command : {"show", "verify --rows store", "figures --rows store", "gc"}) {
+    const auto outcome = run(scratch.path(), command);
+    EXPECT_EQ(outcome.code, 3) << command;
+    EXPECT_THAT(outcome.err, HasSubstr("no such folder (out/store)")) << command;
+  }
+  EXPECT_TRUE(fs::is_empty(scratch.path()));
+}
+
+TEST(StoreCli, ANamedGoldenThatIsNotThereIsAnErrorBeforeTraining) {
+  const cli::Scratch scratch;
+  for (const char* arguments : {"", " --check", " --steps 3"}) {
+    const auto outcome = run(scratch.path(), std::string(kRun) + " --golden nowhere" + arguments);
+    EXPECT_EQ(outcome.code, 3) << arguments;
+    EXPECT_THAT(outcome.err, HasSubstr("golden: no such folder, or nothing in it (nowhere)"));
+  }
+  EXPECT_TRUE(fs::is_empty(scratch.path()));
+}
+
+TEST(StoreCli, WhatARunKeepsIsAskedFor) {
+  const cli::Scratch scratch;
+  const std::string command = std::string(kRun) + " --golden g";
+  const auto kept = [&] {
+    const auto shown = run(scratch.path(), "show --json --store s");
+    return nlohmann::json::parse(shown.out).at(0).value("kept", nlohmann::json());
+  };
+  ASSERT_EQ(run(scratch.path(), std::string(kRun) + " --keep none").code, 0);
+  // A small golden is read more often here, and faster, than the whole.
+  ASSERT_EQ(run(scratch.path(), "bless e1 --because x --golden g --store s").code, 0);
+  EXPECT_TRUE(kept().is_null());
+  EXPECT_EQ(run(scratch.path(), command).code, 0) << "nothing was asked for";
+  const fs::path folder = only_run(scratch / "s");
+  const auto expect_refusal = [&](const std::string& what) {
+    const auto late = run(scratch.path(), command + " --keep " + what);
+    EXPECT_EQ(late.code, 3) << what;
+    EXPECT_THAT(late.err, HasSubstr(folder.filename().string())) << what;
+    EXPECT_THAT(late.err, HasSubstr("delete their folders and give the command again")) << what;
+    EXPECT_EQ(std::count(late.err.begin(), late.err.end(), '\n'), 1) << late.err;
+  };
+  expect_refusal("weights");
+  fs::remove_all(folder);
+  ASSERT_EQ(run(scratch.path(), command + " --keep weights").code, 0);
+  EXPECT_EQ(kept()["what"], "weights");
+  EXPECT_EQ(kept()["sha256"], harness::sha256_hex(cli::read(folder / "kept.safetensors")));
+  EXPECT_EQ(run(scratch.path(), command + " --keep weights").code, 0);
+  expect_refusal("state");
+  ASSERT_EQ(run(scratch.path(), "bless e1 --because y --golden g --store s").code, 0);
+  EXPECT_THAT(cli::read(scratch / "g/associative_recall/smoke/none.jsonl"), Not(HasSubstr("kept")));
+  // Where the row alone is needed, a file that is missing does not matter.
+  fs::remove(folder / "kept.safetensors");
+  EXPECT_EQ(run(scratch.path(), command + " --check").code, 0);
+  expect_refusal("weights");
+}
+
+TEST(StoreCli, GcNamesAndRemovesWhatIsOfNoUse) {
+  const cli::Scratch scratch;
+  ASSERT_EQ(run(scratch.path(), kRun).code, 0);
+  const fs::path folder = only_run(scratch / "s");
+  cli::write(folder / "checkpoint.bin", std::string(2000, 'c'));
+  const auto named = run(scratch.path(), "gc --store s");
+  EXPECT_EQ(named.code, 0) << named.err;
+  EXPECT_THAT(named.out, HasSubstr("    2.0 kB  s/runs/" + folder.filename().string() +
+                                   "/checkpoint.bin  (the checkpoint of a finished run)\n"
+                                   "1 thing of no use, 2.0 kB; --remove removes them.\n"));
+  EXPECT_TRUE(fs::exists(folder / "checkpoint.bin"));
+  const auto removed = run(scratch.path(), "gc --store s --remove");
+  EXPECT_EQ(removed.code, 0) << removed.err;
+  EXPECT_THAT(removed.out, HasSubstr("Removed 1 thing, 2.0 kB."));
+  EXPECT_FALSE(fs::exists(folder / "checkpoint.bin"));
+  EXPECT_THAT(run(scratch.path(), "gc --store s").out, HasSubstr("There is nothing to remove."));
+  EXPECT_EQ(run(scratch.path(), "run e1 --profile smoke --arms none --check --store s").code, 0);
+
+  const pid_t pid = cli::start(
+      scratch.path(),
+      "run e1 --profile smoke --arms layernorm --threads 1 --steps 40000 --quiet --store s");
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const auto held = run(scratch.path(), "gc --store s --remove");
+  EXPECT_THAT(held.out, HasSubstr("Left alone, since a process is at work there: 1 run."));
+  kill(pid, SIGINT);
+  EXPECT_EQ(cli::wait_for(pid), 130);
+  cli::write(folder / "row.json", "torn");
+  const auto damaged = run(scratch.path(), "gc --store s");
+  EXPECT_EQ(damaged.code, 3);
+  EXPECT_THAT(damaged.err, HasSubstr("row.json is torn or edited"));
+}
+
+TEST(StoreCli, VerifyCheckFailsWhereThereIsNoRunToCheck) {
+  const cli::Scratch scratch;
+  ASSERT_EQ(run(scratch.path(), kRun).code, 0);
+  ASSERT_EQ(run(scratch.path(), "bless e1 --because x --golden g --store s").code, 0);
+  // The claims are judged at other profiles than smoke.
+  for (const std::string arguments : {"", " --json", " --rows store"}) {
+    const auto plain = run(scratch.path(), "verify --golden g --store s" + arguments);
+    EXPECT_EQ(plain.code, 0) << plain.err;
+    const auto checked = run(scratch.path(), "verify --check --golden g --store s" + arguments);
+    EXPECT_EQ(checked.code, 3) << arguments;
+    EXPECT_THAT(checked.err, HasSubstr("there is no run to hold against golden (s)")) << arguments;
+  }
+  EXPECT_EQ(run(scratch.path(), "verify --check --golden g --store s --profile smoke").code, 0);
+}
+
+TEST(StoreCli, VerifyHoldsRunsAgainstGoldenInJsonToo) {
+  const cli::Scratch scratch;
+  ASSERT_EQ(run(scratch.path(), kRun).code, 0);
+  auto rows = harness::Store(scratch / "s", harness::Access::reading).rows();
+  rows.at(0).final_loss += 1;
+  harness::bless(scratch / "g", rows, nlohmann::json::array(), "e1", "a planted difference");
+  const auto outcome = run(scratch.path(), "verify --json --golden g --store s --profile smoke");
+  EXPECT_NE(outcome.code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("final_loss differs"));
+  EXPECT_TRUE(nlohmann::json::accept(outcome.out)) << outcome.out;
+}
+
+}  // namespace
