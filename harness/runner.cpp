@@ -82,7 +82,6 @@ struct Timed {
 void train(const PlannedRun& planned, const Crew& crew, const Timed& timed, std::size_t index,
            Progress& progress) {
   TrainingRun& run = timed.run;
-  const Unsaved unsaved;
   auto saved = Clock::now();
   const auto step = [&] {
     check_stop();
@@ -95,20 +94,25 @@ void train(const PlannedRun& planned, const Crew& crew, const Timed& timed, std:
     }
   };
   try {
-    // Threads that other runs leave are taken up between two steps.
-    while (!run.finished()) {
-      const int share = crew.share();
-      libnorm::with_threads(share, [&] {
-        while (!run.finished() && share == crew.share()) step();
-      });
+    {
+      const Unsaved unsaved;
+      // Threads that other runs leave are taken up between two steps.
+      while (!run.finished()) {
+        const int share = crew.share();
+        libnorm::with_threads(share, [&] {
+          while (!run.finished() && share == crew.share()) step();
+        });
+      }
+      if (seconds_since(saved) > kWorthKeeping) timed.save();
     }
+    check_stop();  // For a signal in the last step; a later one ends the process.
   } catch (const Interrupted&) {
+    const Unsaved unsaved;
     timed.save();
     throw Interrupted(
         fmt::format("stopped at step {} of {}, seed {}; the same command goes on from there",
                     run.steps_done(), planned.arm, planned.seed));
   }
-  if (seconds_since(saved) > kWorthKeeping) timed.save();
 }
 
 Row make_run(const PlannedRun& planned, const Crew& crew, const Store& store, const LockedRun& held,
