@@ -108,13 +108,16 @@ void train(const PlannedRun& planned, const Crew& crew, const Timed& timed, std:
         while (!run.finished() && share == crew.share()) step();
       });
     }
+    if (seconds_since(saved) > kWorthKeeping) timed.save();
+    unsaved.reset();
+    check_stop();  // For a signal in the last step; a later one ends the process.
   } catch (const Interrupted&) {
+    const Unsaved until_saved;
     timed.save();
     throw Interrupted(
         fmt::format("stopped at step {} of {}, seed {}; the same command goes on from there",
                     run.steps_done(), planned.arm, planned.seed));
   }
-  if (seconds_since(saved) > kWorthKeeping) timed.save();
 }
 
 Row make_run(const PlannedRun& planned, const Crew& crew, const Store& store, const LockedRun& held,

@@ -91,12 +91,12 @@ double bytes_of(const EncoderOptions& o, bool generated) {
   data.vocabulary = o.vocabulary;
   const double texts = o.rows > 0 ? double(o.rows) : o.texts == Texts::official ? 120000 : 47598;
   const double length = double(o.length), sequences = std::min(double(o.batch), texts);
-  // Texts fill two fifths of what they are padded to, where it grows with them, and a third is
-  // distinct.
+  // Texts fill two fifths of what they are padded to, where it grows with them; half of it or more
+  // is distinct tokens.
   const double longest = generated ? length : std::min(length, 128.0);
-  const double rows = o.path == libnorm::Path::dense ? length : 0.3 * longest;
+  const double rows = o.path == libnorm::Path::dense ? length : 0.2 * longest;
   const double steps = double(o.epochs) * std::ceil(texts / double(o.batch));
-  const double tokens = (texts + double(o.test_rows)) * 0.3 * longest;
+  const double tokens = (texts + double(o.test_rows)) * 0.4 * longest;
   const double spectra = double(o.epochs) * double(o.blocks) * double(o.channels) *
                          double(std::size(kSpectrumVariants)) * 8;
   return bytes_of_training({model_options(o, encoder_arms().front(), data), sequences, length, rows,

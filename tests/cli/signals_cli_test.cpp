@@ -22,7 +22,7 @@ using Clock = std::chrono::steady_clock;
 
 /// Thousands of short steps.
 constexpr const char* kLong =
-    "run e1 --profile smoke --arms layernorm --threads 1 --steps 20000 --checkpoint-every 0.05 "
+    "run e1 --profile smoke --arms layernorm --threads 1 --steps 10000 --checkpoint-every 0.05 "
     "--store s";
 /// A loaded machine does in this time what an idle one does in a tenth of it.
 constexpr double kSoon = 4;
@@ -69,7 +69,7 @@ TEST(OtherProcesses, ShareAPlanAndBothEndWithAllOfIt) {
 TEST(OtherProcesses, ARunThatAnotherHoldsIsLeftOrWaitedForOrTakenOver) {
   const cli::Scratch scratch, whole;
   const std::string both =
-      "run e1 --profile smoke --arms layernorm,none --threads 1 --steps 20000 --store s ";
+      "run e1 --profile smoke --arms layernorm,none --threads 1 --steps 10000 --store s ";
   const pid_t holder = cli::start(scratch.path(), kLong);
   ASSERT_TRUE(trains(scratch / "s"));
   kill(holder, SIGSTOP);
