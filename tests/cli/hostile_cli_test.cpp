@@ -215,7 +215,7 @@ TEST(FaultyDisk, IsNoEndOfAFile) {
   cli::write(scratch / "faulty.npy", std::string(200, 'x'));
   expect_failure("measure faulty.npy", 3);
   fs::copy(GOLDEN, scratch / "faulty_golden", fs::copy_options::recursive);
-  expect_failure("verify --golden faulty_golden --store s", 3);
+  expect_failure("verify --golden faulty_golden --rows golden", 3);
   fs::create_directories(scratch / "faulty_data/ag_news");
   fs::create_directories(scratch / "faulty_data/wordpiece");
   for (const char* name : {"ag_news/train.csv", "ag_news/test.csv"}) {
