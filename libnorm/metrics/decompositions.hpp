@@ -11,10 +11,13 @@ namespace libnorm::eigen {
 /// A matrix [R, C] by columns, as the decompositions take it; zeros at first.
 class Columns {
  public:
+  /// Zeros, [rows, cols].
   Columns(Index rows, Index cols)
       : rows_(rows), cols_(cols), memory_(std::size_t(rows * cols), 0.0) {}
 
+  /// The number at row r of column c.
   double& operator()(Index r, Index c) { return memory_[std::size_t(c * rows_ + r)]; }
+  /// All numbers, column after column.
   std::span<const double> memory() const { return memory_; }
 
   /// Rows from `first` on become these, [count, C].
