@@ -84,8 +84,8 @@ struct Timed {
 void train(const PlannedRun& planned, const Crew& crew, const Timed& timed, std::size_t index,
            Progress& progress) {
   TrainingRun& run = timed.run;
-  // From the end of a step until it is saved; within one there is nothing that another would not
-  // make again, and a step of a large model takes long.
+  // From the end of the first step on. Within it there is nothing to lose, and one step of a large
+  // model takes long.
   std::optional<Unsaved> unsaved;
   auto saved = Clock::now();
   const auto step = [&] {
@@ -96,7 +96,6 @@ void train(const PlannedRun& planned, const Crew& crew, const Timed& timed, std:
     progress.step(index, run.steps_done(), run.last_loss());
     if (is_checkpoint_due(planned, run, crew.options, seconds_since(saved))) {
       timed.save();
-      unsaved.reset();
       saved = Clock::now();
     }
   };
