@@ -156,10 +156,11 @@ TEST(Signals, EndAtOnceWhatHasNothingToLose) {
 TEST(Signals, DoNotWaitForARunThatIsMadeBesideOneThatIsSaved) {
   const cli::Scratch scratch;
   // One trains; the other makes its texts for many seconds.
-  const pid_t pid = cli::start(scratch.path(),
-                               "run e1,e4 --profile smoke --arms layernorm --threads 2 --steps "
-                               "4000000 --rows 1000000 --checkpoint-every 0.05 --store s",
-                               "", scratch / "told");
+  const pid_t pid =
+      cli::start(scratch.path(),
+                 "run e1,e4 --profile smoke --arms layernorm --threads 2 --steps "
+                 "4000000 --rows 400000 --length 1000 --checkpoint-every 0.05 --store s",
+                 "", scratch / "told");
   ASSERT_TRUE(trains(scratch / "s"));
   const auto [code, seconds] = stopped(pid, SIGTERM);
   EXPECT_EQ(code, 130);
