@@ -282,7 +282,12 @@ LockedRun Store::lock(const Spec& spec) const {
 }
 
 std::string Store::holder(const Spec& spec) const {
-  const std::string id = read_file(folder(spec) / kLockFile, kMostLock);
+  std::string id;
+  try {
+    id = read_file(folder(spec) / kLockFile, kMostLock);
+  } catch (const DataError&) {
+    // It may have let go and taken the file along, as gc does.
+  }
   // The holder writes its id just after it got the lock, so the file may be empty for a moment.
   const bool is_id = !id.empty() && id.find_first_not_of("0123456789") == std::string::npos;
   return is_id ? id : "unknown";

@@ -29,13 +29,15 @@ struct Factor {
 
 /// m as a factor.
 template <class T>
-LIBNORM_HOST_DEVICE Factor<std::remove_const_t<T>> plain(const MatrixView<T>& m) {
+LIBNORM_ALWAYS LIBNORM_HOST_DEVICE inline Factor<std::remove_const_t<T>> plain(
+    const MatrixView<T>& m) {
   return {m.data, m.rows, m.cols, m.stride, 1};
 }
 
 /// The transpose of m as a factor.
 template <class T>
-LIBNORM_HOST_DEVICE Factor<std::remove_const_t<T>> transposed(const MatrixView<T>& m) {
+LIBNORM_ALWAYS LIBNORM_HOST_DEVICE inline Factor<std::remove_const_t<T>> transposed(
+    const MatrixView<T>& m) {
   return {m.data, m.cols, m.rows, 1, m.stride};
 }
 
