@@ -13,13 +13,14 @@
 #endif
 
 /// Code for one instruction set must never stand alone as a symbol that another could be linked to.
-/// Names tell sets apart too (isa.hpp); what a sanitizer checks relies on these alone, since the
-/// compiler does not come to an end with thousands of its checks in one function.
+/// Names tell sets apart too (isa.hpp). Two builds rely on these alone: what a sanitizer checks, since
+/// the compiler does not come to an end with thousands of its checks in one function, and the scalar
+/// set, whose lanes are loops that take ten times as long to compile where all is in one function.
 #if defined(__CUDACC__)
 #define LIBNORM_ALWAYS
 #define LIBNORM_INLINE __device__ __forceinline__
 #else
-#if defined(LIBNORM_SANITIZED)
+#if defined(LIBNORM_NO_FORCED_INLINING)
 #define LIBNORM_ALWAYS
 #else
 #define LIBNORM_ALWAYS __attribute__((always_inline))

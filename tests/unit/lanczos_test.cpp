@@ -31,11 +31,6 @@ LinearOperator operator_of(const MatrixXd& a) {
   return libnorm::matrix_operator({a.data(), a.rows(), a.cols()});
 }
 
-/// By an independent solver, ascending.
-VectorXd dense_eigenvalues(const MatrixXd& a) {
-  return Eigen::SelfAdjointEigenSolver<MatrixXd>(a, Eigen::EigenvaluesOnly).eigenvalues();
-}
-
 TEST(Lanczos, KnowsOneEndFromTheOther) {
   const LinearOperator a = diagonal({3, 2, 1, -5});
   EXPECT_NEAR(extreme_eigenvalues(a, End::largest).values.at(0), 3, 1e-13);
@@ -49,7 +44,7 @@ TEST(Lanczos, KnowsOneEndFromTheOther) {
 TEST(Lanczos, AgreesWithADenseSolverFromEachEndWithAndWithoutRestarts) {
   for (const Index n : {2, 5, 37, 150, 400}) {
     const MatrixXd a = samples::symmetric(n, std::uint32_t(n));
-    const VectorXd exact = dense_eigenvalues(a);
+    const VectorXd exact = samples::eigenvalues(a);
     const LinearOperator op = operator_of(a);
     for (const Index basis : {Index(0), Index(16)}) {
       const LanczosOptions options{.count = 5, .basis = basis, .products = 4000};
@@ -158,7 +153,7 @@ TEST(Lanczos, SaysWhenItHasNotConverged) {
   EXPECT_EQ(found.products, 11);
   EXPECT_GT(found.residuals.at(0), found.tolerance * found.norm);
   // A residual is a bound, converged or not: some eigenvalue lies that near.
-  const VectorXd exact = dense_eigenvalues(a);
+  const VectorXd exact = samples::eigenvalues(a);
   EXPECT_LE((exact.array() - found.values[0]).abs().minCoeff(), found.residuals[0]);
   const auto few = extreme_eigenvalues(operator_of(a), End::largest, {.count = 8, .products = 3});
   EXPECT_EQ(few.values.size(), 3u);
@@ -177,10 +172,10 @@ TEST(Lanczos, FindsLambdaMaxOfKnownHessiansToAMillionth) {
   const samples::LeastSquares squares{samples::normals(60, 30, 0), samples::normals(60, 1, 1)};
   const VectorXd w = samples::normals(30, 1, 2);
   const auto found = extreme_eigenvalues(libnorm::hessian(squares, span_of(w)), End::largest);
-  const double exact = dense_eigenvalues(squares.dense())[29];
+  const double exact = samples::eigenvalues(squares.dense())[29];
   EXPECT_NEAR(found.values[0], exact, 1e-10 * exact);
   samples::Logistic logistic{squares.x, VectorXd::Zero(60)};
-  const VectorXd p = dense_eigenvalues(logistic.dense(span_of(w)));
+  const VectorXd p = samples::eigenvalues(logistic.dense(span_of(w)));
   const LinearOperator differenced = libnorm::hessian(logistic, span_of(w));
   EXPECT_NEAR(extreme_eigenvalues(differenced, End::largest).values[0], p[29], 1e-6 * p[29]);
   EXPECT_NEAR(extreme_eigenvalues(differenced, End::smallest).values[0], p[0], 1e-6 * p[29]);

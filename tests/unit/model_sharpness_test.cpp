@@ -3,13 +3,13 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <Eigen/Dense>
 
 #include "libnorm/metrics/lanczos.hpp"
 #include "libnorm/metrics/objective.hpp"
 #include "libnorm/metrics/sharpness.hpp"
 #include "libnorm/models/curvature.hpp"
 #include "tests/support/models.hpp"
+#include "tests/unit/objective_samples.hpp"
 
 /// The sharpness metrics on transformers: every mechanism against a dense eigensolve, and what
 /// scale invariance says.
@@ -35,9 +35,9 @@ std::vector<std::string> few_tensors(const Transformer<T>& model) {
   return names;
 }
 
-Eigen::MatrixXd dense(const LinearOperator& a) {
+samples::MatrixXd dense(const LinearOperator& a) {
   const Index n = a.dimension();
-  Eigen::MatrixXd m(n, n);
+  samples::MatrixXd m(n, n);
   std::vector<double> unit(std::size_t(n), 0.0);
   for (Index i = 0; i < n; ++i) {
     unit[std::size_t(i)] = 1;
@@ -53,8 +53,7 @@ TEST_P(ModelSharpness, ExtremeEigenvaluesAreTheDenseOnes) {
   const auto model = small_model<double>(GetParam(), {1, 1});
   Curvature curvature(model, batch_of_samples(), few_tensors(model));
   const LinearOperator h = hessian(curvature, curvature.weights());
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(dense(h), Eigen::EigenvaluesOnly);
-  const auto& want = solver.eigenvalues();
+  const samples::VectorXd want = samples::eigenvalues(dense(h));
   for (const End end : {End::largest, End::smallest}) {
     const auto found = extreme_eigenvalues(h, end);
     ASSERT_TRUE(found.converged);
@@ -88,9 +87,7 @@ TEST_P(ScaleInvariance, HoldsOfLossGradientAndHessian) {
   std::vector<double> g(w.size()), hw(w.size());
   f.gradient(w, g);
   f.hessian_vector_product(w, w, hw);
-  const auto size = [](const std::vector<double>& x) {
-    return Eigen::Map<const Eigen::VectorXd>(x.data(), Index(x.size())).norm();
-  };
+  const auto size = [](const std::vector<double>& x) { return samples::seen(std::span(x)).norm(); };
   double radial = 0;
   for (std::size_t i = 0; i < w.size(); ++i) {
     radial += g[i] * w[i];

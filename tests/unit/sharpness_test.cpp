@@ -94,7 +94,7 @@ TEST(LargestRise, OfAQuadraticSolvesTheSecularEquation) {
   const VectorXd w = samples::normals(10, 1, 6), g = f.b + f.a * w;
   const double r = 0.7;
   const auto at = [&](double mu) -> VectorXd {
-    return (mu * MatrixXd::Identity(10, 10) - f.a).ldlt().solve(g);
+    return samples::solve(mu * MatrixXd::Identity(10, 10) - f.a, g);
   };
   double low = 2 + 1e-9, high = 2 + g.norm() / r + 1;
   for (int i = 0; i < 200; ++i) {
@@ -220,11 +220,11 @@ TEST(SphericalSharpness, AtAnEigenvectorIsTwiceTheGap) {
   VectorXd values(6);
   values << -2, -1, 0.5, 1, 3, 4;
   const samples::Rayleigh f{samples::with_eigenvalues(values, 2)};
-  const Eigen::SelfAdjointEigenSolver<MatrixXd> solver(f.a);
+  const MatrixXd vectors = samples::eigenvectors(f.a);
   const std::vector<IndexRange> all = {{0, 6}};
   for (Index j = 0; j < 6; ++j) {
     for (const double length : {0.1, 1.0, 30.0}) {
-      const VectorXd w = -length * solver.eigenvectors().col(j);
+      const VectorXd w = -length * vectors.col(j);
       const auto found = libnorm::spherical_sharpness(f, span_of(w), all);
       // At the top one, every direction of the sphere falls: below 0.
       const double expected = 2 * ((j == 5 ? 3 : 4) - values[j]);
@@ -256,7 +256,7 @@ TEST(SphericalSharpness, AgreesWithADenseProjectionAnywhere) {
     // x itself is moved far down, out of the way.
     const MatrixXd s = part.squaredNorm() * p * MatrixXd(h(picked, picked)) * p -
                        part.dot(slope) * p - 1e6 * x * x.transpose();
-    return Eigen::SelfAdjointEigenSolver<MatrixXd>(s).eigenvalues()[4];
+    return samples::eigenvalues(s)[4];
   };
   EXPECT_NEAR(libnorm::spherical_sharpness(quadratic, span_of(w), ranges).value,
               expected(quadratic), 1e-8);
