@@ -1,6 +1,8 @@
 #include "libnorm/core/launch.hpp"
 
 #include <cstdlib>
+#include <memory>
+#include <new>
 #include <optional>
 #include <string>
 
@@ -16,6 +18,8 @@
 #if defined(LIBNORM_THREAD_SANITIZER)
 #include <sanitizer/tsan_interface.h>
 #endif
+
+#include "libnorm/core/workspace.hpp"
 
 namespace libnorm {
 namespace {
@@ -86,6 +90,11 @@ void require_ieee_mode() {
 #endif
 }
 
+struct AlignedDelete {
+  static constexpr std::align_val_t kAlignment{64};
+  void operator()(void* p) const { ::operator delete(p, kAlignment); }
+};
+
 }  // namespace
 
 std::string_view isa_name(Isa isa) {
@@ -110,6 +119,18 @@ Isa active_isa() { return current_isa(); }
 void set_active_isa(Isa isa) {
   require(isa);
   current_isa() = isa;
+}
+
+void* workspace(std::size_t bytes) {
+  thread_local std::unique_ptr<void, AlignedDelete> memory;
+  thread_local std::size_t size = 0;
+  if (size < bytes) {
+    size = 0;
+    memory.reset();
+    memory.reset(::operator new(bytes, AlignedDelete::kAlignment));
+    size = bytes;
+  }
+  return memory.get();
 }
 
 void detail::for_chunks(Index count, Index grain, void (*chunk)(const void*, Index, Index),

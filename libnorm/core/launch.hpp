@@ -37,6 +37,11 @@ void for_chunks(Index count, Index grain, void (*chunk)(const void*, Index, Inde
 /// `grain` is how many outputs are worth a task of their own.
 ///
 /// Bodies of float, but for those that say `kOnProcessorAlone`, run on the thread's device.
+///
+/// What a program's thread must have: IEEE's default rounding and no flushing to zero, which is
+/// checked; 128 KiB of stack, where the library is optimised. Floating-point exceptions may be
+/// signals (feenableexcept): with an epsilon above 0, finite numbers of magnitude below 1e15 raise
+/// neither invalid nor division by zero nor overflow. What is beyond is found by its overflow.
 template <class Body>
 void launch(Index count, Index grain, const Body& body) {
 #if defined(LIBNORM_CUDA)

@@ -9,8 +9,9 @@
 
 /// exp, log, erf, tanh and GELU from + - * / and fma alone, written once over one double or one
 /// register of doubles: the same bits from every compiler, optimisation level and instruction set,
-/// which no libm promises. The float versions widen, use the same code and round once. NaN gives
-/// NaN, with bits that may differ.
+/// which no libm promises, and whatever the flags of who includes this, since no product meets a sum
+/// but in an fma or where it is exact. The float versions widen, use the same code and round once.
+/// NaN gives NaN, with bits that may differ; it and infinities may raise the exception invalid.
 namespace libnorm::math {
 
 /// 2 / sqrt(pi), the slope of erf at 0.
@@ -90,11 +91,11 @@ struct Many : Register<IsaTag, double> {
 template <>
 struct Many<Cuda> : One {};
 
-/// The functions on a number type N. No branches: special values are chosen at the end.
-template <class N>
+/// The functions on a number type. No branches: special values are chosen at the end.
+template <class Number>
 struct Functions {
-  using V = typename N::V;
-  using U = typename N::U;
+  using V = typename Number::V;
+  using U = typename Number::U;
 
   static constexpr double kInfinity = __builtin_inf();
   /// Added to a number below 2^51, it leaves the nearest integer in the low bits.
@@ -103,7 +104,7 @@ struct Functions {
   static constexpr std::uint64_t kMantissa = 0x000fffffffffffff;
 
   /// A constant in every lane.
-  static LIBNORM_INLINE V c(double x) { return N::broadcast(x); }
+  static LIBNORM_INLINE V c(double x) { return Number::broadcast(x); }
   static LIBNORM_INLINE U bits(V x) { return __builtin_bit_cast(U, x); }
   static LIBNORM_INLINE V from_bits(U x) { return __builtin_bit_cast(V, x); }
   static LIBNORM_INLINE V abs(V x) { return from_bits(bits(x) & ~kSign); }
@@ -117,7 +118,7 @@ struct Functions {
     if constexpr (i + 1 == int(std::size(a))) {
       return c(coefficient);
     } else {
-      return N::fma(x, polynomial<a, i + 1>(x), c(coefficient));
+      return Number::fma(x, polynomial<a, i + 1>(x), c(coefficient));
     }
   }
 
@@ -127,15 +128,15 @@ struct Functions {
     U shifted;
   };
   static LIBNORM_INLINE Reduced reduce(V x) {
-    const V shifted = N::fma(x, c(kLog2E), c(kShift));
+    const V shifted = Number::fma(x, c(kLog2E), c(kShift));
     const V n = shifted - kShift;
-    const V r = N::fma(n, c(-kLn2Lo), N::fma(n, c(-kLn2Hi), x));
+    const V r = Number::fma(n, c(-kLn2Lo), Number::fma(n, c(-kLn2Hi), x));
     return {r, bits(shifted)};
   }
   /// y 2^n by adding to the exponent; y and the product must be normal.
   static LIBNORM_INLINE V scale(V y, U shifted) { return from_bits(bits(y) + (shifted << 52)); }
   /// exp(r) - 1 for |r| <= log(2)/2.
-  static LIBNORM_INLINE V expm1_reduced(V r) { return N::fma(r * r, polynomial<kExp>(r), r); }
+  static LIBNORM_INLINE V expm1_reduced(V r) { return Number::fma(r * r, polynomial<kExp>(r), r); }
   /// exp(x + lo) for tiny lo; 0 below -708, not defined above 709.
   static LIBNORM_INLINE V exp_below(V x, V lo) {
     const Reduced reduced = reduce(x);
@@ -162,8 +163,8 @@ struct Functions {
     const V s = f / (f + 2.0);
     const V z = s * s;
     const V half = f * f * 0.5;
-    const V tail = N::fma(s, N::fma(z, polynomial<kLog>(z), half), k * kLn2Lo);
-    const V y = N::fma(k, c(kLn2Hi), f - (half - tail));
+    const V tail = Number::fma(s, Number::fma(z, polynomial<kLog>(z), half), k * kLn2Lo);
+    const V y = Number::fma(k, c(kLn2Hi), f - (half - tail));
     const V below = x < 0.0 ? c(__builtin_nan("")) : c(-kInfinity);
     const V bounded = x > 0.0 ? y : below;
     return x < kInfinity ? bounded : x + kInfinity;
@@ -174,7 +175,7 @@ struct Functions {
     const V a = abs(x);
     const Reduced reduced = reduce((a > 20.0 ? c(20) : a) * -2.0);
     const V power = scale(c(1), reduced.shifted);
-    const V t = N::fma(power, expm1_reduced(reduced.r), power - 1.0);
+    const V t = Number::fma(power, expm1_reduced(reduced.r), power - 1.0);
     return with_sign(abs(t / (t + 2.0)), x);
   }
 
@@ -187,13 +188,12 @@ struct Functions {
   /// x + x P(x^2) up to 1, 1 - 2 Phi(-sqrt(2) |x|) beyond.
   static LIBNORM_INLINE V erf(V x) {
     const V a = abs(x);
-    const V square = x * x;
-    const V near = N::fma(a, polynomial<kErf>(square), a);
     const V y = a > 28.0 ? c(28) : a;
     const V hi = y * y;
-    const V tail = exp_below(-hi, -N::fma(y, y, -hi)) * tail_ratio(y * kSqrt2);
-    const V far = N::fma(tail, c(-2), c(1));
-    return with_sign(a < 1.0 ? near : far, x);
+    const V inner = Number::fma(a, polynomial<kErf>(hi), a);
+    const V tail = exp_below(-hi, -Number::fma(y, y, -hi)) * tail_ratio(y * kSqrt2);
+    const V outer = Number::fma(tail, c(-2), c(1));
+    return with_sign(a < 1.0 ? inner : outer, x);
   }
 
   /// The rounding error of x^2 goes into the exponential too, else it would grow with x^2.
@@ -201,10 +201,10 @@ struct Functions {
     const V a = abs(x);
     const V y = a > 40.0 ? c(40) : a;
     const V hi = y * y;
-    const V lo = N::fma(y, y, -hi);
+    const V lo = Number::fma(y, y, -hi);
     const V e = exp_below(hi * -0.5, lo * -0.5);
     const V tail = e * tail_ratio(y);
-    return {x < 0.0 ? tail : 1.0 - tail, e * kInvSqrt2Pi};
+    return {x < 0.0 ? tail : Number::fma(tail, c(-1), c(1)), e * kInvSqrt2Pi};
   }
 
   static LIBNORM_INLINE GeluResult<V> gelu(V x) {
@@ -212,34 +212,34 @@ struct Functions {
     // Beyond 40, Phi is 0 or 1 and its derivative 0: the bounds keep infinity from meeting 0.
     const V above = x < -40.0 ? c(-40) : x;
     const V inside = above > 40.0 ? c(40) : above;
-    return {above * g.cdf, N::fma(inside, g.pdf, g.cdf)};
+    return {above * g.cdf, Number::fma(inside, g.pdf, g.cdf)};
   }
 };
 
 /// f(x) register by register; registers of float pass through two of double.
-template <class I, class T, class F, class V, int n>
+template <class Tag, class T, class F, class V, int n>
 LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y) {
   if constexpr (n > 1) {
-    apply<I, T>(f, x.lo, y.lo);
-    apply<I, T>(f, x.hi, y.hi);
-  } else if constexpr (lane_per_thread<I>) {
+    apply<Tag, T>(f, x.lo, y.lo);
+    apply<Tag, T>(f, x.hi, y.hi);
+  } else if constexpr (lane_per_thread<Tag>) {
     y.v = T(f(double(x.v)));
   } else if constexpr (std::is_same_v<T, double>) {
     y.v = f(x.v);
   } else {
-    typename Many<I>::V lo, hi;
-    Register<I, float>::widen(x.v, lo, hi);
-    y.v = Register<I, float>::narrow(f(lo), f(hi));
+    typename Many<Tag>::V lo, hi;
+    Register<Tag, float>::widen(x.v, lo, hi);
+    y.v = Register<Tag, float>::narrow(f(lo), f(hi));
   }
 }
 
 /// The same for a function of two results.
-template <class I, class T, class F, class V, int n>
+template <class Tag, class T, class F, class V, int n>
 LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y, Registers<V, n>& z) {
   if constexpr (n > 1) {
-    apply<I, T>(f, x.lo, y.lo, z.lo);
-    apply<I, T>(f, x.hi, y.hi, z.hi);
-  } else if constexpr (lane_per_thread<I>) {
+    apply<Tag, T>(f, x.lo, y.lo, z.lo);
+    apply<Tag, T>(f, x.hi, y.hi, z.hi);
+  } else if constexpr (lane_per_thread<Tag>) {
     double first, second;
     f(double(x.v), first, second);
     y.v = T(first);
@@ -247,34 +247,36 @@ LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y, Reg
   } else if constexpr (std::is_same_v<T, double>) {
     f(x.v, y.v, z.v);
   } else {
-    typename Many<I>::V lo, hi, y_lo, y_hi, z_lo, z_hi;
-    Register<I, float>::widen(x.v, lo, hi);
+    typename Many<Tag>::V lo, hi, y_lo, y_hi, z_lo, z_hi;
+    Register<Tag, float>::widen(x.v, lo, hi);
     f(lo, y_lo, z_lo);
     f(hi, y_hi, z_hi);
-    y.v = Register<I, float>::narrow(y_lo, y_hi);
-    z.v = Register<I, float>::narrow(z_lo, z_hi);
+    y.v = Register<Tag, float>::narrow(y_lo, y_hi);
+    z.v = Register<Tag, float>::narrow(z_lo, z_hi);
   }
 }
 
-template <class I, class T, class F>
-LIBNORM_INLINE Pack<I, T> map(F f, const Pack<I, T>& x) {
-  Pack<I, T> y;
-  apply<I, T>(f, x.regs, y.regs);
+template <class Tag, class T, class F>
+LIBNORM_INLINE Pack<Tag, T> map(F f, const Pack<Tag, T>& x) {
+  Pack<Tag, T> y;
+  apply<Tag, T>(f, x.regs, y.regs);
   return y;
 }
 
 using Single = Functions<One>;
-template <class I>
-using Lanes = Functions<Many<I>>;
+template <class Tag>
+using Lanes = Functions<Many<Tag>>;
 
 /// Not inlined: a body would hold one copy for each register of 32 lanes, and compile for minutes.
-template <class I>
-LIBNORM_DEVICE __attribute__((noinline, const)) typename Many<I>::V erf_of(typename Many<I>::V x) {
-  return Lanes<I>::erf(x);
+template <class Tag>
+LIBNORM_DEVICE __attribute__((noinline, const)) typename Many<Tag>::V erf_of(
+    typename Many<Tag>::V x) {
+  return Lanes<Tag>::erf(x);
 }
-template <class I>
-LIBNORM_DEVICE __attribute__((noinline, const)) typename Many<I>::V tanh_of(typename Many<I>::V x) {
-  return Lanes<I>::tanh(x);
+template <class Tag>
+LIBNORM_DEVICE __attribute__((noinline, const)) typename Many<Tag>::V tanh_of(
+    typename Many<Tag>::V x) {
+  return Lanes<Tag>::tanh(x);
 }
 
 }  // namespace detail
@@ -284,9 +286,9 @@ LIBNORM_DEVICE __attribute__((noinline, const)) typename Many<I>::V tanh_of(type
 /// @{
 LIBNORM_INLINE double exp(double x) { return detail::Single::exp(x); }
 LIBNORM_INLINE float exp(float x) { return float(exp(double(x))); }
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> exp(const Pack<I, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::Lanes<I>::exp(v); }, x);
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> exp(const Pack<Tag, T>& x) {
+  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::Lanes<Tag>::exp(v); }, x);
 }
 /// @}
 
@@ -296,9 +298,9 @@ LIBNORM_INLINE Pack<I, T> exp(const Pack<I, T>& x) {
 /// @{
 LIBNORM_INLINE double log(double x) { return detail::Single::log(x); }
 LIBNORM_INLINE float log(float x) { return float(log(double(x))); }
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> log(const Pack<I, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::Lanes<I>::log(v); }, x);
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> log(const Pack<Tag, T>& x) {
+  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::Lanes<Tag>::log(v); }, x);
 }
 /// @}
 
@@ -307,9 +309,9 @@ LIBNORM_INLINE Pack<I, T> log(const Pack<I, T>& x) {
 /// @{
 LIBNORM_INLINE double erf(double x) { return detail::Single::erf(x); }
 LIBNORM_INLINE float erf(float x) { return float(erf(double(x))); }
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> erf(const Pack<I, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::erf_of<I>(v); }, x);
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> erf(const Pack<Tag, T>& x) {
+  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::erf_of<Tag>(v); }, x);
 }
 /// @}
 
@@ -318,9 +320,9 @@ LIBNORM_INLINE Pack<I, T> erf(const Pack<I, T>& x) {
 /// @{
 LIBNORM_INLINE double tanh(double x) { return detail::Single::tanh(x); }
 LIBNORM_INLINE float tanh(float x) { return float(tanh(double(x))); }
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> tanh(const Pack<I, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::tanh_of<I>(v); }, x);
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> tanh(const Pack<Tag, T>& x) {
+  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::tanh_of<Tag>(v); }, x);
 }
 /// @}
 
@@ -329,12 +331,12 @@ LIBNORM_INLINE Pack<I, T> tanh(const Pack<I, T>& x) {
 /// |x| <= 37.6. What is smaller still is 0.
 /// @{
 LIBNORM_INLINE Gaussian<double> gaussian(double x) { return detail::Single::gaussian(x); }
-template <class I>
-LIBNORM_INLINE Gaussian<Pack<I, double>> gaussian(const Pack<I, double>& x) {
-  Gaussian<Pack<I, double>> r;
-  detail::apply<I, double>(
+template <class Tag>
+LIBNORM_INLINE Gaussian<Pack<Tag, double>> gaussian(const Pack<Tag, double>& x) {
+  Gaussian<Pack<Tag, double>> r;
+  detail::apply<Tag, double>(
       [](auto v, auto& cdf, auto& pdf) LIBNORM_ALWAYS {
-        const auto g = detail::Lanes<I>::gaussian(v);
+        const auto g = detail::Lanes<Tag>::gaussian(v);
         cdf = g.cdf;
         pdf = g.pdf;
       },
@@ -354,12 +356,12 @@ LIBNORM_INLINE GeluResult<float> gelu(float x) {
   const GeluResult<double> g = gelu(double(x));
   return {float(g.value), float(g.slope)};
 }
-template <class I, class T>
-LIBNORM_INLINE GeluResult<Pack<I, T>> gelu(const Pack<I, T>& x) {
-  GeluResult<Pack<I, T>> r;
-  detail::apply<I, T>(
+template <class Tag, class T>
+LIBNORM_INLINE GeluResult<Pack<Tag, T>> gelu(const Pack<Tag, T>& x) {
+  GeluResult<Pack<Tag, T>> r;
+  detail::apply<Tag, T>(
       [](auto v, auto& value, auto& slope) LIBNORM_ALWAYS {
-        const auto g = detail::Lanes<I>::gelu(v);
+        const auto g = detail::Lanes<Tag>::gelu(v);
         value = g.value;
         slope = g.slope;
       },

@@ -110,106 +110,108 @@ struct Pack {
 
 /// Lane by lane, each rounded once.
 /// @{
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> operator+(const Pack<I, T>& a, const Pack<I, T>& b) {
-  return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x + y; }, a, b);
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> operator+(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
+  return Pack<Tag, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x + y; }, a, b);
 }
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> operator-(const Pack<I, T>& a, const Pack<I, T>& b) {
-  return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x - y; }, a, b);
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> operator-(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
+  return Pack<Tag, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x - y; }, a, b);
 }
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> operator*(const Pack<I, T>& a, const Pack<I, T>& b) {
-  return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x * y; }, a, b);
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> operator*(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
+  return Pack<Tag, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x * y; }, a, b);
 }
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> operator/(const Pack<I, T>& a, const Pack<I, T>& b) {
-  return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x / y; }, a, b);
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> operator/(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
+  return Pack<Tag, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x / y; }, a, b);
 }
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> operator-(const Pack<I, T>& a) {
-  return Pack<I, T>::map([](auto x) LIBNORM_ALWAYS { return -x; }, a);
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> operator-(const Pack<Tag, T>& a) {
+  return Pack<Tag, T>::map([](auto x) LIBNORM_ALWAYS { return -x; }, a);
 }
 /// @}
 
 /// a * b + c, rounded once.
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> fma(const Pack<I, T>& a, const Pack<I, T>& b, const Pack<I, T>& c) {
-  return Pack<I, T>::map(
-      [](auto x, auto y, auto z) LIBNORM_ALWAYS { return Register<I, T>::fma(x, y, z); }, a, b, c);
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> fma(const Pack<Tag, T>& a, const Pack<Tag, T>& b,
+                                const Pack<Tag, T>& c) {
+  return Pack<Tag, T>::map([](auto x, auto y, auto z)
+                               LIBNORM_ALWAYS { return Register<Tag, T>::fma(x, y, z); },
+                           a, b, c);
 }
 
 /// The square root, rounded once.
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> sqrt(const Pack<I, T>& a) {
-  return Pack<I, T>::map([](auto x) LIBNORM_ALWAYS { return Register<I, T>::sqrt(x); }, a);
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> sqrt(const Pack<Tag, T>& a) {
+  return Pack<Tag, T>::map([](auto x) LIBNORM_ALWAYS { return Register<Tag, T>::sqrt(x); }, a);
 }
 
 /// a < b ? yes : no, lane by lane; `no` where a or b is NaN.
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> select_less(const Pack<I, T>& a, const Pack<I, T>& b,
-                                      const Pack<I, T>& yes, const Pack<I, T>& no) {
-  return Pack<I, T>::map(
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> select_less(const Pack<Tag, T>& a, const Pack<Tag, T>& b,
+                                        const Pack<Tag, T>& yes, const Pack<Tag, T>& no) {
+  return Pack<Tag, T>::map(
       [](auto x, auto y, auto u, auto v) LIBNORM_ALWAYS { return x < y ? u : v; }, a, b, yes, no);
 }
 
 /// The larger of two, lane by lane; b where either is NaN.
-template <class I, class T>
-LIBNORM_INLINE Pack<I, T> max(const Pack<I, T>& a, const Pack<I, T>& b) {
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, T> larger(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
   return select_less(b, a, a, b);
 }
 
 namespace detail {
-template <class I, class Narrow, class Wide, int n>
+template <class Tag, class Narrow, class Wide, int n>
 LIBNORM_INLINE void widen_tree(const Registers<Narrow, n>& a, Registers<Wide, 2 * n>& r) {
   if constexpr (n == 1) {
-    Register<I, float>::widen(a.v, r.lo.v, r.hi.v);
+    Register<Tag, float>::widen(a.v, r.lo.v, r.hi.v);
   } else {
-    widen_tree<I>(a.lo, r.lo);
-    widen_tree<I>(a.hi, r.hi);
+    widen_tree<Tag>(a.lo, r.lo);
+    widen_tree<Tag>(a.hi, r.hi);
   }
 }
-template <class I, class Narrow, class Wide, int n>
+template <class Tag, class Narrow, class Wide, int n>
 LIBNORM_INLINE void narrow_tree(const Registers<Wide, 2 * n>& a, Registers<Narrow, n>& r) {
   if constexpr (n == 1) {
-    r.v = Register<I, float>::narrow(a.lo.v, a.hi.v);
+    r.v = Register<Tag, float>::narrow(a.lo.v, a.hi.v);
   } else {
-    narrow_tree<I>(a.lo, r.lo);
-    narrow_tree<I>(a.hi, r.hi);
+    narrow_tree<Tag>(a.lo, r.lo);
+    narrow_tree<Tag>(a.hi, r.hi);
   }
 }
 }  // namespace detail
 
 /// float to double, exact; doubles stay as they are.
-template <class I, class T>
-LIBNORM_INLINE Pack<I, double> widen(const Pack<I, T>& a) {
+template <class Tag, class T>
+LIBNORM_INLINE Pack<Tag, double> widen(const Pack<Tag, T>& a) {
   if constexpr (std::is_same_v<T, double>) {
     return a;
-  } else if constexpr (lane_per_thread<I>) {
-    Pack<I, double> r;
+  } else if constexpr (lane_per_thread<Tag>) {
+    Pack<Tag, double> r;
     r.regs.v = double(a.regs.v);
     return r;
   } else {
-    Pack<I, double> r;
-    detail::widen_tree<I>(a.regs, r.regs);
+    Pack<Tag, double> r;
+    detail::widen_tree<Tag>(a.regs, r.regs);
     return r;
   }
 }
 
 /// double to T, rounded to nearest even; a constant where T is a dual.
-template <class T, class I>
-LIBNORM_INLINE Pack<I, T> narrow(const Pack<I, double>& a) {
+template <class T, class Tag>
+LIBNORM_INLINE Pack<Tag, T> narrow(const Pack<Tag, double>& a) {
   if constexpr (is_dual<T>) {
-    return Pack<I, T>(narrow<Real<T>>(a));
+    return Pack<Tag, T>(narrow<Real<T>>(a));
   } else if constexpr (std::is_same_v<T, double>) {
     return a;
-  } else if constexpr (lane_per_thread<I>) {
-    Pack<I, float> r;
+  } else if constexpr (lane_per_thread<Tag>) {
+    Pack<Tag, float> r;
     r.regs.v = float(a.regs.v);
     return r;
   } else {
-    Pack<I, float> r;
-    detail::narrow_tree<I>(a.regs, r.regs);
+    Pack<Tag, float> r;
+    detail::narrow_tree<Tag>(a.regs, r.regs);
     return r;
   }
 }

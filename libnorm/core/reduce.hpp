@@ -51,14 +51,14 @@ LIBNORM_INLINE T fold(F f, const Registers<V, n>& r) {
 }  // namespace detail
 
 /// Sum of the 32 lanes.
-template <class I, class T>
-LIBNORM_INLINE T sum(const Pack<I, T>& a) {
+template <class Tag, class T>
+LIBNORM_INLINE T sum(const Pack<Tag, T>& a) {
   return detail::fold<T>([](auto x, auto y) LIBNORM_ALWAYS { return x + y; }, a.regs);
 }
 
 /// Largest of the 32 lanes (none of them NaN).
-template <class I, class T>
-LIBNORM_INLINE T largest(const Pack<I, T>& a) {
+template <class Tag, class T>
+LIBNORM_INLINE T largest(const Pack<Tag, T>& a) {
   return detail::fold<T>([](auto x, auto y) LIBNORM_ALWAYS { return x < y ? y : x; }, a.regs);
 }
 

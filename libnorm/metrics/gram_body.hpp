@@ -1,6 +1,7 @@
 #pragma once
 
 #include "libnorm/core/pack.hpp"
+#include "libnorm/core/workspace.hpp"
 #include "libnorm/metrics/gram_task.hpp"
 
 namespace libnorm {
@@ -121,7 +122,7 @@ struct GramBody : GramTask<T> {
         for (Index k = r; k < r + some; ++k) {
           const auto v = Pack<Tag, T>::load(rows.x + k * rows.stride + j);
           total = fma(Lanes(this->weight[k]), widen(v) - from, total);
-          size = max(max(v, -v), size);
+          size = larger(larger(v, -v), size);
         }
         total.store(sum + j);
         size.store(top + j);
@@ -183,7 +184,8 @@ struct GramBody : GramTask<T> {
                                double* c) const {
     using Tile = GramTile<Tag>;
     constexpr Index lanes = Tile::kLanes, most = kGramBlock / lanes * Tile::kPanel;
-    alignas(64) double packed_a[most], packed_b[most];
+    double* const packed_a = static_cast<double*>(workspace(sizeof(double[2 * most])));
+    double* const packed_b = packed_a + most;
     const Index panels_a = (left.cols + lanes - 1) / lanes;
     const Index panels_b = (right.cols + lanes - 1) / lanes;
     for (Index row = first; row < end; row += kGramSegment) {

@@ -56,33 +56,34 @@ struct ColumnStatisticsBody {
     return P(count == nullptr ? T(1) : T(count[r]));
   }
 
-  /// The mean (0 where nothing is centred) and the sum of squares of near(x).
-  template <class W, class P, class Near>
-  LIBNORM_INLINE void sums(W warp, Index c, Index left, Near near, P& centre, P& squares) const {
+  /// The mean (0 where nothing is centred) and the sum of squares of scaled(x).
+  template <class W, class P, class Scaled>
+  LIBNORM_INLINE void sums(W warp, Index c, Index left, Scaled scaled, P& centre,
+                           P& squares) const {
     centre = P(T(0));
     if (ColumnStabilizer::kCentred) {
       centre = sum_rows_in_shards<P>(warp, x.rows,
                                      [&](Index r) LIBNORM_ALWAYS {
-                                       return near(P::load(x.row(r) + c, left)) * weight<P>(r);
+                                       return scaled(P::load(x.row(r) + c, left)) * weight<P>(r);
                                      }) /
                P{T(positions)};
     }
-    square(warp, c, left, near, centre, squares);
+    square(warp, c, left, scaled, centre, squares);
     if (!ColumnStabilizer::kCentred) return;
     const P n{T(positions)}, close = are_close(squares, centre, n);
     if (value_of(sum(close)) == Real<T>(0)) return;
     // The mean once more, of what is left.
     const P rest = sum_rows_in_shards<P>(warp, x.rows, [&](Index r) LIBNORM_ALWAYS {
-      return (near(P::load(x.row(r) + c, left)) - centre) * weight<P>(r);
+      return (scaled(P::load(x.row(r) + c, left)) - centre) * weight<P>(r);
     });
     centre = select_less(P(T(0)), close, centre + rest / n, centre);
-    square(warp, c, left, near, centre, squares);
+    square(warp, c, left, scaled, centre, squares);
   }
-  template <class W, class P, class Near>
-  LIBNORM_INLINE void square(W warp, Index c, Index left, Near near, const P& centre,
+  template <class W, class P, class Scaled>
+  LIBNORM_INLINE void square(W warp, Index c, Index left, Scaled scaled, const P& centre,
                              P& squares) const {
     squares = sum_rows_in_shards<P>(warp, x.rows, [&](Index r) LIBNORM_ALWAYS {
-      const P v = near(P::load(x.row(r) + c, left)),
+      const P v = scaled(P::load(x.row(r) + c, left)),
               d = ColumnStabilizer::kCentred ? v - centre : v;
       return d * d * weight<P>(r);
     });

@@ -43,9 +43,9 @@ struct DynamicIsru {
   LIBNORM_INLINE P inverse(const P& x, const P& beta, Index channels) const {
     using T = typename P::value_type;
     const P square = fma(x, x, beta);
-    const P size = max(x, -x);
-    const P far{T(std::numeric_limits<Real<T>>::max())};
-    const P root = select_less(far, square, size, sqrt(square));
+    const P size = larger(x, -x);
+    const P most{T((std::numeric_limits<Real<T>>::max)())};
+    const P root = select_less(most, square, size, sqrt(square));
     return P(square_root(T(channels))) / root;
   }
 };

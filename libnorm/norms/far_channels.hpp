@@ -28,8 +28,8 @@ LIBNORM_INLINE bool none_is_far(const P& factor) {
 /// The mean, from that of x and that of factor x. A factor above 1 may be one too many: a large
 /// constant has no squares either.
 template <class P>
-LIBNORM_INLINE P far_mean(const P& mean, const P& far, const P& factor) {
-  return select_less(factor, P(typename P::value_type(1)), far / factor, mean);
+LIBNORM_INLINE P far_mean(const P& mean, const P& of_far, const P& factor) {
+  return select_less(factor, P(typename P::value_type(1)), of_far / factor, mean);
 }
 
 /// 1 / sqrt(squares / n + epsilon) of x, from the squares of factor x. Of a constant, which has no
@@ -40,18 +40,19 @@ LIBNORM_INLINE P far_inverse(const P& squares, const P& n, const P& factor, doub
   const T own{Real<T>(epsilon)};
   const P root = sqrt(squares / n + P(own) * factor * factor);
   const P constant(own > T(0) ? T(1) / square_root(own) : T(0));
-  const P far = factor / root, smallest{T(std::numeric_limits<Real<T>>::denorm_min())};
+  const P of_far = factor / root, smallest{T(std::numeric_limits<Real<T>>::denorm_min())};
   // What is NaN under a factor above 1 was a constant that is large.
-  return select_less(P(T(1)), factor, select_less(P(T(0)), squares, far, constant),
-                     select_less(squares, smallest, constant, far));
+  return select_less(P(T(1)), factor, select_less(P(T(0)), squares, of_far, constant),
+                     select_less(squares, smallest, constant, of_far));
 }
 
 /// (x - mean) inverse. Where the difference overflows, it is that of the halves.
 template <class P>
 LIBNORM_INLINE P standardized(const P& x, const P& mean, const P& inverse) {
   using T = typename P::value_type;
-  const P d = x - mean, half(T(0.5)), most{T(std::numeric_limits<Real<T>>::max())};
-  return select_less(most, max(d, -d), (x * half - mean * half) * (inverse + inverse), d * inverse);
+  const P d = x - mean, half(T(0.5)), most{T((std::numeric_limits<Real<T>>::max)())};
+  return select_less(most, larger(d, -d), (x * half - mean * half) * (inverse + inverse),
+                     d * inverse);
 }
 
 }  // namespace libnorm

@@ -57,7 +57,7 @@ struct RowNormBody {
     P size(T(0)), rest(T(0));
     for (Index c = 0; c < width; c += kLanes) {
       const P v = P::load(z + c, width - c);
-      size = max(size, max(v, -v));
+      size = larger(size, larger(v, -v));
       rest = rest + (v - v);
     }
     const bool was_finite = is_finite(sum(rest));
@@ -66,8 +66,8 @@ struct RowNormBody {
       (P::load(z + c, width - c) * P(T(Real<T>(factor)))).store(z + c, width - c);
     }
     if (factor != 0) {
-      const T near = stabilizer.scaled(factor).template forward<T>(warp, z, width);
-      if (is_finite(near) || !was_finite) return near * T(Real<T>(factor));
+      const T found = stabilizer.scaled(factor).template forward<T>(warp, z, width);
+      if (is_finite(found) || !was_finite) return found * T(Real<T>(factor));
     }
     return was_finite ? zeros(warp, z, width) : T(0);
   }

@@ -54,28 +54,29 @@ struct InstanceNormBody {
     using P = typename W::template Lanes<T>;
     const Index row = first[b], rows = first[b + 1] - row, channels = x.cols;
     const Pointer<T> centre = mean + b * channels, inverse = scale + b * channels,
-                     near = factor + b * channels, centre_of_x = mean_of_x + b * channels;
+                     factors = factor + b * channels, centre_of_x = mean_of_x + b * channels;
     float n = 0;
     for (Index r = row; r < row + rows; ++r) n += count == nullptr ? 1.0f : count[r];
     const P numbers(T(n) * T(channels / groups));
     sums(warp, b, numbers, [](const P& v, Index) LIBNORM_ALWAYS { return v; });
-    bool far = false;
+    bool any_far = false;
     for (Index c = 0; c < channels; c += kLanes) {
       const Index left = channels - c;
       const P squares = P::load(inverse + c, left);
       const P scale_of_x = P(T(1)) / sqrt(squares / numbers + P(T(stabilizer.epsilon)));
       const P factor_of_x = far_factor(squares, scale_of_x);
-      far = far || !none_is_far(factor_of_x);
-      factor_of_x.store(near + c, left);
+      any_far = any_far || !none_is_far(factor_of_x);
+      factor_of_x.store(factors + c, left);
       scale_of_x.store(inverse + c, left);
       P::load(centre + c, left).store(centre_of_x + c, left);
     }
-    if (far) {
-      sums(warp, b, numbers,
-           [&](const P& v, Index c) LIBNORM_ALWAYS { return v * P::load(near + c, channels - c); });
+    if (any_far) {
+      sums(warp, b, numbers, [&](const P& v, Index c) LIBNORM_ALWAYS {
+        return v * P::load(factors + c, channels - c);
+      });
       for (Index c = 0; c < channels; c += kLanes) {
         const Index left = channels - c;
-        const P f = P::load(near + c, left, T(1));
+        const P f = P::load(factors + c, left, T(1));
         far_mean(P::load(centre_of_x + c, left), P::load(centre + c, left), f)
             .store(centre + c, left);
         far_inverse(P::load(inverse + c, left), numbers, f, stabilizer.epsilon)
@@ -94,9 +95,9 @@ struct InstanceNormBody {
   }
 
  private:
-  /// Of near(x, channel): its mean to `mean`, its sum of squares to `scale`.
-  template <class W, class P, class Near>
-  LIBNORM_INLINE void sums(W warp, Index b, const P& numbers, Near near) const {
+  /// Of scaled(x, channel): its mean to `mean`, its sum of squares to `scale`.
+  template <class W, class P, class Scaled>
+  LIBNORM_INLINE void sums(W warp, Index b, const P& numbers, Scaled scaled) const {
     const Index row = first[b], rows = first[b + 1] - row, channels = x.cols;
     const Pointer<T> centre = mean + b * channels, squares = scale + b * channels;
     const auto weight = [&](Index r) LIBNORM_ALWAYS {
@@ -104,7 +105,7 @@ struct InstanceNormBody {
     };
     for (Index c = 0; c < channels; c += kLanes) {
       sum_rows_in_shards<P>(warp, rows, [&](Index r) LIBNORM_ALWAYS {
-        return near(P::load(x.row(row + r) + c, channels - c), c) * weight(r);
+        return scaled(P::load(x.row(row + r) + c, channels - c), c) * weight(r);
       }).store(centre + c, channels - c);
     }
     share_in_groups<W, T>(warp, centre, channels, groups);
@@ -112,7 +113,7 @@ struct InstanceNormBody {
       const Index left = channels - c;
       (P::load(centre + c, left) / numbers).store(centre + c, left);
     }
-    square(warp, b, near);
+    square(warp, b, scaled);
     bool close = false;
     for (Index c = 0; c < channels; c += kLanes) {
       const Index left = channels - c;
@@ -126,7 +127,7 @@ struct InstanceNormBody {
       const P m = P::load(centre + c, left),
               here = are_close(P::load(squares + c, left), m, numbers);
       const P rest = sum_rows_in_shards<P>(warp, rows, [&](Index r) LIBNORM_ALWAYS {
-        return (near(P::load(x.row(row + r) + c, left), c) - m) * weight(r);
+        return (scaled(P::load(x.row(row + r) + c, left), c) - m) * weight(r);
       });
       select_less(P(T(0)), here, rest, P(T(0))).store(squares + c, left);
     }
@@ -135,10 +136,10 @@ struct InstanceNormBody {
       const Index left = channels - c;
       (P::load(centre + c, left) + P::load(squares + c, left) / numbers).store(centre + c, left);
     }
-    square(warp, b, near);
+    square(warp, b, scaled);
   }
-  template <class W, class Near>
-  LIBNORM_INLINE void square(W warp, Index b, Near near) const {
+  template <class W, class Scaled>
+  LIBNORM_INLINE void square(W warp, Index b, Scaled scaled) const {
     using P = typename W::template Lanes<T>;
     const Index row = first[b], rows = first[b + 1] - row, channels = x.cols;
     const Pointer<T> centre = mean + b * channels, squares = scale + b * channels;
@@ -146,7 +147,7 @@ struct InstanceNormBody {
       const Index left = channels - c;
       const P m = P::load(centre + c, left);
       sum_rows_in_shards<P>(warp, rows, [&](Index r) LIBNORM_ALWAYS {
-        const P d = near(P::load(x.row(row + r) + c, left), c) - m;
+        const P d = scaled(P::load(x.row(row + r) + c, left), c) - m;
         return d * d * P(count == nullptr ? T(1) : T(count[row + r]));
       }).store(squares + c, left);
     }

@@ -19,12 +19,12 @@ LIBNORM_INLINE void softmax_scores(Pointer<T> score, const double* log_count, In
     const P log_n = narrow<T>(D::load(log_count + j, n - j));
     const P x = fma(P::load(score + j, n - j, kLowest), P(scale), log_n);
     x.store(score + j, n - j);
-    highest = max(highest, x);
+    highest = larger(highest, x);
   }
   const P top(largest(highest));
   P total(T(0));
   for (Index j = 0; j < n; j += kLanes) {
-    const P e = math::exp(P::load(score + j, n - j, kLowest) - top);
+    const P e = math::exp_of_difference(P::load(score + j, n - j, kLowest) - top);
     e.store(score + j, n - j);
     total = total + e;
   }

@@ -22,12 +22,12 @@ struct CrossEntropyBody {
     const T kLowest(-std::numeric_limits<Real<T>>::infinity());
     P highest(kLowest);
     for (Index v = 0; v < cols; v += kLanes) {
-      highest = max(highest, P::load(x + v, cols - v, kLowest));
+      highest = larger(highest, P::load(x + v, cols - v, kLowest));
     }
     const T top = largest(highest);
     P total(T(0));
     for (Index v = 0; v < cols; v += kLanes) {
-      total = total + math::exp(P::load(x + v, cols - v, kLowest) - P(top));
+      total = total + math::exp_of_difference(P::load(x + v, cols - v, kLowest) - P(top));
     }
     const T sum_exp = sum(total);
     warp.once([&]() LIBNORM_ALWAYS { loss[b] = math::log(sum_exp) + (top - T(x[target[b]])); });
@@ -35,7 +35,8 @@ struct CrossEntropyBody {
     const Pointer<T> d = d_logits.row(b);
     const P scale(T(1) / (sum_exp * T(logits.rows)));
     for (Index v = 0; v < cols; v += kLanes) {
-      (math::exp(P::load(x + v, cols - v, kLowest) - P(top)) * scale).store(d + v, cols - v);
+      (math::exp_of_difference(P::load(x + v, cols - v, kLowest) - P(top)) * scale)
+          .store(d + v, cols - v);
     }
     warp.once([&]() LIBNORM_ALWAYS { d[target[b]] = T(d[target[b]]) - T(1) / T(logits.rows); });
   }

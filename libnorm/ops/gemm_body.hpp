@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "libnorm/core/pack.hpp"
+#include "libnorm/core/workspace.hpp"
 #include "libnorm/ops/gemm.hpp"
 
 namespace libnorm {
@@ -193,8 +194,8 @@ LIBNORM_INLINE void multiply_block(const Factor<T>& a, const Factor<T>& b, const
                                    const T* bias, Output output, Index row, Index row_end,
                                    Index col, Index col_end) {
   using Tile = GemmTile<Tag, T>;
-  alignas(64) T packed_b[kSegment * kColumnBlock];
-  alignas(64) T packed_a[kSegment * kRowBlock];
+  T* const packed_b = static_cast<T*>(workspace(sizeof(T[kSegment * (kColumnBlock + kRowBlock)])));
+  T* const packed_a = packed_b + kSegment * kColumnBlock;
   const Index panels = (col_end - col + Tile::kWidth - 1) / Tile::kWidth;
   const bool one_tile = row_end - row <= Tile::kRows;
   const bool pack_a = a.row_stride == 1 && a.col_stride != 1 && panels > 1;
