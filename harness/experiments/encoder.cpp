@@ -290,7 +290,7 @@ void check(const EncoderOptions& options) {
   EncoderData data;
   data.vocabulary = options.vocabulary;
   model_options(options, encoder_arms().front(), data).check();
-  libnorm::Adam<float>(0, adam_options(options));
+  adam_options(options).check<float>(adam_names("learning-rate"));
 }
 
 const Study& encoder_study() {

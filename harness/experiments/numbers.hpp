@@ -14,6 +14,7 @@
 #include "harness/experiments/study.hpp"
 #include "harness/memory.hpp"
 #include "libnorm/models/normalization.hpp"
+#include "libnorm/optim/adam.hpp"
 
 namespace harness {
 
@@ -93,6 +94,11 @@ double checked_bytes(const Options& profile, const std::vector<Number<Options>>&
       fmt::format("{}; a run takes {} of memory or more); need one that takes "
                   "less than the {} that are free",
                   what, bytes_text(needed), bytes_text(there)));
+}
+
+/// Adam's numbers by their options; the rate's differs from arm to arm.
+inline libnorm::AdamNames adam_names(const std::string& learning_rate) {
+  return {"--" + learning_rate, "--beta1", "--beta2", "--epsilon"};
 }
 
 /// Ways of computing that decide the bits. Products have a key only where they are not the

@@ -37,7 +37,9 @@ void check(const RecallOptions& options) {
                               "); need at least 1");
   }
   for (const RecallArm& arm : recall_arms()) {
-    libnorm::Adam<float>(0, adam_options(options, arm));
+    const bool own_rate = arm.learning_rate == &RecallOptions::learning_rate_none;
+    adam_options(options, arm)
+        .check<float>(adam_names(own_rate ? "learning-rate-none" : "learning-rate"));
   }
 }
 

@@ -36,7 +36,7 @@ struct Runner<Cuda, Body> {
   static void run(const Body& body, Index, Index end) {
     if constexpr (sums_rows<Body>) {
       const auto config = launch_config(dim3(unsigned(end)), kWarpsPerTeam * 32,
-                                        kWarpsPerTeam * 32 * sizeof(float));
+                                        kWarpsPerTeam * 32 * sizeof(double));
       require_cuda(cudaLaunchKernelEx(&config, &run_teams<Body>, body), "launch");
     } else {
       const Index blocks = (end + kWarpsPerBlock - 1) / kWarpsPerBlock;

@@ -7,6 +7,11 @@ namespace libnorm {
 /// The one order in which numbers along an axis are added: element i goes to lane i mod 32, each
 /// lane adds in ascending order, and the lanes are folded in halves, l with l + 16, l + 8, l + 4,
 /// l + 2, l + 1. That is two AVX-512 registers, four of AVX2, or a CUDA warp with shuffles.
+/// More than kLongSum floats are added in double, in the same order, and rounded once: roundings of
+/// one sign would add up to more than a float's last digits.
+
+/// The most floats that are added as floats. Part of the order of summation.
+inline constexpr Index kLongSum = 1024;
 
 namespace detail {
 #if defined(LIBNORM_CUDA_KERNELS)
@@ -60,6 +65,48 @@ LIBNORM_INLINE T sum(const Pack<Tag, T>& a) {
 template <class Tag, class T>
 LIBNORM_INLINE T largest(const Pack<Tag, T>& a) {
   return detail::fold<T>([](auto x, auto y) LIBNORM_ALWAYS { return x < y ? y : x; }, a.regs);
+}
+
+/// Calls f(zero) and returns what it returns. zero is 32 lanes of 0 of the type in which n numbers
+/// of type T, and nothing else, are added.
+template <class T, class W, class F>
+LIBNORM_INLINE auto with_sums(W, Index n, F f) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (n > kLongSum) return f(typename W::template Lanes<double>(0.0));
+  }
+  return f(typename W::template Lanes<T>(T(0)));
+}
+
+/// 32 numbers in the type of the sums that they join, or sums in that of the numbers.
+template <class To, class IsaTag, class T>
+LIBNORM_INLINE To as(const Pack<IsaTag, T>& x) {
+  if constexpr (std::is_same_v<To, Pack<IsaTag, T>>) {
+    return x;
+  } else if constexpr (std::is_same_v<T, float>) {
+    return widen(x);
+  } else {
+    return narrow<float>(x);
+  }
+}
+
+/// term(i) + term(i + 32) + ... for the n numbers of an axis; term(i) is those from i on, and 0
+/// beyond the end.
+template <class T, class W, class F>
+LIBNORM_INLINE T sum_along(W warp, Index n, F term) {
+  return with_sums<T>(warp, n, [&](auto total) LIBNORM_ALWAYS {
+    for (Index i = 0; i < n; i += kLanes) total = total + as<decltype(total)>(term(i));
+    return T(sum(total));
+  });
+}
+
+/// The same of products, each joined by one fma: x(i) y(i).
+template <class T, class W, class X, class Y>
+LIBNORM_INLINE T sum_products_along(W warp, Index n, X x, Y y) {
+  return with_sums<T>(warp, n, [&](auto total) LIBNORM_ALWAYS {
+    using S = decltype(total);
+    for (Index i = 0; i < n; i += kLanes) total = fma(as<S>(x(i)), as<S>(y(i)), total);
+    return T(sum(total));
+  });
 }
 
 }  // namespace libnorm

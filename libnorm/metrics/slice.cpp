@@ -1,7 +1,9 @@
 #include "libnorm/metrics/slice.hpp"
 
+#include <cmath>
 #include <string>
 
+#include "libnorm/core/domain.hpp"
 #include "libnorm/core/pack.hpp"
 #include "libnorm/core/vector_sums.hpp"
 
@@ -16,10 +18,10 @@ std::span<T> part(std::vector<T>& x, Index first, Index count) {
 }  // namespace
 
 std::vector<double> even_grid(double low, double high, Index points) {
-  if (points < 2 || !(low < high)) {
+  if (points < 2 || !(low < high) || !std::isfinite(high - low)) {
     throw ValueError("even_grid: no such grid (" + std::to_string(points) + " points from " +
-                     std::to_string(low) + " to " + std::to_string(high) +
-                     "); need at least 2, from low to high");
+                     number_text(low) + " to " + number_text(high) +
+                     "); need at least 2, from low to high, and a finite way");
   }
   std::vector<double> grid;
   for (Index i = 0; i < points; ++i) {

@@ -1,6 +1,8 @@
 #include "libnorm/models/curvature.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "libnorm/ops/cross_entropy.hpp"
 
@@ -21,16 +23,16 @@ Curvature::Curvature(const Transformer<T>& model, const Batch& batch,
 }
 
 void Curvature::choose(const std::vector<std::string>& tensors) {
-  std::vector<std::string> wanted = tensors;
+  std::multiset<std::string> wanted(tensors.begin(), tensors.end());
   for (const Parameter& p : model_.parameters().all()) {
-    const auto found = std::find(wanted.begin(), wanted.end(), p.name);
+    const auto found = wanted.find(p.name);
     if (!tensors.empty() && found == wanted.end()) continue;
     if (found != wanted.end()) wanted.erase(found);
     parts_.push_back({p.offset, p.size()});
     dimension_ += p.size();
   }
   if (!wanted.empty()) {
-    throw ValueError("Curvature: no such tensor, or named twice (" + wanted.front() +
+    throw ValueError("Curvature: no such tensor, or named twice (" + *wanted.begin() +
                      "); need names of the model's parameters, once each");
   }
 }

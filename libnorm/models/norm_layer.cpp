@@ -11,6 +11,7 @@ NormLayer<T>::NormLayer(const Norm& norm, Index channels, const std::string& nam
                         ParameterList& parameters, ParameterList& running)
     : norm_(norm), channels_(channels), shape_count_(Index(norm.shape_numbers(channels).size())) {
   norm.checked_groups(channels);
+  check_numbers<T>(norm);
   if (has_gain(norm.affine)) {
     const double unit = norm.gain_unit == GainUnit::one ? 1 : std::sqrt(double(channels));
     gain_ = parameters.add(name + "gain", 1, gain_size(norm.affine, channels), Initial::constant,

@@ -32,6 +32,7 @@ class NormLayer {
  public:
   NormLayer() = default;
   /// Declares `name`gain, bias, the shape's numbers, running_mean and running_var.
+  /// Throws: as Norm::checked_groups and check_numbers.
   NormLayer(const Norm& norm, Index channels, const std::string& name, ParameterList& parameters,
             ParameterList& running);
 

@@ -1,14 +1,14 @@
 #include "libnorm/models/parameters.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace libnorm {
 
 Index ParameterList::add(std::string name, Index rows, Index cols, Initial initial, double bound) {
-  for (const Parameter& p : list_) {
-    if (p.name == name) {
-      throw ValueError("ParameterList: name is taken (" + name + "); need a name of its own");
-    }
+  if (!by_name_.emplace(name, list_.size()).second) {
+    throw ValueError("ParameterList: name is taken (" + name + "); need a name of its own");
   }
   const Index offset = size_;
   list_.push_back({std::move(name), rows, cols, offset, initial, bound});
@@ -17,17 +17,21 @@ Index ParameterList::add(std::string name, Index rows, Index cols, Initial initi
 }
 
 void ParameterList::scale_initial(Index offset, Index first_row, double scale) {
-  for (Parameter& p : list_) {
-    if (p.offset != offset || p.size() == 0) continue;
-    p.scaled_row = first_row;
-    p.scale = scale;
+  // Of those that begin there, the last is not empty.
+  const auto behind = std::upper_bound(list_.begin(), list_.end(), offset,
+                                       [](Index at, const Parameter& p) { return at < p.offset; });
+  if (behind == list_.begin() || std::prev(behind)->offset != offset) {
+    throw ValueError("ParameterList: no tensor begins there (" + std::to_string(offset) +
+                     "); need an offset that add returned");
   }
+  Parameter& p = *std::prev(behind);
+  p.scaled_row = first_row;
+  p.scale = scale;
 }
 
 const Parameter& ParameterList::find(const std::string& name) const {
-  for (const Parameter& p : list_) {
-    if (p.name == name) return p;
-  }
+  const auto found = by_name_.find(name);
+  if (found != by_name_.end()) return list_[found->second];
   throw ValueError("ParameterList: unknown name (" + name + "); need one of the model's");
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "libnorm/core/rng.hpp"
@@ -44,6 +45,7 @@ class ParameterList {
   Index add(std::string name, Index rows, Index cols, Initial initial, double bound = 0);
 
   /// Multiplies the first values of the tensor at `offset`, from row `first_row` on.
+  /// Throws: ValueError where no tensor begins there.
   void scale_initial(Index offset, Index first_row, double scale);
 
   /// In the order of declaration, which is that of their offsets.
@@ -60,6 +62,8 @@ class ParameterList {
 
  private:
   std::vector<Parameter> list_;
+  /// Places in the list.
+  std::unordered_map<std::string, std::size_t> by_name_;
   Index size_ = 0;
 };
 

@@ -1,9 +1,11 @@
 #include "libnorm/models/transformer.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <string>
 
+#include "libnorm/core/domain.hpp"
 #include "libnorm/ops/cross_entropy.hpp"
 #include "libnorm/ops/gemm.hpp"
 #include "libnorm/ops/rows.hpp"
@@ -19,6 +21,18 @@ void TransformerOptions::check() const {
                      ", hidden " + std::to_string(hidden) + ", heads " + std::to_string(heads) +
                      ", blocks " + std::to_string(blocks) + ", outputs " + std::to_string(outputs) +
                      "); need positive numbers, and channels divisible by heads");
+  }
+  // Ids are 32 bits wide, and no machine has so many weights.
+  constexpr Index kMostIds = Index(1) << 31;
+  constexpr double kMostWeights = 0x1p48;
+  const double c = double(channels), h = double(hidden);
+  const double weights = c * (double(vocabulary) + double(outputs)) + double(outputs) +
+                         double(blocks) * (4 * c * c + 2 * c * h + h + 9 * c);
+  if (vocabulary > kMostIds || outputs > kMostIds || !(weights < kMostWeights)) {
+    throw ValueError("TransformerOptions: too large a model (vocabulary " +
+                     std::to_string(vocabulary) + ", outputs " + std::to_string(outputs) +
+                     ", weights " + number_text(weights) +
+                     "); need at most 2^31 tokens and outputs, and less than 2^48 weights");
   }
   normalization.check(channels, heads);
 }
@@ -321,11 +335,15 @@ MatrixView<const T> Transformer<T>::tap(std::string_view name) const {
     throw ValueError("Transformer::tap: the last pass left rows out; need all_activations first");
   }
   if (name == "embedding") return on_host(inputs_.front().rows);
-  for (std::size_t b = 0; b < blocks_.size(); ++b) {
-    for (const BlockTap<T>& tap : kBlockTaps<T>) {
-      if (name == "blocks." + std::to_string(b) + "." + tap.name) {
-        return on_host(tap.view(blocks_[b]));
-      }
+  constexpr std::string_view kBlocks = "blocks.";
+  std::size_t b = blocks_.size();
+  if (name.starts_with(kBlocks)) {
+    std::from_chars(name.data() + kBlocks.size(), name.data() + name.size(), b);
+  }
+  for (const BlockTap<T>& tap : kBlockTaps<T>) {
+    if (b >= blocks_.size()) break;
+    if (name == "blocks." + std::to_string(b) + "." + tap.name) {
+      return on_host(tap.view(blocks_[b]));
     }
   }
   throw ValueError("Transformer::tap: unknown name (" + std::string(name) +

@@ -32,7 +32,8 @@ struct TransformerOptions {
   /// By default no norm.
   Normalization normalization;
 
-  /// Throws: ValueError unless every size is positive, heads divide channels, and norms fit.
+  /// Throws: ValueError unless every size is positive, heads divide channels, ids fit into 32 bits,
+  /// there are less than 2^48 weights, and norms fit.
   void check() const;
 };
 

@@ -90,9 +90,8 @@ struct SumChannelsBody {
   template <class W>
   LIBNORM_DEVICE void operator()(W warp, Index) const {
     using P = typename W::template Lanes<T>;
-    P total(T(0));
-    for (Index c = 0; c < channels; c += kLanes) total = total + P::load(x + c, channels - c);
-    const T all = sum(total);
+    const T all = sum_along<T>(
+        warp, channels, [&](Index c) LIBNORM_ALWAYS { return P::load(x + c, channels - c); });
     warp.once([&]() LIBNORM_ALWAYS { out[0] = all; });
   }
 };

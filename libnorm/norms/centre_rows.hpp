@@ -34,11 +34,9 @@ struct CentreRows {
     const P share(T(1) / T(channels));
     T square;
     const T mean = take_off_close_means(warp, x, channels, square, [&]() LIBNORM_ALWAYS {
-      P total(T(0));
-      for (Index c = 0; c < channels; c += kLanes) {
-        total = fma(P::load(x + c, channels - c), share, total);
-      }
-      return sum(total);
+      return sum_products_along<T>(
+          warp, channels, [&](Index c) LIBNORM_ALWAYS { return P::load(x + c, channels - c); },
+          [&](Index) LIBNORM_ALWAYS { return share; });
     });
     for (Index c = 0; c < channels; c += kLanes) {
       (P::load(x + c, channels - c) - P(mean)).store(x + c, channels - c);

@@ -5,8 +5,9 @@
 
 namespace libnorm {
 
-/// mean and 1 / sqrt(var + epsilon) of 32 channels over all positions, and their running values.
-/// A stabilizer that does not centre has mean 0, and the mean square for var.
+/// mean + rest and 1 / sqrt(var + epsilon) of 32 channels over all positions, and their running
+/// values. rest is what the mean's rounding leaves out: 0, but of numbers that are close together
+/// and of many rows. A stabilizer that does not centre has mean 0, and the mean square for var.
 template <class T, class ColumnStabilizer>
 struct ColumnStatisticsBody {
   static constexpr bool kSumsRows = true;
@@ -14,7 +15,7 @@ struct ColumnStatisticsBody {
   MatrixView<const T> x;
   const float* count;
   Index positions;
-  Pointer<T> mean;
+  Pointer<T> mean, rest;
   Pointer<T> scale;
   Pointer<T> running_mean;
   Pointer<T> running_variance;
@@ -24,28 +25,31 @@ struct ColumnStatisticsBody {
     using P = typename W::template Lanes<T>;
     const Index c = block * kLanes, left = x.cols - c;
     const P n{T(positions)};
-    P centre, squares;
+    P centre, beside, squares;
     sums(
-        warp, c, left, [](const P& v) LIBNORM_ALWAYS { return v; }, centre, squares);
+        warp, c, left, [](const P& v) LIBNORM_ALWAYS { return v; }, centre, beside, squares);
     P inverse = P(T(1)) / sqrt(squares / n + P(T(stabilizer.epsilon)));
-    const P factor = far_factor(squares, inverse);
+    const P factor = far_factor(squares, inverse, centre);
     if (!none_is_far(factor)) {
-      const P centre_of_x = centre;
       sums(
-          warp, c, left, [&](const P& v) LIBNORM_ALWAYS { return v * factor; }, centre, squares);
+          warp, c, left, [&](const P& v) LIBNORM_ALWAYS { return v * factor; }, centre, beside,
+          squares);
       inverse = far_inverse(squares, n, factor, stabilizer.epsilon);
-      centre = far_mean(centre_of_x, centre, factor);
+      centre = centre / factor;
+      beside = beside / factor;
       squares = squares / factor / factor;
     }
     if (!warp.leads()) return;
     centre.store(mean + c, left);
+    beside.store(rest + c, left);
     inverse.store(scale + c, left);
     if (running_variance == nullptr) return;
     const P keep(T(1.0 - stabilizer.momentum)), take(T(stabilizer.momentum));
     P batch = squares / n;
     if (ColumnStabilizer::kCentred) {
       batch = squares / P(T(positions - 1));
-      fma(keep, P::load(running_mean + c, left), take * centre).store(running_mean + c, left);
+      fma(keep, P::load(running_mean + c, left), take * (centre + beside))
+          .store(running_mean + c, left);
     }
     fma(keep, P::load(running_variance + c, left), take * batch).store(running_variance + c, left);
   }
@@ -56,48 +60,51 @@ struct ColumnStatisticsBody {
     return P(count == nullptr ? T(1) : T(count[r]));
   }
 
-  /// The mean (0 where nothing is centred) and the sum of squares of scaled(x).
+  /// The mean (0 where nothing is centred), what its rounding leaves out, and the sum of squares of
+  /// scaled(x).
   template <class W, class P, class Scaled>
-  LIBNORM_INLINE void sums(W warp, Index c, Index left, Scaled scaled, P& centre,
+  LIBNORM_INLINE void sums(W warp, Index c, Index left, Scaled scaled, P& centre, P& beside,
                            P& squares) const {
-    centre = P(T(0));
-    if (ColumnStabilizer::kCentred) {
-      centre = sum_rows_in_shards<P>(warp, x.rows,
-                                     [&](Index r) LIBNORM_ALWAYS {
-                                       return scaled(P::load(x.row(r) + c, left)) * weight<P>(r);
-                                     }) /
-               P{T(positions)};
+    const auto total = [&](auto value) LIBNORM_ALWAYS {
+      return sum_rows_in_shards<P>(warp, x.rows, [&](Index r) LIBNORM_ALWAYS {
+        return value(scaled(P::load(x.row(r) + c, left))) * weight<P>(r);
+      });
+    };
+    const P n{T(positions)}, none(T(0));
+    beside = none;
+    if constexpr (!ColumnStabilizer::kCentred) {
+      centre = none;
+      squares = total([](const P& v) LIBNORM_ALWAYS { return v * v; });
+    } else {
+      centre = total([](const P& v) LIBNORM_ALWAYS { return v; }) / n;
+      for (bool is_first = true;; is_first = false) {
+        squares = total([&](const P& v) LIBNORM_ALWAYS {
+          const P d = (v - centre) - beside;
+          return d * d;
+        });
+        const P again = x.rows > kManyRows ? P(T(1)) : are_close(squares, centre, n);
+        if (!is_first || value_of(sum(again)) == Real<T>(0)) return;
+        // The mean of what is left joins the mean; that of what the sum's rounding leaves stays
+        // beside.
+        for (int round = 0; round < 2; ++round) {
+          centre = centre + beside;
+          beside = total([&](const P& v) LIBNORM_ALWAYS { return v - centre; }) / n;
+          beside = select_less(none, again, beside, none);
+        }
+      }
     }
-    square(warp, c, left, scaled, centre, squares);
-    if (!ColumnStabilizer::kCentred) return;
-    const P n{T(positions)}, close = are_close(squares, centre, n);
-    if (value_of(sum(close)) == Real<T>(0)) return;
-    // The mean once more, of what is left.
-    const P rest = sum_rows_in_shards<P>(warp, x.rows, [&](Index r) LIBNORM_ALWAYS {
-      return (scaled(P::load(x.row(r) + c, left)) - centre) * weight<P>(r);
-    });
-    centre = select_less(P(T(0)), close, centre + rest / n, centre);
-    square(warp, c, left, scaled, centre, squares);
-  }
-  template <class W, class P, class Scaled>
-  LIBNORM_INLINE void square(W warp, Index c, Index left, Scaled scaled, const P& centre,
-                             P& squares) const {
-    squares = sum_rows_in_shards<P>(warp, x.rows, [&](Index r) LIBNORM_ALWAYS {
-      const P v = scaled(P::load(x.row(r) + c, left)),
-              d = ColumnStabilizer::kCentred ? v - centre : v;
-      return d * d * weight<P>(r);
-    });
   }
 };
 
-/// mean and 1 / sqrt(var + epsilon) of 32 channels from their running values.
+/// mean and 1 / sqrt(var + epsilon) of 32 channels from their running values. A channel without
+/// variance is 0 without epsilon, as in training.
 template <class T, class ColumnStabilizer>
 struct RunningScaleBody {
   ColumnStabilizer stabilizer;
   Index channels;
   Pointer<const T> running_mean;
   Pointer<const T> running_variance;
-  Pointer<T> mean;
+  Pointer<T> mean, rest;
   Pointer<T> scale;
 
   template <class W>
@@ -107,15 +114,17 @@ struct RunningScaleBody {
     const P variance = P::load(running_variance + c, left, T(1)) + P(T(stabilizer.epsilon));
     const P centre = ColumnStabilizer::kCentred ? P::load(running_mean + c, left) : P(T(0));
     centre.store(mean + c, left);
-    (P(T(1)) / sqrt(variance)).store(scale + c, left);
+    P(T(0)).store(rest + c, left);
+    const P root = sqrt(variance);
+    select_less(P(T(0)), variance, P(T(1)) / root, root).store(scale + c, left);
   }
 };
 
-/// z = (x - mean) scale and the affine part; one output is a row.
+/// z = (x - mean - rest) scale and the affine part; one output is a row.
 template <class T>
 struct ColumnNormBody {
   MatrixView<const T> x;
-  Pointer<const T> mean;
+  Pointer<const T> mean, rest;
   Pointer<const T> scale;
   AffineView<T> affine;
   MatrixView<T> stabilized, output;
@@ -126,7 +135,7 @@ struct ColumnNormBody {
     for (Index c = 0; c < x.cols; c += kLanes) {
       const Index left = x.cols - c;
       const P z = standardized(P::load(x.row(r) + c, left), P::load(mean + c, left),
-                               P::load(scale + c, left));
+                               P::load(rest + c, left), P::load(scale + c, left));
       z.store(stabilized.row(r) + c, left);
       affine.apply(z, c, left).store(output.row(r) + c, left);
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "libnorm/core/domain.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/norms/column_norm.hpp"
 #include "libnorm/norms/row_norm.hpp"
@@ -19,10 +20,10 @@ Index kept_size(const Norm& norm, Index rows, Index channels, Index instances) {
   switch (norm.family()) {
     case Family::row: return rows * norm.checked_groups(channels);
     case Family::pointwise: return 0;
-    case Family::column: return 2 * channels;
+    case Family::column: return 3 * channels;
     case Family::instance: break;
   }
-  return 2 * instances * channels;
+  return instances * channels;
 }
 
 template <class T>
@@ -45,6 +46,11 @@ void check_affine(const std::string& where, const NormArrays<T>& a, const Norm& 
 
 template <class T>
 void check(const std::string& where, const NormArrays<T>& a, const Norm& norm) {
+  check_numbers<T>(norm);
+  if (a.input.rows < 0 || a.input.cols < 1) {
+    throw ShapeError(where + ": no channels (input " + shape_text(a.input.rows, a.input.cols) +
+                     "); need at least 1");
+  }
   const auto same = [&](const auto& m) { return m.rows == a.input.rows && m.cols == a.input.cols; };
   if (!same(a.output) || !same(a.stabilized) || (a.branch.data != nullptr && !same(a.branch)) ||
       (norm.family() == Family::pointwise && !same(a.saved))) {
@@ -84,7 +90,7 @@ AffineView<T> affine_of(const Norm& norm, const NormArrays<T>& a) {
 template <class T, class S>
 void forward_columns(const Norm& norm, const S& s, Phase phase, const NormArrays<T>& a) {
   const Index channels = a.input.cols;
-  const Pointer<T> mean = a.scale + channels;
+  const Pointer<T> mean = a.scale + channels, rest = mean + channels;
   launch(a.input.rows, kRowGrain, AddRowsBody<T>{a.input, a.branch, a.stabilized});
   if (phase == Phase::training) {
     constexpr Index kFewest = S::kCentred ? 2 : 1;
@@ -94,26 +100,27 @@ void forward_columns(const Norm& norm, const S& s, Phase phase, const NormArrays
                        std::to_string(a.positions) + "); need at least " + std::to_string(kFewest));
     }
     launch(column_blocks(channels), 1,
-           ColumnStatisticsBody<T, S>{s, a.stabilized, a.count, a.positions, mean, a.scale,
+           ColumnStatisticsBody<T, S>{s, a.stabilized, a.count, a.positions, mean, rest, a.scale,
                                       a.running_mean, a.running_variance});
   } else {
     launch(column_blocks(channels), 8,
-           RunningScaleBody<T, S>{s, channels, a.running_mean, a.running_variance, mean, a.scale});
+           RunningScaleBody<T, S>{s, channels, a.running_mean, a.running_variance, mean, rest,
+                                  a.scale});
   }
-  launch(
-      a.input.rows, kRowGrain,
-      ColumnNormBody<T>{a.stabilized, mean, a.scale, affine_of(norm, a), a.stabilized, a.output});
+  launch(a.input.rows, kRowGrain,
+         ColumnNormBody<T>{a.stabilized, mean, rest, a.scale, affine_of(norm, a), a.stabilized,
+                           a.output});
 }
 
 template <class T>
 void forward_instances(const Norm& norm, const StandardizeInstances& s, const NormArrays<T>& a) {
-  const Index channels = a.input.cols;
+  const Index channels = a.input.cols, each = a.instances * channels;
+  const Pointer<T> scratch = scratch_of(norm, a);
   launch(a.input.rows, kRowGrain, AddRowsBody<T>{a.input, a.branch, a.stabilized});
   launch(a.instances, 1,
          InstanceNormBody<T>{s, norm.checked_groups(channels), a.first, a.count, a.stabilized,
-                             affine_of(norm, a), a.stabilized, a.output,
-                             a.scale + a.instances * channels, a.scale, scratch_of(norm, a),
-                             scratch_of(norm, a) + a.instances * channels});
+                             affine_of(norm, a), a.stabilized, a.output, a.scale, scratch,
+                             scratch + each, scratch + 2 * each});
 }
 
 /// What has no kernels must not be given a GPU's arrays.
@@ -240,15 +247,42 @@ Index Norm::checked_groups(Index channels) const {
   return count;
 }
 
+template <class T>
+void check_numbers(const Norm& norm) {
+  using R = Real<T>;
+  const std::string as = type_text<R>();
+  const auto at_least_0 = [&](const char* name, double x) {
+    require_in_domain(x == 0 || is_positive_as<R>(x), "norm", name, x,
+                      "0 or a finite number > 0, as " + as);
+  };
+  const auto finite = [&](const char* name, double x) {
+    require_in_domain(is_finite_as<R>(x), "norm", name, x, "a finite number, as " + as);
+  };
+  std::visit(
+      [&](const auto& s) {
+        if constexpr (requires { s.epsilon; }) at_least_0("epsilon", s.epsilon);
+        if constexpr (requires { s.floor; }) at_least_0("floor", s.floor);
+        if constexpr (requires { s.momentum; }) {
+          require_in_domain(0 <= s.momentum && s.momentum <= 1, "norm", "momentum", s.momentum,
+                            "0 .. 1");
+        }
+        if constexpr (requires { s.alpha; }) finite("alpha", s.alpha);
+        if constexpr (requires { s.shift; }) finite("shift", s.shift);
+      },
+      norm.stabilizer);
+  finite("initial_gain", norm.initial_gain);
+}
+
 Index norm_scale_size(const Norm& norm, Index rows, Index channels, Index instances) {
   const Index scratch =
-      norm.family() == Family::instance ? 2 * instances * channels : kMostShapeNumbers * channels;
+      norm.family() == Family::instance ? 3 * instances * channels : kMostShapeNumbers * channels;
   return kept_size(norm, rows, channels, instances) + std::max(scratch, channels);
 }
 
 template <class T>
 void norm_forward(const Norm& norm, Phase phase, const NormArrays<T>& arrays) {
   check("norm_forward", arrays, norm);
+  if (arrays.input.rows == 0) return;
   check_forward(norm, phase, arrays);
   std::visit([&](const auto& s) { forward(norm, s, phase, arrays); }, norm.stabilizer);
 }
@@ -264,6 +298,7 @@ void norm_backward(const Norm& norm, const NormArrays<T>& arrays,
 }
 
 #define LIBNORM_INSTANTIATE(T)                                                                  \
+  template void check_numbers<T>(const Norm&);                                                  \
   template void norm_forward<T>(const Norm&, Phase, const NormArrays<T>&);                      \
   template void norm_backward<T>(const Norm&, const NormArrays<T>&, const MatrixView<const T>&, \
                                  const MatrixView<T>&, const NormGradients<T>&);

@@ -101,6 +101,12 @@ struct NormArrays {
   /// @}
 };
 
+/// Throws: ValueError unless each number of the norm is in its domain as a T, which computes with
+/// it: epsilon and floor 0 or above (what is too small for a T is not 0), momentum within 0 .. 1,
+/// first values finite.
+template <class T>
+void check_numbers(const Norm& norm);
+
 /// Numbers that a norm's `scale` holds.
 Index norm_scale_size(const Norm& norm, Index rows, Index channels, Index instances);
 
@@ -108,10 +114,12 @@ Index norm_scale_size(const Norm& norm, Index rows, Index channels, Index instan
 /// Order: sums over a row in the one order; sums over rows in shards.
 /// Finite input gives finite output where mathematics does: what a stabilizer takes together (a
 /// row, a channel) is brought near 1 first, where its squares are outside the range of T. Where it
-/// would divide 0 by 0, without epsilon, the output is 0. A NaN stays one.
+/// would divide 0 by 0, without epsilon, the output is 0; so is a channel whose running variance is
+/// 0, without epsilon. A NaN stays one. Of no rows nothing is made.
 /// The output may stand where the input does; the stabilizer's, of a norm of rows, may not.
-/// Throws: ShapeError, ValueError for too few positions in training (a variance takes two) or no
-/// running statistics in evaluation, BackendError for a stabilizer of one's own on a GPU.
+/// Throws: ShapeError, ValueError as check_numbers, for too few positions in training (a variance
+/// takes two) or no running statistics in evaluation, BackendError for a stabilizer of one's own on
+/// a GPU.
 template <class T>
 void norm_forward(const Norm& norm, Phase phase, const NormArrays<T>& arrays);
 

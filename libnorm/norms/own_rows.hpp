@@ -32,8 +32,10 @@ class OwnRows {
                           Index channels) const = 0;
     /// @}
   };
-  /// Not null; copies share them. What own_rows makes of an author's object.
-  explicit OwnRows(std::shared_ptr<const Functions> functions) : functions_(std::move(functions)) {}
+  /// Copies share them. What own_rows makes of an author's object. Throws: ValueError for null.
+  explicit OwnRows(std::shared_ptr<const Functions> functions) : functions_(std::move(functions)) {
+    if (functions_ == nullptr) throw ValueError("OwnRows: no functions (null); need an object");
+  }
 
   /// x [C] becomes z. Returns the number that the author's forward returns.
   template <class T, class W>

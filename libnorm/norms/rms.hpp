@@ -16,14 +16,11 @@ struct Rms {
 
   /// x [C] becomes z. Returns what x was multiplied by.
   template <class T, class W>
-  LIBNORM_INLINE T forward(W, Pointer<T> x, Index channels) const {
+  LIBNORM_INLINE T forward(W warp, Pointer<T> x, Index channels) const {
     using P = typename W::template Lanes<T>;
-    P squares(T(0));
-    for (Index c = 0; c < channels; c += kLanes) {
-      const P v = P::load(x + c, channels - c);
-      squares = fma(v, v, squares);
-    }
-    const T scale = inverse_root(sum(squares) / T(channels), epsilon, place);
+    const auto numbers = [&](Index c) LIBNORM_ALWAYS { return P::load(x + c, channels - c); };
+    const T squares = sum_products_along<T>(warp, channels, numbers, numbers);
+    const T scale = inverse_root(squares / T(channels), epsilon, place);
     for (Index c = 0; c < channels; c += kLanes) {
       (P::load(x + c, channels - c) * P(scale)).store(x + c, channels - c);
     }
@@ -32,13 +29,13 @@ struct Rms {
 
   /// g [C] becomes scale (g - z mean(z g)).
   template <class T, class W>
-  LIBNORM_INLINE void backward(W, Pointer<const T> z, T scale, Pointer<T> g, Index channels) const {
+  LIBNORM_INLINE void backward(W warp, Pointer<const T> z, T scale, Pointer<T> g,
+                               Index channels) const {
     using P = typename W::template Lanes<T>;
-    P along(T(0));
-    for (Index c = 0; c < channels; c += kLanes) {
-      along = fma(P::load(z + c, channels - c), P::load(g + c, channels - c), along);
-    }
-    const P share(-radial_share(sum(along) / T(channels), scale, epsilon, place));
+    const T along = sum_products_along<T>(
+        warp, channels, [&](Index c) LIBNORM_ALWAYS { return P::load(z + c, channels - c); },
+        [&](Index c) LIBNORM_ALWAYS { return P::load(g + c, channels - c); });
+    const P share(-radial_share(along / T(channels), scale, epsilon, place));
     for (Index c = 0; c < channels; c += kLanes) {
       const P d = fma(share, P::load(z + c, channels - c), P::load(g + c, channels - c));
       (d * P(scale)).store(g + c, channels - c);

@@ -19,14 +19,10 @@ struct Sphere {
   /// x [C] becomes z. Returns r / max(||x||, floor); negative below the floor, where the gradient
   /// is that of a constant denominator, as in PyTorch's `normalize`.
   template <class T, class W>
-  LIBNORM_INLINE T forward(W, Pointer<T> x, Index channels) const {
+  LIBNORM_INLINE T forward(W warp, Pointer<T> x, Index channels) const {
     using P = typename W::template Lanes<T>;
-    P squares(T(0));
-    for (Index c = 0; c < channels; c += kLanes) {
-      const P v = P::load(x + c, channels - c);
-      squares = fma(v, v, squares);
-    }
-    const T length = square_root(sum(squares));
+    const auto numbers = [&](Index c) LIBNORM_ALWAYS { return P::load(x + c, channels - c); };
+    const T length = square_root(sum_products_along<T>(warp, channels, numbers, numbers));
     const bool above = length > T(floor);
     const T scale = length_of_radius<T>(channels) / (above ? length : T(floor));
     for (Index c = 0; c < channels; c += kLanes) {
@@ -37,14 +33,14 @@ struct Sphere {
 
   /// g [C] becomes scale (g - z (z . g) / r^2).
   template <class T, class W>
-  LIBNORM_INLINE void backward(W, Pointer<const T> z, T scale, Pointer<T> g, Index channels) const {
+  LIBNORM_INLINE void backward(W warp, Pointer<const T> z, T scale, Pointer<T> g,
+                               Index channels) const {
     using P = typename W::template Lanes<T>;
-    P along(T(0));
-    for (Index c = 0; c < channels; c += kLanes) {
-      along = fma(P::load(z + c, channels - c), P::load(g + c, channels - c), along);
-    }
+    const T along = sum_products_along<T>(
+        warp, channels, [&](Index c) LIBNORM_ALWAYS { return P::load(z + c, channels - c); },
+        [&](Index c) LIBNORM_ALWAYS { return P::load(g + c, channels - c); });
     const T square = radius == Radius::one ? T(1) : T(channels);
-    const P share(scale > T(0) ? -(sum(along) / square) : T(0));
+    const P share(scale > T(0) ? -(along / square) : T(0));
     const P size(scale > T(0) ? scale : -scale);
     for (Index c = 0; c < channels; c += kLanes) {
       const P d = fma(share, P::load(z + c, channels - c), P::load(g + c, channels - c));

@@ -27,15 +27,37 @@ LIBNORM_INLINE void share_in_groups(W warp, Pointer<T> x, Index channels, Index 
   warp.sync();
   for (Index g = 0; g < groups; ++g) {
     const Pointer<T> part = x + g * width;
-    P total(T(0));
-    for (Index c = 0; c < width; c += kLanes) total = total + P::load(part + c, width - c);
-    const P all(sum(total));
+    const P all(sum_along<T>(warp, width,
+                             [&](Index c) LIBNORM_ALWAYS { return P::load(part + c, width - c); }));
     for (Index c = 0; c < width; c += kLanes) all.store(part + c, width - c);
   }
   warp.sync();
 }
 
-/// One output is a sequence: rows first[b] .. first[b + 1] - 1.
+/// Rows first[b] .. first[b + 1] - 1 of a sequence, and how many positions they stand for.
+struct InstanceRows {
+  /// As of NormArrays.
+  const float* count;
+  /// The first of them.
+  Index row;
+  /// How many.
+  Index rows;
+
+  /// Of sequence b.
+  LIBNORM_INLINE InstanceRows(const Index* first, const float* count_, Index b)
+      : count(count_), row(first[b]), rows(first[b + 1] - first[b]) {}
+
+  /// Positions of row r.
+  LIBNORM_INLINE Index weight(Index r) const { return count == nullptr ? 1 : Index(count[r]); }
+  /// Positions of all.
+  LIBNORM_INLINE Index positions() const {
+    Index total = 0;
+    for (Index r = row; r < row + rows; ++r) total += weight(r);
+    return total;
+  }
+};
+
+/// One output is a sequence.
 /// Order: over the rows of a channel in shards, then over the channels of a group in the one order.
 template <class T>
 struct InstanceNormBody {
@@ -46,48 +68,46 @@ struct InstanceNormBody {
   MatrixView<const T> x;
   AffineView<T> affine;
   MatrixView<T> stabilized, output;
-  /// [B, C] each; the last two are scratch.
-  Pointer<T> mean, scale, factor, mean_of_x;
+  /// [B, C] each; all but the scale are scratch. As of columns, rest is beside the mean.
+  Pointer<T> scale, mean, rest, factor;
 
   template <class W>
   LIBNORM_DEVICE void operator()(W warp, Index b) const {
     using P = typename W::template Lanes<T>;
-    const Index row = first[b], rows = first[b + 1] - row, channels = x.cols;
-    const Pointer<T> centre = mean + b * channels, inverse = scale + b * channels,
-                     factors = factor + b * channels, centre_of_x = mean_of_x + b * channels;
-    float n = 0;
-    for (Index r = row; r < row + rows; ++r) n += count == nullptr ? 1.0f : count[r];
-    const P numbers(T(n) * T(channels / groups));
-    sums(warp, b, numbers, [](const P& v, Index) LIBNORM_ALWAYS { return v; });
+    const InstanceRows own(first, count, b);
+    if (own.rows == 0) return;
+    const Index channels = x.cols;
+    const Pointer<T> centre = mean + b * channels, beside = rest + b * channels,
+                     inverse = scale + b * channels, factors = factor + b * channels;
+    const P numbers(T(own.positions() * (channels / groups)));
+    sums(warp, b, own, numbers, [](const P& v, Index) LIBNORM_ALWAYS { return v; });
     bool any_far = false;
     for (Index c = 0; c < channels; c += kLanes) {
       const Index left = channels - c;
       const P squares = P::load(inverse + c, left);
       const P scale_of_x = P(T(1)) / sqrt(squares / numbers + P(T(stabilizer.epsilon)));
-      const P factor_of_x = far_factor(squares, scale_of_x);
+      const P factor_of_x = far_factor(squares, scale_of_x, P::load(centre + c, left));
       any_far = any_far || !none_is_far(factor_of_x);
       factor_of_x.store(factors + c, left);
       scale_of_x.store(inverse + c, left);
-      P::load(centre + c, left).store(centre_of_x + c, left);
     }
     if (any_far) {
-      sums(warp, b, numbers, [&](const P& v, Index c) LIBNORM_ALWAYS {
-        return v * P::load(factors + c, channels - c);
-      });
+      sums(warp, b, own, numbers,
+           [&](const P& v, Index c) LIBNORM_ALWAYS { return v * P::load(factors + c, channels - c); });
       for (Index c = 0; c < channels; c += kLanes) {
         const Index left = channels - c;
         const P f = P::load(factors + c, left, T(1));
-        far_mean(P::load(centre_of_x + c, left), P::load(centre + c, left), f)
-            .store(centre + c, left);
+        (P::load(centre + c, left) / f).store(centre + c, left);
+        (P::load(beside + c, left) / f).store(beside + c, left);
         far_inverse(P::load(inverse + c, left), numbers, f, stabilizer.epsilon)
             .store(inverse + c, left);
       }
     }
     for (Index c = 0; c < channels; c += kLanes) {
       const Index left = channels - c;
-      for (Index r = row; r < row + rows; ++r) {
+      for (Index r = own.row; r < own.row + own.rows; ++r) {
         const P z = standardized(P::load(x.row(r) + c, left), P::load(centre + c, left),
-                                 P::load(inverse + c, left));
+                                 P::load(beside + c, left), P::load(inverse + c, left));
         z.store(stabilized.row(r) + c, left);
         affine.apply(z, c, left).store(output.row(r) + c, left);
       }
@@ -95,63 +115,79 @@ struct InstanceNormBody {
   }
 
  private:
-  /// Of scaled(x, channel): its mean to `mean`, its sum of squares to `scale`.
-  template <class W, class P, class Scaled>
-  LIBNORM_INLINE void sums(W warp, Index b, const P& numbers, Scaled scaled) const {
-    const Index row = first[b], rows = first[b + 1] - row, channels = x.cols;
-    const Pointer<T> centre = mean + b * channels, squares = scale + b * channels;
-    const auto weight = [&](Index r) LIBNORM_ALWAYS {
-      return P(count == nullptr ? T(1) : T(count[row + r]));
-    };
-    for (Index c = 0; c < channels; c += kLanes) {
-      sum_rows_in_shards<P>(warp, rows, [&](Index r) LIBNORM_ALWAYS {
-        return scaled(P::load(x.row(row + r) + c, channels - c), c) * weight(r);
-      }).store(centre + c, channels - c);
+  /// to[c] = sum of value(scaled x, c) over the rows and the channels of c's group.
+  template <class W, class Scaled, class Value>
+  LIBNORM_INLINE void total(W warp, const InstanceRows& own, Scaled scaled, Value value,
+                            Pointer<T> to) const {
+    using P = typename W::template Lanes<T>;
+    for (Index c = 0; c < x.cols; c += kLanes) {
+      const Index left = x.cols - c;
+      sum_rows_in_shards<P>(warp, own.rows, [&](Index r) LIBNORM_ALWAYS {
+        return value(scaled(P::load(x.row(own.row + r) + c, left), c), c) *
+               P(T(own.weight(own.row + r)));
+      }).store(to + c, left);
     }
-    share_in_groups<W, T>(warp, centre, channels, groups);
+    share_in_groups<W, T>(warp, to, x.cols, groups);
+  }
+
+  /// Of scaled(x, channel): its mean to `mean` and `rest`, its sum of squares to `scale`.
+  template <class W, class P, class Scaled>
+  LIBNORM_INLINE void sums(W warp, Index b, const InstanceRows& own, const P& numbers,
+                           Scaled scaled) const {
+    const Index channels = x.cols;
+    const Pointer<T> centre = mean + b * channels, beside = rest + b * channels,
+                     squares = scale + b * channels;
+    const auto deviation = [&](const P& v, Index c)
+                               LIBNORM_ALWAYS { return v - P::load(centre + c, channels - c); };
+    total(
+        warp, own, scaled, [](const P& v, Index) LIBNORM_ALWAYS { return v; }, centre);
     for (Index c = 0; c < channels; c += kLanes) {
       const Index left = channels - c;
       (P::load(centre + c, left) / numbers).store(centre + c, left);
+      P(T(0)).store(beside + c, left);
     }
-    square(warp, b, scaled);
-    bool close = false;
-    for (Index c = 0; c < channels; c += kLanes) {
-      const Index left = channels - c;
-      const P here = are_close(P::load(squares + c, left), P::load(centre + c, left), numbers);
-      close = close || value_of(sum(here)) != Real<T>(0);
+    for (bool is_first = true;; is_first = false) {
+      total(
+          warp, own, scaled,
+          [&](const P& v, Index c) LIBNORM_ALWAYS {
+            const P d = deviation(v, c) - P::load(beside + c, channels - c);
+            return d * d;
+          },
+          squares);
+      if (!is_first || !mark_close(b, own, numbers)) return;
+      // The mean of what is left joins the mean; that of what the sum's rounding leaves stays
+      // beside, where the marks were.
+      for (int round = 0; round < 2; ++round) {
+        total(warp, own, scaled, deviation, squares);
+        for (Index c = 0; c < channels; c += kLanes) {
+          const Index left = channels - c;
+          const P part = select_less(P(T(0)), P::load(beside + c, left),
+                                     P::load(squares + c, left) / numbers, P(T(0)));
+          if (round == 0) {
+            (P::load(centre + c, left) + part).store(centre + c, left);
+          } else {
+            part.store(beside + c, left);
+          }
+        }
+      }
     }
-    if (!close) return;
-    // The means once more, of what is left; `squares` holds them meanwhile.
-    for (Index c = 0; c < channels; c += kLanes) {
-      const Index left = channels - c;
-      const P m = P::load(centre + c, left),
-              here = are_close(P::load(squares + c, left), m, numbers);
-      const P rest = sum_rows_in_shards<P>(warp, rows, [&](Index r) LIBNORM_ALWAYS {
-        return (scaled(P::load(x.row(row + r) + c, left), c) - m) * weight(r);
-      });
-      select_less(P(T(0)), here, rest, P(T(0))).store(squares + c, left);
-    }
-    share_in_groups<W, T>(warp, squares, channels, groups);
-    for (Index c = 0; c < channels; c += kLanes) {
-      const Index left = channels - c;
-      (P::load(centre + c, left) + P::load(squares + c, left) / numbers).store(centre + c, left);
-    }
-    square(warp, b, scaled);
   }
-  template <class W, class Scaled>
-  LIBNORM_INLINE void square(W warp, Index b, Scaled scaled) const {
-    using P = typename W::template Lanes<T>;
-    const Index row = first[b], rows = first[b + 1] - row, channels = x.cols;
-    const Pointer<T> centre = mean + b * channels, squares = scale + b * channels;
+
+  /// 1 in `rest` where the numbers of a group are close, or their sums long, or else 0. Whether any
+  /// is 1.
+  template <class P>
+  LIBNORM_INLINE bool mark_close(Index b, const InstanceRows& own, const P& numbers) const {
+    const Index channels = x.cols;
+    const bool is_long = own.rows > kManyRows || channels / groups > kLongSum;
+    bool any = is_long;
     for (Index c = 0; c < channels; c += kLanes) {
-      const Index left = channels - c;
-      const P m = P::load(centre + c, left);
-      sum_rows_in_shards<P>(warp, rows, [&](Index r) LIBNORM_ALWAYS {
-        const P d = scaled(P::load(x.row(row + r) + c, left), c) - m;
-        return d * d * P(count == nullptr ? T(1) : T(count[row + r]));
-      }).store(squares + c, left);
+      const Index left = channels - c, at = b * channels + c;
+      P close = P(T(1));
+      if (!is_long) close = are_close(P::load(scale + at, left), P::load(mean + at, left), numbers);
+      any = any || value_of(sum(close)) != Real<T>(0);
+      close.store(rest + at, left);
     }
-    share_in_groups<W, T>(warp, squares, channels, groups);
+    return any;
   }
 };
 
@@ -172,10 +208,10 @@ struct InstanceNormBackwardBody {
   template <class W>
   LIBNORM_DEVICE void operator()(W warp, Index b) const {
     using P = typename W::template Lanes<T>;
-    const Index row = first[b], rows = first[b + 1] - row, channels = d_x.cols;
+    const InstanceRows own(first, count, b);
+    const Index row = own.row, rows = own.rows, channels = d_x.cols;
     const Pointer<T> g_total = sum_g + b * channels, zg_total = sum_zg + b * channels;
-    float n = 0;
-    for (Index r = row; r < row + rows; ++r) n += count == nullptr ? 1.0f : count[r];
+    const T numbers(own.positions() * (channels / groups));
     for (Index c = 0; c < channels; c += kLanes) {
       const Index left = channels - c;
       for (Index r = row; r < row + rows; ++r) {
@@ -191,7 +227,7 @@ struct InstanceNormBackwardBody {
     share_in_groups<W, T>(warp, g_total, channels, groups);
     share_in_groups<W, T>(warp, zg_total, channels, groups);
     for (Index r = row; r < row + rows; ++r) {
-      const P share(-((count == nullptr ? T(1) : T(count[r])) / (T(n) * T(channels / groups))));
+      const P share(-(T(own.weight(r)) / numbers));
       for (Index c = 0; c < channels; c += kLanes) {
         const Index left = channels - c;
         const P total = fma(P::load(stabilized.row(r) + c, left), P::load(zg_total + c, left),

@@ -22,10 +22,9 @@ struct StandardizeRows {
   LIBNORM_INLINE T forward(W warp, Pointer<T> x, Index channels) const {
     using P = typename W::template Lanes<T>;
     T square;
+    const auto numbers = [&](Index c) LIBNORM_ALWAYS { return P::load(x + c, channels - c); };
     const T mean = take_off_close_means(warp, x, channels, square, [&]() LIBNORM_ALWAYS {
-      P total(T(0));
-      for (Index c = 0; c < channels; c += kLanes) total = total + P::load(x + c, channels - c);
-      return sum(total) / T(channels);
+      return sum_along<T>(warp, channels, numbers) / T(channels);
     });
     const T scale = inverse_root(square / T(channels), epsilon, place);
     for (Index c = 0; c < channels; c += kLanes) {
@@ -37,16 +36,23 @@ struct StandardizeRows {
 
   /// g [C] becomes scale (g - mean g - z mean(z g)).
   template <class T, class W>
-  LIBNORM_INLINE void backward(W, Pointer<const T> z, T scale, Pointer<T> g, Index channels) const {
+  LIBNORM_INLINE void backward(W warp, Pointer<const T> z, T scale, Pointer<T> g,
+                               Index channels) const {
     using P = typename W::template Lanes<T>;
-    P total(T(0)), along(T(0));
-    for (Index c = 0; c < channels; c += kLanes) {
-      const P d = P::load(g + c, channels - c);
-      total = total + d;
-      along = fma(P::load(z + c, channels - c), d, along);
-    }
-    const P mean(sum(total) / T(channels));
-    const P share(-radial_share(sum(along) / T(channels), scale, epsilon, place));
+    T total, along;
+    with_sums<T>(warp, channels, [&](auto sum_g) LIBNORM_ALWAYS {
+      using S = decltype(sum_g);
+      S sum_zg = sum_g;
+      for (Index c = 0; c < channels; c += kLanes) {
+        const S d = as<S>(P::load(g + c, channels - c));
+        sum_g = sum_g + d;
+        sum_zg = fma(as<S>(P::load(z + c, channels - c)), d, sum_zg);
+      }
+      total = T(sum(sum_g));
+      along = T(sum(sum_zg));
+    });
+    const P mean(total / T(channels));
+    const P share(-radial_share(along / T(channels), scale, epsilon, place));
     for (Index c = 0; c < channels; c += kLanes) {
       const P centred = P::load(g + c, channels - c) - mean;
       const P d = fma(share, P::load(z + c, channels - c), centred);

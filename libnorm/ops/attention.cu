@@ -86,9 +86,9 @@ struct SoftmaxBody {
   T scale;
 
   template <class W>
-  LIBNORM_DEVICE void operator()(W, Index output) const {
+  LIBNORM_DEVICE void operator()(W warp, Index output) const {
     const ScoreRow<T> row(sequences, heads, output);
-    softmax_scores<W, T>(p + row.begin, sequences.log_count + row.first_key, row.keys, scale);
+    softmax_scores<T>(warp, p + row.begin, sequences.log_count + row.first_key, row.keys, scale);
   }
 };
 
@@ -101,9 +101,9 @@ struct SoftmaxBackwardBody {
   T scale;
 
   template <class W>
-  LIBNORM_DEVICE void operator()(W, Index output) const {
+  LIBNORM_DEVICE void operator()(W warp, Index output) const {
     const ScoreRow<T> row(sequences, heads, output);
-    softmax_backward<W, T>(p + row.begin, d_p + row.begin, row.keys, scale);
+    softmax_backward<T>(warp, p + row.begin, d_p + row.begin, row.keys, scale);
   }
 };
 

@@ -9,8 +9,9 @@
 namespace libnorm {
 
 /// score[j] becomes softmax(scale score[j] + log_count[j]), j = 0 .. n-1.
-template <class W, class T>
-LIBNORM_INLINE void softmax_scores(Pointer<T> score, const double* log_count, Index n, T scale) {
+template <class T, class W>
+LIBNORM_INLINE void softmax_scores(W warp, Pointer<T> score, const double* log_count, Index n,
+                                   T scale) {
   using P = typename W::template Lanes<T>;
   using D = typename W::template Lanes<double>;
   const T kLowest(-std::numeric_limits<Real<T>>::infinity());
@@ -22,27 +23,44 @@ LIBNORM_INLINE void softmax_scores(Pointer<T> score, const double* log_count, In
     highest = larger(highest, x);
   }
   const P top(largest(highest));
-  P total(T(0));
-  for (Index j = 0; j < n; j += kLanes) {
+  const T total = sum_along<T>(warp, n, [&](Index j) LIBNORM_ALWAYS {
     const P e = math::exp_of_difference(P::load(score + j, n - j, kLowest) - top);
     e.store(score + j, n - j);
-    total = total + e;
-  }
-  const P share(T(1) / sum(total));
+    return e;
+  });
+  const P share(T(1) / total);
   for (Index j = 0; j < n; j += kLanes) {
     (P::load(score + j, n - j) * share).store(score + j, n - j);
   }
 }
 
-/// d_score[j] = p[j] (d_p[j] - sum_i p[i] d_p[i]) scale, in place of d_p.
-template <class W, class T>
-LIBNORM_INLINE void softmax_backward(Pointer<const T> p, Pointer<T> d_p, Index n, T scale) {
+/// x . y over n elements.
+template <class T, class W>
+LIBNORM_INLINE T dot(W warp, Pointer<const T> x, Pointer<const T> y, Index n) {
   using P = typename W::template Lanes<T>;
-  P total(T(0));
-  for (Index j = 0; j < n; j += kLanes) {
-    total = fma(P::load(p + j, n - j), P::load(d_p + j, n - j), total);
-  }
-  const P mean(sum(total));
+  return sum_products_along<T>(
+      warp, n, [&](Index i) LIBNORM_ALWAYS { return P::load(x + i, n - i); },
+      [&](Index i) LIBNORM_ALWAYS { return P::load(y + i, n - i); });
+}
+
+/// 32 channels of the rows of a sum over `count` rows, each times a number: factor(j) row(j) by one
+/// fma, rows ascending.
+template <class T, class W, class Factor, class Row>
+LIBNORM_INLINE typename W::template Lanes<T> combine_rows(W warp, Index count, Factor factor,
+                                                          Row row) {
+  using P = typename W::template Lanes<T>;
+  return with_sums<T>(warp, count, [&](auto total) LIBNORM_ALWAYS {
+    using S = decltype(total);
+    for (Index j = 0; j < count; ++j) total = fma(as<S>(P(T(factor(j)))), as<S>(row(j)), total);
+    return as<P>(total);
+  });
+}
+
+/// d_score[j] = p[j] (d_p[j] - sum_i p[i] d_p[i]) scale, in place of d_p.
+template <class T, class W>
+LIBNORM_INLINE void softmax_backward(W warp, Pointer<const T> p, Pointer<T> d_p, Index n, T scale) {
+  using P = typename W::template Lanes<T>;
+  const P mean(dot<T>(warp, p, Pointer<const T>(d_p), n));
   for (Index j = 0; j < n; j += kLanes) {
     const P d = P::load(p + j, n - j) * (P::load(d_p + j, n - j) - mean);
     (d * P(scale)).store(d_p + j, n - j);
@@ -61,7 +79,7 @@ struct AttentionBody {
   T scale;
 
   template <class W>
-  LIBNORM_DEVICE void operator()(W, Index output) const {
+  LIBNORM_DEVICE void operator()(W warp, Index output) const {
     using Tag = typename W::Tag;
     const Index b = output / heads, h = output % heads;
     const Index row = sequences.first[b], n = sequences.first[b + 1] - row;
@@ -73,7 +91,7 @@ struct AttentionBody {
     const MatrixView<T> score(p + sequences.square_first[b] * heads + h * n * n, n, n);
     multiply<Tag, T>(plain(q), transposed(k), score);
     for (Index i = 0; i < n; ++i) {
-      softmax_scores<W, T>(score.row(i), sequences.log_count + row, n, scale);
+      softmax_scores<T>(warp, score.row(i), sequences.log_count + row, n, scale);
     }
     multiply<Tag, T>(plain(score), plain(v), out.row_range(row, n).col_range(h * width, width));
   }
@@ -92,7 +110,7 @@ struct AttentionBackwardBody {
   T scale;
 
   template <class W>
-  LIBNORM_DEVICE void operator()(W, Index output) const {
+  LIBNORM_DEVICE void operator()(W warp, Index output) const {
     using Tag = typename W::Tag;
     const Index b = output / heads, h = output % heads;
     const Index row = sequences.first[b], n = sequences.first[b + 1] - row;
@@ -109,22 +127,13 @@ struct AttentionBackwardBody {
     multiply<Tag, T>(plain(d), transposed(v), d_score);
     multiply<Tag, T>(transposed(share), plain(d),
                      d_rows.col_range(2 * channels + h * width, width));
-    for (Index i = 0; i < n; ++i) softmax_backward<W, T>(share.row(i), d_score.row(i), n, scale);
+    for (Index i = 0; i < n; ++i) {
+      softmax_backward<T>(warp, share.row(i), d_score.row(i), n, scale);
+    }
     multiply<Tag, T>(plain(d_score), plain(k), d_rows.col_range(h * width, width));
     multiply<Tag, T>(transposed(d_score), plain(q), d_rows.col_range(channels + h * width, width));
   }
 };
-
-/// x . y over n elements.
-template <class W, class T>
-LIBNORM_INLINE T dot(Pointer<const T> x, Pointer<const T> y, Index n) {
-  using P = typename W::template Lanes<T>;
-  P total(T(0));
-  for (Index i = 0; i < n; i += kLanes) {
-    total = fma(P::load(x + i, n - i), P::load(y + i, n - i), total);
-  }
-  return sum(total);
-}
 
 /// One output is one head of one sequence.
 template <class T>
@@ -147,18 +156,18 @@ struct ReadoutAttentionBody {
     const Pointer<const T> q = query.row(b) + h * width;
     const Pointer<T> share = p + h * rows + row;
     for (Index j = 0; j < n; ++j) {
-      const T score = dot<W, T>(q, key(row + j) + h * width, width);
+      const T score = dot<T>(warp, q, key(row + j) + h * width, width);
       warp.once([&]() LIBNORM_ALWAYS { share[j] = score; });
     }
-    softmax_scores<W, T>(share, sequences.log_count + row, n, scale);
+    softmax_scores<T>(warp, share, sequences.log_count + row, n, scale);
     warp.sync();
     for (Index c = 0; c < width; c += kLanes) {
-      P total(T(0));
-      for (Index j = 0; j < n; ++j) {
-        const Pointer<const T> v = key(row + j) + channels + h * width + c;
-        total = fma(P(T(share[j])), P::load(v, width - c), total);
-      }
-      total.store(out.row(b) + h * width + c, width - c);
+      combine_rows<T>(
+          warp, n, [&](Index j) LIBNORM_ALWAYS { return T(share[j]); },
+          [&](Index j) LIBNORM_ALWAYS {
+            return P::load(key(row + j) + channels + h * width + c, width - c);
+          })
+          .store(out.row(b) + h * width + c, width - c);
     }
   }
 
@@ -191,17 +200,16 @@ struct ReadoutQueryBackwardBody {
     const Pointer<const T> d = d_out.row(b) + h * width;
     const Pointer<T> score = d_score + h * rows + row;
     for (Index j = 0; j < n; ++j) {
-      const T s = dot<W, T>(d, key(row + j) + channels + h * width, width);
+      const T s = dot<T>(warp, d, key(row + j) + channels + h * width, width);
       warp.once([&]() LIBNORM_ALWAYS { score[j] = s; });
     }
-    softmax_backward<W, T>(p + h * rows + row, score, n, scale);
+    softmax_backward<T>(warp, p + h * rows + row, score, n, scale);
     warp.sync();
     for (Index c = 0; c < width; c += kLanes) {
-      P total(T(0));
-      for (Index j = 0; j < n; ++j) {
-        total = fma(P(T(score[j])), P::load(key(row + j) + h * width + c, width - c), total);
-      }
-      total.store(d_query.row(b) + h * width + c, width - c);
+      combine_rows<T>(
+          warp, n, [&](Index j) LIBNORM_ALWAYS { return T(score[j]); },
+          [&](Index j) LIBNORM_ALWAYS { return P::load(key(row + j) + h * width + c, width - c); })
+          .store(d_query.row(b) + h * width + c, width - c);
     }
   }
 
@@ -225,20 +233,25 @@ struct ReadoutKeyBackwardBody {
   MatrixView<T> d_kv;
 
   template <class W>
-  LIBNORM_DEVICE void operator()(W, Index g) const {
+  LIBNORM_DEVICE void operator()(W warp, Index g) const {
     using P = typename W::template Lanes<T>;
     const Index channels = query.cols, width = channels / heads;
+    const Index begin = groups.begin(g), end = groups.end(g);
     for (Index h = 0; h < heads; ++h) {
       for (Index c = 0; c < width; c += kLanes) {
         const Index at = h * width + c, left = width - c;
-        P d_key(T(0)), d_value(T(0));
-        for (Index i = groups.begin(g); i < groups.end(g); ++i) {
-          const Index r = groups.member(i), b = sequences.of_row[r];
-          d_key = fma(P(T(d_score[h * rows + r])), P::load(query.row(b) + at, left), d_key);
-          d_value = fma(P(T(p[h * rows + r])), P::load(d_out.row(b) + at, left), d_value);
-        }
-        d_key.store(d_kv.row(g) + at, left);
-        d_value.store(d_kv.row(g) + channels + at, left);
+        with_sums<T>(warp, end - begin, [&](auto d_key) LIBNORM_ALWAYS {
+          using S = decltype(d_key);
+          S d_value = d_key;
+          for (Index i = begin; i < end; ++i) {
+            const Index r = groups.member(i), b = sequences.of_row[r];
+            const S score(as<S>(P(T(d_score[h * rows + r])))), share(as<S>(P(T(p[h * rows + r]))));
+            d_key = fma(score, as<S>(P::load(query.row(b) + at, left)), d_key);
+            d_value = fma(share, as<S>(P::load(d_out.row(b) + at, left)), d_value);
+          }
+          as<P>(d_key).store(d_kv.row(g) + at, left);
+          as<P>(d_value).store(d_kv.row(g) + channels + at, left);
+        });
       }
     }
   }

@@ -8,12 +8,14 @@ namespace libnorm {
 template <class T>
 double cross_entropy(const MatrixView<const T>& logits, const std::int32_t* target, Pointer<T> loss,
                      const MatrixView<T>& d_logits) {
-  if (logits.rows < 1 || logits.cols < 1 ||
-      (d_logits.data != nullptr &&
-       (d_logits.rows != logits.rows || d_logits.cols != logits.cols))) {
+  if (logits.rows < 1 || logits.cols < 1) {
+    throw ShapeError("cross_entropy: no logits (" + shape_text(logits.rows, logits.cols) +
+                     "); need a row, for a mean, and a column, for a target");
+  }
+  if (d_logits.data != nullptr && (d_logits.rows != logits.rows || d_logits.cols != logits.cols)) {
     throw ShapeError("cross_entropy: sizes differ (logits " + shape_text(logits.rows, logits.cols) +
                      ", d_logits " + shape_text(d_logits.rows, d_logits.cols) +
-                     "); need one shape, at least [1, 1]");
+                     "); need one shape");
   }
   // Targets on a GPU were looked at where they came from.
   for (Index b = 0; current_device() == Device::cpu && b < logits.rows; ++b) {

@@ -25,11 +25,9 @@ struct CrossEntropyBody {
       highest = larger(highest, P::load(x + v, cols - v, kLowest));
     }
     const T top = largest(highest);
-    P total(T(0));
-    for (Index v = 0; v < cols; v += kLanes) {
-      total = total + math::exp_of_difference(P::load(x + v, cols - v, kLowest) - P(top));
-    }
-    const T sum_exp = sum(total);
+    const T sum_exp = sum_along<T>(warp, cols, [&](Index v) LIBNORM_ALWAYS {
+      return math::exp_of_difference(P::load(x + v, cols - v, kLowest) - P(top));
+    });
     warp.once([&]() LIBNORM_ALWAYS { loss[b] = math::log(sum_exp) + (top - T(x[target[b]])); });
     if (d_logits.data == nullptr) return;
     const Pointer<T> d = d_logits.row(b);

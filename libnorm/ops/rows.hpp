@@ -8,6 +8,9 @@ namespace libnorm {
 
 /// Rows that are chained before they join a sum over rows. Part of the order of summation.
 inline constexpr Index kShard = 128;
+/// The most rows whose floats are added as floats; those of more are added in double, in the same
+/// order, and rounded once. Part of the order of summation.
+inline constexpr Index kManyRows = 32768;
 
 /// out[r, :] = table[index[r], :]
 ///
@@ -49,14 +52,15 @@ void add_scaled_rows(const MatrixView<const T>& x, const MatrixView<const T>& br
 /// out[g, :] = start[g, :] + sum of rows[m, :] over the members m of group g
 ///
 /// rows [R, C], out [G, C], start [G, C] or empty (then zero). `out` may be `start`.
-/// Order: start, then members ascending.
+/// Order: start, then members ascending; of more than kLongSum in double.
 template <class T>
 void sum_groups(const MatrixView<const T>& rows, const Groups& groups,
                 const MatrixView<const T>& start, const MatrixView<T>& out);
 
 /// out[c] = sum over r of rows[r, c]: the gradient of a bias.
 ///
-/// Order: shards of kShard rows, each chained in ascending order, then added from left to right.
+/// Order: shards of kShard rows, each chained in ascending order, then added from left to right;
+/// of more than kManyRows in double.
 template <class T>
 void sum_columns(const MatrixView<const T>& rows, Pointer<T> out);
 

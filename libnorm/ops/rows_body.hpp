@@ -98,15 +98,19 @@ struct SumGroupsBody {
   MatrixView<T> out;
 
   template <class W>
-  LIBNORM_DEVICE void operator()(W, Index g) const {
+  LIBNORM_DEVICE void operator()(W warp, Index g) const {
     using P = typename W::template Lanes<T>;
+    const Index begin = groups.begin(g), end = groups.end(g);
     for (Index c = 0; c < out.cols; c += kLanes) {
       const Index left = out.cols - c;
-      P total = start.data != nullptr ? P::load(start.row(g) + c, left) : P(T(0));
-      for (Index i = groups.begin(g); i < groups.end(g); ++i) {
-        total = total + P::load(rows.row(groups.member(i)) + c, left);
-      }
-      total.store(out.row(g) + c, left);
+      with_sums<T>(warp, end - begin, [&](auto total) LIBNORM_ALWAYS {
+        using S = decltype(total);
+        if (start.data != nullptr) total = as<S>(P::load(start.row(g) + c, left));
+        for (Index i = begin; i < end; ++i) {
+          total = total + as<S>(P::load(rows.row(groups.member(i)) + c, left));
+        }
+        as<P>(total).store(out.row(g) + c, left);
+      });
     }
   }
 };
@@ -120,9 +124,9 @@ LIBNORM_INLINE P sum_shard(Index first, Index count, F value) {
   return shard;
 }
 
-/// Sums value(r) over rows 0 .. count-1 in shards. One output of its users is 32 columns.
+/// value(0) + ... + value(count - 1) in shards.
 template <class P, class W, class F>
-LIBNORM_INLINE P sum_rows_in_shards(W, Index count, F value) {
+LIBNORM_INLINE P sum_shards(W, Index count, F value) {
   P total(typename P::value_type(0));
   for (Index first = 0; first < count; first += kShard) {
     const P shard = sum_shard<P>(first, count, value);
@@ -134,10 +138,10 @@ LIBNORM_INLINE P sum_rows_in_shards(W, Index count, F value) {
 #if defined(LIBNORM_CUDA_KERNELS)
 /// The same by the warps of a block, a shard to each in turn. In shared memory: 32 numbers a warp.
 template <class P, class F>
-LIBNORM_INLINE P sum_rows_in_shards(CudaTeam, Index count, F value) {
+LIBNORM_INLINE P sum_shards(CudaTeam, Index count, F value) {
   using T = typename P::value_type;
-  static_assert(sizeof(T) == sizeof(float));
-  T* shards = shared_memory();
+  static_assert(sizeof(T) <= sizeof(double));
+  T* shards = reinterpret_cast<T*>(shared_memory());
   const Index warps = Index(blockDim.x) / kLanes, own = Index(threadIdx.x) / kLanes;
   P total(T(0));
   for (Index first = 0; first < count; first += warps * kShard) {
@@ -153,6 +157,20 @@ LIBNORM_INLINE P sum_rows_in_shards(CudaTeam, Index count, F value) {
   return total;
 }
 #endif
+
+/// Sums value(r) over rows 0 .. count-1 in shards, of more than kManyRows floats in double. One
+/// output of its users is 32 columns.
+template <class P, class W, class F>
+LIBNORM_INLINE P sum_rows_in_shards(W warp, Index count, F value) {
+  if constexpr (std::is_same_v<typename P::value_type, float>) {
+    using D = typename W::template Lanes<double>;
+    if (count > kManyRows) {
+      return as<P>(
+          sum_shards<D>(warp, count, [&](Index r) LIBNORM_ALWAYS { return as<D>(value(r)); }));
+    }
+  }
+  return sum_shards<P>(warp, count, value);
+}
 
 template <class T>
 struct SumColumnsBody {

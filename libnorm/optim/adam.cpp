@@ -1,7 +1,6 @@
 #include "libnorm/optim/adam.hpp"
 
-#include <limits>
-
+#include "libnorm/core/domain.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/core/simd.hpp"
 #include "libnorm/optim/adam_body.hpp"
@@ -9,18 +8,28 @@
 namespace libnorm {
 
 template <class T>
-Adam<T>::Adam(Index size, const AdamOptions& options) : options_(options) {
-  const auto is_decay = [](double beta) { return 0 <= beta && beta < 1; };
-  const auto is_positive = [](double x) {
-    return 0 < x && x < std::numeric_limits<double>::infinity();
+void AdamOptions::check(const AdamNames& names) const {
+  const std::string as = type_text<T>();
+  const auto check_decay = [&](const std::string& name, double x) {
+    require_in_domain(T(0) <= T(x) && T(x) < T(1), "Adam", name, x, "0 <= beta < 1 as " + as);
   };
-  if (!is_positive(options.learning_rate) || !is_positive(options.epsilon) ||
-      !is_decay(options.beta1) || !is_decay(options.beta2)) {
-    throw ValueError("Adam: options outside their domain (learning_rate " +
-                     std::to_string(options.learning_rate) + ", beta1 " +
-                     std::to_string(options.beta1) + ", beta2 " + std::to_string(options.beta2) +
-                     ", epsilon " + std::to_string(options.epsilon) +
-                     "); need finite rate > 0, epsilon > 0 and 0 <= beta < 1");
+  check_decay(names.beta1, beta1);
+  check_decay(names.beta2, beta2);
+  require_in_domain(is_positive_as<T>(epsilon), "Adam", names.epsilon, epsilon,
+                    "finite epsilon > 0 as " + as);
+  // The first step's rate is the largest.
+  const bool fits =
+      is_positive_as<T>(learning_rate) && is_finite_as<T>(learning_rate / (1 - beta1));
+  require_in_domain(fits, "Adam", names.learning_rate, learning_rate,
+                    "finite rate > 0 as " + as + ", over 1 - beta1 too");
+}
+
+template <class T>
+Adam<T>::Adam(Index size, const AdamOptions& options) : options_(options) {
+  options.check<T>();
+  if (size < 0) {
+    throw ValueError("Adam: negative number of weights (" + std::to_string(size) +
+                     "); need 0 or more");
   }
   m_.assign(std::size_t(size), T(0));
   v_.assign(std::size_t(size), T(0));
@@ -42,6 +51,10 @@ void Adam<T>::step(T* weights, const T* gradient) {
 
 template <class T>
 void Adam<T>::set_steps(Index steps) {
+  if (steps < 0) {
+    throw ValueError("Adam: negative number of steps (" + std::to_string(steps) +
+                     "); need 0 or more");
+  }
   steps_ = steps;
   power1_ = power2_ = 1;
   for (Index i = 0; i < steps; ++i) {
@@ -50,6 +63,8 @@ void Adam<T>::set_steps(Index steps) {
   }
 }
 
+template void AdamOptions::check<float>(const AdamNames&) const;
+template void AdamOptions::check<double>(const AdamNames&) const;
 template class Adam<float>;
 template class Adam<double>;
 

@@ -1,11 +1,21 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "libnorm/core/error.hpp"
 #include "libnorm/core/resident.hpp"
 
 namespace libnorm {
+
+/// What whoever sets Adam's numbers calls them, for messages.
+struct AdamNames {
+  /// As the members of AdamOptions.
+  /// @{
+  std::string learning_rate = "learning_rate", beta1 = "beta1", beta2 = "beta2",
+              epsilon = "epsilon";
+  /// @}
+};
 
 /// Adam's numbers; PyTorch's defaults but for the rate, which is the paper's.
 struct AdamOptions {
@@ -18,6 +28,11 @@ struct AdamOptions {
   /// @}
   /// Beside the root, not in it.
   double epsilon = 1e-8;
+
+  /// Throws: ValueError, which names the number, unless rate and epsilon are positive and finite
+  /// and 0 <= beta < 1, all as a T: the type of the weights computes with them.
+  template <class T>
+  void check(const AdamNames& names = {}) const;
 };
 
 /// Adam (Kingma, Ba 2015, arXiv:1412.6980) as PyTorch defines it, without weight decay:
@@ -27,7 +42,7 @@ struct AdamOptions {
 template <class T>
 class Adam {
  public:
-  /// Throws: ValueError unless rate and epsilon are positive and 0 <= beta < 1.
+  /// Throws: as AdamOptions::check; ValueError if size < 0.
   Adam(Index size, const AdamOptions& options);
 
   /// One step on `weights` along `gradient`, both of the given size and on the thread's device (see
@@ -46,6 +61,7 @@ class Adam {
   const std::vector<T>& second_moment() const { return v_.host(); }
   /// @}
   /// For checkpoints: sets t, and takes the powers of beta by as many products, for the same bits.
+  /// Throws: ValueError for t < 0.
   void set_steps(Index steps);
 
  private:

@@ -1,6 +1,7 @@
 #include "libnorm/ops/attention.hpp"
 
 #include <cmath>
+#include <numeric>
 
 #include <gtest/gtest.h>
 
@@ -132,6 +133,41 @@ TYPED_TEST(Attention, ReadoutIsTheOracles) {
       EXPECT_TRUE(p.padding_is_untouched());
     });
   }
+}
+
+/// 70,000 keys of one sequence, whose scores are 0 and values .70 and .71 by turns of 32; their
+/// gradients, from d_out = 1, are 1 / n each, and the query's is 0 along keys of 1.
+TEST(ReadoutAttention, OfManyRowsIsExact) {
+  constexpr Index n = 70000;
+  const SequenceSet set({n}, std::vector<double>(n, 1.0));
+  const std::vector<float> query = {0.0f}, d_out = {1.0f};
+  std::vector<float> kv(2 * n), p(n), d_score(n), d_kv(2);
+  double mean = 0, along = 0;
+  for (Index r = 0; r < n; ++r) {
+    kv[std::size_t(2 * r)] = 1.0f + float(r % 2);
+    kv[std::size_t(2 * r + 1)] = r / 32 % 2 == 0 ? 0.71f : 0.7f;
+    mean += double(kv[std::size_t(2 * r + 1)]) / double(n);
+  }
+  for (Index r = 0; r < n; ++r) {
+    along += (double(kv[std::size_t(2 * r + 1)]) - mean) * double(kv[std::size_t(2 * r)]) / n;
+  }
+  // All rows stand for one of the table.
+  std::vector<std::int32_t> members(n);
+  std::iota(members.begin(), members.end(), 0);
+  const Index first[] = {0, n};
+  const Groups one{1, first, members.data()};
+  for_each_isa([&] {
+    float out = 0, d_query = 0;
+    readout_attention<float>({query.data(), 1, 1}, {kv.data(), n, 2}, nullptr, set.view(), 1,
+                             p.data(), {&out, 1, 1});
+    EXPECT_NEAR(p[0], 1.0 / n, 1e-6 / n);
+    EXPECT_NEAR(out, mean, 1e-7);
+    readout_attention_backward<float>({query.data(), 1, 1}, {kv.data(), n, 2}, nullptr, one,
+                                      set.view(), 1, p.data(), {d_out.data(), 1, 1}, d_score.data(),
+                                      {&d_query, 1, 1}, {d_kv.data(), 1, 2});
+    EXPECT_NEAR(d_query, along, 1e-7);
+    EXPECT_NEAR(d_kv[1], 1, 1e-6) << "shares times d_out";
+  });
 }
 
 TYPED_TEST(Attention, ReadoutWithoutATableUsesTheRowsThemselves) {

@@ -31,6 +31,7 @@ template <class T>
 struct Set {
   std::string name;
   std::vector<T> x;
+  Tolerance within = kNorm;
 
   std::vector<T> gradient() const { return draw_vector<T>(Index(x.size()), 7); }
 };
@@ -215,12 +216,13 @@ struct Run {
 
 /// |actual - expected| within a tolerance of `size`, where the type can hold the number.
 template <class T>
-void expect_number(const std::string& what, Wide expected, T actual, Wide size) {
+void expect_number(const std::string& what, Wide expected, T actual, Wide size,
+                   const Tolerance& within) {
   using Limits = std::numeric_limits<T>;
   if (std::abs(expected) > Wide(Limits::max())) return;
   EXPECT_TRUE(std::isfinite(actual)) << what << " = " << actual << ", need " << double(expected);
   const Wide error = std::abs(Wide(actual) - expected);
-  EXPECT_LE(double(error), double(Wide(tolerance<T>(kNorm)) * size + 4 * Wide(Limits::min())))
+  EXPECT_LE(double(error), double(Wide(tolerance<T>(within)) * size + 4 * Wide(Limits::min())))
       << what << " = " << actual << ", need " << double(expected);
 }
 
@@ -238,12 +240,13 @@ void expect_set(const Stabilizer& stabilizer, const Set<T>& set) {
   Run<T> run(norm, set);
   run.run();
   const Expected e = expected_of(stabilizer, set);
+  const Wide largest_z = largest_of(e.z), largest_d = 3 * std::max(largest_of(e.d), e.scale);
   for (Index i = 0; i < run.size; ++i) {
     const T z = run.y[run.at(0, i)], d = run.d_x[run.at(0, i)];
     const std::string at = "[" + std::to_string(i) + "]";
     if (e.defined) {
-      expect_number("z" + at, e.z[std::size_t(i)], z, largest_of(e.z));
-      expect_number("d" + at, e.d[std::size_t(i)], d, 3 * std::max(largest_of(e.d), e.scale));
+      expect_number("z" + at, e.z[std::size_t(i)], z, largest_z, set.within);
+      expect_number("d" + at, e.d[std::size_t(i)], d, largest_d, set.within);
     } else {
       EXPECT_EQ(z, T(0)) << "0 / 0 is taken for 0" << at;
       EXPECT_TRUE(std::isfinite(d)) << "d" << at << " = " << d;
@@ -253,6 +256,12 @@ void expect_set(const Stabilizer& stabilizer, const Set<T>& set) {
   }
   for (T s : run.d_shape) EXPECT_TRUE(std::isfinite(s)) << "shape's gradient " << s;
 }
+
+/// What the mean's rounding cannot reach: a few roundings of each number's own.
+constexpr Tolerance kFewRoundings{16, 16};
+/// The same of long sums, below 1e-6. Doubles are added as doubles: 70,000 / 32 of them, with a
+/// mean of a hundred deviations.
+constexpr Tolerance kLong{16, 220000};
 
 template <class T>
 std::vector<T> scaled(std::vector<T> values, double factor) {
@@ -265,6 +274,11 @@ std::vector<Set<T>> sets() {
   const bool is_float = sizeof(T) == sizeof(float);
   const double most = is_float ? 3e38 : 1.7e308;
   const std::vector<T> four = {1, -2, 3, T(0.5)};
+  // Neighbours in the type's last digits; and of a hundredth of their mean, by turns of 32.
+  const double far = is_float ? 1e4 : 1e13;
+  std::vector<T> last_digits, turns;
+  for (int i = 0; i < 16; ++i) last_digits.push_back(T(far * (1 + (is_float ? 1e-7 : 2e-16) * i)));
+  for (int i = 0; i < 70000; ++i) turns.push_back(i / 32 % 2 == 0 ? T(0.71) : T(0.7));
   std::vector<T> wide = draw_vector<T>(43, 9), neighbours;
   for (int i = 0; i < 43; ++i) neighbours.push_back(T(1e6) + T(i));
   std::vector<Set<T>> all = {
@@ -279,6 +293,10 @@ std::vector<Set<T>> sets() {
       {"one small number", {T(1e-30)}},
       {"neighbours", {40000, 40001, 40002, 40003}},
       {"43 neighbours", neighbours},
+      {"neighbours in the last digits", last_digits, kFewRoundings},
+      {"a hundred within a hundredth", {turns.begin(), turns.begin() + 100}, kFewRoundings},
+      {"a thousand and a half within a hundredth", {turns.begin(), turns.begin() + 1500}, kLong},
+      {"70,000 within a hundredth", turns, kLong},
       // Their sum is rounded, and so is their mean.
       {"43 times one number", std::vector<T>(43, T(1234567.1))},
       {"43 times 0.1", std::vector<T>(43, T(0.1))},

@@ -104,11 +104,12 @@ TEST(Errors, Attention) {
 TEST(Errors, CrossEntropy) {
   const std::int32_t targets[] = {0, 4};
   float losses[2];
-  const std::string end = "); need one shape, at least [1, 1]";
-  expect_error<ShapeError>("cross_entropy: sizes differ (logits [2, 5], d_logits [2, 4]" + end,
-                           [&] { cross_entropy<float>(input(2, 5), targets, losses, view(2, 4)); });
-  expect_error<ShapeError>("cross_entropy: sizes differ (logits [0, 5], d_logits [0, 0]" + end,
-                           [&] { cross_entropy<float>(input(0, 5), targets, losses, {}); });
+  expect_error<ShapeError>(
+      "cross_entropy: sizes differ (logits [2, 5], d_logits [2, 4]); need one shape",
+      [&] { cross_entropy<float>(input(2, 5), targets, losses, view(2, 4)); });
+  expect_error<ShapeError>(
+      "cross_entropy: no logits ([0, 5]); need a row, for a mean, and a column, for a target",
+      [&] { cross_entropy<float>(input(0, 5), targets, losses, {}); });
   expect_error<ValueError>("cross_entropy: target out of range (target[1] = 4); need 0 .. 3",
                            [&] { cross_entropy<float>(input(2, 4), targets, losses, {}); });
   const std::int32_t negative[] = {-1, 0};
@@ -166,6 +167,76 @@ TEST(Errors, Norms) {
       [&] { norm_forward(rows.norm, Phase::training, in_place); });
 }
 
+/// Options are doubles, and looked at in the type that computes with them.
+TEST(Errors, NumbersOfNorms) {
+  const auto forward = [](const Stabilizer& stabilizer) {
+    NormRun<float> run({stabilizer}, 3, 5);
+    run.forward();
+  };
+  const std::string least = "); need 0 or a finite number > 0, as a float";
+  expect_error<ValueError>("norm: epsilon is outside its domain (-1" + least,
+                           [&] { forward(StandardizeColumns{-1}); });
+  expect_error<ValueError>("norm: epsilon is outside its domain (1e-46" + least,
+                           [&] { forward(Rms{1e-46}); });
+  expect_error<ValueError>("norm: floor is outside its domain (nan" + least, [&] {
+    forward(Sphere{Sphere::Radius::one, NAN});
+  });
+  expect_error<ValueError>("norm: momentum is outside its domain (2); need 0 .. 1", [&] {
+    forward(StandardizeColumns{1e-5, 2});
+  });
+  for (const double bad : {-1.0, -1e-300, 1e-46, 1e39, double(NAN), double(INFINITY)}) {
+    SCOPED_TRACE(bad);
+    EXPECT_THROW(forward(Sphere{Sphere::Radius::one, bad}), ValueError);
+    EXPECT_THROW(forward(Rms{bad}), ValueError);
+    EXPECT_THROW(forward(StandardizeRows{bad}), ValueError);
+    EXPECT_THROW(forward(StandardizeColumns{bad}), ValueError);
+    EXPECT_THROW(forward(PowerColumns{bad}), ValueError);
+    EXPECT_THROW(forward(StandardizeInstances{bad}), ValueError);
+  }
+  for (const double bad : {-0.1, 1.1, double(NAN)}) {
+    EXPECT_THROW(forward(StandardizeColumns{1e-5, bad}), ValueError);
+    EXPECT_THROW(forward(PowerColumns{1e-5, bad}), ValueError);
+  }
+  for (const double bad : {1e39, double(NAN), double(-INFINITY)}) {
+    EXPECT_THROW(check_numbers<float>({DynamicTanh{bad}}), ValueError);
+    EXPECT_THROW(check_numbers<float>({DynamicErf{0.5, bad}}), ValueError);
+    EXPECT_THROW(check_numbers<float>({Rms{}, Affine::gain, 1, bad}), ValueError);
+  }
+  // What a float cannot hold, a double may.
+  for (const double good : {0.0, 1e-46, 1e-300, 1e39}) {
+    EXPECT_NO_THROW(check_numbers<double>({Rms{good}}));
+  }
+  EXPECT_NO_THROW(forward(Rms{1e-45}));
+  EXPECT_THROW(OwnRows(nullptr), ValueError);
+  TransformerOptions options;
+  options.normalization.norm = {Rms{1e-46}, Affine::gain};
+  EXPECT_THROW(Transformer<float>{options}, ValueError);
+  EXPECT_NO_THROW(Transformer<double>{options});
+  options.normalization.norm = {};
+  options.normalization.query_key_norm = Norm{Sphere{Sphere::Radius::one, -1}};
+  EXPECT_THROW(Transformer<double>{options}, ValueError);
+}
+
+/// Empty arrays are no norm's input and output in one place.
+TEST(Errors, NormsOfNothing) {
+  const Norm norm = find_norm("layernorm").norm;
+  float number = 1;
+  NormArrays<float> a;
+  a.gain = a.bias = &number;
+  a.input = {nullptr, 0, 1};
+  a.output = a.stabilized = {nullptr, 0, 1};
+  EXPECT_NO_THROW(norm_forward(norm, Phase::training, a));
+  a.input = {nullptr, 3, 0};
+  a.output = a.stabilized = {nullptr, 3, 0};
+  expect_error<ShapeError>("norm_forward: no channels (input [3, 0]); need at least 1",
+                           [&] { norm_forward(norm, Phase::training, a); });
+  const Norm columns = find_norm("batchnorm").norm;
+  a.input = {nullptr, 0, 1};
+  a.output = a.stabilized = {nullptr, 0, 1};
+  EXPECT_NO_THROW(norm_forward(columns, Phase::training, a));
+  EXPECT_NO_THROW(norm_forward(columns, Phase::evaluation, a));
+}
+
 TEST(Errors, Models) {
   TransformerOptions options;
   options.heads = 3;
@@ -173,6 +244,18 @@ TEST(Errors, Models) {
       "TransformerOptions: impossible sizes (vocabulary 402, channels 128, hidden 512, heads 3, "
       "blocks 1, outputs 402); need positive numbers, and channels divisible by heads",
       [&] { Transformer<float>{options}; });
+  options = {};
+  options.vocabulary = (Index(1) << 31) + 1;
+  options.channels = 1;
+  const std::string most = "); need at most 2^31 tokens and outputs, and less than 2^48 weights";
+  expect_error<ValueError>(
+      "TransformerOptions: too large a model (vocabulary 2147483649, outputs 402, weights "
+      "2147486002" +
+          most,
+      [&] { options.check(); });
+  options = {};
+  options.hidden = Index(1) << 62;
+  EXPECT_THROW(options.check(), ValueError);
   ParameterList list;
   list.add("w", 1, 1, Initial::zero);
   expect_error<ValueError>("ParameterList: name is taken (w); need a name of its own",
@@ -202,17 +285,28 @@ TEST(Errors, Models) {
 }
 
 TEST(Errors, Adam) {
-  const auto text = [](const std::string& rate, const std::string& beta) {
-    return "Adam: options outside their domain (learning_rate " + rate + ", beta1 " + beta +
-           ", beta2 0.999000, epsilon 0.000000); need finite rate > 0, epsilon > 0 and 0 <= beta < "
-           "1";
-  };
-  expect_error<ValueError>(text("0.000000", "0.900000"), [] {
+  const std::string rate = "); need finite rate > 0 as a float, over 1 - beta1 too";
+  const std::string less = "); need 0 <= beta < 1 as a float";
+  expect_error<ValueError>("Adam: learning_rate is outside its domain (0" + rate, [] {
     Adam<float>(1, {0.0, 0.9, 0.999, 1e-8});
   });
-  expect_error<ValueError>(text("0.500000", "1.000000"), [] {
+  expect_error<ValueError>("Adam: beta1 is outside its domain (1" + less, [] {
     Adam<float>(1, {0.5, 1.0, 0.999, 1e-8});
   });
+  expect_error<ValueError>(
+      "Adam: epsilon is outside its domain (1e-46); need finite epsilon > 0 as a float", [] {
+        Adam<float>(1, {0.5, 0.9, 0.999, 1e-46});
+      });
+  expect_error<ValueError>("Adam: --beta2 is outside its domain (0.99999999" + less, [] {
+    AdamOptions{0.5, 0.9, 0.99999999}.check<float>({"--rate", "--beta1", "--beta2", "--epsilon"});
+  });
+  EXPECT_NO_THROW(Adam<double>(1, {0.5, 0.9, 0.99999999, 1e-46}));
+  // As floats: 0, infinite, and infinite once it is divided by 1 - beta1.
+  for (const double rate : {1e-46, 1e39, 1e38, double(INFINITY), -1.0}) {
+    EXPECT_THROW(Adam<float>(1, {rate, 0.9, 0.999, 1e-8}), ValueError) << rate;
+  }
+  EXPECT_THROW(Adam<float>(-1, {}), ValueError);
+  EXPECT_THROW(Adam<float>(1, {}).set_steps(-1), ValueError);
   EXPECT_THROW(Adam<float>(1, {NAN, 0.9, 0.999, 1e-8}), ValueError);
   EXPECT_THROW(Adam<float>(1, {0.1, 0.9, -0.1, 1e-8}), ValueError);
   EXPECT_THROW(Adam<float>(1, {0.1, 0.9, 0.999, 0.0}), ValueError);
@@ -227,6 +321,18 @@ TEST(Errors, Data) {
       "positive numbers, rank <= entities x attributes, and keys, and positions of a batch, within "
       "2^31",
       [&] { task.check(); });
+  expect_error<ValueError>(
+      "AssociativeRecall: too large a task (entities 65536, attributes 65536, rank 7, batch 4); "
+      "need at most 2^31 - 3 keys, and positions in a batch",
+      [&] {
+        AssociativeRecall{65536, 65536, 7, 4}.check();
+      });
+  constexpr Index kHuge = Index(1) << 62;
+  for (const AssociativeRecall& huge :
+       {AssociativeRecall{kHuge, 20, 40, 128}, AssociativeRecall{20, kHuge, 40, 128},
+        AssociativeRecall{20, 20, 40, kHuge}, AssociativeRecall{20, 20, kHuge, 128}}) {
+    EXPECT_THROW(huge.check(), ValueError);
+  }
   Batch batch;
   expect_error<ValueError>("Batch: token id out of range (6); need 0 .. 5", [&] {
     batch.assign({0, 6}, 1, 2, 1, {}, 6, Path::shortcut);

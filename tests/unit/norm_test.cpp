@@ -117,32 +117,147 @@ TYPED_TEST(Norms, LayernormKeepsItsDigitsBesideALargeMean) {
 }
 
 /// 1 / ||x|| as the documented order gives it: element i to lane i mod 32, each lane a chain of
-/// fused multiply-adds, lanes folded in halves.
-template <class T>
+/// fused multiply-adds, lanes folded in halves; in double where there are more than kLongSum.
+template <class T, class Sum>
 T inverse_length(const MatrixView<const T>& x, const MatrixView<const T>& branch, Index row) {
-  T lanes[32] = {};
+  Sum lanes[32] = {};
   for (Index c = 0; c < x.cols; ++c) {
-    const T v = x(row, c) + branch(row, c);
+    const Sum v = Sum(x(row, c) + branch(row, c));
     lanes[c % 32] = std::fma(v, v, lanes[c % 32]);
   }
   for (int half = 16; half > 0; half /= 2) {
     for (int l = 0; l < half; ++l) lanes[l] = lanes[l] + lanes[l + half];
   }
-  return T(1) / std::sqrt(lanes[0]);
+  return T(1) / std::sqrt(T(lanes[0]));
 }
 
 TYPED_TEST(Norms, SumsAlongARowHaveTheDocumentedOrder) {
   using T = TypeParam;
-  for (Index cols : {2, 31, 33, 64, 128, 597}) {
+  for (Index cols : {2, 31, 33, 64, 128, 597, 1024, 1025, 3000}) {
     NormRun<T> run({Sphere{}, Affine::none}, 9, cols);
     std::vector<T> expected;
     for (Index r = 0; r < 9; ++r) {
-      expected.push_back(inverse_length<T>(run.input.view(), run.branch.view(), r));
+      const auto length = cols > kLongSum ? &inverse_length<T, double> : &inverse_length<T, T>;
+      expected.push_back(length(run.input.view(), run.branch.view(), r));
     }
     for_each_isa([&] {
       run.forward();
       EXPECT_TRUE(same_bits("scale", expected, {run.scale.begin(), run.scale.begin() + 9}));
     });
+  }
+}
+
+/// Of each three numbers of a channel two are m and one is m + 1, m so large that the mean, m +
+/// 1/3, has no nearer number than m + 3/8.
+TYPED_TEST(Norms, RunningStatisticsOfCloseNumbersAreTheBatchs) {
+  using T = TypeParam;
+  const T m = std::is_same_v<T, float> ? T(0x1p20) : T(0x1p49);
+  NormRun<T> run(parse_norm("batchnorm"), 48, 1);
+  std::get<StandardizeColumns>(run.norm.stabilizer).momentum = 1;
+  for (Index r = 0; r < 48; ++r) {
+    run.input.view()(r, 0) = r % 3 == 2 ? m + 1 : m;
+    run.branch.view()(r, 0) = T(0);
+  }
+  run.gain[0] = T(1);
+  run.bias[0] = T(0);
+  const double few = 4 * tolerance<T>(kPointwise);
+  run.forward();
+  EXPECT_NEAR(double(run.output.view()(0, 0)), -1 / 3.0 / std::sqrt(2 / 9.0 + 1e-5), few);
+  EXPECT_NEAR(double(run.output.view()(2, 0)), 2 / 3.0 / std::sqrt(2 / 9.0 + 1e-5), few);
+  EXPECT_EQ(run.running_mean[0], m + T(0.375));
+  EXPECT_NEAR(double(run.running_variance[0]), 96 / 9.0 / 47, few);
+  // What is stored is what evaluation takes off.
+  run.forward(Phase::evaluation);
+  EXPECT_NEAR(double(run.output.view()(2, 0)), 0.625 / std::sqrt(96 / 9.0 / 47 + 1e-5), few);
+}
+
+/// A float counts to 2^24. 1 and 3 by turns, in place; the gradient of z along z is almost 0.
+TEST(InstanceNorm, CountsBeyondWhatAFloatCounts) {
+  const Index n = (Index(1) << 24) + (Index(1) << 22);
+  const Norm norm = parse_norm("instancenorm");
+  std::vector<float> x(static_cast<std::size_t>(n)), d(x.size());
+  for (Index i = 0; i < n; ++i) x[std::size_t(i)] = i % 2 == 0 ? 3.0f : 1.0f;
+  std::vector<float> scale(std::size_t(norm_scale_size(norm, n, 1, 1)));
+  const Index first[] = {0, n};
+  NormArrays<float> a;
+  a.input = a.output = a.stabilized = {x.data(), n, 1};
+  a.first = first;
+  a.instances = 1;
+  a.positions = n;
+  a.scale = scale.data();
+  norm_forward(norm, Phase::training, a);
+  EXPECT_NEAR(x[0], 1, 1e-5);
+  EXPECT_NEAR(x[1], -1, 1e-5);
+  norm_backward<float>(norm, a, {x.data(), n, 1}, {d.data(), n, 1}, {});
+  EXPECT_NEAR(d[0], 0, 3e-5);
+  EXPECT_NEAR(d[1], 0, 3e-5);
+}
+
+/// A group of 3000 channels by 40 positions, .70 and .71 by turns of 32.
+TEST(GroupNorm, WideGroupsAreExact) {
+  const Norm norm{StandardizeInstances{}, Affine::none, 1};
+  NormRun<float> run(norm, 40, 3000);
+  run.first = {0, 40, 40};
+  double mean = 0, variance = 0;
+  for (Index i = 0; i < 40 * 3000; ++i) {
+    run.input.view()(i / 3000, i % 3000) = i / 32 % 2 == 0 ? 0.71f : 0.7f;
+    run.branch.view()(i / 3000, i % 3000) = 0;
+    mean += double(run.input.view()(i / 3000, i % 3000)) / (40 * 3000);
+  }
+  for (Index i = 0; i < 40 * 3000; ++i) {
+    variance += std::pow(double(run.input.view()(i / 3000, i % 3000)) - mean, 2) / (40 * 3000);
+  }
+  for_each_isa([&] {
+    run.forward();
+    for (Index r = 0; r < 40; ++r) {
+      const double x = double(run.input.view()(r, r));
+      EXPECT_NEAR(double(run.output.view()(r, r)), (x - mean) / std::sqrt(variance + 1e-5), 1e-6);
+    }
+  });
+}
+
+/// Every norm of the catalogue, on no rows: nothing is written, and sums of nothing are 0.
+TYPED_TEST(Norms, MakeNothingOfNoRows) {
+  using T = TypeParam;
+  for (const NormCase& c : norm_cases(6)) {
+    SCOPED_TRACE(trace_of(c));
+    NormRun<T> run(c.norm, 0, 6);
+    run.first = {0, 0, 0};
+    const auto mean = run.running_mean;
+    run.forward();
+    run.forward(Phase::evaluation);
+    run.backward();
+    EXPECT_EQ(run.running_mean, mean);
+    if (has_gain(c.norm.affine)) EXPECT_EQ(run.d_gain[0], T(0));
+    if (has_bias(c.norm.affine)) EXPECT_EQ(run.d_bias[5], T(0));
+  }
+}
+
+/// A sequence of no rows among others.
+TEST(InstanceNorm, LeavesOutSequencesWithoutRows) {
+  NormRun<float> with(parse_norm("instancenorm"), 8, 3), without = with;
+  with.first = {0, 0, 8};
+  without.first = {0, 8, 8};
+  with.forward();
+  without.forward();
+  EXPECT_EQ(values_of(with.output.view()), values_of(without.output.view()));
+}
+
+/// A channel without running variance is 0 where there is no epsilon, not 0 / 0.
+TYPED_TEST(Norms, WithoutVarianceAndEpsilonChannelsAre0) {
+  using T = TypeParam;
+  for (const Stabilizer& stabilizer :
+       {Stabilizer(StandardizeColumns{0}), Stabilizer(PowerColumns{0})}) {
+    NormRun<T> run({stabilizer}, 3, 2);
+    run.running_variance = {T(0), T(4)};
+    run.input.view()(1, 0) = run.running_mean[0];
+    run.branch.view()(1, 0) = T(0);
+    run.forward(Phase::evaluation);
+    for (Index r = 0; r < 3; ++r) {
+      EXPECT_EQ(run.output.view()(r, 0), T(0));
+      EXPECT_TRUE(std::isfinite(run.output.view()(r, 1)));
+      EXPECT_NE(run.output.view()(r, 1), T(0));
+    }
   }
 }
 

@@ -28,6 +28,29 @@ TEST(Parameters, StandOneBehindTheOther) {
   EXPECT_FALSE(list.find("b").is_matrix());
 }
 
+/// Where names were looked up one by one, this took minutes.
+TEST(Parameters, AreFoundAmongMany) {
+  ParameterList list;
+  constexpr Index kCount = 200000;
+  for (Index i = 0; i < kCount; ++i) list.add("p" + std::to_string(i), 1, 1, Initial::constant, 1);
+  for (Index i = 0; i < kCount; ++i) list.scale_initial(i, 0, double(i));
+  for (Index i = 0; i < kCount; ++i) ASSERT_EQ(list.find("p" + std::to_string(i)).scale, i);
+}
+
+TEST(Parameters, ScalesTheTensorAtAnOffset) {
+  ParameterList list;
+  list.add("empty", 1, 0, Initial::constant, 1);
+  list.add("a", 1, 2, Initial::constant, 1);
+  list.add("b", 2, 2, Initial::constant, 1);
+  list.scale_initial(0, 0, 3);
+  list.scale_initial(2, 1, 5);
+  std::vector<double> values(6);
+  list.draw(1, values.data());
+  EXPECT_EQ(values, (std::vector<double>{3, 3, 1, 1, 5, 5}));
+  EXPECT_THROW(list.scale_initial(1, 0, 2), ValueError);
+  EXPECT_THROW(list.scale_initial(6, 0, 2), ValueError);
+}
+
 TEST(Parameters, ModelHasPublishedTensors) {
   const Transformer<float> model(published("layernorm"));
   std::set<std::string> names;

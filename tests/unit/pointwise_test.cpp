@@ -118,6 +118,26 @@ TYPED_TEST(Pointwise, CrossEntropyOfLargeLogitsIsExact) {
 }
 
 /// A divergence must show, not hide.
+/// n equal logits, one of them the target: the loss is log n, and every share 1 / n. As floats,
+/// n / 32 shares a lane add up roundings of one sign.
+TYPED_TEST(Pointwise, CrossEntropyOfManyLogitsIsExact) {
+  using T = TypeParam;
+  for (const Index n : {Index(1025), Index(1) << 16, Index(1) << 20}) {
+    std::vector<T> logits(std::size_t(n), T(0.7)), d(logits.size());
+    logits[0] = T(1);
+    const double exact = std::log(double(n - 1) * std::exp(double(T(0.7)) - 1) + 1);
+    const std::int32_t target = 0;
+    for_each_isa([&] {
+      T loss = 0;
+      cross_entropy<T>({logits.data(), 1, n}, &target, &loss, {d.data(), 1, n});
+      EXPECT_NEAR(double(loss), exact, 1e-6);
+      const double share = std::exp(double(T(0.7)) - 1 - exact);
+      EXPECT_NEAR(double(d[1]), share, 1e-6 * share);
+      EXPECT_NEAR(double(d[std::size_t(n) - 1]), share, 1e-6 * share);
+    });
+  }
+}
+
 TYPED_TEST(Pointwise, NanReachesTheLoss) {
   using T = TypeParam;
   for (Index bad : {0, 3, 40}) {

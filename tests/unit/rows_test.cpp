@@ -1,6 +1,7 @@
 #include "libnorm/ops/rows.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include <gtest/gtest.h>
 
@@ -56,6 +57,50 @@ TYPED_TEST(Rows, ScatterWritesOrAdds) {
         EXPECT_TRUE(out.padding_is_untouched());
       });
     }
+  }
+}
+
+/// 0.7 for all: floats add up roundings of one sign.
+TEST(Rows, LongSumsAreExact) {
+  constexpr Index kCount = 1 << 20;
+  std::vector<float> x(kCount, 0.7f);
+  const double exact = double(0.7f) * kCount;
+  const Index first[] = {0, kCount};
+  std::vector<std::int32_t> members(kCount);
+  std::iota(members.begin(), members.end(), 0);
+  for_each_isa([&] {
+    float columns = 0, group = 0;
+    sum_columns<float>({x.data(), kCount, 1}, &columns);
+    EXPECT_NEAR(columns, exact, 1e-7 * exact);
+    sum_groups<float>({x.data(), kCount, 1}, {1, first, members.data()}, {}, {&group, 1, 1});
+    EXPECT_NEAR(group, exact, 1e-7 * exact);
+  });
+}
+
+/// The last count whose floats are added as floats, and the next.
+TEST(Rows, ManyRowsAreAddedInDouble) {
+  for (const Index count : {kManyRows, kManyRows + 1}) {
+    const Padded<float> rows = draw<float>(count, 3, 8);
+    std::vector<float> expected;
+    const auto add = [&](auto zero) {
+      for (Index c = 0; c < 3; ++c) {
+        auto total = zero;
+        for (Index first = 0; first < count; first += kShard) {
+          auto shard = zero;
+          for (Index r = first; r < std::min(count, first + kShard); ++r) {
+            shard = r == first ? rows.view()(r, c) : shard + rows.view()(r, c);
+          }
+          total = first == 0 ? shard : total + shard;
+        }
+        expected.push_back(float(total));
+      }
+    };
+    count > kManyRows ? add(0.0) : add(0.0f);
+    for_each_isa([&] {
+      std::vector<float> out(3);
+      sum_columns<float>(rows.view(), out.data());
+      EXPECT_TRUE(same_bits("sums", expected, out));
+    });
   }
 }
 
