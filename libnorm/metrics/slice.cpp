@@ -1,9 +1,11 @@
 #include "libnorm/metrics/slice.hpp"
 
+#include <cmath>
 #include <string>
 
 #include "libnorm/core/pack.hpp"
 #include "libnorm/core/vector_sums.hpp"
+#include "libnorm/metrics/metric_value.hpp"
 
 namespace libnorm {
 namespace {
@@ -16,10 +18,10 @@ std::span<T> part(std::vector<T>& x, Index first, Index count) {
 }  // namespace
 
 std::vector<double> even_grid(double low, double high, Index points) {
-  if (points < 2 || !(low < high)) {
+  if (points < 2 || !(low < high) || !std::isfinite(high - low)) {
     throw ValueError("even_grid: no such grid (" + std::to_string(points) + " points from " +
-                     std::to_string(low) + " to " + std::to_string(high) +
-                     "); need at least 2, from low to high");
+                     json_number(low) + " to " + json_number(high) +
+                     "); need at least 2, from low to high, whose difference is finite");
   }
   std::vector<double> grid;
   for (Index i = 0; i < points; ++i) {
