@@ -126,9 +126,10 @@ double iso_score(const ActivationSpectrum& spectrum) {
 NoiseEdges noise_edges(const ActivationSpectrum& spectrum) {
   constexpr double kTracyWidom99 = 2.0234;
   if (!is_spectrum(spectrum.singular_values) || !std::isfinite(spectrum.rows)) {
-    throw ValueError("noise_edges: no spectrum (values " + json_array(spectrum.singular_values) +
-                     " of " + json_number(spectrum.rows) +
-                     " rows); need finite numbers, and none below 0");
+    throw ValueError("noise_edges: no spectrum (" +
+                     std::to_string(spectrum.singular_values.size()) + " values of " +
+                     json_number(spectrum.rows) +
+                     " rows, not all finite and at least 0); need one that is");
   }
   NoiseEdges edges;
   const double top = largest(spectrum.singular_values);

@@ -154,8 +154,8 @@ TEST(DebiasedCka, KeepsItsDigitsBesideARowFarOut) {
   x[10] = 1e12;
   x[11] = -2e12;
   EXPECT_NEAR(debiased_linear_cka(rows_in(x, 2), rows_in(y, 3)), 0.48901190995921654, 1e-13);
-  for (const Index n : {100, 1000}) {
-    for (const double far : {1e8, 1e12, 1e100, 1e160}) {
+  for (const Index n : {100, 600}) {
+    for (const double far : {1e8, 1e12, 1e160}) {
       // The first, the last, one between.
       for (const Index at : {Index(0), n / 3, n - 1}) {
         std::vector<double> z = normals(n * 5, 42);
