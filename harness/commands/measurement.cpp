@@ -22,7 +22,7 @@ using libnorm::MetricValue;
 using libnorm::StoredRows;
 
 constexpr Index kMostBytes = Index{1} << 30, kMostPairs = 20000;
-/// Of more channels, matrices [C, C] alone take gigabytes.
+/// Of more channels, or rows where these are fewer, squares alone take gigabytes.
 constexpr Index kMostChannels = 8192;
 constexpr Index kNeighbours = 10;
 
@@ -69,8 +69,8 @@ Rows<T> read_rows(const StoredRows& from, Index first, Index count) {
 }
 
 template <class T>
-bool fits_memory(const StoredRows& rows, Index count) {
-  return double(count) * double(rows.cols()) * double(sizeof(T)) <= double(kMostBytes);
+bool fits_memory(Index rows, Index channels) {
+  return double(rows) * double(channels) * double(sizeof(T)) <= double(kMostBytes);
 }
 
 /// What needs one pass.
@@ -145,9 +145,9 @@ void measure_other(const Choice& choice, const Measuring& asked, const MatrixVie
 
 /// What needs all rows at once.
 template <class T>
-void measure_in_memory(const Choice& choice, const Measuring& asked,
+void measure_in_memory(const Choice& choice, const Measuring& asked, bool squares_fit,
                        const MatrixView<const T>& rows, Measurement& result) {
-  if (choice.any(MetricNeeds::rows)) {
+  if (choice.any(MetricNeeds::rows) && squares_fit) {
     result.values.push_back(
         {"partition_isotropy", "1", libnorm::partition_isotropy(rows), "not centred"});
   }
@@ -159,10 +159,29 @@ void measure_in_memory(const Choice& choice, const Measuring& asked,
   if (choice.any(MetricNeeds::other) && asked.other) measure_other(choice, asked, rows, result);
 }
 
+/// Says what cannot be had where squares [C, C], or of fewer rows than channels squares [R, R] and
+/// the rows in double, are too large to hold. Returns whether they are not.
+bool plan_squares(const Choice& choice, Index rows, Index channels, Measurement& result) {
+  const Index most_rows = std::min(kMostChannels, kMostBytes / (Index(sizeof(double)) * channels));
+  if (channels <= kMostChannels || rows <= most_rows) return true;
+  std::vector<std::string> names = choice.of(MetricNeeds::spectrum);
+  const std::vector<std::string> more = choice.of(MetricNeeds::rows);
+  names.insert(names.end(), more.begin(), more.end());
+  leave_out(
+      choice, std::move(names),
+      fmt::format("squares of {} rows or {} channels take gigabytes; take at most {} rows of so "
+                  "many channels with --rows",
+                  rows, channels, most_rows),
+      result);
+  return false;
+}
+
 /// Says what cannot be had, and returns whether anything needs all rows in memory that can.
 template <class T>
-bool plan_memory(const Choice& choice, const Measuring& asked, Measurement& result) {
-  std::vector<std::string> names = choice.of(MetricNeeds::rows);
+bool plan_memory(const Choice& choice, const Measuring& asked, bool squares_fit,
+                 Measurement& result) {
+  std::vector<std::string> names;
+  if (squares_fit) names = choice.of(MetricNeeds::rows);
   const std::vector<std::string> pairs = choice.of(MetricNeeds::pairs);
   if (asked.count > kMostPairs) {
     leave_out(choice, pairs,
@@ -178,8 +197,8 @@ bool plan_memory(const Choice& choice, const Measuring& asked, Measurement& resu
     const std::vector<std::string> more = choice.of(needs);
     if (there) names.insert(names.end(), more.begin(), more.end());
   }
-  const bool fits = fits_memory<T>(asked.rows, asked.count) &&
-                    (!asked.other || fits_memory<T>(*asked.other, asked.count));
+  const bool fits = fits_memory<T>(asked.count, asked.rows.cols()) &&
+                    (!asked.other || fits_memory<T>(asked.count, asked.other->cols()));
   if (fits) return !names.empty();
   leave_out(choice, std::move(names),
             fmt::format("all rows at once take more than {} GB; take fewer with --rows",
@@ -188,14 +207,9 @@ bool plan_memory(const Choice& choice, const Measuring& asked, Measurement& resu
   return false;
 }
 
-Streams streams_for(const Choice& choice, Index channels) {
+Streams streams_for(const Choice& choice, Index channels, bool squares_fit) {
   Streams streams;
-  if (choice.any(MetricNeeds::spectrum)) {
-    if (channels > kMostChannels) {
-      throw libnorm::DataError(
-          fmt::format("measure: too many channels for a spectrum ({}); need at most {}", channels,
-                      kMostChannels));
-    }
+  if (choice.any(MetricNeeds::spectrum) && squares_fit) {
     streams.gram = std::make_unique<libnorm::RowGram>(channels);
   }
   if (choice.any(MetricNeeds::moments)) {
@@ -225,17 +239,19 @@ template <class T>
 Measurement measure_as(const Measuring& asked, const std::function<void(Index)>& progress) {
   const Choice choice(asked);
   Measurement result;
-  const bool in_memory = plan_memory<T>(choice, asked, result);
-  Streams streams = streams_for(choice, asked.rows.cols());
+  const bool squares_fit = plan_squares(choice, asked.count, asked.rows.cols(), result);
+  const bool in_memory = plan_memory<T>(choice, asked, squares_fit, result);
   const Index c = asked.rows.cols();
+  Streams streams = streams_for(choice, c, squares_fit);
   Rows<T> all;
   if (in_memory) {
     all = Rows<T>{std::vector<T>(std::size_t(asked.count * c)), asked.count, c};
   }
   // What metrics take at a time (RowGram's stretches, which are multiples of the others'), so that
   // numbers have the bits that they have of rows in memory; of narrow rows about 16 MB of it.
-  const Index piece = c <= 512 ? std::max<Index>(1, 1024 / c) * 4096
-                               : std::max<Index>(8192, (2 * c + 1023) / 1024 * 1024);
+  const Index piece = c <= 512 || !streams.gram
+                          ? std::max<Index>(1, 1024 / c) * (streams.gram ? 4096 : 1024)
+                          : std::max<Index>(8192, (2 * c + 1023) / 1024 * 1024);
   std::vector<T> buffer;
   for (Index first = 0; first < asked.count; first += piece) {
     const Index count = std::min(piece, asked.count - first);
@@ -246,7 +262,7 @@ Measurement measure_as(const Measuring& asked, const std::function<void(Index)>&
     progress(first + count);
   }
   finish(choice, asked, streams, result);
-  if (in_memory) measure_in_memory<T>(choice, asked, all.view(), result);
+  if (in_memory) measure_in_memory<T>(choice, asked, squares_fit, all.view(), result);
   return result;
 }
 

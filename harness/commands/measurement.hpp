@@ -66,10 +66,11 @@ struct Measurement {
   std::vector<LeftOut> left_out;
 };
 
-/// Rows and metrics that fit: rows in memory take at most 2^30 bytes, and pairs of rows are taken
-/// of at most 20,000. What was named and does not fit is an error, what was not is left out.
-/// progress: called with the rows read so far.
-/// Throws: DataError for what does not fit, and for rows that no metric can be made of.
+/// Rows and metrics that fit: rows in memory take at most 2^30 bytes, pairs of rows are taken of at
+/// most 20,000, and spectra of at most 8192 channels, or of more where rows are fewer and fit. What
+/// was named and does not fit is an error, what was not is left out. progress: called with the rows
+/// read so far. Throws: DataError for what does not fit, and for rows that no metric can be made
+/// of.
 Measurement measure(const Measuring& asked, const std::function<void(libnorm::Index)>& progress);
 
 /// Milliseconds that each of `times` spectra takes, metrics included, of rows in memory; those of

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "libnorm/core/math.hpp"
 #include "libnorm/metrics/row_gram.hpp"
@@ -9,6 +10,8 @@
 
 namespace libnorm {
 namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 double largest(std::span<const double> s) {
   return s.empty() ? 0 : *std::max_element(s.begin(), s.end());
@@ -72,6 +75,11 @@ ActivationSpectrum activation_spectrum(const RowFactor& factor, Centring centrin
 }
 
 double rankme(std::span<const double> s, double epsilon) {
+  if (!(epsilon >= 0) || !std::isfinite(epsilon)) {
+    throw ValueError("rankme: epsilon outside its domain (" + json_number(epsilon) +
+                     "); need 0 or a number above it");
+  }
+  if (!is_spectrum(s)) return kNaN;
   const double top = largest(s);
   if (!(top > 0)) return 0;
   double total = 0, entropy = 0;
@@ -84,7 +92,7 @@ double rankme(std::span<const double> s, double epsilon) {
 }
 
 double eigen_effective_rank(std::span<const double> s) {
-  return effective_rank(relative_squares(s));
+  return is_spectrum(s) ? effective_rank(relative_squares(s)) : kNaN;
 }
 
 double variance_share(std::span<const double> s, Index k) {
@@ -92,6 +100,7 @@ double variance_share(std::span<const double> s, Index k) {
     throw ValueError("variance_share: fewer than no values (" + std::to_string(k) +
                      "); need k >= 0");
   }
+  if (!is_spectrum(s)) return kNaN;
   double first = 0, total = 0;
   Index i = 0;
   for (const double square : relative_squares(s)) {
@@ -108,7 +117,7 @@ double iso_score(const ActivationSpectrum& spectrum) {
         "covariance");
   }
   const double ratio = participation_ratio(spectrum.singular_values);
-  if (!(ratio > 0)) return 0;
+  if (!(ratio > 0)) return ratio;
   if (spectrum.channels == 1) return 1;
   // One direction has a ratio of 1, which may be rounded to less.
   return std::max(0.0, (ratio - 1) / double(spectrum.channels - 1));
@@ -116,6 +125,12 @@ double iso_score(const ActivationSpectrum& spectrum) {
 
 NoiseEdges noise_edges(const ActivationSpectrum& spectrum) {
   constexpr double kTracyWidom99 = 2.0234;
+  if (!is_spectrum(spectrum.singular_values) || !std::isfinite(spectrum.rows)) {
+    throw ValueError("noise_edges: no spectrum (" +
+                     std::to_string(spectrum.singular_values.size()) + " values of " +
+                     json_number(spectrum.rows) +
+                     " rows, not all finite and at least 0); need one that is");
+  }
   NoiseEdges edges;
   const double top = largest(spectrum.singular_values);
   const double n = spectrum.rows - (spectrum.centring == Centring::mean ? 1 : 0);
@@ -146,11 +161,11 @@ NoiseEdges noise_edges(const ActivationSpectrum& spectrum) {
     more = found > spikes;
     spikes = std::max(spikes, found);
   }
-  const double unit = top * top;
-  edges.variance = variance * unit;
-  edges.lower = lower * (unit / spectrum.rows);
-  edges.upper = upper * (unit / spectrum.rows);
-  edges.threshold = threshold * (unit / spectrum.rows);
+  // Not by top^2, which may be infinite beside an edge of 0.
+  edges.variance = variance * top * top;
+  edges.lower = lower * top * (top / spectrum.rows);
+  edges.upper = upper * top * (top / spectrum.rows);
+  edges.threshold = threshold * top * (top / spectrum.rows);
   edges.above = beyond(upper);
   edges.spikes = spikes;
   return edges;

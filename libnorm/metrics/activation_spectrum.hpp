@@ -24,7 +24,8 @@ std::string_view spectrum_path_name(SpectrumPath path);
 /// The spectrum of a set of rows, with the conventions it was taken by.
 struct ActivationSpectrum {
   /// s, descending: those of diag(sqrt(count)) (X - 1 m^T), or of X itself if not centred. min(n,
-  /// C) of them, n the larger of `rows` (rounded up) and the rows that were given.
+  /// C) of them, n the larger of `rows` (rounded up) and the rows that were given; 0 beyond the
+  /// rank that the rows given can have, which is one less if centred.
   std::vector<double> singular_values;
   /// Counts added up; rows without counts are one each.
   double rows = 0;
@@ -44,9 +45,9 @@ struct ActivationSpectrum {
 ///
 /// x [R, C], row r standing for count[r] rows; null: each for one. A spectrum of doubles in
 /// [-1e290, 1e290] neither overflows nor loses what is small. Cost: R C^2 multiply-adds where
-/// squaring keeps the digits (see RowGram), else about ten times as much. Throws: ShapeError if no
-/// rows have a count, ValueError for a number that is not finite or beyond 1e290, or a count below
-/// 0. Order: stretches of rows ascending; does not depend on the threads. Eigen finds the
+/// squaring keeps the digits (see RowGram), else about ten times as much; of fewer rows than
+/// channels about ten R^2 C, and nothing is [C, C]. Throws: ShapeError if no rows have a count; as
+/// check_rows. Order: stretches of rows ascending; does not depend on the threads. Eigen finds the
 /// eigenvalues: compared to digits, not to bits.
 template <class T>
 ActivationSpectrum activation_spectrum(const MatrixView<const T>& x, Centring centring,
@@ -57,8 +58,9 @@ ActivationSpectrum activation_spectrum(const MatrixView<const T>& x, Centring ce
 ActivationSpectrum activation_spectrum(const RowFactor& factor, Centring centring);
 
 /// exp H(p + epsilon), H(q) = -sum q log q, p = s / sum s. Zeros give 0. k equal of k values give
-/// k, but for about k epsilon log k; every value that is 0 adds its epsilon. Source: RankMe
-/// (Garrido et al. 2023), their epsilon; of spectra that are not centred.
+/// k, but for about k epsilon log k; every value that is 0 adds its epsilon. Throws: ValueError
+/// unless epsilon >= 0 is finite. Source: RankMe (Garrido et al. 2023), their epsilon; of spectra
+/// that are not centred.
 double rankme(std::span<const double> s, double epsilon = 1e-7);
 
 /// exp of the entropy of l / sum l, l = s^2. k equal values give k; zeros give 0.
@@ -95,7 +97,8 @@ struct NoiseEdges {
 /// Marchenko-Pastur's edges, and how many values of a spectrum are beyond them. n is rows, one less
 /// if centred; C > n has C - n zeros beside what lies between the edges.
 /// The variance is the mean of the eigenvalues; then spikes are taken out, and it is taken again,
-/// as long as more are found. Zeros, or n < 1: all 0. Source: Marchenko, Pastur 1967; the threshold
+/// as long as more are found. Zeros, or n < 1: all 0. Throws: ValueError for values that are no
+/// spectrum (is_spectrum), as a count cannot be NaN. Source: Marchenko, Pastur 1967; the threshold
 /// is that of Johnstone 2001, with the 0.99 quantile of the law of Tracy and Widom, 2.0234.
 NoiseEdges noise_edges(const ActivationSpectrum& spectrum);
 

@@ -76,13 +76,32 @@ std::vector<double> Columns::triangle() {
   return triangle;
 }
 
+Index Columns::largest_rank() const {
+  std::vector<char> rows(std::size_t(rows_), 0);
+  Index columns = 0;
+  for (Index c = 0; c < cols_; ++c) {
+    const double* column = memory_.data() + c * rows_;
+    bool filled = false;
+    for (Index r = 0; r < rows_; ++r) {
+      if (column[r] == 0) continue;
+      filled = true;
+      rows[std::size_t(r)] = 1;
+    }
+    columns += filled;
+  }
+  return std::min(columns, Index(std::count(rows.begin(), rows.end(), 1)));
+}
+
 std::vector<double> Columns::singular_values() {
   const NoSignals none;
   const bool tall = rows_ > cols_;
+  const Index rank = largest_rank();
   const std::vector<double> square = tall ? triangle() : memory_;
   const solver::BDCSVD<MatrixXd> svd(ConstMap(square.data(), tall ? cols_ : rows_, cols_));
-  const auto& s = svd.singularValues();
-  return {s.data(), s.data() + s.size()};
+  const auto& found = svd.singularValues();
+  std::vector<double> s(found.data(), found.data() + found.size());
+  std::fill(s.begin() + rank, s.end(), 0.0);
+  return s;
 }
 
 RightVectors right_vectors_of(const MatrixView<const double>& rows) {

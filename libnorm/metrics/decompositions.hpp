@@ -28,11 +28,14 @@ class Columns {
   /// R of a QR decomposition by Householder: [C, C] by columns, zeros below the diagonal. The
   /// matrix, R >= C, is lost.
   std::vector<double> triangle();
-  /// Singular values, descending: min(R, C) of them. Of more rows than columns, they are those of
-  /// the triangle, and the matrix is lost.
+  /// Singular values, descending: min(R, C) of them, 0 beyond as many as there are rows, or
+  /// columns, that hold anything but zeros. Of more rows than columns, they are those of the
+  /// triangle, and the matrix is lost.
   std::vector<double> singular_values();
 
  private:
+  Index largest_rank() const;
+
   Index rows_, cols_;
   std::vector<double> memory_;
 };

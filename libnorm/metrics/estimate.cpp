@@ -1,10 +1,13 @@
 #include "libnorm/metrics/estimate.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "libnorm/core/rng.hpp"
 #include "libnorm/core/simd.hpp"
 #include "libnorm/core/vector_sums.hpp"
+#include "libnorm/metrics/row_check.hpp"
 
 namespace libnorm {
 
@@ -14,12 +17,17 @@ MeanEstimate mean_estimate(std::span<const double> samples) {
   estimate.samples = Index(samples.size());
   estimate.standard_error = std::numeric_limits<double>::infinity();
   if (samples.empty()) return estimate;
-  const std::vector<double> ones(samples.size(), 1.0);
-  estimate.value = dot<double>(samples, ones) / n;
+  // In units of the largest, so that the sum is finite where the mean is.
+  double largest = 0;
+  for (const double sample : samples) largest = std::max(largest, std::abs(sample));
+  const double unit = unit_scale(largest);
+  std::vector<double> scaled(samples.begin(), samples.end());
+  scale<double>(scaled, unit);
+  const double mean = dot<double>(scaled, std::vector<double>(samples.size(), 1.0)) / n;
+  estimate.value = mean / unit;
   if (samples.size() == 1) return estimate;
-  std::vector<double> centred;
-  for (const double sample : samples) centred.push_back(sample - estimate.value);
-  estimate.standard_error = length<double>(centred) / square_root(n * (n - 1));
+  for (double& sample : scaled) sample -= mean;
+  estimate.standard_error = length<double>(scaled) / square_root(n * (n - 1)) / unit;
   return estimate;
 }
 

@@ -21,7 +21,8 @@ struct MeanEstimate {
   Index samples = 0;
 };
 
-/// Centred first, then squared. Order: along the axis. No samples: 0 and infinite.
+/// Centred first, then squared. Order: along the axis. No samples: 0 and infinite. Samples that are
+/// not all finite: neither is the mean, and the standard error is NaN.
 MeanEstimate mean_estimate(std::span<const double> samples);
 
 /// Probe number `index` of [x.size()] random signs, +1 and -1 alike. `purpose` names the stream:

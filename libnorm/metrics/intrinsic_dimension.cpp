@@ -15,20 +15,42 @@ namespace {
 
 constexpr Index kStrip = 64;
 
-/// Rows that differ, ascending, times scale.
+/// Rows that differ, ascending.
 template <class T>
-std::vector<double> different_rows(const MatrixView<const T>& x, double scale) {
+std::vector<Index> different_rows(const MatrixView<const T>& x) {
   std::vector<Index> order;
   for (Index r = 0; r < x.rows; ++r) order.push_back(r);
   const auto less = [&](Index a, Index b) {
     return std::lexicographical_compare(x.row(a), x.row(a) + x.cols, x.row(b), x.row(b) + x.cols);
   };
   std::sort(order.begin(), order.end(), less);
-  std::vector<double> rows;
+  std::vector<Index> rows;
   for (std::size_t i = 0; i < order.size(); ++i) {
-    if (i > 0 && !less(order[i - 1], order[i])) continue;
-    for (Index c = 0; c < x.cols; ++c) rows.push_back(double(x(order[i], c)) * scale);
+    if (i == 0 || less(order[i - 1], order[i])) rows.push_back(order[i]);
   }
+  return rows;
+}
+
+/// Rows at `which`, less their mean, times a power of two that brings the largest of what they
+/// differ from the first by to about 1.
+template <class T>
+std::vector<double> centred(const MatrixView<const T>& x, const std::vector<Index>& which) {
+  const T* start = x.row(which.front());
+  const Index n = Index(which.size());
+  double largest = 0;
+  std::vector<double> rows, mean(std::size_t(x.cols), 0.0);
+  for (const Index r : which) {
+    for (Index c = 0; c < x.cols; ++c) {
+      rows.push_back(double(x(r, c)) - double(start[c]));
+      largest = std::max(largest, std::abs(rows.back()));
+    }
+  }
+  const double unit = unit_scale(largest);
+  for (Index i = 0; i < n * x.cols; ++i) {
+    rows[std::size_t(i)] *= unit;
+    mean[std::size_t(i % x.cols)] += rows[std::size_t(i)] / double(n);
+  }
+  for (Index i = 0; i < n * x.cols; ++i) rows[std::size_t(i)] -= mean[std::size_t(i % x.cols)];
   return rows;
 }
 
@@ -38,10 +60,41 @@ double dot(const double* a, const double* b, Index n) {
   return sum;
 }
 
-double distance(const double* a, const double* b, Index n) {
-  double sum = 0;
-  for (Index i = 0; i < n; ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return std::sqrt(sum);
+/// Of two rows that differ.
+template <class T>
+double distance(const T* a, const T* b, Index n) {
+  double sum = 0, largest = 0;
+  for (Index i = 0; i < n; ++i) {
+    const double d = double(a[i]) - double(b[i]);
+    sum += d * d;
+  }
+  if (0x1p-900 < sum && sum < 0x1p1000) return std::sqrt(sum);
+  // Squares overflow or vanish.
+  for (Index i = 0; i < n; ++i) largest = std::max(largest, std::abs(double(a[i]) - double(b[i])));
+  const double unit = unit_scale(largest);
+  sum = 0;
+  for (Index i = 0; i < n; ++i) {
+    const double d = (double(a[i]) - double(b[i])) * unit;
+    sum += d * d;
+  }
+  return std::sqrt(sum) / unit;
+}
+
+/// Whether distances can be some: k of them a row, finite, and none below 0.
+bool are_sound(const Neighbours& neighbours) {
+  if (Index(neighbours.distances.size()) != neighbours.rows * neighbours.k) {
+    throw ShapeError("neighbours: sizes differ (" + std::to_string(neighbours.distances.size()) +
+                     " distances, rows and neighbours " +
+                     shape_text(neighbours.rows, neighbours.k) + "); need one for each");
+  }
+  return std::all_of(neighbours.distances.begin(), neighbours.distances.end(),
+                     [](double d) { return d >= 0 && std::isfinite(d); });
+}
+
+/// log a / b, whose quotient may be no double.
+double log_ratio(double a, double b) {
+  const double ratio = a / b;
+  return std::isfinite(ratio) ? math::log(ratio) : math::log(a) - math::log(b);
 }
 
 }  // namespace
@@ -52,28 +105,27 @@ Neighbours nearest_neighbours(const MatrixView<const T>& x, Index k) {
     throw ValueError("nearest_neighbours: no neighbours (" + std::to_string(k) +
                      "); need at least one");
   }
-  const RowCheck check = check_rows("nearest_neighbours", x, nullptr);
+  check_rows("nearest_neighbours", x, nullptr);
   const Index c = x.cols;
-  const std::vector<double> exact = different_rows(x, check.scale);
+  const std::vector<Index> which = different_rows(x);
   Neighbours found;
-  found.rows = Index(exact.size()) / c;
+  found.rows = Index(which.size());
   const Index n = found.rows;
   found.k = std::max<Index>(0, std::min(k, n - 1));
   if (found.k == 0) return found;
   found.distances.resize(std::size_t(n * found.k));
   // Products of rows less their mean are small, and so is the rounding of them.
-  std::vector<double> mean(std::size_t(c), 0.0), centred = exact, square;
-  for (Index i = 0; i < n * c; ++i) mean[std::size_t(i % c)] += exact[std::size_t(i)] / double(n);
-  for (Index i = 0; i < n * c; ++i) centred[std::size_t(i)] -= mean[std::size_t(i % c)];
+  const std::vector<double> near_mean = centred(x, which);
+  std::vector<double> square;
   for (Index r = 0; r < n; ++r) {
-    const double* row = centred.data() + r * c;
+    const double* row = near_mean.data() + r * c;
     square.push_back(dot(row, row, c));
   }
   const double largest = *std::max_element(square.begin(), square.end());
   // |a|^2 + |b|^2 - 2 a b is off by at most C + 4 roundings of |a|^2 + |b|^2 on each side, and what
-  // centring rounds moves |a - b|^2 by 8 roundings of the largest |a|^2.
+  // centring rounds, twice, moves |a - b|^2 by 24 roundings of the largest |a|^2.
   const double unit = 0x1p-53, wide = double(c);
-  const MatrixView<const double> all(centred.data(), n, c);
+  const MatrixView<const double> all(near_mean.data(), n, c);
   std::vector<double> products(std::size_t(kStrip * n));
   for (Index first = 0; first < n; first += kStrip) {
     const Index strip = std::min(kStrip, n - first);
@@ -89,17 +141,18 @@ Neighbours nearest_neighbours(const MatrixView<const T>& x, Index k) {
       std::vector<double> sorted(near, near + n);
       const auto last = sorted.begin() + (found.k - 1);
       std::nth_element(sorted.begin(), last, sorted.end());
-      const double error = 2 * (wide + 8) * unit * (square[std::size_t(i)] + largest);
+      const double error = 2 * (wide + 24) * unit * (square[std::size_t(i)] + largest);
       const double limit = *last + 2 * error;
       std::vector<double> distances;
       for (Index j = 0; j < n; ++j) {
         if (near[j] <= limit) {
-          distances.push_back(distance(exact.data() + i * c, exact.data() + j * c, c));
+          distances.push_back(
+              distance(x.row(which[std::size_t(i)]), x.row(which[std::size_t(j)]), c));
         }
       }
       std::partial_sort(distances.begin(), distances.begin() + found.k, distances.end());
       for (Index m = 0; m < found.k; ++m) {
-        found.distances[std::size_t(i * found.k + m)] = distances[std::size_t(m)] / check.scale;
+        found.distances[std::size_t(i * found.k + m)] = distances[std::size_t(m)];
       }
     });
   }
@@ -110,12 +163,12 @@ template Neighbours nearest_neighbours<float>(const MatrixView<const float>&, In
 template Neighbours nearest_neighbours<double>(const MatrixView<const double>&, Index);
 
 double two_nn_dimension(const Neighbours& neighbours) {
+  if (!are_sound(neighbours)) return std::numeric_limits<double>::quiet_NaN();
   if (neighbours.k < 2) return 0;
   std::vector<double> logs;
   for (Index r = 0; r < neighbours.rows; ++r) {
     const double* d = neighbours.distances.data() + r * neighbours.k;
-    // Differences below 1e-154 of the largest number have no square.
-    if (d[0] > 0) logs.push_back(math::log(d[1] / d[0]));
+    if (d[0] > 0) logs.push_back(log_ratio(d[1], d[0]));
   }
   std::sort(logs.begin(), logs.end());
   const double n = double(logs.size());
@@ -129,6 +182,7 @@ double two_nn_dimension(const Neighbours& neighbours) {
 }
 
 double likelihood_dimension(const Neighbours& neighbours, Averaging averaging) {
+  if (!are_sound(neighbours)) return std::numeric_limits<double>::quiet_NaN();
   const Index k = neighbours.k;
   if (k < 2) return 0;
   double sum = 0, rows = 0;
@@ -136,7 +190,7 @@ double likelihood_dimension(const Neighbours& neighbours, Averaging averaging) {
     const double* d = neighbours.distances.data() + r * k;
     if (!(d[0] > 0)) continue;
     double inverse = 0;
-    for (Index j = 0; j + 1 < k; ++j) inverse += math::log(d[k - 1] / d[j]) / double(k - 1);
+    for (Index j = 0; j + 1 < k; ++j) inverse += log_ratio(d[k - 1], d[j]) / double(k - 1);
     rows += 1;
     sum += averaging == Averaging::inverses ? inverse : 1 / inverse;
   }

@@ -22,10 +22,15 @@ struct Neighbours {
 ///
 /// x [R, C]. Throws: as check_rows, ValueError if k < 1.
 /// Cost: R^2 C multiply-adds by gemm<double> in blocks of 64 rows, R^2 comparisons; memory 65 R
-/// doubles and a copy of x. 10,000 rows of 128 channels: seconds.
+/// doubles and a copy of x. 10,000 rows of 128 channels: seconds. A large mean and numbers of very
+/// different sizes cost no digits: a distance is the root of the squares of differences, in a unit
+/// of their own where those would be no doubles.
 template <class T>
 Neighbours nearest_neighbours(const MatrixView<const T>& x, Index k);
 
+/// Of these estimates: distances that are not finite, or below 0, give NaN. Rows with a neighbour
+/// at distance 0 are left out. Throw: ShapeError unless there are rows times k distances.
+///
 /// TwoNN: the d of P(r2 / r1 <= m) = 1 - m^-d, r1 and r2 the distances to the two nearest rows, by
 /// a line through 0 of -log(1 - F) over log m, F = i / R, without the largest tenth. Fewer than
 /// three different rows: 0. All ratios 1 (a lattice): infinite. Source: Facco et al. 2017. Needs k

@@ -265,9 +265,10 @@ std::vector<MetricValue> values_of(const Eigenvalues& found) {
 
 Tridiagonal tridiagonalize(const LinearOperator& a, std::span<const double> start, Index steps) {
   const double size = length(start);
-  if (steps < 1 || !(size > 0)) {
+  if (steps < 1 || !(size > 0) || !std::isfinite(size)) {
     throw ValueError("tridiagonalize: no steps, or no start (" + std::to_string(steps) +
-                     " steps, ||start|| = " + json_number(size) + "); need at least one, and > 0");
+                     " steps, ||start|| = " + json_number(size) +
+                     "); need at least one, and a length above 0 that is finite");
   }
   const Index most = std::min(steps, a.dimension());
   OrthonormalRows rows(a.dimension(), most);

@@ -1,6 +1,7 @@
 #include "libnorm/metrics/loss_surface.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "libnorm/core/simd.hpp"
 #include "libnorm/core/vector_sums.hpp"
@@ -55,7 +56,11 @@ std::vector<double> draw_direction(const Random& random, const ParameterList& pa
 void make_orthogonal(std::span<double> second, std::span<const double> first) {
   require_same("make_orthogonal", second.size(), first.size());
   const double size = length(first), before = length<double>(second);
-  if (!(size > 0)) return;
+  if (!std::isfinite(size) || !std::isfinite(before)) {
+    throw ValueError("make_orthogonal: a direction is not finite (lengths " + json_number(size) +
+                     " and " + json_number(before) + "); need two that are");
+  }
+  if (size == 0) return;
   std::vector<double> unit(first.begin(), first.end());
   for (double& x : unit) x /= size;
   // Twice: once leaves a remainder where the two are nearly parallel.

@@ -47,7 +47,8 @@ std::vector<double> draw_direction(const Random& random, const ParameterList& pa
 /// Takes from `second` what lies along `first`, and gives it its length back, so that a surface's
 /// axes stand at right angles. Lengths of single filters then differ a little from those that were
 /// normalized. A `first` of zeros changes nothing.
-/// Throws: ShapeError unless sizes are the same, ValueError where nothing would be left.
+/// Throws: ShapeError unless sizes are the same, ValueError for a length that is not finite, or
+/// where nothing would be left.
 void make_orthogonal(std::span<double> second, std::span<const double> first);
 
 /// f(w + alpha_i d) at each alpha, as f says, infinite or not.

@@ -14,9 +14,10 @@ namespace libnorm {
 struct NeuralCollapse {
   /// K
   Index classes = 0;
-  /// NC1: tr(S_w S_b^+) / K, S_w = mean (x - m_k)(x - m_k)^T, S_b = B^T B / K. The pseudoinverse
-  /// leaves out directions in which B has less than 1e-12 of its largest singular value. Means that
-  /// coincide: infinite if rows differ from them, else 0.
+  /// NC1: tr(S_w S_b^+) / K, S_w = mean (x - m_k)(x - m_k)^T, S_b = B^T B / K. B has at most K - 1
+  /// directions; the pseudoinverse leaves out those in which it has less than 1e-12 of its largest
+  /// singular value. Means that coincide, to 1e-15 of the rows' spread in each channel: infinite if
+  /// rows differ from them, else 0.
   double within_to_between = 0;
   /// tr S_w / tr S_b, which needs no inverse. As above.
   double trace_ratio = 0;
@@ -39,10 +40,12 @@ struct NeuralCollapse {
 /// Formulas above. x [R, C], labels [R] in 0 .. classes-1, head W [classes, C] or empty, bias
 /// [classes] or null; row r stands for count[r] rows, null: each for one.
 /// Throws: as check_rows, ShapeError unless head is empty or fits, ValueError for fewer than one
-/// class, a label beyond them, or a class without rows.
-/// Order: means by rows ascending; shards of 256 rows, then the shards. Eigen finds the directions
-/// of B. Cost: two passes, R K C each with a head or more than a few classes. Source: Papyan, Han,
-/// Donoho 2020; there classes are balanced, so that m is the mean of all rows.
+/// class, a label beyond them, a class without rows, or a bias that is not finite.
+/// Rows are counted from the first of them, so that a large mean costs no digits, and taken in
+/// units of the largest. Order: means by rows ascending, in two passes; shards of 256 rows, then
+/// the shards. Eigen finds the directions of B. Cost: four passes of R C, and one of R K C with a
+/// head or more than a few classes. Source: Papyan, Han, Donoho 2020; there classes are balanced,
+/// so that m is the mean of all rows.
 template <class T>
 NeuralCollapse neural_collapse(const MatrixView<const T>& x, const std::int32_t* labels,
                                Index classes,

@@ -85,7 +85,7 @@ LinearOperator hessian(const ObjectiveView& f, std::span<const double> w,
 double difference_step(std::span<const double> w) {
   constexpr double kRootOfRounding = 1.2599210498948732 * 0x1p-18;
   const double size = length(w);
-  return kRootOfRounding * (size > 0 ? size : 1);
+  return kRootOfRounding * (size == 0 ? 1 : size);
 }
 
 LinearOperator differenced_hessian(const ObjectiveView& f, std::span<const double> w, double h) {

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
-#include "libnorm/core/vector_sums.hpp"
 #include "libnorm/metrics/decompositions.hpp"
+#include "libnorm/metrics/known_rank.hpp"
+#include "libnorm/metrics/row_check.hpp"
+#include "libnorm/metrics/spectrum.hpp"
 
 namespace libnorm {
 namespace {
@@ -25,6 +28,16 @@ double weighted_sum(std::span<const double> weight, const double* x) {
   return even + odd + last;
 }
 
+/// Rows that all have the same number have it as their mean, to the bit.
+double mean_of(std::span<const double> weight, const double* x, double total) {
+  std::size_t first = 0;
+  while (!(weight[first] > 0)) ++first;
+  for (std::size_t r = first; r < weight.size(); ++r) {
+    if (weight[r] > 0 && x[r] != x[first]) return weighted_sum(weight, x) / total;
+  }
+  return x[first];
+}
+
 }  // namespace
 
 RowFactor::RowFactor(Index channels) : channels_(channels) {
@@ -32,7 +45,7 @@ RowFactor::RowFactor(Index channels) : channels_(channels) {
     throw ShapeError("RowFactor: no channels (" + std::to_string(channels) + "); need at least 1");
   }
   mean_.assign(std::size_t(channels), 0.0);
-  triangle_.assign(std::size_t(channels * channels), 0.0);
+  told_mean_ = mean_;
 }
 
 template <class T>
@@ -41,43 +54,89 @@ void RowFactor::add(const MatrixView<const T>& x, const float* count) {
     throw ShapeError("RowFactor::add: another width (" + shape_text(x.rows, x.cols) + "); need " +
                      std::to_string(channels_) + " columns");
   }
-  const Index c = channels_;
   for (Index first = 0; first < x.rows; first += kStretch) {
     const Index rows = std::min(kStretch, x.rows - first);
-    std::vector<double> stretch(std::size_t(rows * c)), weight(static_cast<std::size_t>(rows));
-    double added = 0;
-    for (Index r = 0; r < rows; ++r) {
-      weight[std::size_t(r)] = count == nullptr ? 1.0 : double(count[first + r]);
-      added += weight[std::size_t(r)];
-      for (Index j = 0; j < c; ++j) stretch[std::size_t(j * rows + r)] = double(x(first + r, j));
-    }
-    const bool counted = std::all_of(weight.begin(), weight.end(), [](double w) { return w >= 0; });
-    if (!all_finite(stretch) || !all_finite(weight) || !counted) {
-      throw ValueError("RowFactor::add: rows " + std::to_string(first) + " .. " +
-                       std::to_string(first + rows - 1) +
-                       " hold a number that is not finite or a negative count; need neither");
-    }
-    if (!(added > 0)) continue;
-    const double total = rows_ + added, root = std::sqrt(rows_ / total * added);
-    eigen::Columns stacked(c + 1 + rows, c);
-    stacked.put_triangle(0, triangle_);
-    for (Index j = 0; j < c; ++j) {
-      const double* column = stretch.data() + j * rows;
-      const double mean = weighted_sum(weight, column) / added;
-      const double shift = mean - mean_[std::size_t(j)];
-      stacked(c, j) = root * shift;
-      for (Index r = 0; r < rows; ++r) {
-        stacked(c + 1 + r, j) = std::sqrt(weight[std::size_t(r)]) * (column[r] - mean);
-      }
-      mean_[std::size_t(j)] += added / total * shift;
-    }
-    triangle_ = stacked.triangle();
-    rows_ = total;
+    const float* its_count = count == nullptr ? nullptr : count + first;
+    const RowCheck check = check_rows("RowFactor::add", x.row_range(first, rows), its_count, first);
+    if (!(check.rows > 0)) continue;
+    rescale(next_scale(scale_, check.largest, is_zero()));
+    take(x.row_range(first, rows), its_count);
   }
 }
 
 template void RowFactor::add<float>(const MatrixView<const float>&, const float*);
 template void RowFactor::add<double>(const MatrixView<const double>&, const float*);
+
+/// One stretch, of which some rows count: what its mean differs by, then its rows less their mean,
+/// join what there is.
+template <class T>
+void RowFactor::take(const MatrixView<const T>& x, const float* count) {
+  const Index c = channels_, rows = x.rows;
+  std::vector<double> weight, column(static_cast<std::size_t>(rows)),
+      fresh(std::size_t((rows + 1) * c));
+  double added = 0;
+  for (Index r = 0; r < rows; ++r) {
+    weight.push_back(count == nullptr ? 1.0 : double(count[r]));
+    added += weight.back();
+    given_ += weight.back() > 0;
+  }
+  const double total = rows_ + added, root = std::sqrt(rows_ / total * added);
+  for (Index j = 0; j < c; ++j) {
+    for (Index r = 0; r < rows; ++r) {
+      const bool counts = weight[std::size_t(r)] > 0;
+      column[std::size_t(r)] = counts ? double(x(r, j)) * scale_ : 0.0;
+    }
+    const double mean = mean_of(weight, column.data(), added);
+    const double shift = mean - mean_[std::size_t(j)];
+    fresh[std::size_t(j)] = root * shift;
+    for (Index r = 0; r < rows; ++r) {
+      fresh[std::size_t((r + 1) * c + j)] =
+          std::sqrt(weight[std::size_t(r)]) * (column[std::size_t(r)] - mean);
+    }
+    move_mean(j, added / total * shift);
+  }
+  rows_ = total;
+  join({}, fresh);
+}
+
+void RowFactor::move_mean(Index channel, double by) {
+  double& mean = mean_[std::size_t(channel)];
+  mean += by;
+  told_mean_[std::size_t(channel)] = mean / scale_;
+}
+
+/// A triangle and rows join what there is. Up to C rows are held as they are.
+void RowFactor::join(const std::vector<double>& triangle, const std::vector<double>& rows) {
+  const Index c = channels_, held = Index(held_.size()) / c, fresh = Index(rows.size()) / c;
+  if (triangle_.empty() && triangle.empty() && held + fresh <= c) {
+    held_.insert(held_.end(), rows.begin(), rows.end());
+    return;
+  }
+  const Index below = triangle.empty() ? c : 2 * c;
+  eigen::Columns stacked(below + fresh + held, c);
+  stacked.put_triangle(0, triangle_);
+  if (!triangle.empty()) stacked.put_triangle(c, triangle);
+  stacked.put_rows(below, {rows.data(), fresh, c});
+  stacked.put_rows(below + fresh, {held_.data(), held, c});
+  triangle_ = stacked.triangle();
+  held_.clear();
+}
+
+/// Whether no row was anything but zeros.
+bool RowFactor::is_zero() const {
+  const auto all_zero = [](const std::vector<double>& v) {
+    return std::all_of(v.begin(), v.end(), [](double x) { return x == 0; });
+  };
+  return all_zero(mean_) && all_zero(held_) && all_zero(triangle_);
+}
+
+void RowFactor::rescale(double scale) {
+  if (scale == scale_) return;
+  for (auto* numbers : {&mean_, &held_, &triangle_}) {
+    for (double& x : *numbers) x = x == 0 ? 0.0 : x * (scale / scale_);
+  }
+  scale_ = scale;
+}
 
 void RowFactor::merge(const RowFactor& other) {
   if (other.channels_ != channels_) {
@@ -85,19 +144,23 @@ void RowFactor::merge(const RowFactor& other) {
                      "); need " + std::to_string(channels_));
   }
   if (!(other.rows_ > 0)) return;
-  const Index c = channels_;
-  const double total = rows_ + other.rows_;
-  const double root = std::sqrt(rows_ / total * other.rows_);
-  eigen::Columns stacked(2 * c + 1, c);
-  stacked.put_triangle(0, triangle_);
-  stacked.put_triangle(c, other.triangle_);
-  for (Index j = 0; j < c; ++j) {
-    const double shift = other.mean_[std::size_t(j)] - mean_[std::size_t(j)];
-    stacked(2 * c, j) = root * shift;
-    mean_[std::size_t(j)] += other.rows_ / total * shift;
+  RowFactor from = other;
+  double scale = std::min(scale_, from.scale_);
+  if (is_zero()) scale = from.scale_;
+  if (from.is_zero()) scale = scale_;
+  rescale(scale);
+  from.rescale(scale);
+  const double total = rows_ + from.rows_, root = std::sqrt(rows_ / total * from.rows_);
+  std::vector<double> rows;
+  for (Index j = 0; j < channels_; ++j) {
+    const double shift = from.mean_[std::size_t(j)] - mean_[std::size_t(j)];
+    rows.push_back(root * shift);
+    move_mean(j, from.rows_ / total * shift);
   }
-  triangle_ = stacked.triangle();
+  rows.insert(rows.end(), from.held_.begin(), from.held_.end());
   rows_ = total;
+  given_ += from.given_;
+  join(from.triangle_, rows);
 }
 
 std::vector<double> RowFactor::singular_values(Centring centring) const {
@@ -105,13 +168,21 @@ std::vector<double> RowFactor::singular_values(Centring centring) const {
     throw ShapeError("RowFactor::singular_values: no rows were taken in (0); need at least one");
   }
   const Index c = channels_;
-  eigen::Columns stacked(c + 1, c);
-  stacked.put_triangle(0, triangle_);
   const double share = centring == Centring::none ? std::sqrt(rows_) : 0.0;
-  for (Index j = 0; j < c; ++j) stacked(c, j) = share * mean_[std::size_t(j)];
-  std::vector<double> s = stacked.singular_values();
-  if (rows_ < double(c)) s.resize(std::size_t(std::ceil(rows_)));
-  return s;
+  std::vector<double> mean;
+  for (const double m : mean_) mean.push_back(share * m);
+  std::vector<double> s;
+  if (triangle_.empty()) {
+    std::vector<double> rows = held_;
+    rows.insert(rows.end(), mean.begin(), mean.end());
+    s = libnorm::singular_values<double>({rows.data(), Index(rows.size()) / c, c});
+  } else {
+    eigen::Columns stacked(c + 1, c);
+    stacked.put_triangle(0, triangle_);
+    stacked.put_rows(c, {mean.data(), 1, c});
+    s = stacked.singular_values();
+  }
+  return told_values(std::move(s), scale_, {rows_, given_, c}, centring);
 }
 
 }  // namespace libnorm

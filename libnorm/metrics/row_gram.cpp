@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
+#include <utility>
 
 #include "libnorm/core/launch.hpp"
 #include "libnorm/metrics/decompositions.hpp"
@@ -10,15 +12,21 @@
 #if defined(LIBNORM_CUDA)
 #include "libnorm/metrics/gram_cuda.hpp"
 #endif
+#include "libnorm/metrics/known_rank.hpp"
+#include "libnorm/metrics/row_check.hpp"
+#include "libnorm/metrics/spectrum.hpp"
 #include "libnorm/ops/gemm.hpp"
 
 namespace libnorm {
 namespace {
 
+using View = MatrixView<const double>;
+
 /// Smallest eigenvalue over largest, below which rows are not squared.
 constexpr double kSquaring = 1e-10;
 /// So that sums of them, and singular values, stay finite.
 constexpr double kLargest = 1e290;
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 /// Rows of a shard, and channels up to which a stretch has more than one. Of more channels there
 /// are pairs of blocks enough to keep threads busy.
 constexpr Index kShard = 512, kShardedChannels = 256;
@@ -75,15 +83,18 @@ void RowGram::add(const MatrixView<const T>& x, const float* count) {
                      std::to_string(channels_) + " columns");
   }
   const Index whole = stretch_rows(channels_);
+  if (pending_.empty()) {
+    pending_.reserve(std::size_t((x.rows < whole ? x.rows : x.rows % whole) * channels_));
+  }
   for (Index first = 0; first < x.rows;) {
     const Index waiting = Index(pending_count_.size());
     const Index rows = std::min(whole - waiting, x.rows - first);
     if (rows == whole) {
       take(x.row_range(first, rows), count == nullptr ? nullptr : count + first);
+      seen_ += rows;
     } else {
       for (Index r = first; r < first + rows; ++r) {
-        const T* row = x.row(r);
-        for (Index c = 0; c < channels_; ++c) pending_.push_back(double(row[c]));
+        pending_.insert(pending_.end(), x.row(r), x.row(r) + channels_);
         pending_count_.push_back(count == nullptr ? 1.0f : count[r]);
       }
       if (waiting + rows == whole) flush();
@@ -95,13 +106,18 @@ void RowGram::add(const MatrixView<const T>& x, const float* count) {
 template void RowGram::add<float>(const MatrixView<const float>&, const float*);
 template void RowGram::add<double>(const MatrixView<const double>&, const float*);
 
+MatrixView<const double> RowGram::waiting() const {
+  return {pending_.data(), Index(pending_count_.size()), channels_};
+}
+
 void RowGram::flush() {
   if (pending_count_.empty()) return;
   const std::vector<double> rows = std::move(pending_);
   const std::vector<float> count = std::move(pending_count_);
   pending_.clear();
   pending_count_.clear();
-  take(MatrixView<const double>(rows.data(), Index(count.size()), channels_), count.data());
+  take(View(rows.data(), Index(count.size()), channels_), count.data());
+  seen_ += Index(count.size());
 }
 
 /// One stretch: its square, or where that would lose digits its triangle, and its mean.
@@ -112,10 +128,20 @@ void RowGram::take(const MatrixView<const T>& x, const float* count) {
   Index origin = 0;
   while (origin + 1 < x.rows && !(weight_[std::size_t(origin)] > 0)) ++origin;
   const std::vector<double> start(x.row(origin), x.row(origin) + channels_);
-  double top = square(x, start);
+  const double top = square(x, start);
+  if (!(added >= 0) || !(top <= kLargest)) refuse(x, count);
   if (!(added > 0)) return;
-  if (rescale(top)) top = square(x, start);
-  for (const double weight : weight_) given_ += weight > 0;
+  const Index counted =
+      std::count_if(weight_.begin(), weight_.end(), [](double w) { return w > 0; });
+  const double scale = next_scale(scale_, top, is_zero());
+  // Rows that do not count may be of another size.
+  if (scale != 1 && counted < x.rows) return take_counted(x, count);
+  if (scale != scale_) {
+    scale_by(scale / scale_);
+    scale_ = scale;
+    square(x, start);
+  }
+  given_ += counted;
   const std::vector<double> mean = join_shards(added, start);
   if (!accept()) {
     centre(x, mean);
@@ -124,7 +150,28 @@ void RowGram::take(const MatrixView<const T>& x, const float* count) {
   join_mean(added, mean);
 }
 
-/// Keeps the counts of a stretch, and returns what they add up to.
+/// The rows of a stretch that count, without the others.
+template <class T>
+void RowGram::take_counted(const MatrixView<const T>& x, const float* count) {
+  std::vector<T> rows;
+  std::vector<float> counts;
+  for (Index r = 0; r < x.rows; ++r) {
+    if (!(count[r] > 0)) continue;
+    rows.insert(rows.end(), x.row(r), x.row(r) + x.cols);
+    counts.push_back(count[r]);
+  }
+  take(MatrixView<const T>(rows.data(), Index(counts.size()), x.cols), counts.data());
+}
+
+template <class T>
+void RowGram::refuse(const MatrixView<const T>& x, const float* count) const {
+  const RowCheck check = check_rows("RowGram::add", x, count, seen_);
+  throw ValueError("RowGram::add: counts times numbers overflow (numbers up to " +
+                   json_number(check.largest) + ", counts of " + json_number(check.rows) +
+                   " in all); need smaller ones");
+}
+
+/// Keeps the counts of a stretch, and returns what they add up to; NaN where one cannot count.
 double RowGram::weigh(Index rows, const float* count) {
   const Index per_shard = shard_rows(channels_), shards = (rows + per_shard - 1) / per_shard;
   weight_.assign(std::size_t(rows), 1.0);
@@ -135,19 +182,12 @@ double RowGram::weigh(Index rows, const float* count) {
     double& weight = weight_[std::size_t(r)];
     if (count != nullptr) {
       weight = double(count[r]);
-      if (!(weight >= 0) || !std::isfinite(weight)) refuse(r / kShard);
       root_[std::size_t(r)] = std::sqrt(weight);
     }
     shard_weight_[std::size_t(r / per_shard)] += weight;
-    total += weight;
+    total += weight >= 0 && std::isfinite(weight) ? weight : kNaN;
   }
   return total;
-}
-
-void RowGram::refuse(Index shard) {
-  throw ValueError("RowGram::add: rows " + std::to_string(shard * kShard) +
-                   " .. of a stretch hold a number that is not finite or beyond 1e290, or a "
-                   "negative count; need neither");
 }
 
 /// The means and squares of the shards of a stretch; returns the largest magnitude.
@@ -177,12 +217,7 @@ double RowGram::square(const MatrixView<const T>& x, const std::vector<double>& 
   {
     launch(shards * pairs, 1, GramBody<T>{task});
   }
-  double largest = 0;
-  for (std::size_t i = 0; i < tops_.size(); ++i) {
-    if (!(tops_[i] <= kLargest)) refuse(Index(i) / c);
-    largest = std::max(largest, tops_[i]);
-  }
-  return largest;
+  return *std::max_element(tops_.begin(), tops_.end());
 }
 
 /// square_ from those of the shards, for rows less the mean of the stretch, which is returned.
@@ -223,19 +258,6 @@ void RowGram::centre(const MatrixView<const T>& x, const std::vector<double>& me
       }
     }
   });
-}
-
-/// Brings numbers of this size to about 1, unless their squares are well inside a double's range.
-/// Returns whether it had to.
-bool RowGram::rescale(double largest) {
-  constexpr double kHigh = 0x1p300, kLow = 0x1p-300;
-  const double size = largest * scale_;
-  if (!(largest > 0) || (size <= kHigh && (size >= kLow || !is_zero()))) return false;
-  // Not beyond 1000, as 2^1074 is no double.
-  const double to = std::ldexp(1.0, std::min(1000, -std::ilogb(largest)));
-  scale_by(to / scale_);
-  scale_ = to;
-  return true;
 }
 
 /// Whether no row was anything but zeros.
@@ -313,10 +335,16 @@ void RowGram::merge(const RowGram& other) {
     throw ShapeError("RowGram::merge: another width (" + std::to_string(other.channels_) +
                      "); need " + std::to_string(channels_));
   }
-  flush();
   RowGram from = other;
+  // Rows that are no stretch yet stay that, as fewer than channels are best left alone.
+  if (!(from.rows_ > 0)) return add(from.waiting(), from.pending_count_.data());
+  if (!(rows_ > 0)) {
+    from.add(waiting(), pending_count_.data());
+    *this = std::move(from);
+    return;
+  }
+  flush();
   from.flush();
-  if (!(from.rows_ > 0)) return;
   double scale = std::min(scale_, from.scale_);
   if (is_zero()) scale = from.scale_;
   if (from.is_zero()) scale = scale_;
@@ -336,6 +364,7 @@ void RowGram::merge(const RowGram& other) {
   }
   shifts_.insert(shifts_.end(), from.shifts_.begin(), from.shifts_.end());
   given_ += from.given_;
+  seen_ += from.seen_;
   join_mean(from.rows_, from.mean_);
 }
 
@@ -346,6 +375,7 @@ double RowGram::rows() const {
 }
 
 ActivationSpectrum RowGram::spectrum(Centring centring) const {
+  if (seen_ == 0 && Index(pending_count_.size()) < channels_) return spectrum_of_few(centring);
   if (!pending_count_.empty()) {
     RowGram whole = *this;
     whole.flush();
@@ -383,10 +413,45 @@ ActivationSpectrum RowGram::spectrum(Centring centring) const {
     s = stacked.singular_values();
     result.path = squared ? SpectrumPath::both : SpectrumPath::qr;
   }
-  const double fewest = std::max(std::ceil(rows_), double(given_));
-  const Index kept = fewest < double(c) ? Index(fewest) : c;
-  for (Index i = 0; i < kept; ++i) result.singular_values.push_back(s[std::size_t(i)] / scale_);
+  result.singular_values = told_values(std::move(s), scale_, {rows_, given_, c}, centring);
   result.rows = rows_;
+  result.channels = c;
+  result.centring = centring;
+  return result;
+}
+
+/// Of fewer rows than channels: those of the rows as they are, or less their mean, counted from the
+/// first that counts; no matrix is [C, C].
+ActivationSpectrum RowGram::spectrum_of_few(Centring centring) const {
+  const View given = waiting();
+  const Index n = given.rows, c = channels_;
+  const RowCheck check = check_rows("RowGram::add", given, pending_count_.data());
+  if (!(check.rows > 0)) {
+    throw ShapeError("RowGram::spectrum: no rows were taken in (0); need at least one");
+  }
+  Index origin = 0, counted = 0;
+  while (!(pending_count_[std::size_t(origin)] > 0)) ++origin;
+  std::vector<double> rows(std::size_t(n * c), 0.0), mean(std::size_t(c), 0.0);
+  const auto from = [&](Index r, Index j) {
+    const double start = centring == Centring::mean ? given(origin, j) : 0.0;
+    return given(r, j) * check.scale - start * check.scale;
+  };
+  for (Index r = 0; r < n; ++r) {
+    const double weight = double(pending_count_[std::size_t(r)]);
+    counted += weight > 0;
+    for (Index j = 0; weight > 0 && j < c; ++j) {
+      rows[std::size_t(r * c + j)] = from(r, j);
+      mean[std::size_t(j)] += weight * from(r, j) / check.rows;
+    }
+  }
+  for (Index r = 0; centring == Centring::mean && r < n; ++r) {
+    for (Index j = 0; j < c; ++j) rows[std::size_t(r * c + j)] -= mean[std::size_t(j)];
+  }
+  ActivationSpectrum result;
+  result.singular_values =
+      told_values(singular_values<double>(View(rows.data(), n, c), pending_count_.data()),
+                  check.scale, {check.rows, counted, c}, centring);
+  result.rows = check.rows;
   result.channels = c;
   result.centring = centring;
   return result;

@@ -12,7 +12,8 @@ class Columns;
 
 /// The spectrum of rows that come a few at a time, by the fastest way that keeps the digits. Holds
 /// 4096 rows (of more than 512 channels 8192; of more than 4096, 2 C rounded up to 1024s) and a few
-/// matrices [C, C], however many rows there are.
+/// matrices [C, C], however many rows there are; of fewer rows than channels only these, and a
+/// spectrum costs R^2 C.
 ///
 /// Rows are taken in such stretches. Each is centred by its own mean, and squared: G = X^T X, in
 /// double (see GramBody). In G an eigenvalue is off by about C u l_max (u = 1.1e-16), so that a
@@ -39,8 +40,8 @@ class RowGram {
   explicit RowGram(Index channels);
 
   /// Takes rows in: x [R, C], row r standing for count[r] rows; null: each for one.
-  /// Throws: ShapeError for another width, ValueError for a number that is not finite or beyond
-  /// 1e290, or a count below 0; what came before that stretch is kept.
+  /// Throws: ShapeError for another width; as check_rows, here or once a spectrum is asked for,
+  /// where rows are numbered from the first that came; what came before that stretch is kept.
   template <class T>
   void add(const MatrixView<const T>& x, const float* count = nullptr);
 
@@ -50,32 +51,37 @@ class RowGram {
   /// Counts added up so far.
   double rows() const;
 
-  /// Throws: ShapeError if no rows were taken in.
+  /// Beyond the rank that so many rows can have, which is one less where their mean is off, values
+  /// are 0. Throws: ShapeError if no rows were taken in; as add.
   ActivationSpectrum spectrum(Centring centring) const;
 
  private:
   template <class T>
   void take(const MatrixView<const T>& x, const float* count);
+  template <class T>
+  void take_counted(const MatrixView<const T>& x, const float* count);
+  template <class T>
+  [[noreturn]] void refuse(const MatrixView<const T>& x, const float* count) const;
   double weigh(Index rows, const float* count);
-  [[noreturn]] static void refuse(Index shard);
   template <class T>
   double square(const MatrixView<const T>& x, const std::vector<double>& start);
   std::vector<double> join_shards(double added, const std::vector<double>& start);
   template <class T>
   void centre(const MatrixView<const T>& x, const std::vector<double>& mean);
-  bool rescale(double largest);
   bool is_zero() const;
   void scale_by(double factor);
   bool accept();
   void factorize(Index rows);
   void absorb(eigen::Columns& stacked);
   void join_mean(double added, const std::vector<double>& mean);
+  MatrixView<const double> waiting() const;
   void flush();
+  ActivationSpectrum spectrum_of_few(Centring centring) const;
 
   Index channels_;
   double rows_ = 0;
-  /// Rows that count for something.
-  Index given_ = 0;
+  /// Rows of stretches, and those of them that count for something.
+  Index seen_ = 0, given_ = 0;
   /// A power of two that all below is multiplied by, so that no square overflows or vanishes.
   double scale_ = 1;
   std::vector<double> mean_;

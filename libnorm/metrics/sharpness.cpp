@@ -60,6 +60,14 @@ class Around {
     return g;
   }
 
+  /// Beyond doubles, no place could be told from a stationary one.
+  void require_finite_slope(double slope) const {
+    if (std::isfinite(slope)) return;
+    throw ValueError(std::string(where_) + ": the slope times the radius is not finite (" +
+                     json_number(slope) + ", radius " + json_number(radius_) +
+                     "); need a smaller radius or loss");
+  }
+
   /// x made as long as the radius. x is not zero.
   std::vector<double> on_sphere(std::vector<double> x) const {
     const double size = length<double>(x);
@@ -95,7 +103,9 @@ Place place(Around& around, std::vector<double> z, double loss) {
   Place here{std::move(z), loss, {}, 0, 0};
   here.gradient = around.gradient(here.z);
   here.top = around.radius() * length<double>(here.gradient);
-  here.gap = std::max(0.0, here.top - dot<double>(here.gradient, here.z));
+  const double rest = here.top - dot<double>(here.gradient, here.z);
+  around.require_finite_slope(rest);
+  here.gap = std::max(0.0, rest);
   return here;
 }
 
@@ -133,10 +143,11 @@ Rise rise_of(const Around& around, const Place& best, double loss, double tolera
   return rise;
 }
 
+/// l times factor^2, without the square, which may not be a double where the product is.
 ScaledSharpness scaled(Eigenvalues found, double factor, double weight_length) {
   ScaledSharpness sharpness;
-  sharpness.value = found.values.front() * factor;
-  sharpness.residual = found.residuals.front() * factor;
+  sharpness.value = found.values.front() * factor * factor;
+  sharpness.residual = found.residuals.front() * factor * factor;
   sharpness.weight_length = weight_length;
   sharpness.eigenvalues = std::move(found);
   return sharpness;
@@ -247,7 +258,7 @@ ScaledSharpness scale_invariant_sharpness(const ObjectiveView& f, std::span<cons
                                           const LanczosOptions& options) {
   const LinearOperator block = hessian(f, w, ranges);
   const double size = length<double>(gather(w, ranges));
-  return scaled(extreme_eigenvalues(block, End::largest, options), size * size, size);
+  return scaled(extreme_eigenvalues(block, End::largest, options), size, size);
 }
 
 LinearOperator spherical_hessian(const ObjectiveView& f, std::span<const double> w,

@@ -21,7 +21,7 @@ std::vector<double> even_grid(double low, double high, Index points) {
   if (points < 2 || !(low < high) || !std::isfinite(high - low)) {
     throw ValueError("even_grid: no such grid (" + std::to_string(points) + " points from " +
                      number_text(low) + " to " + number_text(high) +
-                     "); need at least 2, from low to high, and a finite way");
+                     "); need at least 2, from low to high, whose difference is finite");
   }
   std::vector<double> grid;
   for (Index i = 0; i < points; ++i) {

@@ -17,7 +17,7 @@ struct LossSlice {
 };
 
 /// `points` numbers from `low` to `high`, evenly spaced, both ends included.
-/// Throws: ValueError unless points >= 2 and low < high.
+/// Throws: ValueError unless points >= 2, low < high, and high - low is finite.
 std::vector<double> even_grid(double low, double high, Index points);
 
 /// A direction drawn N(0, 1) over all parameters, scaled so that the whole of it has norm 1.

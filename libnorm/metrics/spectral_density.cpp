@@ -55,6 +55,9 @@ struct Range {
 };
 
 Range range_of(const SpectralDensity& density) {
+  if (density.probes.empty()) {
+    throw ValueError("spectral density: there are no probes (0); need that of spectral_density()");
+  }
   Range range{density.probes.front().nodes.front(), density.probes.front().nodes.back()};
   for (const Quadrature& probe : density.probes) {
     range.low = std::min(range.low, probe.nodes.front());

@@ -11,12 +11,18 @@ namespace libnorm {
 /// Singular values, descending, of a matrix whose row r is repeated count[r] times: those of
 /// diag(sqrt(count)) A.
 ///
-/// a [R, C], not centred; count [R] or null for once each. Returns min(R, C) values in double.
-/// They go through Eigen (Householder QR, then an SVD of the triangle), whose rounding is not ours:
-/// they are compared to digits, not to bits; the error is about 1e-15 of the largest.
-/// Throws: ShapeError for an empty matrix, ValueError for a number that is not finite.
+/// a [R, C], not centred; count [R] or null for once each. Returns min(R, C) values in double, 0
+/// beyond as many as there are rows, or columns, that hold anything but zeros. Numbers of any size
+/// up to 1e290: they are taken in units of the largest. They go through Eigen (Householder QR, then
+/// an SVD of the triangle), whose rounding is not ours: they are compared to digits, not to bits;
+/// the error is about 1e-15 of the largest. Throws: ShapeError for an empty matrix; as check_rows.
 template <class T>
 std::vector<double> singular_values(const MatrixView<const T>& a, const float* count = nullptr);
+
+/// Whether these can be singular values: finite, and not below 0. Whatever is made of others is
+/// NaN, here and in metrics/activation_spectrum.hpp; values may have any size, as sums and squares
+/// are taken in units of the largest.
+bool is_spectrum(std::span<const double> s);
 
 /// exp of the entropy of s / sum s (Roy, Vetterli 2007). k equal values give k; zeros give 0.
 double effective_rank(std::span<const double> s);

@@ -206,6 +206,41 @@ TEST_F(Measure, LeavesOutWhatTakesTooLongAndSaysSo) {
   EXPECT_EQ(measure("many.npy --metrics two_nn_dimension --rows 100").code, 0);
 }
 
+TEST_F(Measure, TakesFewRowsOfManyChannels) {
+  // Three rows at right angles of 2^17 channels; a square of them would take 137 GB.
+  const Index wide = Index(1) << 17;
+  std::vector<float> few(std::size_t(3 * wide), 0.0f);
+  for (Index r = 0; r < 3; ++r) few[std::size_t(r * wide + 1000 * r)] = 2;
+  libnorm::write_npy(scratch_ / "few.npy", View(few.data(), 3, wide));
+  const auto outcome = measure("few.npy --json");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const auto values = values_in(outcome.out);
+  EXPECT_NEAR(values.at("effective_rank (of s, not centred)"), 3, 1e-12);
+  EXPECT_NEAR(values.at("effective_rank (of s, centred)"), 2, 1e-12);
+  EXPECT_NEAR(values.at("condition_number (of s, not centred)"), 1, 1e-12);
+  // Centred, three rows have two directions; infinity is no number in JSON.
+  EXPECT_EQ(values.count("condition_number (of s, centred)"), 0u);
+  EXPECT_NEAR(values.at("partition_isotropy (not centred)"),
+              (2 + std::exp(-2.0)) / (2 + std::exp(2.0)), 1e-12);
+  EXPECT_THAT(outcome.out, HasSubstr("\"left_out\": []"));
+  const auto cka = measure("few.npy --against few.npy --metrics linear_cka --json");
+  EXPECT_NEAR(values_in(cka.out).at("linear_cka (of the two files, centred)"), 1, 1e-12);
+}
+
+TEST_F(Measure, RefusesSquaresThatTakeTooMuchMemoryWithASentence) {
+  // 20,000 rows of 20,000 channels, of which the file holds none: nothing is read.
+  const std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (20000, 20000)}\n";
+  cli::write(scratch_ / "square.npy",
+             std::string("\x93NUMPY\1\0", 8) + char(header.size()) + '\0' + header);
+  std::filesystem::resize_file(scratch_ / "square.npy", 10 + header.size() + 1600000000u);
+  for (const char* name : {"effective_rank", "partition_isotropy"}) {
+    const auto outcome = measure(std::string("square.npy --metrics ") + name);
+    EXPECT_EQ(outcome.code, 3) << outcome.out;
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr(name), HasSubstr("at most 6710 rows")));
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+}
+
 TEST_F(Measure, TimesASpectrum) {
   const auto outcome = measure("a.npy --time 3");
   EXPECT_EQ(outcome.code, 0) << outcome.err;

@@ -48,6 +48,37 @@ TEST(ActivationMetrics, OfAGeometricSpectrumHaveTheirLimits) {
   EXPECT_NEAR(variance_share(root_half, 3), 7.0 / 8.0, 1e-14);
 }
 
+TEST(ActivationMetrics, OfWhatIsNoSpectrumAreNaNOrAnError) {
+  for (const double bad : {std::nan(""), kInfinity, -1.0}) {
+    for (std::size_t place = 0; place < 3; ++place) {
+      std::vector<double> s = {3, 2, 1};
+      s[place] = bad;
+      for (const double value : {rankme(s), eigen_effective_rank(s), variance_share(s, 1),
+                                 variance_share(s, 3), iso_score(made_of(s))}) {
+        EXPECT_TRUE(std::isnan(value)) << bad << " at " << place;
+      }
+      // Counts cannot be NaN.
+      EXPECT_THROW(noise_edges(made_of(s)), ValueError);
+    }
+    EXPECT_THROW(rankme(std::vector<double>{1, 2}, bad), ValueError);
+  }
+  EXPECT_THROW(noise_edges(made_of({1, 2}, Centring::mean, std::nan(""))), ValueError);
+}
+
+TEST(ActivationMetrics, OfTheLargestAndSmallestNumbers) {
+  for (const double top : {1e308, 1e160, 1e-160, 5e-324}) {
+    const std::vector<double> s = {top, top, top, top};
+    EXPECT_NEAR(rankme(s, 0), 4, 1e-12);
+    EXPECT_NEAR(eigen_effective_rank(s), 4, 1e-12);
+    EXPECT_NEAR(variance_share(s, 1), 0.25, 1e-15);
+    EXPECT_NEAR(iso_score(made_of(s)), 1, 1e-12);
+    // n = 4 rows of 4 channels: the lower edge is 0, and top^2 may be no double.
+    const NoiseEdges edges = noise_edges(made_of(s, Centring::none, 4));
+    EXPECT_EQ(edges.lower, 0);
+    EXPECT_EQ(edges.above, 0);
+  }
+}
+
 TEST(ActivationMetrics, IsoScoreOfKDirectionsOfN) {
   // Rows +-e_i, i < k, about a mean that does not matter.
   for (const Index k : {1, 3, 8}) {

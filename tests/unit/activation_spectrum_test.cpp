@@ -328,6 +328,97 @@ TEST(ActivationSpectrum, AnswersForDegenerateRows) {
   }
 }
 
+// 8 centred rows of 20 channels have rank 7, and what a decomposition finds beyond is rounding.
+TEST(ActivationSpectrum, KnowsTheRankOfFewRows) {
+  const std::vector<double> x = normals(8 * 20, 31);
+  const std::vector<float> count = {1, 1, 1, 1, 1, 1, 1, 1000};
+  for (const float* each : {static_cast<const float*>(nullptr), count.data()}) {
+    for (const Centring centring : kBoth) {
+      const auto s = of(x, 20, centring, each).singular_values;
+      const std::size_t rank = centring == Centring::mean ? 7 : 8;
+      ASSERT_EQ(s.size(), each == nullptr ? 8u : 20u);
+      EXPECT_GT(s[rank - 1], 0.1);
+      for (std::size_t i = rank; i < s.size(); ++i) EXPECT_EQ(s[i], 0);
+      EXPECT_EQ(condition_number(s) == kInfinity, s.size() > rank);
+    }
+  }
+  // As many rows as channels, and more of which few count.
+  EXPECT_EQ(of(normals(20 * 20, 32), 20, Centring::mean).singular_values[19], 0);
+  std::vector<float> rare(40, 0.0f);
+  rare[3] = rare[17] = rare[39] = 5;
+  const auto s = of(normals(40 * 6, 33), 6, Centring::mean, rare.data()).singular_values;
+  EXPECT_GT(s[1], 0.1);
+  for (std::size_t i = 2; i < 6; ++i) EXPECT_EQ(s[i], 0);
+  // A channel that is constant: 0.1 added up has another mean.
+  std::vector<double> constant = normals(9000 * 3, 34);
+  for (std::size_t i = 1; i < constant.size(); i += 3) constant[i] = 0.1;
+  EXPECT_EQ(condition_number(of(constant, 3, Centring::mean).singular_values), kInfinity);
+}
+
+TEST(ActivationSpectrum, OfFewerRowsThanChannelsIsNeverASquare) {
+  // 3 rows of 2^17 channels, at right angles, about a mean that is large: a square would take 137
+  // GB. Rows 2 e_i about their mean: s = 2 twice, whatever the mean.
+  const Index wide = Index(1) << 17;
+  std::vector<float> x(std::size_t(3 * wide), 0.0f);
+  for (Index r = 0; r < 3; ++r) x[std::size_t(r * wide + 1000 * r)] = 2;
+  const MatrixView<const float> rows(x.data(), 3, wide);
+  const auto raw = activation_spectrum(rows, Centring::none);
+  EXPECT_EQ(raw.path, SpectrumPath::qr);
+  EXPECT_EQ(raw.channels, wide);
+  expect_near(raw.singular_values, {2, 2, 2}, 1e-14);
+  for (float& v : x) v += 4096;
+  const auto centred = activation_spectrum(rows, Centring::mean);
+  expect_near(centred.singular_values, {2, 2, 0}, 1e-14);
+  EXPECT_NEAR(participation_ratio(centred.singular_values), 2, 1e-14);
+  EXPECT_EQ(centred.singular_values[2], 0);
+  // sqrt(4096^2 C + ...) along the ones.
+  EXPECT_NEAR(activation_spectrum(rows, Centring::none).singular_values[0],
+              std::sqrt(3.0 * (4096.0 * 4096 * double(wide) + 2 * 2 * 4096)), 1e-4);
+
+  // In pieces, and merged, the same; and of rows that come later all that they are.
+  const std::vector<double> y = normals(60 * 25, 35);
+  RowGram pieces(25), other(25), all(25);
+  pieces.add(View(y.data(), 7, 25));
+  other.add(View(y.data() + 7 * 25, 13, 25));
+  pieces.merge(other);
+  all.merge(pieces);
+  const std::vector<double> first(y.begin(), y.begin() + 20 * 25);
+  for (const Centring centring : kBoth) {
+    const auto expected = of(first, 25, centring).singular_values;
+    EXPECT_EQ(pieces.spectrum(centring).singular_values, expected);
+    EXPECT_EQ(all.spectrum(centring).singular_values, expected);
+    expect_near(expected, want(first, 25, centring), 1e-14 * expected[0]);
+  }
+  pieces.add(View(y.data() + 20 * 25, 40, 25));
+  for (const Centring centring : kBoth) {
+    const auto expected = want(y, 25, centring);
+    expect_near(pieces.spectrum(centring).singular_values, expected, 1e-13 * expected[0]);
+  }
+}
+
+TEST(ActivationSpectrum, OfFewRowsFarFromZeroIsThatOfTheirDifferences) {
+  // Multiples of 1/8 about 1e8, which are exact.
+  std::vector<double> x, near;
+  for (Index i = 0; i < 5 * 9; ++i) near.push_back(double((i * i * 7 + i) % 31 - 15) / 8);
+  for (const double v : near) x.push_back(v + 1e8);
+  const auto have = of(x, 9, Centring::mean).singular_values;
+  expect_near(have, of(near, 9, Centring::mean).singular_values, 1e-14 * have[0]);
+}
+
+TEST(ActivationSpectrum, RowsThatDoNotCountHaveNoSize) {
+  std::vector<double> x = normals(5000 * 2, 36);
+  std::vector<float> count(5000, 1.0f);
+  count[7] = count[4500] = 0;
+  const auto expected = of(x, 2, Centring::mean, count.data()).singular_values;
+  for (const double f : {1.0, 1e-250, 1e200}) {
+    std::vector<double> scaled = x;
+    for (double& v : scaled) v *= f;
+    for (const std::size_t r : {7u, 4500u}) scaled[2 * r] = scaled[2 * r + 1] = 1e290;
+    const auto s = of(scaled, 2, Centring::mean, count.data()).singular_values;
+    for (std::size_t i = 0; i < 2; ++i) EXPECT_NEAR(s[i] / f, expected[i], 1e-11) << f;
+  }
+}
+
 TEST(ActivationSpectrum, RefusesWhatHasNone) {
   RowGram gram(2);
   std::vector<double> x = {1, 2, 3, 4};
@@ -342,6 +433,11 @@ TEST(ActivationSpectrum, RefusesWhatHasNone) {
   for (const double bad : {kInfinity, -kInfinity, std::nan(""), 1e291}) {
     x[2] = bad;
     EXPECT_THAT(message([&] { of(x, 2, Centring::none); }), HasSubstr("not finite")) << bad;
+    // By the row as it came, whatever stretches there are.
+    std::vector<double> many = normals(9000 * 2, 37);
+    many[2 * 8500 + 1] = bad;
+    EXPECT_THAT(message([&] { of(many, 2, Centring::none); }),
+                testing::AllOf(HasSubstr("row 8500"), HasSubstr("channel 1")));
   }
 }
 

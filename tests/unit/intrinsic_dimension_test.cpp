@@ -48,6 +48,53 @@ TEST(NearestNeighbours, AreThoseOfAllPairs) {
                [&] { EXPECT_EQ(nearest_neighbours(rows_in(x, c), 4).distances, found.distances); });
 }
 
+TEST(NearestNeighbours, AreThoseOfRowsOfAnySizeAndPlace) {
+  // Multiples of 1/8, which stay exact when moved by 2^40, or beside a channel that does not vary.
+  std::vector<double> x;
+  for (Index i = 0; i < 30 * 2; ++i) x.push_back(double((i * i * 7 + 5 * i) % 61 - 30) / 8);
+  const auto plain = nearest_neighbours(rows_in(x, 2), 3);
+  ASSERT_GT(plain.rows, 20);
+  const double d = two_nn_dimension(plain);
+  for (const double f : {0x1p-1000, 0x1p-540, 0x1p540, 0x1p950}) {
+    std::vector<double> scaled, beside;
+    for (std::size_t r = 0; r < 30; ++r) {
+      scaled.insert(scaled.end(), {x[2 * r] * f, x[2 * r + 1] * f});
+      beside.insert(beside.end(), {0x1p960, x[2 * r] * f, x[2 * r + 1] * f});
+    }
+    for (const auto& found :
+         {nearest_neighbours(rows_in(scaled, 2), 3), nearest_neighbours(rows_in(beside, 3), 3)}) {
+      ASSERT_EQ(found.distances.size(), plain.distances.size());
+      for (std::size_t i = 0; i < plain.distances.size(); ++i) {
+        EXPECT_DOUBLE_EQ(found.distances[i] / f, plain.distances[i]);
+      }
+      EXPECT_NEAR(two_nn_dimension(found), d, 1e-13);
+    }
+  }
+  std::vector<double> moved = x;
+  for (double& v : moved) v += 0x1p40;
+  EXPECT_EQ(nearest_neighbours(rows_in(moved, 2), 3).distances, plain.distances);
+  // Pairs that nearly coincide, as seen from far away.
+  const auto pairs = nearest_neighbours(rows_in({0, 1e-200, 1e100, 2e100}, 1), 2);
+  EXPECT_THAT(pairs.distances, ElementsAre(1e-200, 1e100, 1e-200, 1e100, 1e100, 1e100, 1e100,
+                                           testing::DoubleEq(2e100)));
+  const Neighbours apart = {{5e-324, 1e308, 5e-324, 1e308, 5e-324, 1e308}, 3, 2};
+  EXPECT_NEAR(likelihood_dimension(apart, Averaging::inverses),
+              1 / (std::log(1e308) - std::log(5e-324)), 1e-18);
+}
+
+TEST(IntrinsicDimension, OfDistancesThatAreNoneIsNaN) {
+  for (const double bad : {std::nan(""), kInfinity, -1.0}) {
+    for (std::size_t place = 0; place < 6; ++place) {
+      Neighbours n = {{1, 2, 3, 6, 0.5, 2}, 3, 2};
+      n.distances[place] = bad;
+      EXPECT_TRUE(std::isnan(two_nn_dimension(n)));
+      EXPECT_TRUE(std::isnan(likelihood_dimension(n, Averaging::inverses)));
+      EXPECT_TRUE(std::isnan(likelihood_dimension(n, Averaging::estimates)));
+    }
+  }
+  EXPECT_THROW(two_nn_dimension({{1, 2, 3}, 3, 2}), ShapeError);
+}
+
 TEST(IntrinsicDimension, IsThatOfTheManifold) {
   // Uniform in a cube of d of 8 channels, turned; 3000 rows.
   for (const Index d : {1, 2, 4}) {

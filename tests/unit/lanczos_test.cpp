@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "libnorm/core/launch.hpp"
 #include "libnorm/metrics/objective.hpp"
+#include "tests/support/rows.hpp"
 #include "tests/unit/objective_samples.hpp"
 
 namespace {
@@ -14,6 +17,7 @@ using libnorm::End;
 using libnorm::extreme_eigenvalues;
 using libnorm::LanczosOptions;
 using libnorm::LinearOperator;
+using libnorm::test::message;
 using samples::Index;
 using samples::MatrixXd;
 using samples::span_of;
@@ -239,6 +243,12 @@ TEST(Tridiagonalize, HasTheMomentsOfTheStartVector) {
   EXPECT_THROW(libnorm::tridiagonalize(operator_of(a), span_of(start), 0), libnorm::ValueError);
   const VectorXd zero = VectorXd::Zero(50);
   EXPECT_THROW(libnorm::tridiagonalize(operator_of(a), span_of(zero), 3), libnorm::ValueError);
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    VectorXd strange = start;
+    strange[7] = bad;
+    EXPECT_THAT(message([&] { libnorm::tridiagonalize(operator_of(a), span_of(strange), 3); }),
+                HasSubstr("no start"));
+  }
 }
 
 TEST(Tridiagonalize, StopsWhereTheSpaceEnds) {

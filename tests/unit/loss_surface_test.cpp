@@ -1,7 +1,11 @@
 #include "libnorm/metrics/loss_surface.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
+#include "tests/support/rows.hpp"
 #include "tests/unit/objective_samples.hpp"
 
 namespace {
@@ -11,9 +15,11 @@ using libnorm::Index;
 using libnorm::Purpose;
 using libnorm::Random;
 using libnorm::VectorPolicy;
+using libnorm::test::message;
 using samples::MatrixXd;
 using samples::span_of;
 using samples::VectorXd;
+using testing::HasSubstr;
 
 libnorm::ParameterList list() {
   libnorm::ParameterList parameters;
@@ -126,6 +132,19 @@ TEST(MakeOrthogonal, LeavesARightAngleAndTheLength) {
   VectorXd same = before;
   libnorm::make_orthogonal({same.data(), 50}, span_of(VectorXd::Zero(50)));
   EXPECT_EQ(same, before);
+  // Neither may hold a number that is not finite: no silence, and no other cause named.
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    VectorXd strange = first;
+    strange[7] = bad;
+    EXPECT_THAT(message([&] {
+                  libnorm::make_orthogonal({same.data(), 50}, span_of(strange));
+                }),
+                HasSubstr("not finite"));
+    EXPECT_THAT(message([&] {
+                  libnorm::make_orthogonal({strange.data(), 50}, span_of(first));
+                }),
+                HasSubstr("not finite"));
+  }
 }
 
 TEST(LossSurface, OfAQuadraticIsAQuadratic) {

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -90,6 +91,87 @@ TEST(NeuralCollapse, OfThreeMeansIsTheirGeometry) {
   EXPECT_EQ(result.within_to_between, 0);
 }
 
+// Three classes of two rows: exact numbers, so that they stay exact when moved.
+const std::vector<double> kThree = {1,      .25,   .125, 1.25, .125, -.25, -1,    .25,   -.25,
+                                    -1.125, -.375, .75,  .25,  -1,   .25,  -.125, -1.25, .25};
+const std::vector<std::int32_t> kThreeLabels = {0, 0, 1, 1, 2, 2};
+
+TEST(NeuralCollapse, DoesNotDependOnWhereTheRowsAre) {
+  // By rationals and an SVD in 60 digits (mpmath).
+  const double nc1 = 0.059625538711376811, trace = 0.13325740318906606;
+  for (const double level : {0.0, 1e5, -1e8, 0x1p40}) {
+    for (const bool one_channel : {false, true}) {
+      std::vector<double> x = kThree;
+      for (std::size_t i = 0; i < x.size(); ++i) x[i] += one_channel && i % 3 != 1 ? 0 : level;
+      const auto result = neural_collapse(rows_in(x, 3), kThreeLabels.data(), 3);
+      EXPECT_NEAR(result.within_to_between, nc1, 1e-14) << level;
+      EXPECT_NEAR(result.trace_ratio, trace, 1e-14) << level;
+    }
+  }
+  // A channel whose numbers are 1e5 times as large.
+  std::vector<double> x = kThree;
+  for (std::size_t i = 0; i < x.size(); i += 3) x[i] *= 1e5;
+  EXPECT_NEAR(neural_collapse(rows_in(x, 3), kThreeLabels.data(), 3).within_to_between,
+              0.059218127528639482, 1e-13);
+}
+
+TEST(NeuralCollapse, HasAtMostAsManyDirectionsAsClassesLessOne) {
+  // Ten classes in ten channels: B has rank 9, and a tenth singular value that is rounding. Rows
+  // differ from their means along all ones alone, in which B has nothing: tr(S_w S_b^+) is 0.
+  const std::int32_t k = 10;
+  std::vector<double> x;
+  std::vector<std::int32_t> labels;
+  for (std::int32_t r = 0; r < 4 * k; ++r) {
+    for (std::int32_t c = 0; c < k; ++c) {
+      x.push_back(1e5 + (c == r % k ? 1.7 : 0.1) + (r < 2 * k ? 0.3 : -0.3));
+    }
+    labels.push_back(r % k);
+  }
+  const auto result = neural_collapse(rows_in(x, k), labels.data(), k);
+  EXPECT_NEAR(result.within_to_between, 0, 1e-14);
+  EXPECT_NEAR(result.trace_ratio, 10 * 0.09 / (1.6 * 1.6 * 0.9), 1e-9);
+}
+
+TEST(NeuralCollapse, TakesNumbersOfAnySize) {
+  const std::vector<double> head = {1, 0, .5, -1, .25, 0, .125, -1, 1}, bias = {.5, -.25, .125};
+  const auto plain = values_of(
+      neural_collapse(rows_in(kThree, 3), kThreeLabels.data(), 3, rows_in(head, 3), bias.data()));
+  for (const double f : {0x1p-1000, 0x1p-530, 0x1p530, 0x1p960}) {
+    for (const double g : {0x1p-900, 1.0, 0x1p900}) {
+      std::vector<double> x = kThree, w = head, b = bias;
+      for (double& v : x) v *= f;
+      for (double& v : w) v *= g;
+      // A bias of the size of the products, where that is a number.
+      const double product = f * g;
+      const bool fits = std::isfinite(product) && product > 0x1p-1000;
+      for (double& v : b) v *= fits ? product : 0;
+      const auto scaled = values_of(
+          neural_collapse(rows_in(x, 3), kThreeLabels.data(), 3, rows_in(w, 3), b.data()));
+      for (std::size_t i = 0; i < plain.size(); ++i) {
+        if (!fits && i + 1 == plain.size()) continue;
+        EXPECT_NEAR(scaled[i].value, plain[i].value, 1e-13) << plain[i].name << " " << f;
+      }
+    }
+  }
+  // Scores 1 and 2 of 1e200 times 1e200; a bias that says it all beside products of 1e-300.
+  const std::vector<double> two = {1e200, -1e200}, up = {1e200, 2e200}, small = {1e-200, -1e-200},
+                            tiny = {1e-100, 1e-100}, says = {1, 1e308};
+  const std::vector<std::int32_t> each = {0, 1};
+  EXPECT_EQ(neural_collapse(rows_in(two, 1), each.data(), 2, rows_in(up, 1)).disagreement, 1);
+  EXPECT_EQ(neural_collapse(rows_in(small, 1), each.data(), 2, rows_in(tiny, 1), says.data())
+                .disagreement,
+            0.5);
+}
+
+TEST(NeuralCollapse, OfFewRowsOfManyChannels) {
+  std::vector<double> x(std::size_t(6) << 17, 7.0);
+  for (std::size_t r = 0; r < 6; ++r) {
+    for (std::size_t c = 0; c < 3; ++c) x[(r << 17) + 40000 * c] = kThree[r * 3 + c];
+  }
+  const auto result = neural_collapse(View(x.data(), 6, 1 << 17), kThreeLabels.data(), 3);
+  EXPECT_NEAR(result.within_to_between, 0.059625538711376811, 1e-14);
+}
+
 TEST(NeuralCollapse, CountsRowsAndDoesNotDependOnUnitOrThreads) {
   const Index k = 3;
   const std::vector<double> x = simplex_rows(k, 400, 0.5, 2);
@@ -138,6 +220,20 @@ TEST(NeuralCollapse, AnswersForDegenerateRows) {
   EXPECT_NEAR(apart.self_duality, 1, 1e-15);
   const auto single = neural_collapse(rows_in(constant, 2), one.data(), 1);
   for (const auto& value : values_of(single)) EXPECT_EQ(value.value, 0) << value.name;
+  // The same rows in another order have the same mean, which is rounded otherwise.
+  std::vector<double> shuffled = normals(2 * 50 * 3, 16);
+  std::copy_n(shuffled.begin(), 150, shuffled.begin() + 150);
+  std::reverse(shuffled.begin() + 150, shuffled.end());
+  for (std::size_t r = 50; r < 100; ++r) std::swap(shuffled[3 * r], shuffled[3 * r + 2]);
+  std::vector<std::int32_t> halves(100, 0);
+  std::fill(halves.begin() + 50, halves.end(), 1);
+  EXPECT_EQ(neural_collapse(rows_in(shuffled, 3), halves.data(), 2).within_to_between, kInfinity);
+  const std::vector<double> no_bias = {0, std::nan("")};
+  EXPECT_THAT(message([&] {
+                neural_collapse(rows_in(x, 2), labels.data(), 2, View(x.data(), 2, 2),
+                                no_bias.data());
+              }),
+              HasSubstr("bias 1 is not finite"));
   const std::vector<std::int32_t> wrong = {0, 2, 0, 1};
   EXPECT_THAT(message([&] { neural_collapse(rows_in(x, 2), wrong.data(), 2); }),
               HasSubstr("label of row 1 (2)"));

@@ -65,6 +65,11 @@ TEST(Hessian, ComesFromDifferencesWhereItHasNone) {
   EXPECT_LT((coarse - exact).norm(), 1e-2 * exact.norm());
 }
 
+TEST(Hessian, HasAStepOnlyOfWeightsThatAreFinite) {
+  EXPECT_GT(libnorm::difference_step(std::vector<double>{0, 0}), 0);
+  EXPECT_TRUE(std::isnan(libnorm::difference_step(std::vector<double>{1, std::nan("")})));
+}
+
 TEST(Hessian, ByDifferencesDoesNotDependOnTheLengthOfV) {
   const samples::Logistic f = logistic();
   const VectorXd w = samples::normals(6, 1, 2), v = samples::normals(6, 1, 3);

@@ -113,12 +113,112 @@ TEST(RowFactor, RefusesWhatHasNoSpectrum) {
   EXPECT_THAT(message([&] { (void)factor.singular_values(Centring::none); }), HasSubstr("no rows"));
   EXPECT_THAT(message([&] { factor.add(View(x.data(), 3, 2)); }), HasSubstr("another width"));
   EXPECT_THAT(message([&] { factor.add(View(x.data(), 2, 3), negative.data()); }),
-              HasSubstr("negative count"));
+              HasSubstr("row 1 has a count that is negative"));
   EXPECT_THAT(message([&] { factor.merge(RowFactor(2)); }), HasSubstr("another width"));
   EXPECT_THAT(message([&] { RowFactor none(0); }), HasSubstr("no channels"));
   x[4] = std::numeric_limits<double>::infinity();
   EXPECT_THAT(message([&] { factor.add(View(x.data(), 2, 3)); }), HasSubstr("not finite"));
   EXPECT_EQ(factor.rows(), 0);
+}
+
+TEST(RowFactor, TakesNumbersOfAnySize) {
+  // Columns at right angles, of length 5 f each, in pieces, after zeros.
+  for (const double f : {1e-320, 1e-300, 1e-160, 1.0, 1e160, 1e289}) {
+    const std::vector<double> x = {3 * f, 0, 4 * f, 0, 0, 5 * f}, zero(4, 0.0);
+    RowFactor factor(2), pieces(2), empty(2);
+    factor.add(View(x.data(), 3, 2));
+    pieces.add(View(zero.data(), 2, 2));
+    pieces.add(View(x.data(), 1, 2));
+    empty.add(View(x.data() + 2, 2, 2));
+    pieces.merge(empty);
+    for (const RowFactor* each : {&factor, &pieces}) {
+      for (const double s : each->singular_values(Centring::none)) {
+        EXPECT_NEAR(s / f, 5, f < 1e-310 ? 5e-4 : 1e-14) << f;
+      }
+    }
+    EXPECT_NEAR(factor.mean()[1] / f, 5.0 / 3, f < 1e-310 ? 5e-4 : 1e-15);
+  }
+  // Small rows first, large ones after, and the other way round: the small ones are as good as 0.
+  for (const double first : {1e-200, 1e200}) {
+    const std::vector<double> a = {3 * first, 0, 0, 4 * first}, b = {3 / first, 0, 0, 4 / first};
+    RowFactor factor(2);
+    factor.add(View(a.data(), 2, 2));
+    factor.add(View(b.data(), 2, 2));
+    const auto s = factor.singular_values(Centring::none);
+    EXPECT_NEAR(s[0] / 1e200, 4, 1e-14);
+    EXPECT_NEAR(s[1] / 1e200, 3, 1e-14);
+  }
+  std::vector<double> beyond = {1e291, 0};
+  RowFactor factor(2);
+  EXPECT_THAT(message([&] { factor.add(View(beyond.data(), 1, 2)); }), HasSubstr("beyond 1e290"));
+}
+
+TEST(RowFactor, KnowsTheRankOfFewRows) {
+  const auto x = normals(8 * 20, 3);
+  RowFactor factor(20), counted(20), one(20);
+  const std::vector<float> thousand(8, 1000.0f);
+  factor.add(View(x.data(), 8, 20));
+  counted.add(View(x.data(), 8, 20), thousand.data());
+  const auto raw = factor.singular_values(Centring::none);
+  const auto centred = factor.singular_values(Centring::mean);
+  ASSERT_EQ(raw.size(), 8u);
+  ASSERT_EQ(centred.size(), 8u);
+  EXPECT_GT(raw[7], 0.1);
+  EXPECT_GT(centred[6], 0.1);
+  EXPECT_EQ(centred[7], 0);
+  // Rows that count more than once are no more directions.
+  const auto many = counted.singular_values(Centring::mean);
+  ASSERT_EQ(many.size(), 20u);
+  for (std::size_t i = 0; i < 20; ++i) {
+    EXPECT_NEAR(many[i], i < 7 ? centred[i] * std::sqrt(1000.0) : 0, 1e-12);
+    if (i >= 7) EXPECT_EQ(many[i], 0);
+  }
+  one.add(View(x.data(), 1, 20));
+  EXPECT_THAT(one.singular_values(Centring::mean), testing::ElementsAre(0));
+  // Halves lose no row.
+  const std::vector<float> half = {0.25f, 0.25f};
+  RowFactor halves(20);
+  halves.add(View(x.data(), 2, 20), half.data());
+  EXPECT_EQ(halves.singular_values(Centring::none).size(), 2u);
+}
+
+TEST(RowFactor, OfFewerRowsThanChannelsIsNeverASquare) {
+  // 2 rows of 2^17 channels: a square would take 137 GB. Then more rows than channels, a few at a
+  // time, are what they are at once.
+  const Index wide = Index(1) << 17;
+  std::vector<double> x(std::size_t(2 * wide), 0.0);
+  x[5] = 3;
+  x[std::size_t(wide + 70000)] = 4;
+  RowFactor factor(wide);
+  factor.add(View(x.data(), 1, wide));
+  factor.add(View(x.data() + wide, 1, wide));
+  const auto s = factor.singular_values(Centring::none);
+  EXPECT_NEAR(s[0], 4, 1e-14);
+  EXPECT_NEAR(s[1], 3, 1e-14);
+  // About (1.5, 2): +-(1.5, -2), twice.
+  const auto centred = factor.singular_values(Centring::mean);
+  EXPECT_NEAR(centred[0], std::sqrt(12.5), 1e-14);
+  EXPECT_EQ(centred[1], 0);
+
+  const auto y = normals(30 * 11, 4);
+  RowFactor whole(11), few(11);
+  whole.add(View(y.data(), 30, 11));
+  for (Index r = 0; r < 30; r += 3) few.add(View(y.data() + r * 11, 3, 11));
+  for (const Centring centring : {Centring::none, Centring::mean}) {
+    const auto want = whole.singular_values(centring);
+    expect_near(few.singular_values(centring), want, want[0]);
+  }
+}
+
+TEST(RowFactor, OfAConstantChannelIsExact) {
+  // 0.1 added up has another mean.
+  const auto x = normals(3000, 6);
+  std::vector<double> rows;
+  for (const double v : x) rows.insert(rows.end(), {v, 0.1});
+  RowFactor factor(2);
+  factor.add(View(rows.data(), 3000, 2));
+  EXPECT_EQ(factor.mean()[1], 0.1);
+  EXPECT_EQ(factor.singular_values(Centring::mean)[1], 0);
 }
 
 TEST(DecayExponent, IsThatOfAPowerLaw) {

@@ -5,12 +5,14 @@
 
 #include <limits>
 
+#include "tests/support/rows.hpp"
 #include "tests/unit/objective_samples.hpp"
 
 namespace {
 
 using libnorm::Ball;
 using libnorm::IndexRange;
+using libnorm::test::message;
 using samples::Index;
 using samples::MatrixXd;
 using samples::span_of;
@@ -214,6 +216,26 @@ TEST(ScaleInvariantSharpness, DoesNotChangeAsItsWeightsAreRescaled) {
   zero[8] = zero[9] = 0;
   const std::vector<IndexRange> last = {{8, 2}};
   EXPECT_EQ(libnorm::scale_invariant_sharpness(f, span_of(zero), last).value, 0);
+}
+
+TEST(ScaleInvariantSharpness, OfWeightsOfAnySizeIsTheSame) {
+  // l ||w||^2 where ||w||^2 is no double, but the product is.
+  for (const double size : {1.0, 1e155}) {
+    const double l = 1 / size / size;
+    const samples::Quadratic f{l * MatrixXd::Identity(2, 2), VectorXd::Zero(2)};
+    const std::vector<double> w = {3e2 * size, 4e2 * size};
+    const auto sharpness = libnorm::scale_invariant_sharpness(f, w, {{0, 2}});
+    EXPECT_NEAR(sharpness.value, 2.5e5, 1e-4) << size;
+    EXPECT_TRUE(std::isfinite(sharpness.residual));
+  }
+}
+
+TEST(Rises, RefuseASlopeBeyondNumbers) {
+  // Radius times slope is infinite: no place could be told from a stationary one.
+  const samples::Quadratic f{1e-200 * MatrixXd::Identity(2, 2), VectorXd::Constant(2, 1e200)};
+  const std::vector<double> w = {0, 0};
+  EXPECT_THAT(message([&] { libnorm::largest_rise(f, w, {.radius = 1e150}); }),
+              HasSubstr("largest_rise: the "));
 }
 
 TEST(SphericalSharpness, AtAnEigenvectorIsTwiceTheGap) {

@@ -35,6 +35,12 @@ TEST(EvenGrid, HasBothEndsAndEqualSteps) {
   for (std::size_t i = 1; i < grid.size(); ++i) EXPECT_NEAR(grid[i] - grid[i - 1], 0.025, 1e-15);
   EXPECT_THROW(libnorm::even_grid(0, 1, 1), libnorm::ValueError);
   EXPECT_THROW(libnorm::even_grid(1, 1, 5), libnorm::ValueError);
+  // Points between would be NaN or infinite.
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  EXPECT_THROW(libnorm::even_grid(-infinity, 1, 5), libnorm::ValueError);
+  EXPECT_THROW(libnorm::even_grid(0, infinity, 5), libnorm::ValueError);
+  EXPECT_THROW(libnorm::even_grid(-1e308, 1e308, 5), libnorm::ValueError);
+  EXPECT_THROW(libnorm::even_grid(nan, 1, 5), libnorm::ValueError);
 }
 
 TEST(UnitDirection, HasNormOneOverAllAndTheDrawsDirection) {

@@ -136,6 +136,12 @@ TEST(SpectralDensity, DoesNotDependOnScale) {
   }
 }
 
+TEST(SpectralDensity, OfNoProbesIsRefused) {
+  EXPECT_THROW(libnorm::values_of(libnorm::SpectralDensity()), libnorm::ValueError);
+  EXPECT_THROW(libnorm::default_width({}), libnorm::ValueError);
+  EXPECT_THROW(libnorm::density_grid({}, 5, 1), libnorm::ValueError);
+}
+
 TEST(SpectralDensity, RefusesWhatHasNoMeaningAndPrints) {
   const MatrixXd a = samples::symmetric(20, 6);
   const auto op = operator_of(a);

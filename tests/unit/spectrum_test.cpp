@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <vector>
 
 #include "libnorm/core/eigen.hpp"
 #include "libnorm/core/rng.hpp"
@@ -76,6 +77,48 @@ TEST(SingularValues, ReadStridesAndWideMatrices) {
   EXPECT_NEAR(squares, frobenius, 1e-12 * frobenius);
 }
 
+// Two columns at right angles, of length 5 f each.
+TEST(SingularValues, OfNumbersOfAnySize) {
+  for (const double f : {1e-300, 1e-160, 1e-100, 1.0, 1e100, 1e160, 1e289}) {
+    for (const bool wide : {false, true}) {
+      const std::vector<double> a = wide ? std::vector<double>{3 * f, 4 * f, 0, 0, 0, 5 * f}
+                                         : std::vector<double>{3 * f, 0, 4 * f, 0, 0, 5 * f};
+      const auto s = libnorm::singular_values<double>({a.data(), wide ? 2 : 3, wide ? 3 : 2});
+      ASSERT_EQ(s.size(), 2u);
+      for (const double value : s) EXPECT_NEAR(value / f, 5, 1e-14) << f;
+    }
+  }
+  // Subnormal numbers, and floats near their end.
+  const double least = std::numeric_limits<double>::denorm_min();
+  const std::vector<double> tiny = {3 * least, 4 * least};
+  EXPECT_EQ(libnorm::singular_values<double>({tiny.data(), 2, 1})[0], 5 * least);
+  const float most = std::numeric_limits<float>::max();
+  const std::vector<float> huge = {most, 0, 0, most, most, 0}, counts = {3.4e38f, 0, 0};
+  const double sqrt2 = std::numbers::sqrt2;
+  EXPECT_NEAR(libnorm::singular_values<float>({huge.data(), 3, 2})[0] / double(most), sqrt2, 1e-14);
+  EXPECT_NEAR(libnorm::singular_values<float>({huge.data(), 3, 2}, counts.data())[0] /
+                  (double(most) * std::sqrt(double(counts[0]))),
+              1, 1e-14);
+}
+
+TEST(SingularValues, BeyondRowsAndColumnsThatHoldSomethingAreZero) {
+  // Three rows that count, then six; of seven columns four hold something.
+  std::vector<double> x = normals(12 * 7, 5);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (i % 7 == 1 || i % 7 == 4 || i % 7 == 6) x[i] = 0;
+  }
+  std::vector<float> count(12, 0.0f);
+  count[1] = count[4] = count[11] = 100;
+  for (const std::size_t rank : {std::size_t(3), std::size_t(4)}) {
+    const auto s = libnorm::singular_values<double>({x.data(), 12, 7}, count.data());
+    ASSERT_EQ(s.size(), 7u);
+    EXPECT_GT(s[rank - 1], 0.1);
+    for (std::size_t i = rank; i < 7; ++i) EXPECT_EQ(s[i], 0) << rank;
+    EXPECT_EQ(libnorm::condition_number(s), std::numeric_limits<double>::infinity());
+    count[0] = count[2] = count[7] = 2;
+  }
+}
+
 TEST(EigenMaps, AreTheSameMemoryBothWays) {
   std::vector<float> x = {1, 2, 3, 4, 5, 6, 7, 8};
   const MatrixView<float> view(x.data(), 2, 3, 4);
@@ -100,7 +143,13 @@ TEST(SingularValues, RefuseWhatHasNone) {
     libnorm::singular_values<double>({a.data(), 1, 2});
     FAIL() << "need a throw";
   } catch (const libnorm::ValueError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("singular_values: the matrix holds a number that is not"));
+    EXPECT_THAT(error.what(),
+                HasSubstr("singular_values: row 0 holds a number that is not finite or "
+                          "beyond 1e290 (nan in channel 1)"));
+  }
+  a[1] = 2;
+  for (const float count : {-1.0f, std::numeric_limits<float>::infinity(), std::nanf("")}) {
+    EXPECT_THROW(libnorm::singular_values<double>({a.data(), 1, 2}, &count), libnorm::ValueError);
   }
   EXPECT_THROW(libnorm::singular_values<double>({a.data(), 0, 2}), libnorm::ShapeError);
 }
@@ -149,6 +198,37 @@ TEST(SpectralMetrics, OfZerosAreStated) {
     EXPECT_FALSE(std::isnan(metric.value(s))) << metric.name;
     EXPECT_FALSE(std::isnan(metric.value({}))) << metric.name;
   }
+}
+
+TEST(SpectralMetrics, OfTheLargestAndSmallestNumbers) {
+  for (const double top : {std::numeric_limits<double>::max(), 1e308, 1e160, 1e-160, 1e-310,
+                           std::numeric_limits<double>::denorm_min()}) {
+    for (const std::size_t k : {1u, 2u, 100u}) {
+      const std::vector<double> s(k, top);
+      for (const auto& metric : libnorm::spectral_metrics()) {
+        const bool counts = metric.unit == "dimensions" || metric.name == "stable_rank";
+        const double want = counts ? double(k) : metric.name == "condition_number" ? 1 : 0;
+        EXPECT_NEAR(metric.value(s), want, 1e-12 * double(k)) << metric.name << " " << top;
+      }
+    }
+  }
+}
+
+// Singular values are finite and not below 0; of others there is no number to tell.
+TEST(SpectralMetrics, OfWhatIsNoSpectrumAreNaN) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const double bad : {std::nan(""), -std::nan(""), infinity, -infinity, -1.0, -1e-300}) {
+    for (std::size_t place = 0; place < 3; ++place) {
+      std::vector<double> s = {3, 2, 1};
+      s[place] = bad;
+      EXPECT_FALSE(libnorm::is_spectrum(s));
+      for (const auto& metric : libnorm::spectral_metrics()) {
+        EXPECT_TRUE(std::isnan(metric.value(s))) << metric.name << " " << bad << " at " << place;
+      }
+    }
+  }
+  EXPECT_TRUE(libnorm::is_spectrum(std::vector<double>{3, 0, -0.0}));
+  EXPECT_TRUE(libnorm::is_spectrum({}));
 }
 
 TEST(SpectralMetrics, AreFoundByName) {

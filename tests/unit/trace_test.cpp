@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "libnorm/core/launch.hpp"
 #include "libnorm/metrics/estimate.hpp"
 #include "libnorm/metrics/objective.hpp"
@@ -29,6 +31,17 @@ TEST(MeanEstimate, IsTheMeanAndItsStandardError) {
   EXPECT_EQ(libnorm::mean_estimate(std::vector<double>{5}).value, 5);
   EXPECT_TRUE(std::isinf(libnorm::mean_estimate(std::vector<double>{5}).standard_error));
   EXPECT_EQ(libnorm::mean_estimate({}).value, 0);
+  // Sums that are no doubles, of a mean that is one.
+  for (const double top : {1.5e308, 1e160, 1e-160}) {
+    const auto large = libnorm::mean_estimate(std::vector<double>{top, top, -top, top});
+    EXPECT_NEAR(large.value / top, 0.5, 1e-15);
+    EXPECT_NEAR(large.standard_error / top, 0.5, 1e-15);
+  }
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    const auto none = libnorm::mean_estimate(std::vector<double>{1, bad, 2});
+    EXPECT_FALSE(std::isfinite(none.value));
+    EXPECT_TRUE(std::isnan(none.standard_error));
+  }
 }
 
 TEST(RademacherProbes, AreSignsThatDifferFromProbeToProbe) {
