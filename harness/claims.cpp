@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "libnorm/core/error.hpp"
 
 namespace harness {
@@ -22,7 +24,7 @@ double metric_of(const Row& row, const std::string& name) {
 /// log10 as a measure: what is not above 0 has none, and is refused, not made -inf.
 double decades(double value, const std::string& name) {
   if (!(value > 0)) {
-    throw DataError("claims: " + name + " has no logarithm (" + std::to_string(value) +
+    throw DataError("claims: " + name + " has no logarithm (" + fmt::to_string(value) +
                     "); need a number above 0");
   }
   return std::log10(value);

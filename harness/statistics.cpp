@@ -7,6 +7,8 @@
 #include <numeric>
 #include <string>
 
+#include <fmt/format.h>
+
 namespace harness {
 namespace {
 
@@ -24,20 +26,20 @@ void check_sample(const std::vector<double>& d, std::size_t least, const char* w
                                  "); need at least " + std::to_string(least));
   for (std::size_t i = 0; i < d.size(); ++i) {
     require(std::isfinite(d[i]), std::string(where) + ": difference " + std::to_string(i) +
-                                     " is not finite (" + std::to_string(d[i]) +
+                                     " is not finite (" + fmt::to_string(d[i]) +
                                      "); need finite numbers");
   }
 }
 
 void check_share(double p, const char* where, const char* name) {
   require(p > 0 && p < 1, std::string(where) + ": " + name + " is outside (0, 1) (" +
-                              std::to_string(p) + "); need 0 < " + name + " < 1");
+                              fmt::to_string(p) + "); need 0 < " + name + " < 1");
 }
 
 void check_degrees(double degrees, const char* where) {
   require(degrees > 0 && std::isfinite(degrees), std::string(where) +
                                                      ": degrees of freedom are not positive (" +
-                                                     std::to_string(degrees) + "); need > 0");
+                                                     fmt::to_string(degrees) + "); need > 0");
 }
 
 std::vector<double> shifted(std::vector<double> d, double by) {
@@ -78,8 +80,8 @@ double beta_fraction(double a, double b, double x) {
     value *= d * c;
     if (std::fabs(d * c - 1) < 1e-15) return value;
   }
-  throw ValueError("incomplete_beta: no convergence (a " + std::to_string(a) + ", b " +
-                   std::to_string(b) + "); need smaller a and b");
+  throw ValueError("incomplete_beta: no convergence (a " + fmt::to_string(a) + ", b " +
+                   fmt::to_string(b) + "); need smaller a and b");
 }
 
 /// The zero of a rising function: halves [low, high] until two neighbours are left.
@@ -108,10 +110,10 @@ double standard_deviation(const std::vector<double>& d) {
 
 double incomplete_beta(double a, double b, double x) {
   require(a > 0 && b > 0 && std::isfinite(a) && std::isfinite(b),
-          "incomplete_beta: a or b is not positive (a " + std::to_string(a) + ", b " +
-              std::to_string(b) + "); need a > 0 and b > 0");
+          "incomplete_beta: a or b is not positive (a " + fmt::to_string(a) + ", b " +
+              fmt::to_string(b) + "); need a > 0 and b > 0");
   require(x >= 0 && x <= 1,
-          "incomplete_beta: x is outside [0, 1] (" + std::to_string(x) + "); need 0 <= x <= 1");
+          "incomplete_beta: x is outside [0, 1] (" + fmt::to_string(x) + "); need 0 <= x <= 1");
   if (x == 0 || x == 1) return x;
   const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) +
                                 a * std::log(x) + b * std::log1p(-x));
@@ -167,14 +169,14 @@ double sign_flip_p(const std::vector<double>& d, Direction direction) {
 
 double equivalence_p(const std::vector<double>& d, double margin) {
   require(margin > 0 && std::isfinite(margin),
-          "equivalence_p: margin is not positive (" + std::to_string(margin) + "); need > 0");
+          "equivalence_p: margin is not positive (" + fmt::to_string(margin) + "); need > 0");
   return std::max(sign_flip_p(shifted(d, margin), Direction::greater),
                   sign_flip_p(shifted(d, -margin), Direction::less));
 }
 
 double beyond_p(const std::vector<double>& d, double margin) {
   require(margin > 0 && std::isfinite(margin),
-          "beyond_p: margin is not positive (" + std::to_string(margin) + "); need > 0");
+          "beyond_p: margin is not positive (" + fmt::to_string(margin) + "); need > 0");
   return std::min(sign_flip_p(shifted(d, -margin), Direction::greater),
                   sign_flip_p(shifted(d, margin), Direction::less));
 }
@@ -182,7 +184,7 @@ double beyond_p(const std::vector<double>& d, double margin) {
 std::vector<double> holm(const std::vector<double>& p) {
   for (double x : p) {
     require(x >= 0 && x <= 1,
-            "holm: a p is outside [0, 1] (" + std::to_string(x) + "); need 0 <= p <= 1");
+            "holm: a p is outside [0, 1] (" + fmt::to_string(x) + "); need 0 <= p <= 1");
   }
   std::vector<std::size_t> order(p.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -213,7 +215,7 @@ double standardized_effect(const std::vector<double>& d) {
   for (double x : d) largest = std::max(largest, std::fabs(x));
   require(sd > kTie * largest,
           "standardized_effect: the differences do not vary (standard deviation " +
-              std::to_string(sd) + "); need differences that do");
+              fmt::to_string(sd) + "); need differences that do");
   const double degrees = static_cast<double>(d.size() - 1);
   const double correction =
       std::exp(std::lgamma(degrees / 2) - std::lgamma((degrees - 1) / 2)) / std::sqrt(degrees / 2);
@@ -241,7 +243,7 @@ Superiority superiority(const std::vector<double>& d, double level) {
 
 double detectable_difference(double sd, Index n, double alpha, double power) {
   require(sd >= 0 && std::isfinite(sd), "detectable_difference: sd is negative or not finite (" +
-                                            std::to_string(sd) + "); need sd >= 0");
+                                            fmt::to_string(sd) + "); need sd >= 0");
   require(n >= 2,
           "detectable_difference: too few seeds (" + std::to_string(n) + "); need at least 2");
   check_share(alpha, "detectable_difference", "alpha");

@@ -11,7 +11,8 @@ cd "$root"
 tools=(c++:g++ cmake:cmake ninja:ninja-build pkg-config:pkg-config gnuplot:gnuplot-nox
        python3:python3)
 libraries=(libeigen3-dev libtbb-dev librandom123-dev libboost-program-options-dev
-           libboost-context-dev libfmt-dev nlohmann-json3-dev libssl-dev libutf8proc-dev libgtest-dev
+           libboost-context-dev libfmt-dev nlohmann-json3-dev libssl-dev libutf8proc-dev zlib1g-dev
+           libgtest-dev
            libgmock-dev fonts-dejavu-core)
 # And this what the tests take besides.
 test_tools=(clang++:clang clang_runtime:libclang-rt-dev curl:curl doxygen:doxygen venv:python3-venv)

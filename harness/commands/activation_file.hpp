@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "libnorm/data/stored_rows.hpp"
 
@@ -11,19 +13,28 @@ namespace harness {
 /// Rows of a file, and what it calls them.
 struct ActivationFile {
   std::filesystem::path path;
-  /// Of a safetensors file.
+  /// Of a safetensors file, or the array of a .npz file.
   std::optional<std::string> tensor;
+  bool is_npz = false;
   libnorm::StoredRows rows;
 
   /// `acts.safetensors, tensor 'h3'`
   std::string name() const;
 };
 
-/// Opens a .npy file, or a tensor of a safetensors file, which needs no name where it is the only
-/// one that can be read. What begins as a .npy file or is called one is taken for one.
-/// Throws: UsageError for a tensor that has to be named, is not there, or is of no use; DataError
-/// for a file that cannot be read, or holds no numbers.
-ActivationFile open_activations(const std::filesystem::path& path,
-                                const std::optional<std::string>& tensor);
+/// Which array of a file, and the option that names it.
+struct ArrayChoice {
+  std::optional<std::string> name;
+  std::string option;
+};
+
+/// Opens a .npy file, an array of a .npz file or a tensor of a safetensors file; one that is the
+/// only one that can be read needs no name. Contents decide what a file is, not its name.
+/// Throws: UsageError for an array that has to be named, is not there, or is of no use; DataError
+/// for a file that cannot be read, is of another kind, which it names, or holds no numbers.
+ActivationFile open_activations(const std::filesystem::path& path, const ArrayChoice& choice);
+
+/// The integers of a .npy file, or of an array of a .npz file, in NumPy's order. Throws: as above.
+std::vector<std::int64_t> read_labels(const std::filesystem::path& path, const ArrayChoice& choice);
 
 }  // namespace harness

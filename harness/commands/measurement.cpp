@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -61,10 +62,35 @@ struct Rows {
   MatrixView<const T> view() const { return {numbers.data(), rows, cols}; }
 };
 
+constexpr const char* kOrDrop = ", or --nan-rows drop";
+
+/// Reads rows of those that are measured, all of which are finite.
 template <class T>
-Rows<T> read_rows(const StoredRows& from, Index first, Index count) {
-  Rows<T> rows{std::vector<T>(std::size_t(count * from.cols())), count, from.cols()};
-  from.read(first, MatrixView<T>(rows.numbers.data(), count, from.cols()));
+void read_selected(const Measuring& asked, const ActivationFile& from, Index first,
+                   const MatrixView<T>& into) {
+  asked.rows.read(from.rows, first, into);
+  require_finite<T>(
+      from, into, [&](Index r) { return asked.rows.file_row(first + r); }, kOrDrop);
+}
+
+template <class T>
+Rows<T> empty_rows(Index rows, Index cols) {
+  return {std::vector<T>(std::size_t(rows * cols)), rows, cols};
+}
+
+template <class T>
+Rows<T> read_selected(const Measuring& asked, const ActivationFile& from) {
+  Rows<T> rows = empty_rows<T>(asked.rows.size(), from.rows.cols());
+  read_selected(asked, from, 0, MatrixView<T>(rows.numbers.data(), rows.rows, rows.cols));
+  return rows;
+}
+
+/// All of a file, none of which may be left out.
+template <class T>
+Rows<T> read_whole(const ActivationFile& from) {
+  Rows<T> rows = empty_rows<T>(from.rows.rows(), from.rows.cols());
+  from.rows.read(0, MatrixView<T>(rows.numbers.data(), rows.rows, rows.cols));
+  require_finite<T>(from, rows.view(), [](Index r) { return r; });
   return rows;
 }
 
@@ -120,8 +146,8 @@ template <class T>
 void measure_collapse(const Choice& choice, const Measuring& asked, const MatrixView<const T>& rows,
                       Measurement& result) {
   Rows<T> head, bias;
-  if (asked.head) head = read_rows<T>(*asked.head, 0, asked.head->rows());
-  if (asked.head_bias) bias = read_rows<T>(*asked.head_bias, 0, 1);
+  if (asked.head) head = read_whole<T>(*asked.head);
+  if (asked.head_bias) bias = read_whole<T>(*asked.head_bias);
   keep(choice,
        values_of(libnorm::neural_collapse(rows, asked.labels.data(), asked.classes, head.view(),
                                           asked.head_bias ? bias.numbers.data() : nullptr)),
@@ -131,7 +157,7 @@ void measure_collapse(const Choice& choice, const Measuring& asked, const Matrix
 template <class T>
 void measure_other(const Choice& choice, const Measuring& asked, const MatrixView<const T>& rows,
                    Measurement& result) {
-  const Rows<T> other = read_rows<T>(*asked.other, 0, asked.count);
+  const Rows<T> other = read_selected<T>(asked, *asked.other);
   if (choice.has("linear_cka")) {
     result.values.push_back(
         {"linear_cka", "1", libnorm::linear_cka(rows, other.view()), "of the two files, centred"});
@@ -183,10 +209,11 @@ bool plan_memory(const Choice& choice, const Measuring& asked, bool squares_fit,
   std::vector<std::string> names;
   if (squares_fit) names = choice.of(MetricNeeds::rows);
   const std::vector<std::string> pairs = choice.of(MetricNeeds::pairs);
-  if (asked.count > kMostPairs) {
+  const Index count = asked.rows.size();
+  if (count > kMostPairs) {
     leave_out(choice, pairs,
               fmt::format("time grows with the square of the rows, {}; take at most {} with --rows",
-                          asked.count, kMostPairs),
+                          count, kMostPairs),
               result);
   } else {
     names.insert(names.end(), pairs.begin(), pairs.end());
@@ -197,8 +224,8 @@ bool plan_memory(const Choice& choice, const Measuring& asked, bool squares_fit,
     const std::vector<std::string> more = choice.of(needs);
     if (there) names.insert(names.end(), more.begin(), more.end());
   }
-  const bool fits = fits_memory<T>(asked.count, asked.rows.cols()) &&
-                    (!asked.other || fits_memory<T>(asked.count, asked.other->cols()));
+  const bool fits = fits_memory<T>(count, asked.file.rows.cols()) &&
+                    (!asked.other || fits_memory<T>(count, asked.other->rows.cols()));
   if (fits) return !names.empty();
   leave_out(choice, std::move(names),
             fmt::format("all rows at once take more than {} GB; take fewer with --rows",
@@ -239,25 +266,23 @@ template <class T>
 Measurement measure_as(const Measuring& asked, const std::function<void(Index)>& progress) {
   const Choice choice(asked);
   Measurement result;
-  const bool squares_fit = plan_squares(choice, asked.count, asked.rows.cols(), result);
+  const Index c = asked.file.rows.cols(), all_rows = asked.rows.size();
+  const bool squares_fit = plan_squares(choice, all_rows, c, result);
   const bool in_memory = plan_memory<T>(choice, asked, squares_fit, result);
-  const Index c = asked.rows.cols();
   Streams streams = streams_for(choice, c, squares_fit);
   Rows<T> all;
-  if (in_memory) {
-    all = Rows<T>{std::vector<T>(std::size_t(asked.count * c)), asked.count, c};
-  }
+  if (in_memory) all = empty_rows<T>(all_rows, c);
   // What metrics take at a time (RowGram's stretches, which are multiples of the others'), so that
   // numbers have the bits that they have of rows in memory; of narrow rows about 16 MB of it.
   const Index piece = c <= 512 || !streams.gram
                           ? std::max<Index>(1, 1024 / c) * (streams.gram ? 4096 : 1024)
                           : std::max<Index>(8192, (2 * c + 1023) / 1024 * 1024);
   std::vector<T> buffer;
-  for (Index first = 0; first < asked.count; first += piece) {
-    const Index count = std::min(piece, asked.count - first);
+  for (Index first = 0; first < all_rows; first += piece) {
+    const Index count = std::min(piece, all_rows - first);
     if (!in_memory) buffer.resize(std::size_t(count * c));
     const MatrixView<T> part(in_memory ? all.numbers.data() + first * c : buffer.data(), count, c);
-    asked.rows.read(first, part);
+    read_selected(asked, asked.file, first, part);
     streams.add(MatrixView<const T>(part));
     progress(first + count);
   }
@@ -267,16 +292,16 @@ Measurement measure_as(const Measuring& asked, const std::function<void(Index)>&
 }
 
 bool is_double(const Measuring& asked) {
-  const auto wide = [](const StoredRows& rows) {
-    return rows.format() == libnorm::NumberFormat::float64;
+  const auto wide = [](const ActivationFile& file) {
+    return file.rows.format() == libnorm::NumberFormat::float64;
   };
-  return wide(asked.rows) || (asked.other && wide(*asked.other)) ||
+  return wide(asked.file) || (asked.other && wide(*asked.other)) ||
          (asked.head && wide(*asked.head)) || (asked.head_bias && wide(*asked.head_bias));
 }
 
 template <class T>
 std::vector<double> time_as(const Measuring& asked, int times) {
-  const Rows<T> rows = read_rows<T>(asked.rows, 0, asked.count);
+  const Rows<T> rows = read_selected<T>(asked, asked.file);
   std::vector<double> milliseconds;
   for (int i = 0; i < times; ++i) {
     const auto start = std::chrono::steady_clock::now();
@@ -320,8 +345,18 @@ const std::vector<MeasuredMetric>& measured_metrics() {
 }
 
 Measurement measure(const Measuring& asked, const std::function<void(Index)>& progress) {
-  return is_double(asked) ? measure_as<double>(asked, progress)
-                          : measure_as<float>(asked, progress);
+  try {
+    return is_double(asked) ? measure_as<double>(asked, progress)
+                            : measure_as<float>(asked, progress);
+  } catch (const libnorm::ValueError& error) {
+    // The file's numbers, not the command line; and without the function's name, which nobody
+    // called here.
+    const std::string_view text = error.what();
+    const std::size_t colon = text.find(": ");
+    throw libnorm::DataError(
+        fmt::format("measure: {}: {}", asked.file.name(),
+                    colon == std::string_view::npos ? text : text.substr(colon + 2)));
+  }
 }
 
 std::vector<double> time_spectrum(const Measuring& asked, int times) {

@@ -7,7 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "libnorm/data/stored_rows.hpp"
+#include "harness/commands/activation_file.hpp"
+#include "harness/commands/sound_rows.hpp"
 #include "libnorm/metrics/activation_spectrum.hpp"
 #include "libnorm/metrics/metric_value.hpp"
 
@@ -41,16 +42,18 @@ const std::vector<MeasuredMetric>& measured_metrics();
 
 /// What is asked of some rows.
 struct Measuring {
-  libnorm::StoredRows rows;
-  /// The first so many of them.
-  libnorm::Index count = 0;
+  ActivationFile file;
+  /// Those of its rows that are measured.
+  RowSelection rows;
   /// Names; empty: all that can be had.
   std::vector<std::string> metrics;
   std::vector<libnorm::Centring> centrings;
-  /// A class for each row, from 0 to classes - 1, or empty.
+  /// A class for each row that is measured, from 0 to classes - 1, or empty.
   std::vector<std::int32_t> labels;
   libnorm::Index classes = 0;
-  std::optional<libnorm::StoredRows> head, head_bias, other;
+  std::optional<ActivationFile> head, head_bias;
+  /// Of which the same rows are taken.
+  std::optional<ActivationFile> other;
 };
 
 /// Metrics that were not made, and why.
@@ -70,7 +73,7 @@ struct Measurement {
 /// most 20,000, and spectra of at most 8192 channels, or of more where rows are fewer and fit. What
 /// was named and does not fit is an error, what was not is left out. progress: called with the rows
 /// read so far. Throws: DataError for what does not fit, and for rows that no metric can be made
-/// of.
+/// of; it tells where in the file a number is NaN or infinite.
 Measurement measure(const Measuring& asked, const std::function<void(libnorm::Index)>& progress);
 
 /// Milliseconds that each of `times` spectra takes, metrics included, of rows in memory; those of

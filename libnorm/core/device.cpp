@@ -40,7 +40,8 @@ void keep_memory() {
 void require_cuda(cudaError_t status, const char* where) {
   if (status == cudaSuccess) return;
   throw BackendError(std::string(where) + ": the CUDA runtime failed (" + cudaGetErrorName(status) +
-                     ", " + cudaGetErrorString(status) + "); need a working GPU, or --device cpu");
+                     ", " + cudaGetErrorString(status) +
+                     "); need a working GPU, or the processor (--device cpu)");
 }
 
 cudaStream_t current_stream() { return this_stream; }
@@ -53,7 +54,7 @@ void require_device(Device device) {
   throw BackendError(
       "device: no usable GPU (" +
       std::string(status == cudaSuccess ? "none found" : cudaGetErrorString(status)) +
-      "); need an NVIDIA GPU and its driver, or --device cpu");
+      "); need an NVIDIA GPU and its driver, or the processor (--device cpu)");
 }
 
 std::string describe_device(Device device) {
@@ -128,7 +129,7 @@ void* DeviceMemory::reserve(std::size_t bytes, const std::string& what) {
     require_cuda(cudaMemGetInfo(&free, &total), "device memory");
     throw BackendError("device memory: " + what + " does not fit (" + megabytes(bytes) +
                        " asked for, " + megabytes(free) + " of " + megabytes(total) +
-                       " free); need a smaller batch or model, or --device cpu");
+                       " free); need a smaller batch or model, or the processor (--device cpu)");
   }
   bytes_ = bytes;
   return data_;
@@ -155,8 +156,8 @@ namespace {
 
 [[noreturn]] void no_cuda() {
   throw BackendError(
-      "device: this build has no CUDA (cuda); need --device cpu, or the preset `cuda`, which takes "
-      "the CUDA Toolkit 12 or later");
+      "device: this build has no CUDA (cuda); need the processor (--device cpu), or the preset "
+      "`cuda`, which takes the CUDA Toolkit 12 or later");
 }
 
 }  // namespace

@@ -21,14 +21,6 @@ std::string_view strip(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-/// A piece of a file as an error shows it: short, and on one line.
-std::string shown(std::string_view text) {
-  constexpr std::size_t kMost = 24;
-  std::string result = "\"";
-  for (const char c : text.substr(0, kMost)) result += c >= ' ' && c <= '~' ? c : '?';
-  return result + (text.size() > kMost ? "...\"" : "\"");
-}
-
 /// Fills memory with the next bytes there are; returns how many, 0 at the end.
 using ReadNext = std::function<std::size_t(std::span<char> into)>;
 
@@ -82,6 +74,8 @@ class Rows {
  private:
   /// A byte order mark, whole or not at all: its bytes begin no class.
   void pass_over_mark();
+  /// Empty lines, which may end a file. Returns whether there was one.
+  bool pass_over_empty_lines();
   void read_field(std::string& into, int field);
   void read_quoted(std::string& into, int field);
   void read_plain(std::string& into, int field);
@@ -117,7 +111,9 @@ void Rows::pass_over_mark() {
 
 bool Rows::next() {
   line_ = next_line_;
+  const bool is_empty_line = pass_over_empty_lines();
   if (source_.peek() == kEnd) return false;
+  if (is_empty_line) fail("an empty line before rows", kWanted);
   class_.clear();
   text_.clear();
   read_field(class_, 1);
@@ -126,6 +122,18 @@ bool Rows::next() {
   read_field(text_, 3);
   set_label();
   return true;
+}
+
+bool Rows::pass_over_empty_lines() {
+  bool any = false;
+  for (int c = source_.peek(); c == '\n' || c == '\r'; c = source_.peek()) {
+    source_.skip();
+    if (c == '\r' && source_.peek() != '\n') {
+      fail("a carriage return that ends no line", "lines that end in LF or CRLF");
+    }
+    any = true;
+  }
+  return any;
 }
 
 void Rows::read_field(std::string& into, int field) {

@@ -25,7 +25,7 @@ inline constexpr Index kLongestAgNewsRow = Index{1} << 20;
 ///
 /// Fields may have quotes around them or not; inside quotes a quote is doubled, and commas and line
 /// ends are text. Lines end in LF or CRLF, the last one with or without if quotes show that its
-/// text is whole; a byte order mark at the start is passed over.
+/// text is whole; a byte order mark at the start is passed over, and so are empty lines at the end.
 ///
 /// input, name: the file's content, and what errors call it.
 /// Returns: the number of rows.

@@ -18,7 +18,7 @@ namespace {
 
 constexpr Index kLargest = std::numeric_limits<Index>::max();
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr const char* kReadable = "'<f2', '<f4' or '<f8'";
+constexpr const char* kReadable = "float16, bfloat16, float32 or float64";
 constexpr const char* kHeader = "{'descr': ..., 'fortran_order': ..., 'shape': ...}";
 
 template <class Bits>
@@ -26,6 +26,54 @@ Bits bits_at(const std::byte* bytes) {
   Bits bits;
   std::memcpy(&bits, bytes, sizeof bits);
   return bits;
+}
+
+/// What one of NumPy's words for a type means: a kind of its letters, and V2 for bfloat16.
+struct Dtype {
+  char kind;
+  Index width;
+  ByteOrder order;
+};
+
+/// Nothing for what is no number that can be read here.
+std::optional<Dtype> parse_dtype(std::string_view text) {
+  struct Words {
+    char kind;
+    Index width;
+    std::string_view words;
+  };
+  // As NumPy reads them under Linux, with blanks around each.
+  constexpr Words kWords[] = {{'f', 2, " f2 e float16 half "},
+                              {'f', 4, " f4 f float32 single "},
+                              {'f', 8, " f8 d float64 double float "},
+                              {'V', 2, " V2 bfloat16 "},
+                              {'b', 1, " b1 ? bool bool_ "},
+                              {'i', 1, " i1 b int8 byte "},
+                              {'u', 1, " u1 B uint8 ubyte "},
+                              {'i', 2, " i2 h int16 short "},
+                              {'u', 2, " u2 H uint16 ushort "},
+                              {'i', 4, " i4 i int32 intc "},
+                              {'u', 4, " u4 I uint32 uintc "},
+                              {'i', 8, " i8 l q p int64 int int_ intp long longlong "},
+                              {'u', 8, " u8 L Q P uint64 uint uintp ulong ulonglong "}};
+  ByteOrder order = ByteOrder::little;
+  if (!text.empty() && std::string_view("<>=|").find(text[0]) != std::string_view::npos) {
+    if (text[0] == '>') order = ByteOrder::big;
+    text.remove_prefix(1);
+  }
+  if (text.empty() || text.find(' ') != std::string_view::npos) return std::nullopt;
+  for (const auto& [kind, width, words] : kWords) {
+    if (words.find(" " + std::string(text) + " ") == std::string_view::npos) continue;
+    // Nobody knows what two swapped bytes without a type mean.
+    if (kind == 'V' && order == ByteOrder::big) return std::nullopt;
+    return Dtype{kind, width, order};
+  }
+  return std::nullopt;
+}
+
+NpyNumbers numbers_of(const std::optional<Dtype>& dtype) {
+  if (!dtype) return NpyNumbers::other;
+  return dtype->kind == 'f' || dtype->kind == 'V' ? NpyNumbers::real : NpyNumbers::whole;
 }
 
 /// What a header says.
@@ -38,7 +86,7 @@ struct Header {
 /// Reads the one Python literal that a header is: a dictionary of three keys in any order.
 class HeaderReader {
  public:
-  HeaderReader(const OpenFile& file, std::string_view text) : file_(file), rest_(text) {}
+  HeaderReader(const StoredBytes& file, std::string_view text) : file_(file), rest_(text) {}
 
   Header read();
 
@@ -48,12 +96,14 @@ class HeaderReader {
   bool read_truth();
   std::vector<Index> read_shape();
   Index read_extent();
-  void skip_space() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \n"), rest_.size())); }
+  void skip_space() {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n\f"), rest_.size()));
+  }
   bool take(std::string_view token);
   void need(std::string_view token);
   [[noreturn]] void fail(const std::string& wrong, const std::string& right = kHeader) const;
 
-  const OpenFile& file_;
+  const StoredBytes& file_;
   std::string_view rest_;
 };
 
@@ -100,7 +150,7 @@ void HeaderReader::read_entry(Header& header) {
   need(":");
   if (key == "descr") {
     skip_space();
-    if (rest_.starts_with('[')) fail("records, not numbers", std::string("dtype ") + kReadable);
+    if (rest_.starts_with('[')) fail("records, not numbers", kReadable);
     header.dtype = read_string("dtype");
   } else if (key == "fortran_order") {
     header.fortran_order = read_truth();
@@ -113,6 +163,8 @@ void HeaderReader::read_entry(Header& header) {
 
 std::string HeaderReader::read_string(const char* what) {
   skip_space();
+  // As Python 2 writes a text in Unicode.
+  if (rest_.starts_with("u'") || rest_.starts_with("u\"")) rest_.remove_prefix(1);
   const char quote = rest_.empty() ? '\0' : rest_[0];
   if (quote != '\'' && quote != '"') fail(std::string("no ") + what + " where one belongs");
   const std::size_t end = rest_.find(quote, 1);
@@ -159,11 +211,13 @@ Index HeaderReader::read_extent() {
     extent = 10 * extent + digit;
   }
   rest_.remove_prefix(digits.size());
+  // Python 2 writes long integers so.
+  if (rest_.starts_with('L')) rest_.remove_prefix(1);
   return extent;
 }
 
 /// The header's text, and where the numbers begin.
-std::pair<std::string, Index> header_text(const OpenFile& file) {
+std::pair<std::string, Index> header_text(const StoredBytes& file) {
   std::byte start[12] = {};
   file.read(0, std::span(start).first(std::size_t(std::min<Index>(file.size(), 12))));
   const std::string_view magic(reinterpret_cast<const char*>(start), kMagic.size());
@@ -192,31 +246,30 @@ std::pair<std::string, Index> header_text(const OpenFile& file) {
   return {text, begin + length};
 }
 
-/// A file whose header has been read, and found to be in C order.
+/// A file whose header has been read.
 struct OpenArray {
-  std::shared_ptr<const OpenFile> file;
+  std::shared_ptr<const StoredBytes> file;
   Header header;
+  std::optional<Dtype> dtype;
   /// Where its numbers begin.
   Index begin = 0;
+
+  ArrayOrder order() const { return *header.fortran_order ? ArrayOrder::fortran : ArrayOrder::c; }
 };
 
-OpenArray open_array(const std::filesystem::path& path) {
+OpenArray open_array(std::shared_ptr<const StoredBytes> file) {
   OpenArray array;
-  array.file = std::make_shared<const OpenFile>(path, "npy");
+  array.file = std::move(file);
   const auto [text, begin] = header_text(*array.file);
   array.header = HeaderReader(*array.file, text).read();
+  array.dtype = parse_dtype(*array.header.dtype);
   array.begin = begin;
   return array;
 }
 
-[[noreturn]] void refuse_dtype(const OpenArray& array, const char* readable) {
-  array.file->fail("dtype that is not read (" + shown(*array.header.dtype) + ")", readable);
-}
-
-void require_c_order(const OpenArray& array) {
-  if (!*array.header.fortran_order) return;
-  array.file->fail("Fortran order (columns lie in one piece)",
-                   "C order, as of numpy.ascontiguousarray");
+void require_numbers(const OpenArray& array, NpyNumbers numbers, const std::string& right) {
+  if (numbers_of(array.dtype) == numbers) return;
+  array.file->fail("a dtype that is not read here (" + shown(*array.header.dtype) + ")", right);
 }
 
 /// The file ends with the last of `bytes` bytes.
@@ -228,67 +281,94 @@ void require_bytes(const OpenArray& array, Index bytes, const std::string& of) {
                    std::to_string(bytes) + ", for " + of + " of " + shown(*array.header.dtype));
 }
 
-NumberFormat format_of(const OpenArray& array) {
-  const std::string& dtype = *array.header.dtype;
-  if (dtype == "<f2") return NumberFormat::float16;
-  if (dtype == "<f4") return NumberFormat::float32;
-  if (dtype == "<f8") return NumberFormat::float64;
-  refuse_dtype(array, kReadable);
+StoredRows open_npy(std::shared_ptr<const StoredBytes> file) {
+  const OpenArray array = open_array(std::move(file));
+  require_numbers(array, NpyNumbers::real,
+                  std::string(kReadable) + ", as x.astype(\"float32\") makes");
+  const auto [kind, width, bytes] = *array.dtype;
+  const NumberFormat format = kind == 'V'  ? NumberFormat::bfloat16
+                              : width == 2 ? NumberFormat::float16
+                              : width == 4 ? NumberFormat::float32
+                                           : NumberFormat::float64;
+  StoredRows rows(array.file, array.begin, format, *array.header.shape, bytes, array.order());
+  require_bytes(array, rows.rows() * rows.cols() * width, shape_text(rows.rows(), rows.cols()));
+  return rows;
 }
 
-StoredRows open_npy(const std::filesystem::path& path) {
-  const OpenArray array = open_array(path);
-  const NumberFormat format = format_of(array);
-  require_c_order(array);
-  StoredRows rows(array.file, array.begin, format, *array.header.shape);
-  require_bytes(array, rows.rows() * rows.cols() * bytes_of(format),
-                shape_text(rows.rows(), rows.cols()));
-  return rows;
+/// How many numbers a shape has. Throws: DataError where their bytes cannot be counted.
+Index count_of(const OpenArray& array) {
+  std::optional<Index> count = 1;
+  for (const Index extent : *array.header.shape) {
+    if (count) count = checked_product(*count, extent);
+  }
+  if (!count || !checked_product(*count, array.dtype->width)) {
+    array.file->fail("a shape too large to count", "less than 2^63 bytes");
+  }
+  return *count;
+}
+
+/// Numbers in C order, of numbers in Fortran order.
+std::vector<std::int64_t> in_c_order(const std::vector<std::int64_t>& numbers,
+                                     const std::vector<Index>& shape) {
+  std::vector<std::int64_t> result;
+  for (Index i = 0; i < Index(numbers.size()); ++i) {
+    Index rest = i, place = 0, stride = Index(numbers.size());
+    for (std::size_t d = shape.size(); d-- > 0; rest /= shape[d]) {
+      stride /= shape[d];
+      place += rest % shape[d] * stride;
+    }
+    result.push_back(numbers[std::size_t(place)]);
+  }
+  return result;
 }
 
 /// Numbers of a file, each an Integer. Throws: DataError for one that std::int64_t does not hold.
 template <class Integer>
 std::vector<std::int64_t> integers_of(const OpenArray& array) {
-  constexpr Index kWidth = sizeof(Integer);
-  std::optional<Index> count = 1;
-  for (const Index extent : *array.header.shape) {
-    if (count) count = checked_product(*count, extent);
-  }
-  if (!count || !checked_product(*count, kWidth)) {
-    array.file->fail("a shape too large to count", "less than 2^63 bytes");
-  }
-  require_bytes(array, *count * kWidth, std::to_string(*count));
-  std::vector<Integer> numbers(static_cast<std::size_t>(*count));
-  array.file->read(array.begin, std::as_writable_bytes(std::span(numbers)));
+  const Index count = count_of(array);
+  require_bytes(array, count * Index(sizeof(Integer)), std::to_string(count));
+  std::vector<Integer> numbers(static_cast<std::size_t>(count));
+  const auto bytes = std::as_writable_bytes(std::span(numbers));
+  array.file->read(array.begin, bytes);
+  if (array.dtype->order == ByteOrder::big) swap_bytes(bytes, sizeof(Integer));
   std::vector<std::int64_t> wide;
   for (const Integer n : numbers) {
     if (std::cmp_greater(n, kLargest)) {
       array.file->fail("an integer too large to count with (" + std::to_string(n) + ")",
                        "less than 2^63");
     }
-    wide.push_back(std::int64_t(n));
+    wide.push_back(array.dtype->kind == 'b' ? std::int64_t(n != 0) : std::int64_t(n));
   }
-  return wide;
+  return array.order() == ArrayOrder::c ? wide : in_c_order(wide, *array.header.shape);
 }
 
 }  // namespace
 
-NpyFile::NpyFile(const std::filesystem::path& path) : StoredRows(open_npy(path)) {}
+NpyFile::NpyFile(const std::filesystem::path& path)
+    : NpyFile(std::make_shared<const OpenFile>(path, "npy")) {}
+
+NpyFile::NpyFile(const std::shared_ptr<const StoredBytes>& bytes) : StoredRows(open_npy(bytes)) {}
 
 std::vector<std::int64_t> read_npy_integers(const std::filesystem::path& path) {
-  using Read = std::vector<std::int64_t> (*)(const OpenArray&);
-  constexpr std::pair<std::string_view, Read> kIntegers[] = {
-      {"|i1", &integers_of<std::int8_t>},  {"|u1", &integers_of<std::uint8_t>},
-      {"<i2", &integers_of<std::int16_t>}, {"<u2", &integers_of<std::uint16_t>},
-      {"<i4", &integers_of<std::int32_t>}, {"<u4", &integers_of<std::uint32_t>},
-      {"<i8", &integers_of<std::int64_t>}, {"<u8", &integers_of<std::uint64_t>}};
-  const OpenArray array = open_array(path);
-  for (const auto& [dtype, read] : kIntegers) {
-    if (dtype != *array.header.dtype) continue;
-    require_c_order(array);
-    return read(array);
+  return read_npy_integers(std::make_shared<const OpenFile>(path, "npy"));
+}
+
+std::vector<std::int64_t> read_npy_integers(const std::shared_ptr<const StoredBytes>& bytes) {
+  const OpenArray array = open_array(bytes);
+  require_numbers(array, NpyNumbers::whole, "integers of 8 to 64 bits, or truth values");
+  const bool has_sign = array.dtype->kind == 'i';
+  switch (array.dtype->width) {
+    case 1: return has_sign ? integers_of<std::int8_t>(array) : integers_of<std::uint8_t>(array);
+    case 2: return has_sign ? integers_of<std::int16_t>(array) : integers_of<std::uint16_t>(array);
+    case 4: return has_sign ? integers_of<std::int32_t>(array) : integers_of<std::uint32_t>(array);
+    default: break;
   }
-  refuse_dtype(array, "integers, '|i1' to '<u8'");
+  return has_sign ? integers_of<std::int64_t>(array) : integers_of<std::uint64_t>(array);
+}
+
+NpySummary summarize_npy(const std::shared_ptr<const StoredBytes>& bytes) {
+  OpenArray array = open_array(bytes);
+  return {numbers_of(array.dtype), std::move(*array.header.dtype), std::move(*array.header.shape)};
 }
 
 template <class T>

@@ -32,7 +32,7 @@ constexpr Dtype kDtypes[] = {{"F64", 64},    {"F32", 32},        {"F16", 16},   
 /// than these functions.
 class HeaderReader {
  public:
-  HeaderReader(const OpenFile& file, std::string_view text) : file_(file), text_(text) {}
+  HeaderReader(const StoredBytes& file, std::string_view text) : file_(file), text_(text) {}
 
   void read(std::vector<StoredTensor>& tensors, Metadata& metadata);
 
@@ -54,7 +54,7 @@ class HeaderReader {
   void need(char wanted);
   [[noreturn]] void fail(const std::string& wrong, const std::string& right = kEntry) const;
 
-  const OpenFile& file_;
+  const StoredBytes& file_;
   std::string_view text_;
   std::size_t at_ = 0;
 };
@@ -220,7 +220,7 @@ Index HeaderReader::read_count() {
 }
 
 /// Bytes of a tensor by its dtype and shape.
-Index expected_bytes(const OpenFile& file, const StoredTensor& tensor) {
+Index expected_bytes(const StoredBytes& file, const StoredTensor& tensor) {
   const auto* dtype = std::find_if(std::begin(kDtypes), std::end(kDtypes),
                                    [&](const Dtype& d) { return d.name == tensor.dtype; });
   if (dtype == std::end(kDtypes)) {
@@ -242,7 +242,7 @@ Index expected_bytes(const OpenFile& file, const StoredTensor& tensor) {
 }
 
 /// Every tensor's bytes are as many as they should be, and they lie one behind the other.
-void check_places(const OpenFile& file, const std::vector<StoredTensor>& tensors, Index data) {
+void check_places(const StoredBytes& file, const std::vector<StoredTensor>& tensors, Index data) {
   std::vector<const StoredTensor*> in_order;
   for (const StoredTensor& t : tensors) in_order.push_back(&t);
   std::sort(in_order.begin(), in_order.end(), [](const auto* a, const auto* b) {
@@ -273,7 +273,7 @@ void check_places(const OpenFile& file, const std::vector<StoredTensor>& tensors
   }
 }
 
-std::string header_text(const OpenFile& file) {
+std::string header_text(const StoredBytes& file) {
   if (file.size() < 8) {
     file.fail("ends before its header (" + std::to_string(file.size()) + " bytes)",
               "what safetensors writes");

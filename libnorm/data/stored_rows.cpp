@@ -68,9 +68,10 @@ std::optional<Index> checked_product(Index a, Index b) {
 
 std::string shown(std::string_view text) {
   constexpr std::size_t kMost = 40;
-  std::string result = "'";
-  for (const char c : text.substr(0, kMost)) result += c >= ' ' && c <= '~' ? c : '?';
-  return result + (text.size() > kMost ? "...'" : "'");
+  std::size_t size = std::min(text.size(), kMost);
+  // No character is cut.
+  while (size > 0 && size < text.size() && (text[size] & 0xC0) == 0x80) --size;
+  return "'" + printable(text.substr(0, size)) + (size < text.size() ? "...'" : "'");
 }
 
 Index bytes_of(NumberFormat format) {
@@ -93,25 +94,35 @@ std::string_view name_of(NumberFormat format) {
   return "float64";
 }
 
+void swap_bytes(std::span<std::byte> numbers, Index width) {
+  for (std::size_t i = 0; i < numbers.size(); i += std::size_t(width)) {
+    const auto number = numbers.subspan(i, std::size_t(width));
+    std::reverse(number.begin(), number.end());
+  }
+}
+
+StoredBytes::StoredBytes(std::string name, std::string where, Index size)
+    : name_(std::move(name)), where_(std::move(where)), size_(size) {}
+
+void StoredBytes::fail(const std::string& wrong, const std::string& right) const {
+  throw DataError(where_ + ": " + name_ + ": " + wrong + "; need " + right);
+}
+
 OpenFile::OpenFile(const std::filesystem::path& path, std::string where)
-    : name_(path.string()), where_(std::move(where)) {
+    : StoredBytes(printable(path.string()), std::move(where)) {
   // A pipe that nobody writes to would be waited for.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat status = {};
   if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
     const std::string reason = descriptor_ < 0 ? std::strerror(errno) : "no regular file";
     if (descriptor_ >= 0) ::close(descriptor_);
-    throw DataError(where_ + ": cannot open " + name_ + " (" + reason +
+    throw DataError(this->where() + ": cannot open " + name() + " (" + reason +
                     "); need a file that is there and can be read");
   }
-  size_ = Index(status.st_size);
+  set_size(Index(status.st_size));
 }
 
 OpenFile::~OpenFile() { ::close(descriptor_); }
-
-void OpenFile::fail(const std::string& wrong, const std::string& right) const {
-  throw DataError(where_ + ": " + name_ + ": " + wrong + "; need " + right);
-}
 
 void OpenFile::read(Index offset, std::span<std::byte> into) const {
   while (!into.empty()) {
@@ -127,9 +138,14 @@ void OpenFile::read(Index offset, std::span<std::byte> into) const {
   }
 }
 
-StoredRows::StoredRows(std::shared_ptr<const OpenFile> file, Index offset, NumberFormat format,
-                       std::vector<Index> shape)
-    : file_(std::move(file)), offset_(offset), format_(format), shape_(std::move(shape)) {
+StoredRows::StoredRows(std::shared_ptr<const StoredBytes> file, Index offset, NumberFormat format,
+                       std::vector<Index> shape, ByteOrder bytes, ArrayOrder order)
+    : file_(std::move(file)),
+      offset_(offset),
+      format_(format),
+      bytes_(bytes),
+      order_(order),
+      shape_(std::move(shape)) {
   std::optional<Index> rows = 1;
   for (std::size_t i = 0; i + 1 < shape_.size() && rows; ++i)
     rows = checked_product(*rows, shape_[i]);
@@ -140,6 +156,9 @@ StoredRows::StoredRows(std::shared_ptr<const OpenFile> file, Index offset, Numbe
                 "less than 2^63 bytes");
   }
   rows_ = *rows;
+  // Where no more than one dimension has an extent, both orders are the same bytes.
+  const auto wide = std::count_if(shape_.begin(), shape_.end(), [](Index n) { return n != 1; });
+  if (wide < 2) order_ = ArrayOrder::c;
 }
 
 template <class T>
@@ -149,12 +168,24 @@ void StoredRows::read(Index first, const MatrixView<T>& into) const {
                      std::to_string(first) + ", " + shape_text(into.rows, into.cols) +
                      "); need rows of " + shape_text(rows_, cols_));
   }
+  if (into.rows == 0 || into.cols == 0) return;
+  order_ == ArrayOrder::c ? read_rows(first, into) : read_columns(first, into);
+}
+
+/// Numbers from the array's number `first` on, their lowest bytes first.
+void StoredRows::read_numbers(Index first, std::span<std::byte> into) const {
+  const Index width = bytes_of(format_);
+  file_->read(offset_ + first * width, into);
+  if (bytes_ == ByteOrder::big) swap_bytes(into, width);
+}
+
+template <class T>
+void StoredRows::read_rows(Index first, const MatrixView<T>& into) const {
   const Index width = bytes_of(format_), all = into.rows * cols_;
   std::vector<std::byte> bytes(std::size_t(std::min(all, kStretch) * width));
   for (Index done = 0; done < all;) {
     const Index count = std::min(kStretch, all - done);
-    file_->read(offset_ + (first * cols_ + done) * width,
-                std::span(bytes).first(std::size_t(count * width)));
+    read_numbers(first * cols_ + done, std::span(bytes).first(std::size_t(count * width)));
     for (Index i = 0; i < count;) {
       const Index row = (done + i) / cols_, col = (done + i) % cols_;
       const Index here = std::min(cols_ - col, count - i);
@@ -162,6 +193,47 @@ void StoredRows::read(Index first, const MatrixView<T>& into) const {
       i += here;
     }
     done += count;
+  }
+}
+
+/// In Fortran order a column is lines of numbers along the first dimension, one for each index of
+/// the dimensions between it and the last: the row that a line's first number belongs to.
+Index StoredRows::row_of_line(Index line) const {
+  Index row = 0;
+  for (std::size_t d = 1; d + 1 < shape_.size(); ++d) {
+    row = row * shape_[d] + line % shape_[d];
+    line /= shape_[d];
+  }
+  return row;
+}
+
+template <class T>
+void StoredRows::read_columns(Index first, const MatrixView<T>& into) const {
+  const Index width = bytes_of(format_), length = shape_[0], lines = rows_ / length;
+  // Of each line those numbers whose rows may be wanted; neighbours in it are `lines` rows apart.
+  const Index low = first / lines, end = (first + into.rows - 1) / lines + 1;
+  // Of short lines as many are read at a time as there is room for.
+  constexpr Index kShort = 1024;
+  const Index room = length < kShort ? kStretch : std::min(kStretch, end - low);
+  std::vector<std::byte> bytes(std::size_t(room * width));
+  std::vector<T> numbers(static_cast<std::size_t>(room));
+  Index begin = 0, there = 0;
+  for (Index column = 0; column < cols_; ++column) {
+    for (Index line = 0; line < lines; ++line) {
+      const Index place = (column * lines + line) * length, row = row_of_line(line) - first;
+      if (row + (end - 1) * lines < 0 || row + low * lines >= into.rows) continue;
+      for (Index i = low; i < end; ++i) {
+        if (place + i >= begin + there) {
+          begin = place + i;
+          const Index left = length < kShort ? rows_ * cols_ - begin : end - i;
+          there = std::min(room, left);
+          read_numbers(begin, std::span(bytes).first(std::size_t(there * width)));
+          decode(format_, bytes.data(), there, numbers.data());
+        }
+        const Index r = i * lines + row;
+        if (r >= 0 && r < into.rows) into(r, column) = numbers[std::size_t(place + i - begin)];
+      }
+    }
   }
 }
 

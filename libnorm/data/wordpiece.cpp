@@ -248,8 +248,11 @@ WordPiece WordPiece::read(const std::filesystem::path& file, Index expected_size
   stored.read(0, std::as_writable_bytes(std::span(bytes)));
   std::vector<std::string> tokens;
   std::istringstream lines(std::move(bytes));
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
   for (std::string line; std::getline(lines, line);) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
+    // A byte order mark is no part of the first token.
+    if (tokens.empty() && line.starts_with(kMark)) line.erase(0, kMark.size());
     tokens.push_back(line);
   }
   if (expected_size > 0 && !tokens.empty() && Index(tokens.size()) != expected_size) {
@@ -275,7 +278,7 @@ void WordPiece::check(const std::string& file) const {
     }
     const auto [earlier, is_new] = line_of_token.emplace(token, i);
     if (!is_new) {
-      throw DataError("vocabulary: a token stands there twice (" + token + ": " +
+      throw DataError("vocabulary: a token stands there twice (" + shown(token) + ": " +
                       place_of(file, i) + ", and " + std::to_string(earlier->second + 1) +
                       "); need each once");
     }

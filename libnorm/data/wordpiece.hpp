@@ -40,7 +40,7 @@ class WordPiece {
   /// [PAD], [UNK], [CLS] or [SEP] is missing.
   explicit WordPiece(std::vector<std::string> tokens);
 
-  /// Reads a vocabulary; lines may end as under Windows.
+  /// Reads a vocabulary; lines may end as under Windows, and a byte order mark may come first.
   /// expected_size: how many tokens it must have; 0 for any number.
   /// Throws: DataError, naming file and line, for a file that cannot be read, and as above.
   static WordPiece read(const std::filesystem::path& file, Index expected_size = 0);

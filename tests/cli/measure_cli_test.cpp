@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 #include "libnorm/metrics/neural_collapse.hpp"
 #include "libnorm/metrics/row_geometry.hpp"
 #include "tests/cli/process.hpp"
+#include "tests/support/zip_bytes.hpp"
 
 namespace {
 
@@ -193,6 +195,129 @@ TEST_F(Measure, FindsNeuralCollapseByLabels) {
   EXPECT_THAT(few.err, HasSubstr("need 6000"));
 }
 
+/// The part of a file's JSON that rows left out may not change.
+nlohmann::json measured(const std::string& text) {
+  const nlohmann::json json = nlohmann::json::parse(text);
+  return {json["rows"], json["channels"], json["metrics"], json["spectra"], json["left_out"]};
+}
+
+TEST_F(Measure, TellsWhereANumberIsNotFinite) {
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  // Beyond the rows that are read at a time, and in blocks of them.
+  std::vector<float> wide(9000 * 600, 1.0f);
+  wide[8999 * 600 + 598] = kNaN;
+  libnorm::write_npy(scratch_ / "wide.npy", View(wide.data(), 9000, 600));
+  const std::string one = " --metrics mean_kurtosis";
+  const auto far = measure("wide.npy" + one);
+  EXPECT_EQ(far.code, 3);
+  EXPECT_THAT(far.err, HasSubstr("wide.npy: NaN in row 8999, channel 598, from 0; need finite "
+                                 "numbers, or --nan-rows drop"));
+  EXPECT_EQ(measure("wide.npy --rows 8999" + one).code, 0);
+  std::vector<float> some = normals(6000 * 6, 3);
+  some[4321 * 6 + 2] = -std::numeric_limits<float>::infinity();
+  const libnorm::NamedTensor<float> tensors[] = {{"\u03b1\u6fc0", {20, 300, 6}, some.data()}};
+  libnorm::write_safetensors<float>(scratch_ / "cube.safetensors", tensors);
+  const auto cube = measure("cube.safetensors");
+  EXPECT_EQ(cube.code, 3);
+  EXPECT_THAT(cube.err,
+              HasSubstr("cube.safetensors, tensor '\u03b1\u6fc0': an infinity in row 4321, "
+                        "channel 2 ([14, 121, 2]), from 0; need"));
+  // In the other file, whose name is told.
+  const auto other = measure("a.npy --against cube.safetensors");
+  EXPECT_EQ(other.code, 3);
+  EXPECT_THAT(other.err,
+              HasSubstr("cube.safetensors, tensor '\u03b1\u6fc0': an infinity in row 4321"));
+  // Of a head nothing can be left out.
+  std::vector<std::int64_t> labels;
+  for (int r = 0; r < 6000; ++r) labels.push_back(r % 2);
+  write_integers(scratch_ / "labels.npy", labels);
+  some = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, kNaN, 12};
+  libnorm::write_npy(scratch_ / "head.npy", View(some.data(), 2, 6));
+  const auto head = measure("a.npy --labels labels.npy --head head.npy --nan-rows drop");
+  EXPECT_EQ(head.code, 3);
+  EXPECT_THAT(head.err,
+              HasSubstr("head.npy: NaN in row 1, channel 4, from 0; need finite numbers\n"));
+  // Finite, and too large.
+  std::vector<double> large(600 * 2, 1.0);
+  large[2 * 555 + 1] = -1e300;
+  libnorm::write_npy(scratch_ / "large.npy", MatrixView<const double>(large.data(), 600, 2));
+  for (const char* words : {"", " --nan-rows drop"}) {
+    const auto beyond = measure("large.npy" + one + words);
+    EXPECT_EQ(beyond.code, 3);
+    EXPECT_THAT(beyond.err,
+                HasSubstr("large.npy: a number beyond 1e290 (-1e+300) in row 555, channel "
+                          "1, from 0; need finite numbers\n"));
+  }
+}
+
+TEST_F(Measure, DropsRowsThatAreNotFinite) {
+  // Rows 0, 17, 18 and 5999 here, 17 and 40 in the other file.
+  std::vector<float> some = numbers_, other = normals(6000 * 6, 2), kept, kept_other;
+  std::vector<std::int64_t> labels, kept_labels;
+  some[0] = some[18 * 6 + 3] = some[17 * 6 + 5] = std::numeric_limits<float>::quiet_NaN();
+  some[5999 * 6 + 5] = std::numeric_limits<float>::infinity();
+  other[17 * 6] = other[40 * 6 + 1] = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> kept_alone;
+  for (std::ptrdiff_t r = 0; r < 6000; ++r) {
+    labels.push_back(r == 18 ? 77 : r % 3);
+    if (r == 0 || r == 17 || r == 18 || r == 5999) continue;
+    kept_alone.insert(kept_alone.end(), some.begin() + 6 * r, some.begin() + 6 * r + 6);
+    if (r == 40) continue;
+    kept.insert(kept.end(), some.begin() + 6 * r, some.begin() + 6 * r + 6);
+    kept_other.insert(kept_other.end(), other.begin() + 6 * r, other.begin() + 6 * r + 6);
+    kept_labels.push_back(labels.back());
+  }
+  libnorm::write_npy(scratch_ / "some.npy", View(some.data(), 6000, 6));
+  libnorm::write_npy(scratch_ / "other.npy", View(other.data(), 6000, 6));
+  libnorm::write_npy(scratch_ / "kept.npy", View(kept.data(), 5995, 6));
+  libnorm::write_npy(scratch_ / "kept_alone.npy", View(kept_alone.data(), 5996, 6));
+  libnorm::write_npy(scratch_ / "kept_other.npy", View(kept_other.data(), 5995, 6));
+  write_integers(scratch_ / "labels.npy", labels);
+  write_integers(scratch_ / "kept_labels.npy", kept_labels);
+  EXPECT_EQ(measure("some.npy").code, 3);
+  const auto alone = measure("some.npy --nan-rows drop --json");
+  ASSERT_EQ(alone.code, 0) << alone.err;
+  EXPECT_EQ(measured(alone.out), measured(measure("kept_alone.npy --json").out));
+  EXPECT_EQ(nlohmann::json::parse(alone.out)["nan_rows_dropped"], 4);
+  EXPECT_EQ(nlohmann::json::parse(measure("a.npy --json").out)["nan_rows_dropped"], 0);
+  const auto pair =
+      measure("some.npy --nan-rows drop --json --labels labels.npy --against other.npy");
+  ASSERT_EQ(pair.code, 0) << pair.err;
+  EXPECT_EQ(
+      measured(pair.out),
+      measured(measure("kept.npy --json --labels kept_labels.npy --against kept_other.npy").out));
+  EXPECT_EQ(nlohmann::json::parse(pair.out)["nan_rows_dropped"], 5);
+  const auto table = measure("some.npy --nan-rows drop --rows 20");
+  EXPECT_THAT(table.out, StartsWith("some.npy: 17 of 6000 rows, 6 channels, float32\n"
+                                    "rows left out, as they hold a NaN or an infinity: 3\n"));
+  const auto none = measure("some.npy --nan-rows drop --rows 1");
+  EXPECT_EQ(none.code, 3);
+  EXPECT_THAT(none.err,
+              HasSubstr("some.npy: no rows are left, as all 1 hold a NaN or an infinity"));
+}
+
+TEST_F(Measure, ReadsArraysOfAnArchive) {
+  const std::string stored = libnorm::test::kNumpyStored, packed = libnorm::test::kNumpyDeflated;
+  const std::vector<float> x = {0, 1, 2, 3, 4, 5};
+  libnorm::write_npy(scratch_ / "x.npy", View(x.data(), 2, 3));
+  const auto plain = measure("x.npy --json");
+  ASSERT_EQ(plain.code, 0) << plain.err;
+  for (const std::string& bytes : {stored, packed}) {
+    cli::write(scratch_ / "both.npz", bytes);
+    const auto outcome = measure("both.npz --json");
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(measured(outcome.out), measured(plain.out));
+    EXPECT_EQ(nlohmann::json::parse(outcome.out)["tensor"], "x");
+    EXPECT_EQ(
+        measure("both.npz --tensor x --labels both.npz --labels-tensor y --against both.npz").code,
+        0);
+    const auto named = measure("both.npz --against both.npz --against-tensor z");
+    EXPECT_EQ(named.code, 2);
+    EXPECT_THAT(named.err,
+                HasSubstr("--against-tensor: both.npz has no array 'z'; use one of 'x'"));
+  }
+}
+
 TEST_F(Measure, LeavesOutWhatTakesTooLongAndSaysSo) {
   const std::vector<float> many(20001 * 2, 1.5f);
   libnorm::write_npy(scratch_ / "many.npy", View(many.data(), 20001, 2));
@@ -273,7 +398,11 @@ TEST_F(Measure, RefusesMistakes) {
         Case{"a.npy --rows 0", "too few (0)"}, Case{"a.npy --rows 6001", "need at most 6000"},
         Case{"a.npy --threads 0", "need 1 .. 1024"}, Case{"a.npy --time 0", "too few (0)"},
         Case{"a.npy --head a.npy", "of no use without --labels"},
-        Case{"a.npy --against-tensor x", "of no use without --against"}}) {
+        Case{"a.npy --against-tensor x", "of no use without --against"},
+        Case{"a.npy --labels-tensor x", "of no use without --labels"},
+        Case{"a.npy --nan-rows ignore", "unknown word (ignore); use error or drop"},
+        Case{"a.npy --against a.npy --against-tensor x",
+             "--against-tensor: a.npy is a .npy file"}}) {
     const auto outcome = measure(c.arguments);
     EXPECT_EQ(outcome.code, 2) << c.arguments;
     EXPECT_THAT(outcome.err, HasSubstr(c.sentence)) << c.arguments;
@@ -314,7 +443,8 @@ TEST_F(Measure, RefusesBrokenFilesWithOneSentence) {
            {"wide.npy", npy("(0, 1099511627776)"), "no numbers"},
            {"many.npy", npy("(1099511627776, 0)"), "no numbers"},
            {"overflow.npy", npy("(4294967296, 4294967296)"), "too large to count"},
-           {"nan.npy", nan, "not finite"},
+           {"nan.npy", nan,
+            "NaN in row 5999, channel 5, from 0; need finite numbers, or --nan-rows"},
            {"empty.safetensors", "", "ends before its header"},
            {"none.safetensors", safetensors("{}", ""), "no tensor that can be read (0 in all)"},
            {"overlap.safetensors",
@@ -326,7 +456,8 @@ TEST_F(Measure, RefusesBrokenFilesWithOneSentence) {
            {"cut.safetensors", safetensors("{" + tensor("a", 0, 8) + "}", "1234"), "is cut short"},
            {"long.safetensors", safetensors("{" + tensor("a", 0, 8) + "}", "123456789"),
             "goes on behind its tensors"},
-           {"junk", "PK and so on and on", "too long a header"}}) {
+           {"junk", "PK and so on and on", "junk: is text; need a .npy file"},
+           {"model.safetensors.index.json", "{\"weight_map\": {}}", "is the index of a model"}}) {
     cli::write(scratch_ / c.name, c.content);
     const auto outcome = measure(c.name);
     EXPECT_EQ(outcome.code, 3) << c.name << outcome.out;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,20 @@ std::optional<libnorm::NpyFile> open(const std::string& path) {
   }
 }
 
+/// As many integers as the shape makes, or an error.
+void try_integers(const std::string& path) {
+  try {
+    const auto bytes = std::make_shared<const libnorm::OpenFile>(path, "npy");
+    const libnorm::NpySummary summary = libnorm::summarize_npy(bytes);
+    const std::vector<std::int64_t> numbers = libnorm::read_npy_integers(bytes);
+    Index count = 1;
+    for (const Index extent : summary.shape) count *= extent;
+    require(summary.numbers == libnorm::NpyNumbers::whole && Index(numbers.size()) == count,
+            "integers are those of the shape");
+  } catch (const libnorm::DataError&) {
+  }
+}
+
 std::vector<double> read(const libnorm::NpyFile& file, Index stretch) {
   std::vector<double> numbers(std::size_t(file.rows() * file.cols()));
   for (Index first = 0; first < file.rows() && file.cols() > 0; first += stretch) {
@@ -54,6 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       "/proc/self/fd/" + std::to_string(memfd_create("npy_fuzz", MFD_CLOEXEC));
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(data), std::streamsize(size));
+  try_integers(path);
   const auto file = open(path);
   if (file) {
     const std::vector<double> numbers = read(*file, 1 << 20);

@@ -14,6 +14,15 @@ std::string bytes_of_numbers(const std::vector<T>& numbers) {
   return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(T)};
 }
 
+/// Bytes as pairs of hexadecimal digits.
+inline std::string from_hex(const std::string& digits) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+    bytes += char(std::stoi(digits.substr(i, 2), nullptr, 16));
+  }
+  return bytes;
+}
+
 template <class T>
 std::vector<T> read_all(const StoredRows& rows) {
   std::vector<T> numbers(std::size_t(rows.rows() * rows.cols()));

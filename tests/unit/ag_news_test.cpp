@@ -60,8 +60,9 @@ TEST(AgNews, ReadsFieldsWithoutQuotes) {
 TEST(AgNews, ReadsAnyLineEndAndAMark) {
   const Rows expected = {{0, "a b"}, {1, "c d"}};
   for (const char* mark : {"", "\xef\xbb\xbf"}) {
-    for (const char* end : {"\n", "\r\n"}) {
-      for (const char* last : {"", end}) {
+    for (const std::string end : {"\n", "\r\n"}) {
+      // Empty lines may end a file.
+      for (const std::string& last : {std::string(), end, end + end, end + end + end}) {
         EXPECT_EQ(read(std::string(mark) + "\"1\",\"a\",\"b\"" + end + "\"2\",\"c\",\"d\"" + last),
                   expected);
       }
@@ -114,24 +115,26 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"TwoFields", kGood + kGood + "\"1\",\"a\"\n", "line 3:", "too few fields (2"},
         Broken{"FourFields", "\"1\",\"a\",\"b\",\"c\"\n", "line 1:", "more than 3 fields"},
         Broken{"CommaAtTheEnd", "\"1\",\"a\",\"b\",\n", "line 1:", "more than 3 fields"},
-        Broken{"EmptyLine", kGood + "\n" + kGood, "line 2:", "too few fields (1"},
-        Broken{"EmptyLineAtTheEnd", kGood + "\n", "line 2:", "too few fields (1"},
+        Broken{"EmptyLine", kGood + "\n" + kGood, "line 2:", "an empty line before rows"},
+        Broken{"EmptyLineFirst", "\r\n" + kGood, "line 1:", "an empty line before rows"},
+        Broken{"EmptyLinesAlone", "\n\r\n", "some.csv:", "no rows"},
+        Broken{"ReturnAtTheEnd", kGood + "\n\r", "line 2:", "a carriage return that ends no line"},
         Broken{"CutInAField", kGood + "\"1\",\"a\",\"b", "line 2:", "the file ends in field 3"},
         Broken{"CutBetweenFields", kGood + "\"1\",\"a\",", "line 2:", "may have been cut"},
         Broken{"CutInAPlainField", kGood + "1,a,wor", "line 2:", "may have been cut"},
         Broken{"OpenQuote", kGood + "\"1\",\"a,\"b\"\n" + kGood, "line 2:", "closing quote"},
         Broken{"OpenQuoteToTheEnd", kGood + "\"1\",\"a\",\"b\n" + "2,c,d\n",
                "line 2:", "a quote that nothing closes"},
-        Broken{"JunkAfterAQuote", "\"1\",\"a\"x,\"b\"\n", "line 1:", "field 2, \"x\""},
-        Broken{"BlankAfterAQuote", "\"1\" ,\"a\",\"b\"\n", "line 1:", "field 1, \" \""},
+        Broken{"JunkAfterAQuote", "\"1\",\"a\"x,\"b\"\n", "line 1:", "field 2, 'x'"},
+        Broken{"BlankAfterAQuote", "\"1\" ,\"a\",\"b\"\n", "line 1:", "field 1, ' '"},
         Broken{"QuoteInAPlainField", "1,a\"b\",c\n", "line 1:", "a quote inside"},
-        Broken{"ClassZero", kGood + "\"0\",\"a\",\"b\"\n", "line 2:", "no such class (\"0\")"},
-        Broken{"ClassFive", "\"5\",\"a\",\"b\"\n", "line 1:", "no such class (\"5\")"},
-        Broken{"ClassEmpty", "\"\",\"a\",\"b\"\n", "line 1:", "no such class (\"\")"},
-        Broken{"ClassWithABlank", "\" 1\",\"a\",\"b\"\n", "line 1:", "no such class (\" 1\")"},
+        Broken{"ClassZero", kGood + "\"0\",\"a\",\"b\"\n", "line 2:", "no such class ('0')"},
+        Broken{"ClassFive", "\"5\",\"a\",\"b\"\n", "line 1:", "no such class ('5')"},
+        Broken{"ClassEmpty", "\"\",\"a\",\"b\"\n", "line 1:", "no such class ('')"},
+        Broken{"ClassWithABlank", "\" 1\",\"a\",\"b\"\n", "line 1:", "no such class (' 1')"},
         Broken{"ClassOfTwoDigits", "\"11\",\"a\",\"b\"\n", "line 1:", "no such class"},
         Broken{"Headings", "Class Index,Title,Description\n" + kGood,
-               "line 1:", "no such class (\"Class Index\")"},
+               "line 1:", "no such class ('Class Index')"},
         Broken{"Nul", kGood + std::string("\"1\",\"a\0\",\"b\"\n", 13), "line 2:", "a NUL byte"},
         Broken{"NulInAPlainField", kGood + std::string("1,\0,b\n", 6), "line 2:", "a NUL byte"},
         Broken{"LoneCarriageReturn", "\"1\",\"a\",\"b\"\r\"2\",\"c\",\"d\"",

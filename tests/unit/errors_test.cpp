@@ -74,31 +74,40 @@ TEST(Errors, Attention) {
   const SequenceSet set({2, 3});
   const GroupLists groups({0, 1, 2, 3, 4}, 5);
   std::vector<float> p(64);
-  const auto text = [](const std::string& where, int heads) {
-    return where + ": sizes differ (channels 8, heads " + std::to_string(heads) +
-           "); need heads >= 1 that divides the channels, and rows of one width";
+  const auto text = [](int heads) {
+    return "attention: heads do not divide the channels (channels 8, heads " +
+           std::to_string(heads) + "); need heads >= 1 that do";
   };
-  expect_error<ShapeError>(text("attention", 3), [&] {
-    attention<float>(input(5, 24), set.view(), 3, p.data(), view(5, 8));
-  });
-  expect_error<ShapeError>(text("attention", 0), [&] {
-    attention<float>(input(5, 24), set.view(), 0, p.data(), view(5, 8));
-  });
-  expect_error<ShapeError>(text("attention", 2), [&] {
-    attention<float>(input(5, 16), set.view(), 2, p.data(), view(5, 8));
-  });
-  expect_error<ShapeError>(text("attention_backward", 2), [&] {
-    attention_backward<float>(input(5, 24), set.view(), 2, p.data(), input(5, 8), p.data(),
-                              view(5, 23));
-  });
-  expect_error<ShapeError>(text("readout_attention", 2), [&] {
-    readout_attention<float>(input(3, 8), input(5, 16), nullptr, set.view(), 2, p.data(),
-                             view(2, 8));
-  });
-  expect_error<ShapeError>(text("readout_attention_backward", 2), [&] {
-    readout_attention_backward<float>(input(2, 8), input(5, 16), nullptr, groups.view(), set.view(),
-                                      2, p.data(), input(2, 8), p.data(), view(2, 8), view(4, 16));
-  });
+  expect_error<ShapeError>(
+      text(3), [&] { attention<float>(input(5, 24), set.view(), 3, p.data(), view(5, 8)); });
+  expect_error<ShapeError>(
+      text(0), [&] { attention<float>(input(5, 24), set.view(), 0, p.data(), view(5, 8)); });
+  expect_error<ShapeError>(
+      "attention: sizes differ (qkv [5, 16], out [5, 8]); need qkv [R, 3 C] for out [R, C]",
+      [&] { attention<float>(input(5, 16), set.view(), 2, p.data(), view(5, 8)); });
+  expect_error<ShapeError>(
+      "attention_backward: sizes differ (qkv [5, 24], d_out [5, 8], d_qkv [5, 23]); "
+      "need qkv and d_qkv [R, 3 C] for d_out [R, C]",
+      [&] {
+        attention_backward<float>(input(5, 24), set.view(), 2, p.data(), input(5, 8), p.data(),
+                                  view(5, 23));
+      });
+  expect_error<ShapeError>(
+      "readout_attention: sizes differ (query [3, 8], kv [5, 16], out [2, 8], 2 sequences); "
+      "need query [sequences, C] and kv [R, 2 C] for out [sequences, C]",
+      [&] {
+        readout_attention<float>(input(3, 8), input(5, 16), nullptr, set.view(), 2, p.data(),
+                                 view(2, 8));
+      });
+  expect_error<ShapeError>(
+      "readout_attention_backward: sizes differ (query [2, 8], kv [5, 16], d_out [2, 8], "
+      "d_kv [4, 16], 5 groups); need query [., C], kv [R, 2 C] and d_kv [groups, 2 C] for "
+      "d_out [., C]",
+      [&] {
+        readout_attention_backward<float>(input(2, 8), input(5, 16), nullptr, groups.view(),
+                                          set.view(), 2, p.data(), input(2, 8), p.data(),
+                                          view(2, 8), view(4, 16));
+      });
 }
 
 TEST(Errors, CrossEntropy) {

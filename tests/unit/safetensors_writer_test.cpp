@@ -71,7 +71,7 @@ TEST_F(SafetensorsWriter, RefusesToWriteWhatIsNone) {
   EXPECT_THAT(message_of<ValueError>([&] {
                 write(good, {"\xff", {1}, &one});
               }),
-              HasSubstr("no UTF-8 ('?')"));
+              HasSubstr("no UTF-8 ('\uFFFD')"));
   EXPECT_THAT(message_of<ShapeError>([&] {
                 write(good, {"b", {-1}, &one});
               }),

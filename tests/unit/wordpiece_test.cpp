@@ -303,7 +303,7 @@ TEST(WordPiece, AListThatIsNoVocabularyIsRefused) {
   using testing::HasSubstr;
   EXPECT_THAT(failure({}), HasSubstr("there are no tokens (an empty list)"));
   EXPECT_THAT(failure(with_specials({"a", "b", "a"})),
-              HasSubstr("stands there twice (a: token 7, and 5)"));
+              HasSubstr("stands there twice ('a': token 7, and 5)"));
   EXPECT_THAT(failure(with_specials({"a", ""})), HasSubstr("a token is empty (token 6)"));
   EXPECT_THAT(failure(with_specials({"\xc3"})), HasSubstr("a token is not UTF-8 (token 5)"));
   for (const char* special : {"[PAD]", "[UNK]", "[CLS]", "[SEP]"}) {
@@ -337,9 +337,11 @@ class WordPieceFile : public testing::Test {
   std::filesystem::path file_ = folder_ / "vocab.txt";
 };
 
-TEST_F(WordPieceFile, IsReadWithEitherLineEnd) {
+TEST_F(WordPieceFile, IsReadWithEitherLineEndAndAMark) {
   for (const char* bytes : {"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na",
-                            "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\na\r\n"}) {
+                            "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\na\r\n",
+                            "\xef\xbb\xbf[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n",
+                            "\xef\xbb\xbf[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\na"}) {
     write(bytes);
     const WordPiece p = WordPiece::read(file_, 5);
     EXPECT_EQ(p.size(), 5);
@@ -361,7 +363,7 @@ TEST_F(WordPieceFile, ThatIsDamagedIsRefused) {
   write("[PAD]\n[UNK]\n[CLS]\n[SEP]\nthe\n\xe2\x82\n");
   EXPECT_THAT(failure(), HasSubstr("not UTF-8 (" + name + ", line 6)"));
   write("[PAD]\n[UNK]\n[CLS]\n[SEP]\nthe\nof\nthe\n");
-  EXPECT_THAT(failure(), HasSubstr("twice (the: " + name + ", line 7, and 5)"));
+  EXPECT_THAT(failure(), HasSubstr("twice ('the': " + name + ", line 7, and 5)"));
   write("[PAD]\n[CLS]\n[SEP]\nthe\n");
   EXPECT_THAT(failure(), HasSubstr("missing ([UNK] in " + name + ")"));
   write("[PAD]\n[UNK]\n[CLS]\n[SEP]\n");
