@@ -28,8 +28,9 @@ constexpr const char* type_text() {
   return sizeof(T) == sizeof(float) ? "a float" : "a double";
 }
 
-/// The shortest decimal that reads back as x, for messages.
+/// The shortest decimal that reads back as x, or nan, inf, -inf.
 inline std::string number_text(double x) {
+  if (std::isnan(x)) return "nan";
   char digits[32];
   return {digits, std::to_chars(digits, digits + sizeof digits, x).ptr};
 }

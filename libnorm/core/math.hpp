@@ -9,9 +9,10 @@
 
 /// exp, log, erf, tanh and GELU from + - * / and fma alone, written once over one double or one
 /// register of doubles: the same bits from every compiler, optimisation level and instruction set,
-/// which no libm promises, and whatever the flags of who includes this, since no product meets a sum
-/// but in an fma or where it is exact. The float versions widen, use the same code and round once.
-/// NaN gives NaN, with bits that may differ; it and infinities may raise the exception invalid.
+/// which no libm promises, and whatever the flags of who includes this, since no product meets a
+/// sum but in an fma or where it is exact. The float versions widen, use the same code and round
+/// once. NaN gives NaN, with bits that may differ; it and infinities may raise the exception
+/// invalid.
 namespace libnorm::math {
 
 /// 2 / sqrt(pi), the slope of erf at 0.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "libnorm/core/domain.hpp"
 #include "libnorm/core/math.hpp"
 #include "libnorm/metrics/row_gram.hpp"
 #include "libnorm/metrics/spectrum.hpp"
@@ -76,7 +77,7 @@ ActivationSpectrum activation_spectrum(const RowFactor& factor, Centring centrin
 
 double rankme(std::span<const double> s, double epsilon) {
   if (!(epsilon >= 0) || !std::isfinite(epsilon)) {
-    throw ValueError("rankme: epsilon outside its domain (" + json_number(epsilon) +
+    throw ValueError("rankme: epsilon outside its domain (" + number_text(epsilon) +
                      "); need 0 or a number above it");
   }
   if (!is_spectrum(s)) return kNaN;
@@ -128,7 +129,7 @@ NoiseEdges noise_edges(const ActivationSpectrum& spectrum) {
   if (!is_spectrum(spectrum.singular_values) || !std::isfinite(spectrum.rows)) {
     throw ValueError("noise_edges: no spectrum (" +
                      std::to_string(spectrum.singular_values.size()) + " values of " +
-                     json_number(spectrum.rows) +
+                     number_text(spectrum.rows) +
                      " rows, not all finite and at least 0); need one that is");
   }
   NoiseEdges edges;
@@ -230,7 +231,7 @@ std::vector<MetricValue> values_of(const ActivationSpectrum& spectrum) {
 }
 
 std::string text_of(const ActivationSpectrum& spectrum) {
-  return "spectrum of " + json_number(spectrum.rows) + " rows, " +
+  return "spectrum of " + number_text(spectrum.rows) + " rows, " +
          std::to_string(spectrum.channels) + " channels, " +
          (spectrum.centring == Centring::mean ? "centred" : "not centred") + ", by " +
          std::string(spectrum_path_name(spectrum.path)) + "\n" + text_of(values_of(spectrum));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "libnorm/core/domain.hpp"
 #include "libnorm/core/vector_sums.hpp"
 #include "libnorm/metrics/decompositions.hpp"
 #include "libnorm/metrics/estimate.hpp"
@@ -39,7 +40,7 @@ LanczosOptions checked(const LinearOperator& a, LanczosOptions options) {
     throw ValueError("extreme_eigenvalues: options outside their domain (count " +
                      std::to_string(options.count) + ", products " +
                      std::to_string(options.products) + ", tolerance " +
-                     json_number(options.tolerance) + ", basis " + std::to_string(options.basis) +
+                     number_text(options.tolerance) + ", basis " + std::to_string(options.basis) +
                      "); need count, products >= 1, 0 < tolerance < 1, and basis 0 or > count");
   }
   options.count = count;
@@ -258,8 +259,8 @@ std::vector<MetricValue> values_of(const Eigenvalues& found) {
   values.push_back({name + "_products", "products", double(found.products), of});
   values.push_back({name + "_restarts", "restarts", double(found.restarts), of});
   values.push_back({name + "_converged", "1", found.converged ? 1.0 : 0.0,
-                    "residuals at most " + json_number(found.tolerance) + " of the norm " +
-                        json_number(found.norm)});
+                    "residuals at most " + number_text(found.tolerance) + " of the norm " +
+                        number_text(found.norm)});
   return values;
 }
 
@@ -267,7 +268,7 @@ Tridiagonal tridiagonalize(const LinearOperator& a, std::span<const double> star
   const double size = length(start);
   if (steps < 1 || !(size > 0) || !std::isfinite(size)) {
     throw ValueError("tridiagonalize: no steps, or no start (" + std::to_string(steps) +
-                     " steps, ||start|| = " + json_number(size) +
+                     " steps, ||start|| = " + number_text(size) +
                      "); need at least one, and a length above 0 that is finite");
   }
   const Index most = std::min(steps, a.dimension());

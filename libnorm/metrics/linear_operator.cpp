@@ -4,8 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "libnorm/core/domain.hpp"
 #include "libnorm/core/vector_sums.hpp"
-#include "libnorm/metrics/metric_value.hpp"
 
 namespace libnorm {
 
@@ -100,7 +100,7 @@ LinearOperator matrix_operator(const MatrixView<const double>& a) {
   if (!finite || difference > 1e-12 * largest) {
     throw ValueError(
         "matrix_operator: the matrix is not symmetric, or not finite (differences of " +
-        json_number(difference) + "); need A = A^T in finite numbers");
+        number_text(difference) + "); need A = A^T in finite numbers");
   }
   return {"matrix", a.rows,
           [a](std::span<const double> in, std::span<double> out) { dot_rows(a, in, out); }};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "libnorm/core/domain.hpp"
 #include "libnorm/core/simd.hpp"
 #include "libnorm/core/vector_sums.hpp"
 #include "libnorm/metrics/metric_value.hpp"
@@ -57,8 +58,8 @@ void make_orthogonal(std::span<double> second, std::span<const double> first) {
   require_same("make_orthogonal", second.size(), first.size());
   const double size = length(first), before = length<double>(second);
   if (!std::isfinite(size) || !std::isfinite(before)) {
-    throw ValueError("make_orthogonal: a direction is not finite (lengths " + json_number(size) +
-                     " and " + json_number(before) + "); need two that are");
+    throw ValueError("make_orthogonal: a direction is not finite (lengths " + number_text(size) +
+                     " and " + number_text(before) + "); need two that are");
   }
   if (size == 0) return;
   std::vector<double> unit(first.begin(), first.end());
@@ -67,8 +68,8 @@ void make_orthogonal(std::span<double> second, std::span<const double> first) {
   for (int pass = 0; pass < 2; ++pass) add_scaled(-dot<double>(unit, second), unit, second);
   const double left = length<double>(second);
   if (!(left > 1e-12 * before)) {
-    throw ValueError("make_orthogonal: the directions are parallel (lengths " + json_number(size) +
-                     " and " + json_number(before) + ", " + json_number(left) +
+    throw ValueError("make_orthogonal: the directions are parallel (lengths " + number_text(size) +
+                     " and " + number_text(before) + ", " + number_text(left) +
                      " at right angles); need two that differ");
   }
   scale(second, before / left);

@@ -1,24 +1,14 @@
 #include "libnorm/metrics/metric_value.hpp"
 
-#include <charconv>
 #include <cmath>
 #include <string_view>
 
+#include "libnorm/core/domain.hpp"
+
 namespace libnorm {
-namespace {
-
-std::string infinite_text(double value) {
-  if (std::isnan(value)) return "nan";
-  return value > 0 ? "inf" : "-inf";
-}
-
-}  // namespace
 
 std::string json_number(double value) {
-  if (!std::isfinite(value)) return "\"" + infinite_text(value) + "\"";
-  char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  return std::string(digits, end);
+  return std::isfinite(value) ? number_text(value) : "\"" + number_text(value) + "\"";
 }
 
 std::string json_array(std::span<const double> values) {

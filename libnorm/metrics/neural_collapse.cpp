@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "libnorm/core/domain.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/core/vector_sums.hpp"
 #include "libnorm/metrics/decompositions.hpp"
@@ -225,7 +226,7 @@ Head<T> head_of(const MatrixView<const T>& w, const T* bias, const RowCheck& row
   for (Index k = 0; bias != nullptr && k < classes; ++k) {
     if (!std::isfinite(bias[k])) {
       throw ValueError("neural_collapse: bias " + std::to_string(k) + " is not finite (" +
-                       json_number(double(bias[k])) + "); need a number");
+                       number_text(double(bias[k])) + "); need a number");
     }
     largest = std::max(largest, std::abs(double(bias[k])));
   }

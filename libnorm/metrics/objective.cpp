@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "libnorm/core/domain.hpp"
 #include "libnorm/core/vector_sums.hpp"
-#include "libnorm/metrics/metric_value.hpp"
 
 namespace libnorm {
 namespace {
@@ -90,7 +90,7 @@ double difference_step(std::span<const double> w) {
 
 LinearOperator differenced_hessian(const ObjectiveView& f, std::span<const double> w, double h) {
   if (!(h >= 0) || !std::isfinite(h)) {
-    throw ValueError("differenced_hessian: the step is not one (" + json_number(h) +
+    throw ValueError("differenced_hessian: the step is not one (" + number_text(h) +
                      "); need h > 0, or 0 for the default");
   }
   std::vector<double> at = copied(f, w);

@@ -3,29 +3,22 @@
 #include <algorithm>
 #include <cmath>
 
-#include "libnorm/metrics/metric_value.hpp"
+#include "libnorm/core/domain.hpp"
 
 namespace libnorm {
 namespace {
 
 constexpr double kLargest = 1e290;
 
-/// As in JSON, without its quotes.
-std::string text_of(double x) {
-  std::string text = json_number(x);
-  std::erase(text, '"');
-  return text;
-}
-
 [[noreturn]] void refuse_count(const std::string& where, Index row, double count) {
   throw ValueError(where + ": row " + std::to_string(row) +
-                   " has a count that is negative or not finite (" + text_of(count) +
+                   " has a count that is negative or not finite (" + number_text(count) +
                    "); need neither");
 }
 
 [[noreturn]] void refuse_number(const std::string& where, Index row, Index channel, double x) {
   throw ValueError(where + ": row " + std::to_string(row) +
-                   " holds a number that is not finite or beyond 1e290 (" + text_of(x) +
+                   " holds a number that is not finite or beyond 1e290 (" + number_text(x) +
                    " in channel " + std::to_string(channel) + "); need neither");
 }
 

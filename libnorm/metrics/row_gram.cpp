@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "libnorm/core/domain.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/metrics/decompositions.hpp"
 #include "libnorm/metrics/gram_body.hpp"
@@ -167,7 +168,7 @@ template <class T>
 void RowGram::refuse(const MatrixView<const T>& x, const float* count) const {
   const RowCheck check = check_rows("RowGram::add", x, count, seen_);
   throw ValueError("RowGram::add: counts times numbers overflow (numbers up to " +
-                   json_number(check.largest) + ", counts of " + json_number(check.rows) +
+                   number_text(check.largest) + ", counts of " + number_text(check.rows) +
                    " in all); need smaller ones");
 }
 

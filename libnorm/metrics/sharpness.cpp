@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "libnorm/core/domain.hpp"
 #include "libnorm/core/math.hpp"
 #include "libnorm/core/rng.hpp"
 #include "libnorm/core/vector_sums.hpp"
@@ -22,7 +23,7 @@ class Around {
         std::all_of(shape_.begin(), shape_.end(), [](double t) { return t >= 0; });
     if (!(radius_ > 0) || !std::isfinite(radius_) || shape_.size() != w.size() || !positive ||
         !all_finite(shape_)) {
-      throw ValueError(std::string(where) + ": no such ball (radius " + json_number(radius_) +
+      throw ValueError(std::string(where) + ": no such ball (radius " + number_text(radius_) +
                        ", shape of " + std::to_string(shape_.size()) + " for " +
                        std::to_string(w.size()) +
                        " weights); need radius > 0 and a number >= 0 for each weight");
@@ -44,8 +45,8 @@ class Around {
     ++losses_;
     const double value = f_.loss(moved(z));
     if (!std::isfinite(value)) {
-      throw ValueError(std::string(where_) + ": the loss is not finite (" + json_number(value) +
-                       ", at a distance of " + json_number(length(z)) +
+      throw ValueError(std::string(where_) + ": the loss is not finite (" + number_text(value) +
+                       ", at a distance of " + number_text(length(z)) +
                        "); need a ball within which it is");
     }
     return value;
@@ -64,7 +65,7 @@ class Around {
   void require_finite_slope(double slope) const {
     if (std::isfinite(slope)) return;
     throw ValueError(std::string(where_) + ": the slope times the radius is not finite (" +
-                     json_number(slope) + ", radius " + json_number(radius_) +
+                     number_text(slope) + ", radius " + number_text(radius_) +
                      "); need a smaller radius or loss");
   }
 
@@ -169,8 +170,8 @@ std::pair<std::vector<double>, double> on_ray(std::span<const double> w,
 
 Ball adaptive_ball(std::span<const double> w, double radius, double floor) {
   if (!(radius > 0) || !(floor >= 0) || !std::isfinite(radius) || !std::isfinite(floor)) {
-    throw ValueError("adaptive_ball: no such ball (radius " + json_number(radius) + ", floor " +
-                     json_number(floor) + "); need radius > 0 and floor >= 0");
+    throw ValueError("adaptive_ball: no such ball (radius " + number_text(radius) + ", floor " +
+                     number_text(floor) + "); need radius > 0 and floor >= 0");
   }
   Ball ball{radius, {}};
   for (const double x : w) ball.shape.push_back(std::abs(x) + floor);
@@ -199,7 +200,7 @@ Rise largest_rise(const ObjectiveView& f, std::span<const double> w, const Ball&
     throw ValueError("largest_rise: options outside their domain (iterations " +
                      std::to_string(options.iterations) + ", random_starts " +
                      std::to_string(options.random_starts) + ", tolerance " +
-                     json_number(options.tolerance) +
+                     number_text(options.tolerance) +
                      "); need iterations >= 1, random_starts >= 0, 0 < tolerance < 1");
   }
   Around around("largest_rise", f, w, ball);
@@ -309,7 +310,7 @@ ScaledSharpness spherical_sharpness(const ObjectiveView& f, std::span<const doub
 }
 
 std::vector<MetricValue> values_of(const Rise& rise) {
-  const std::string how = "radius " + json_number(rise.radius) + ", a lower bound";
+  const std::string how = "radius " + number_text(rise.radius) + ", a lower bound";
   return {{"rise", "loss", rise.value, how},
           {"rise_gap", "loss", rise.gap, "of a straight loss"},
           {"rise_loss", "loss", rise.loss, "at w"},
@@ -320,7 +321,7 @@ std::vector<MetricValue> values_of(const Rise& rise) {
 }
 
 std::vector<MetricValue> values_of(const AverageRise& rise) {
-  const std::string how = "radius " + json_number(rise.radius) + ", pairs";
+  const std::string how = "radius " + number_text(rise.radius) + ", pairs";
   return {{"average_rise", "loss", rise.value, how},
           {"average_rise_standard_error", "loss", rise.standard_error, how},
           {"average_rise_loss", "loss", rise.loss, "at w"},

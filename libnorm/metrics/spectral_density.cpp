@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "libnorm/core/domain.hpp"
 #include "libnorm/core/math.hpp"
 #include "libnorm/core/vector_sums.hpp"
 #include "libnorm/metrics/decompositions.hpp"
@@ -68,7 +69,7 @@ Range range_of(const SpectralDensity& density) {
 
 void require_width(const char* where, double width) {
   if (width > 0 && std::isfinite(width)) return;
-  throw ValueError(std::string(where) + ": the width is not one (" + json_number(width) +
+  throw ValueError(std::string(where) + ": the width is not one (" + number_text(width) +
                    "); need width > 0");
 }
 

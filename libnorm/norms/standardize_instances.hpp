@@ -92,8 +92,9 @@ struct InstanceNormBody {
       scale_of_x.store(inverse + c, left);
     }
     if (any_far) {
-      sums(warp, b, own, numbers,
-           [&](const P& v, Index c) LIBNORM_ALWAYS { return v * P::load(factors + c, channels - c); });
+      sums(warp, b, own, numbers, [&](const P& v, Index c) LIBNORM_ALWAYS {
+        return v * P::load(factors + c, channels - c);
+      });
       for (Index c = 0; c < channels; c += kLanes) {
         const Index left = channels - c;
         const P f = P::load(factors + c, left, T(1));

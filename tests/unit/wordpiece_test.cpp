@@ -338,10 +338,10 @@ class WordPieceFile : public testing::Test {
 };
 
 TEST_F(WordPieceFile, IsReadWithEitherLineEndAndAMark) {
-  for (const char* bytes : {"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na",
-                            "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\na\r\n",
-                            "\xef\xbb\xbf[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n",
-                            "\xef\xbb\xbf[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\na"}) {
+  for (const char* bytes :
+       {"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na",
+        "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\na\r\n", "\xef\xbb\xbf[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n",
+        "\xef\xbb\xbf[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\na"}) {
     write(bytes);
     const WordPiece p = WordPiece::read(file_, 5);
     EXPECT_EQ(p.size(), 5);
