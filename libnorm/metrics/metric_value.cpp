@@ -1,5 +1,6 @@
 #include "libnorm/metrics/metric_value.hpp"
 
+#include <charconv>
 #include <cmath>
 #include <string_view>
 
@@ -47,7 +48,7 @@ std::string text_of(std::span<const MetricValue> values) {
         std::to_chars(digits, digits + sizeof digits, metric.value, std::chars_format::general, 6)
             .ptr;
     text += metric.name + " = ";
-    text += std::isfinite(metric.value) ? std::string(digits, end) : infinite_text(metric.value);
+    text += std::isfinite(metric.value) ? std::string(digits, end) : number_text(metric.value);
     if (metric.unit != "1") text += " " + metric.unit;
     if (!metric.convention.empty()) text += " (" + metric.convention + ")";
     text += "\n";
