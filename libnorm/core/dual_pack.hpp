@@ -14,102 +14,107 @@ struct Pack<I, Dual<R>> {
   Pack<I, R> value, tangent;
 
   Pack() = default;
-  LIBNORM_INLINE Pack(const Dual<R>& x) : value(x.value), tangent(x.tangent) {}
+  LIBNORM_PACK_INLINE Pack(const Dual<R>& x) : value(x.value), tangent(x.tangent) {}
   /// Constants.
-  LIBNORM_INLINE explicit Pack(const Pack<I, R>& value_) : value(value_), tangent(R(0)) {}
-  LIBNORM_INLINE Pack(const Pack<I, R>& value_, const Pack<I, R>& tangent_)
+  LIBNORM_PACK_INLINE explicit Pack(const Pack<I, R>& value_) : value(value_), tangent(R(0)) {}
+  LIBNORM_PACK_INLINE Pack(const Pack<I, R>& value_, const Pack<I, R>& tangent_)
       : value(value_), tangent(tangent_) {}
 
-  static LIBNORM_INLINE Pack load(const DualPointer<const R>& p, Index n,
-                                  const Dual<R>& rest = Dual<R>()) {
+  static LIBNORM_PACK_INLINE Pack load(const DualPointer<const R>& p, Index n,
+                                       const Dual<R>& rest = Dual<R>()) {
     return {Pack<I, R>::load(p.value, n, rest.value), Pack<I, R>::load(p.tangent, n, rest.tangent)};
   }
-  LIBNORM_INLINE void store(const DualPointer<R>& p, Index n) const {
+  LIBNORM_PACK_INLINE void store(const DualPointer<R>& p, Index n) const {
     value.store(p.value, n);
     tangent.store(p.tangent, n);
   }
 };
 
 template <class I, class R>
-LIBNORM_INLINE Pack<I, Dual<R>> operator+(const Pack<I, Dual<R>>& a, const Pack<I, Dual<R>>& b) {
+LIBNORM_PACK_INLINE Pack<I, Dual<R>> operator+(const Pack<I, Dual<R>>& a,
+                                               const Pack<I, Dual<R>>& b) {
   return {a.value + b.value, a.tangent + b.tangent};
 }
 template <class I, class R>
-LIBNORM_INLINE Pack<I, Dual<R>> operator-(const Pack<I, Dual<R>>& a, const Pack<I, Dual<R>>& b) {
+LIBNORM_PACK_INLINE Pack<I, Dual<R>> operator-(const Pack<I, Dual<R>>& a,
+                                               const Pack<I, Dual<R>>& b) {
   return {a.value - b.value, a.tangent - b.tangent};
 }
 template <class I, class R>
-LIBNORM_INLINE Pack<I, Dual<R>> operator-(const Pack<I, Dual<R>>& a) {
+LIBNORM_PACK_INLINE Pack<I, Dual<R>> operator-(const Pack<I, Dual<R>>& a) {
   return {-a.value, -a.tangent};
 }
 template <class I, class R>
-LIBNORM_INLINE Pack<I, Dual<R>> operator*(const Pack<I, Dual<R>>& a, const Pack<I, Dual<R>>& b) {
+LIBNORM_PACK_INLINE Pack<I, Dual<R>> operator*(const Pack<I, Dual<R>>& a,
+                                               const Pack<I, Dual<R>>& b) {
   return {a.value * b.value, fma(a.value, b.tangent, a.tangent * b.value)};
 }
 template <class I, class R>
-LIBNORM_INLINE Pack<I, Dual<R>> operator/(const Pack<I, Dual<R>>& a, const Pack<I, Dual<R>>& b) {
+LIBNORM_PACK_INLINE Pack<I, Dual<R>> operator/(const Pack<I, Dual<R>>& a,
+                                               const Pack<I, Dual<R>>& b) {
   const Pack<I, R> q = a.value / b.value;
   return {q, fma(-q, b.tangent, a.tangent) / b.value};
 }
 template <class I, class R>
-LIBNORM_INLINE Pack<I, Dual<R>> fma(const Pack<I, Dual<R>>& a, const Pack<I, Dual<R>>& b,
-                                    const Pack<I, Dual<R>>& c) {
+LIBNORM_PACK_INLINE Pack<I, Dual<R>> fma(const Pack<I, Dual<R>>& a, const Pack<I, Dual<R>>& b,
+                                         const Pack<I, Dual<R>>& c) {
   return {fma(a.value, b.value, c.value),
           fma(a.value, b.tangent, fma(a.tangent, b.value, c.tangent))};
 }
 template <class I, class R>
-LIBNORM_INLINE Pack<I, Dual<R>> sqrt(const Pack<I, Dual<R>>& a) {
+LIBNORM_PACK_INLINE Pack<I, Dual<R>> sqrt(const Pack<I, Dual<R>>& a) {
   const Pack<I, R> root = sqrt(a.value);
   const Pack<I, R> none(R(0));
   return {root, select_less(none, root, a.tangent / (root + root), none)};
 }
 template <class I, class R>
-LIBNORM_INLINE Pack<I, Dual<R>> select_less(const Pack<I, Dual<R>>& a, const Pack<I, Dual<R>>& b,
-                                            const Pack<I, Dual<R>>& yes,
-                                            const Pack<I, Dual<R>>& no) {
+LIBNORM_PACK_INLINE Pack<I, Dual<R>> select_less(const Pack<I, Dual<R>>& a,
+                                                 const Pack<I, Dual<R>>& b,
+                                                 const Pack<I, Dual<R>>& yes,
+                                                 const Pack<I, Dual<R>>& no) {
   return {select_less(a.value, b.value, yes.value, no.value),
           select_less(a.value, b.value, yes.tangent, no.tangent)};
 }
 template <class I, class R>
-LIBNORM_INLINE Pack<I, Dual<R>> max(const Pack<I, Dual<R>>& a, const Pack<I, Dual<R>>& b) {
+LIBNORM_PACK_INLINE Pack<I, Dual<R>> max(const Pack<I, Dual<R>>& a, const Pack<I, Dual<R>>& b) {
   return select_less(b, a, a, b);
 }
 template <class I, class R>
-LIBNORM_INLINE Dual<R> sum(const Pack<I, Dual<R>>& a) {
+LIBNORM_PACK_INLINE Dual<R> sum(const Pack<I, Dual<R>>& a) {
   return {sum(a.value), sum(a.tangent)};
 }
 /// The largest value, as a constant: what is subtracted before an exponential cancels behind it.
 template <class I, class R>
-LIBNORM_INLINE Dual<R> largest(const Pack<I, Dual<R>>& a) {
+LIBNORM_PACK_INLINE Dual<R> largest(const Pack<I, Dual<R>>& a) {
   return {largest(a.value)};
 }
 
 namespace math {
 
 template <class R>
-LIBNORM_INLINE Dual<R> log(const Dual<R>& x) {
+LIBNORM_PACK_INLINE Dual<R> log(const Dual<R>& x) {
   return {log(x.value), x.tangent / x.value};
 }
 template <class I, class R>
-LIBNORM_INLINE Pack<I, Dual<R>> exp(const Pack<I, Dual<R>>& x) {
+LIBNORM_PACK_INLINE Pack<I, Dual<R>> exp(const Pack<I, Dual<R>>& x) {
   const Pack<I, R> e = exp(x.value);
   return {e, e * x.tangent};
 }
 /// tanh' = 1 - tanh^2
 template <class I, class R>
-LIBNORM_INLINE Pack<I, Dual<R>> tanh(const Pack<I, Dual<R>>& x) {
+LIBNORM_PACK_INLINE Pack<I, Dual<R>> tanh(const Pack<I, Dual<R>>& x) {
   const Pack<I, R> t = tanh(x.value);
   return {t, fma(-t, t, Pack<I, R>(R(1))) * x.tangent};
 }
 /// erf'(x) = 2 / sqrt(pi) exp(-x^2)
 template <class I, class R>
-LIBNORM_INLINE Pack<I, Dual<R>> erf(const Pack<I, Dual<R>>& x) {
+LIBNORM_PACK_INLINE Pack<I, Dual<R>> erf(const Pack<I, Dual<R>>& x) {
   const Pack<I, R> slope = exp(-(x.value * x.value)) * Pack<I, R>(R(kTwoOverRootPi));
   return {erf(x.value), slope * x.tangent};
 }
 /// The slope Phi + x phi has the slope phi (2 - x^2).
 template <class I, class R>
-LIBNORM_INLINE GeluResult<Pack<I, Dual<R>>> gelu(const Pack<I, Dual<R>>& x) {
+LIBNORM_PACK_INLINE GeluResult<Pack<I, Dual<R>>> gelu(const Pack<I, Dual<R>>& x) {
   using D = Pack<I, double>;
   const auto g = gelu(x.value);
   const D wide = widen(x.value);

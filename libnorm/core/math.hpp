@@ -218,7 +218,7 @@ struct Functions {
 
 /// f(x) register by register; registers of float pass through two of double.
 template <class I, class T, class F, class V, int n>
-LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y) {
+LIBNORM_PACK_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y) {
   if constexpr (n > 1) {
     apply<I, T>(f, x.lo, y.lo);
     apply<I, T>(f, x.hi, y.hi);
@@ -235,7 +235,8 @@ LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y) {
 
 /// The same for a function of two results.
 template <class I, class T, class F, class V, int n>
-LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y, Registers<V, n>& z) {
+LIBNORM_PACK_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y,
+                               Registers<V, n>& z) {
   if constexpr (n > 1) {
     apply<I, T>(f, x.lo, y.lo, z.lo);
     apply<I, T>(f, x.hi, y.hi, z.hi);
@@ -257,7 +258,7 @@ LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y, Reg
 }
 
 template <class I, class T, class F>
-LIBNORM_INLINE Pack<I, T> map(F f, const Pack<I, T>& x) {
+LIBNORM_PACK_INLINE Pack<I, T> map(F f, const Pack<I, T>& x) {
   Pack<I, T> y;
   apply<I, T>(f, x.regs, y.regs);
   return y;
@@ -285,8 +286,8 @@ LIBNORM_DEVICE __attribute__((noinline, const)) typename Many<I>::V tanh_of(type
 LIBNORM_INLINE double exp(double x) { return detail::Single::exp(x); }
 LIBNORM_INLINE float exp(float x) { return float(exp(double(x))); }
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> exp(const Pack<I, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::Lanes<I>::exp(v); }, x);
+LIBNORM_PACK_INLINE Pack<I, T> exp(const Pack<I, T>& x) {
+  return detail::map([](auto v) LIBNORM_PACK_ALWAYS { return detail::Lanes<I>::exp(v); }, x);
 }
 /// @}
 
@@ -297,8 +298,8 @@ LIBNORM_INLINE Pack<I, T> exp(const Pack<I, T>& x) {
 LIBNORM_INLINE double log(double x) { return detail::Single::log(x); }
 LIBNORM_INLINE float log(float x) { return float(log(double(x))); }
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> log(const Pack<I, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::Lanes<I>::log(v); }, x);
+LIBNORM_PACK_INLINE Pack<I, T> log(const Pack<I, T>& x) {
+  return detail::map([](auto v) LIBNORM_PACK_ALWAYS { return detail::Lanes<I>::log(v); }, x);
 }
 /// @}
 
@@ -308,8 +309,8 @@ LIBNORM_INLINE Pack<I, T> log(const Pack<I, T>& x) {
 LIBNORM_INLINE double erf(double x) { return detail::Single::erf(x); }
 LIBNORM_INLINE float erf(float x) { return float(erf(double(x))); }
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> erf(const Pack<I, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::erf_of<I>(v); }, x);
+LIBNORM_PACK_INLINE Pack<I, T> erf(const Pack<I, T>& x) {
+  return detail::map([](auto v) LIBNORM_PACK_ALWAYS { return detail::erf_of<I>(v); }, x);
 }
 /// @}
 
@@ -319,8 +320,8 @@ LIBNORM_INLINE Pack<I, T> erf(const Pack<I, T>& x) {
 LIBNORM_INLINE double tanh(double x) { return detail::Single::tanh(x); }
 LIBNORM_INLINE float tanh(float x) { return float(tanh(double(x))); }
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> tanh(const Pack<I, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::tanh_of<I>(v); }, x);
+LIBNORM_PACK_INLINE Pack<I, T> tanh(const Pack<I, T>& x) {
+  return detail::map([](auto v) LIBNORM_PACK_ALWAYS { return detail::tanh_of<I>(v); }, x);
 }
 /// @}
 
@@ -330,10 +331,10 @@ LIBNORM_INLINE Pack<I, T> tanh(const Pack<I, T>& x) {
 /// @{
 LIBNORM_INLINE Gaussian<double> gaussian(double x) { return detail::Single::gaussian(x); }
 template <class I>
-LIBNORM_INLINE Gaussian<Pack<I, double>> gaussian(const Pack<I, double>& x) {
+LIBNORM_PACK_INLINE Gaussian<Pack<I, double>> gaussian(const Pack<I, double>& x) {
   Gaussian<Pack<I, double>> r;
   detail::apply<I, double>(
-      [](auto v, auto& cdf, auto& pdf) LIBNORM_ALWAYS {
+      [](auto v, auto& cdf, auto& pdf) LIBNORM_PACK_ALWAYS {
         const auto g = detail::Lanes<I>::gaussian(v);
         cdf = g.cdf;
         pdf = g.pdf;
@@ -355,10 +356,10 @@ LIBNORM_INLINE GeluResult<float> gelu(float x) {
   return {float(g.value), float(g.slope)};
 }
 template <class I, class T>
-LIBNORM_INLINE GeluResult<Pack<I, T>> gelu(const Pack<I, T>& x) {
+LIBNORM_PACK_INLINE GeluResult<Pack<I, T>> gelu(const Pack<I, T>& x) {
   GeluResult<Pack<I, T>> r;
   detail::apply<I, T>(
-      [](auto v, auto& value, auto& slope) LIBNORM_ALWAYS {
+      [](auto v, auto& value, auto& slope) LIBNORM_PACK_ALWAYS {
         const auto g = detail::Lanes<I>::gelu(v);
         value = g.value;
         slope = g.slope;

@@ -33,18 +33,18 @@ struct Pack {
 
   Pack() = default;
   /// x in every lane.
-  LIBNORM_INLINE Pack(T x) {
-    apply([x](V) LIBNORM_ALWAYS { return Reg::broadcast(x); }, regs, regs);
+  LIBNORM_PACK_INLINE Pack(T x) {
+    apply([x](V) LIBNORM_PACK_ALWAYS { return Reg::broadcast(x); }, regs, regs);
   }
 
   /// Lanes from p[0..31].
-  static LIBNORM_INLINE Pack load(const T* p) {
+  static LIBNORM_PACK_INLINE Pack load(const T* p) {
     Pack r;
     load_tree(r.regs, p);
     return r;
   }
   /// Lanes from p[0..n-1]; the others are `rest`.
-  static LIBNORM_INLINE Pack load(const T* p, Index n, T rest = T(0)) {
+  static LIBNORM_PACK_INLINE Pack load(const T* p, Index n, T rest = T(0)) {
     if constexpr (lane_per_thread<IsaTag>) {
       Pack r;
       r.regs.v = Reg::load(p, n, rest);
@@ -57,9 +57,9 @@ struct Pack {
     }
   }
   /// Lanes to p[0..31].
-  LIBNORM_INLINE void store(T* p) const { store_tree(regs, p); }
+  LIBNORM_PACK_INLINE void store(T* p) const { store_tree(regs, p); }
   /// Lanes 0..n-1 to p[0..n-1].
-  LIBNORM_INLINE void store(T* p, Index n) const {
+  LIBNORM_PACK_INLINE void store(T* p, Index n) const {
     if constexpr (lane_per_thread<IsaTag>) {
       Reg::store(p, regs.v, n);
     } else {
@@ -72,7 +72,7 @@ struct Pack {
 
   /// f of the operands, register by register.
   template <class F, class... Packs>
-  static LIBNORM_INLINE Pack map(F f, const Packs&... operands) {
+  static LIBNORM_PACK_INLINE Pack map(F f, const Packs&... operands) {
     Pack r;
     apply(f, r.regs, operands.regs...);
     return r;
@@ -80,7 +80,7 @@ struct Pack {
 
  private:
   template <class F, int n, class... Trees>
-  static LIBNORM_INLINE void apply(F f, Registers<V, n>& r, const Trees&... a) {
+  static LIBNORM_PACK_INLINE void apply(F f, Registers<V, n>& r, const Trees&... a) {
     if constexpr (n == 1) {
       r.v = f(a.v...);
     } else {
@@ -89,7 +89,7 @@ struct Pack {
     }
   }
   template <int n>
-  static LIBNORM_INLINE void load_tree(Registers<V, n>& r, const T* p) {
+  static LIBNORM_PACK_INLINE void load_tree(Registers<V, n>& r, const T* p) {
     if constexpr (n == 1) {
       r.v = Reg::load(p);
     } else {
@@ -98,7 +98,7 @@ struct Pack {
     }
   }
   template <int n>
-  static LIBNORM_INLINE void store_tree(const Registers<V, n>& r, T* p) {
+  static LIBNORM_PACK_INLINE void store_tree(const Registers<V, n>& r, T* p) {
     if constexpr (n == 1) {
       Reg::store(p, r.v);
     } else {
@@ -111,57 +111,59 @@ struct Pack {
 /// Lane by lane, each rounded once.
 /// @{
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> operator+(const Pack<I, T>& a, const Pack<I, T>& b) {
-  return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x + y; }, a, b);
+LIBNORM_PACK_INLINE Pack<I, T> operator+(const Pack<I, T>& a, const Pack<I, T>& b) {
+  return Pack<I, T>::map([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x + y; }, a, b);
 }
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> operator-(const Pack<I, T>& a, const Pack<I, T>& b) {
-  return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x - y; }, a, b);
+LIBNORM_PACK_INLINE Pack<I, T> operator-(const Pack<I, T>& a, const Pack<I, T>& b) {
+  return Pack<I, T>::map([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x - y; }, a, b);
 }
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> operator*(const Pack<I, T>& a, const Pack<I, T>& b) {
-  return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x * y; }, a, b);
+LIBNORM_PACK_INLINE Pack<I, T> operator*(const Pack<I, T>& a, const Pack<I, T>& b) {
+  return Pack<I, T>::map([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x * y; }, a, b);
 }
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> operator/(const Pack<I, T>& a, const Pack<I, T>& b) {
-  return Pack<I, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x / y; }, a, b);
+LIBNORM_PACK_INLINE Pack<I, T> operator/(const Pack<I, T>& a, const Pack<I, T>& b) {
+  return Pack<I, T>::map([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x / y; }, a, b);
 }
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> operator-(const Pack<I, T>& a) {
-  return Pack<I, T>::map([](auto x) LIBNORM_ALWAYS { return -x; }, a);
+LIBNORM_PACK_INLINE Pack<I, T> operator-(const Pack<I, T>& a) {
+  return Pack<I, T>::map([](auto x) LIBNORM_PACK_ALWAYS { return -x; }, a);
 }
 /// @}
 
 /// a * b + c, rounded once.
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> fma(const Pack<I, T>& a, const Pack<I, T>& b, const Pack<I, T>& c) {
-  return Pack<I, T>::map(
-      [](auto x, auto y, auto z) LIBNORM_ALWAYS { return Register<I, T>::fma(x, y, z); }, a, b, c);
+LIBNORM_PACK_INLINE Pack<I, T> fma(const Pack<I, T>& a, const Pack<I, T>& b, const Pack<I, T>& c) {
+  return Pack<I, T>::map([](auto x, auto y, auto z)
+                             LIBNORM_PACK_ALWAYS { return Register<I, T>::fma(x, y, z); },
+                         a, b, c);
 }
 
 /// The square root, rounded once.
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> sqrt(const Pack<I, T>& a) {
-  return Pack<I, T>::map([](auto x) LIBNORM_ALWAYS { return Register<I, T>::sqrt(x); }, a);
+LIBNORM_PACK_INLINE Pack<I, T> sqrt(const Pack<I, T>& a) {
+  return Pack<I, T>::map([](auto x) LIBNORM_PACK_ALWAYS { return Register<I, T>::sqrt(x); }, a);
 }
 
 /// a < b ? yes : no, lane by lane; `no` where a or b is NaN.
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> select_less(const Pack<I, T>& a, const Pack<I, T>& b,
-                                      const Pack<I, T>& yes, const Pack<I, T>& no) {
-  return Pack<I, T>::map(
-      [](auto x, auto y, auto u, auto v) LIBNORM_ALWAYS { return x < y ? u : v; }, a, b, yes, no);
+LIBNORM_PACK_INLINE Pack<I, T> select_less(const Pack<I, T>& a, const Pack<I, T>& b,
+                                           const Pack<I, T>& yes, const Pack<I, T>& no) {
+  return Pack<I, T>::map([](auto x, auto y, auto u, auto v)
+                             LIBNORM_PACK_ALWAYS { return x < y ? u : v; },
+                         a, b, yes, no);
 }
 
 /// The larger of two, lane by lane; b where either is NaN.
 template <class I, class T>
-LIBNORM_INLINE Pack<I, T> max(const Pack<I, T>& a, const Pack<I, T>& b) {
+LIBNORM_PACK_INLINE Pack<I, T> max(const Pack<I, T>& a, const Pack<I, T>& b) {
   return select_less(b, a, a, b);
 }
 
 namespace detail {
 template <class I, class Narrow, class Wide, int n>
-LIBNORM_INLINE void widen_tree(const Registers<Narrow, n>& a, Registers<Wide, 2 * n>& r) {
+LIBNORM_PACK_INLINE void widen_tree(const Registers<Narrow, n>& a, Registers<Wide, 2 * n>& r) {
   if constexpr (n == 1) {
     Register<I, float>::widen(a.v, r.lo.v, r.hi.v);
   } else {
@@ -170,7 +172,7 @@ LIBNORM_INLINE void widen_tree(const Registers<Narrow, n>& a, Registers<Wide, 2 
   }
 }
 template <class I, class Narrow, class Wide, int n>
-LIBNORM_INLINE void narrow_tree(const Registers<Wide, 2 * n>& a, Registers<Narrow, n>& r) {
+LIBNORM_PACK_INLINE void narrow_tree(const Registers<Wide, 2 * n>& a, Registers<Narrow, n>& r) {
   if constexpr (n == 1) {
     r.v = Register<I, float>::narrow(a.lo.v, a.hi.v);
   } else {
@@ -182,7 +184,7 @@ LIBNORM_INLINE void narrow_tree(const Registers<Wide, 2 * n>& a, Registers<Narro
 
 /// float to double, exact; doubles stay as they are.
 template <class I, class T>
-LIBNORM_INLINE Pack<I, double> widen(const Pack<I, T>& a) {
+LIBNORM_PACK_INLINE Pack<I, double> widen(const Pack<I, T>& a) {
   if constexpr (std::is_same_v<T, double>) {
     return a;
   } else if constexpr (lane_per_thread<I>) {
@@ -198,7 +200,7 @@ LIBNORM_INLINE Pack<I, double> widen(const Pack<I, T>& a) {
 
 /// double to T, rounded to nearest even; a constant where T is a dual.
 template <class T, class I>
-LIBNORM_INLINE Pack<I, T> narrow(const Pack<I, double>& a) {
+LIBNORM_PACK_INLINE Pack<I, T> narrow(const Pack<I, double>& a) {
   if constexpr (is_dual<T>) {
     return Pack<I, T>(narrow<Real<T>>(a));
   } else if constexpr (std::is_same_v<T, double>) {
@@ -225,15 +227,15 @@ struct Warp {
   using Lanes = Pack<IsaTag, T>;
 
   /// What one lane wrote before is read by any lane after.
-  static LIBNORM_INLINE void sync() {}
+  static LIBNORM_PACK_INLINE void sync() {}
   /// f for all lanes together: for what is a single number in memory. Lanes are synchronised before
   /// and after.
   template <class F>
-  static LIBNORM_INLINE void once(F f) {
+  static LIBNORM_PACK_INLINE void once(F f) {
     f();
   }
   /// Whether this warp writes the output, of those that share it.
-  static LIBNORM_INLINE bool leads() { return true; }
+  static LIBNORM_PACK_INLINE bool leads() { return true; }
 };
 
 }  // namespace libnorm

@@ -11,12 +11,12 @@ namespace libnorm {
 namespace detail {
 #if defined(LIBNORM_CUDA_KERNELS)
 template <class T, class F>
-LIBNORM_INLINE T fold(F f, const Registers<T, 1>& r) {
+LIBNORM_PACK_INLINE T fold(F f, const Registers<T, 1>& r) {
   return fold_threads(f, r.v);
 }
 #else
 template <class T, class F, class V>
-LIBNORM_INLINE T fold_lanes(F f, V v) {
+LIBNORM_PACK_INLINE T fold_lanes(F f, V v) {
   constexpr int lanes = int(sizeof(V) / sizeof(T));
   if constexpr (lanes == 2) {
     return f(T(v[0]), T(v[1]));
@@ -28,8 +28,8 @@ LIBNORM_INLINE T fold_lanes(F f, V v) {
   }
 }
 template <class F, class V, int n>
-LIBNORM_INLINE void fold_registers(F f, const Registers<V, n>& a, const Registers<V, n>& b,
-                                   Registers<V, n>& r) {
+LIBNORM_PACK_INLINE void fold_registers(F f, const Registers<V, n>& a, const Registers<V, n>& b,
+                                        Registers<V, n>& r) {
   if constexpr (n == 1) {
     r.v = f(a.v, b.v);
   } else {
@@ -38,7 +38,7 @@ LIBNORM_INLINE void fold_registers(F f, const Registers<V, n>& a, const Register
   }
 }
 template <class T, class F, class V, int n>
-LIBNORM_INLINE T fold(F f, const Registers<V, n>& r) {
+LIBNORM_PACK_INLINE T fold(F f, const Registers<V, n>& r) {
   if constexpr (n > 1) {
     Registers<V, n / 2> half;
     fold_registers(f, r.lo, r.hi, half);
@@ -52,14 +52,14 @@ LIBNORM_INLINE T fold(F f, const Registers<V, n>& r) {
 
 /// Sum of the 32 lanes.
 template <class I, class T>
-LIBNORM_INLINE T sum(const Pack<I, T>& a) {
-  return detail::fold<T>([](auto x, auto y) LIBNORM_ALWAYS { return x + y; }, a.regs);
+LIBNORM_PACK_INLINE T sum(const Pack<I, T>& a) {
+  return detail::fold<T>([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x + y; }, a.regs);
 }
 
 /// Largest of the 32 lanes (none of them NaN).
 template <class I, class T>
-LIBNORM_INLINE T largest(const Pack<I, T>& a) {
-  return detail::fold<T>([](auto x, auto y) LIBNORM_ALWAYS { return x < y ? y : x; }, a.regs);
+LIBNORM_PACK_INLINE T largest(const Pack<I, T>& a) {
+  return detail::fold<T>([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x < y ? y : x; }, a.regs);
 }
 
 }  // namespace libnorm
