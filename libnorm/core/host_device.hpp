@@ -13,17 +13,26 @@
 #endif
 
 /// Code for one instruction set must never stand alone as a symbol that another could be linked to.
-/// Names tell sets apart too (isa.hpp). Two builds rely on these alone: what a sanitizer checks, since
-/// the compiler does not come to an end with thousands of its checks in one function, and the scalar
-/// set, whose lanes are loops that take ten times as long to compile where all is in one function.
+/// Names tell sets apart too where they have a set's tag (isa.hpp), as those of packs do; what a
+/// sanitizer checks relies on these alone, since the compiler does not come to an end with
+/// thousands of its checks in one function. So do the packs of the scalar set, 32 lanes one by one:
+/// all in one function they take six times as long to compile.
 #if defined(__CUDACC__)
 #define LIBNORM_ALWAYS
 #define LIBNORM_INLINE __device__ __forceinline__
+#define LIBNORM_PACK_ALWAYS
+#define LIBNORM_PACK_INLINE LIBNORM_INLINE
 #else
-#if defined(LIBNORM_NO_FORCED_INLINING)
+#if defined(LIBNORM_SANITIZED)
 #define LIBNORM_ALWAYS
 #else
 #define LIBNORM_ALWAYS __attribute__((always_inline))
 #endif
+#if defined(LIBNORM_CALLED_PACKS)
+#define LIBNORM_PACK_ALWAYS
+#else
+#define LIBNORM_PACK_ALWAYS LIBNORM_ALWAYS
+#endif
+#define LIBNORM_PACK_INLINE LIBNORM_PACK_ALWAYS inline
 #define LIBNORM_INLINE LIBNORM_ALWAYS inline
 #endif

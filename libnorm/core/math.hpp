@@ -219,7 +219,7 @@ struct Functions {
 
 /// f(x) register by register; registers of float pass through two of double.
 template <class Tag, class T, class F, class V, int n>
-LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y) {
+LIBNORM_PACK_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y) {
   if constexpr (n > 1) {
     apply<Tag, T>(f, x.lo, y.lo);
     apply<Tag, T>(f, x.hi, y.hi);
@@ -236,7 +236,8 @@ LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y) {
 
 /// The same for a function of two results.
 template <class Tag, class T, class F, class V, int n>
-LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y, Registers<V, n>& z) {
+LIBNORM_PACK_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y,
+                               Registers<V, n>& z) {
   if constexpr (n > 1) {
     apply<Tag, T>(f, x.lo, y.lo, z.lo);
     apply<Tag, T>(f, x.hi, y.hi, z.hi);
@@ -258,7 +259,7 @@ LIBNORM_INLINE void apply(F f, const Registers<V, n>& x, Registers<V, n>& y, Reg
 }
 
 template <class Tag, class T, class F>
-LIBNORM_INLINE Pack<Tag, T> map(F f, const Pack<Tag, T>& x) {
+LIBNORM_PACK_INLINE Pack<Tag, T> map(F f, const Pack<Tag, T>& x) {
   Pack<Tag, T> y;
   apply<Tag, T>(f, x.regs, y.regs);
   return y;
@@ -288,8 +289,8 @@ LIBNORM_DEVICE __attribute__((noinline, const)) typename Many<Tag>::V tanh_of(
 LIBNORM_INLINE double exp(double x) { return detail::Single::exp(x); }
 LIBNORM_INLINE float exp(float x) { return float(exp(double(x))); }
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> exp(const Pack<Tag, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::Lanes<Tag>::exp(v); }, x);
+LIBNORM_PACK_INLINE Pack<Tag, T> exp(const Pack<Tag, T>& x) {
+  return detail::map([](auto v) LIBNORM_PACK_ALWAYS { return detail::Lanes<Tag>::exp(v); }, x);
 }
 /// @}
 
@@ -300,8 +301,8 @@ LIBNORM_INLINE Pack<Tag, T> exp(const Pack<Tag, T>& x) {
 LIBNORM_INLINE double log(double x) { return detail::Single::log(x); }
 LIBNORM_INLINE float log(float x) { return float(log(double(x))); }
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> log(const Pack<Tag, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::Lanes<Tag>::log(v); }, x);
+LIBNORM_PACK_INLINE Pack<Tag, T> log(const Pack<Tag, T>& x) {
+  return detail::map([](auto v) LIBNORM_PACK_ALWAYS { return detail::Lanes<Tag>::log(v); }, x);
 }
 /// @}
 
@@ -311,8 +312,8 @@ LIBNORM_INLINE Pack<Tag, T> log(const Pack<Tag, T>& x) {
 LIBNORM_INLINE double erf(double x) { return detail::Single::erf(x); }
 LIBNORM_INLINE float erf(float x) { return float(erf(double(x))); }
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> erf(const Pack<Tag, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::erf_of<Tag>(v); }, x);
+LIBNORM_PACK_INLINE Pack<Tag, T> erf(const Pack<Tag, T>& x) {
+  return detail::map([](auto v) LIBNORM_PACK_ALWAYS { return detail::erf_of<Tag>(v); }, x);
 }
 /// @}
 
@@ -322,8 +323,8 @@ LIBNORM_INLINE Pack<Tag, T> erf(const Pack<Tag, T>& x) {
 LIBNORM_INLINE double tanh(double x) { return detail::Single::tanh(x); }
 LIBNORM_INLINE float tanh(float x) { return float(tanh(double(x))); }
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> tanh(const Pack<Tag, T>& x) {
-  return detail::map([](auto v) LIBNORM_ALWAYS { return detail::tanh_of<Tag>(v); }, x);
+LIBNORM_PACK_INLINE Pack<Tag, T> tanh(const Pack<Tag, T>& x) {
+  return detail::map([](auto v) LIBNORM_PACK_ALWAYS { return detail::tanh_of<Tag>(v); }, x);
 }
 /// @}
 
@@ -333,10 +334,10 @@ LIBNORM_INLINE Pack<Tag, T> tanh(const Pack<Tag, T>& x) {
 /// @{
 LIBNORM_INLINE Gaussian<double> gaussian(double x) { return detail::Single::gaussian(x); }
 template <class Tag>
-LIBNORM_INLINE Gaussian<Pack<Tag, double>> gaussian(const Pack<Tag, double>& x) {
+LIBNORM_PACK_INLINE Gaussian<Pack<Tag, double>> gaussian(const Pack<Tag, double>& x) {
   Gaussian<Pack<Tag, double>> r;
   detail::apply<Tag, double>(
-      [](auto v, auto& cdf, auto& pdf) LIBNORM_ALWAYS {
+      [](auto v, auto& cdf, auto& pdf) LIBNORM_PACK_ALWAYS {
         const auto g = detail::Lanes<Tag>::gaussian(v);
         cdf = g.cdf;
         pdf = g.pdf;
@@ -358,10 +359,10 @@ LIBNORM_INLINE GeluResult<float> gelu(float x) {
   return {float(g.value), float(g.slope)};
 }
 template <class Tag, class T>
-LIBNORM_INLINE GeluResult<Pack<Tag, T>> gelu(const Pack<Tag, T>& x) {
+LIBNORM_PACK_INLINE GeluResult<Pack<Tag, T>> gelu(const Pack<Tag, T>& x) {
   GeluResult<Pack<Tag, T>> r;
   detail::apply<Tag, T>(
-      [](auto v, auto& value, auto& slope) LIBNORM_ALWAYS {
+      [](auto v, auto& value, auto& slope) LIBNORM_PACK_ALWAYS {
         const auto g = detail::Lanes<Tag>::gelu(v);
         value = g.value;
         slope = g.slope;

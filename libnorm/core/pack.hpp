@@ -33,18 +33,18 @@ struct Pack {
 
   Pack() = default;
   /// x in every lane.
-  LIBNORM_INLINE Pack(T x) {
-    apply([x](V) LIBNORM_ALWAYS { return Reg::broadcast(x); }, regs, regs);
+  LIBNORM_PACK_INLINE Pack(T x) {
+    apply([x](V) LIBNORM_PACK_ALWAYS { return Reg::broadcast(x); }, regs, regs);
   }
 
   /// Lanes from p[0..31].
-  static LIBNORM_INLINE Pack load(const T* p) {
+  static LIBNORM_PACK_INLINE Pack load(const T* p) {
     Pack r;
     load_tree(r.regs, p);
     return r;
   }
   /// Lanes from p[0..n-1]; the others are `rest`.
-  static LIBNORM_INLINE Pack load(const T* p, Index n, T rest = T(0)) {
+  static LIBNORM_PACK_INLINE Pack load(const T* p, Index n, T rest = T(0)) {
     if constexpr (lane_per_thread<IsaTag>) {
       Pack r;
       r.regs.v = Reg::load(p, n, rest);
@@ -57,9 +57,9 @@ struct Pack {
     }
   }
   /// Lanes to p[0..31].
-  LIBNORM_INLINE void store(T* p) const { store_tree(regs, p); }
+  LIBNORM_PACK_INLINE void store(T* p) const { store_tree(regs, p); }
   /// Lanes 0..n-1 to p[0..n-1].
-  LIBNORM_INLINE void store(T* p, Index n) const {
+  LIBNORM_PACK_INLINE void store(T* p, Index n) const {
     if constexpr (lane_per_thread<IsaTag>) {
       Reg::store(p, regs.v, n);
     } else {
@@ -72,7 +72,7 @@ struct Pack {
 
   /// f of the operands, register by register.
   template <class F, class... Packs>
-  static LIBNORM_INLINE Pack map(F f, const Packs&... operands) {
+  static LIBNORM_PACK_INLINE Pack map(F f, const Packs&... operands) {
     Pack r;
     apply(f, r.regs, operands.regs...);
     return r;
@@ -80,7 +80,7 @@ struct Pack {
 
  private:
   template <class F, int n, class... Trees>
-  static LIBNORM_INLINE void apply(F f, Registers<V, n>& r, const Trees&... a) {
+  static LIBNORM_PACK_INLINE void apply(F f, Registers<V, n>& r, const Trees&... a) {
     if constexpr (n == 1) {
       r.v = f(a.v...);
     } else {
@@ -89,7 +89,7 @@ struct Pack {
     }
   }
   template <int n>
-  static LIBNORM_INLINE void load_tree(Registers<V, n>& r, const T* p) {
+  static LIBNORM_PACK_INLINE void load_tree(Registers<V, n>& r, const T* p) {
     if constexpr (n == 1) {
       r.v = Reg::load(p);
     } else {
@@ -98,7 +98,7 @@ struct Pack {
     }
   }
   template <int n>
-  static LIBNORM_INLINE void store_tree(const Registers<V, n>& r, T* p) {
+  static LIBNORM_PACK_INLINE void store_tree(const Registers<V, n>& r, T* p) {
     if constexpr (n == 1) {
       Reg::store(p, r.v);
     } else {
@@ -111,59 +111,60 @@ struct Pack {
 /// Lane by lane, each rounded once.
 /// @{
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> operator+(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
-  return Pack<Tag, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x + y; }, a, b);
+LIBNORM_PACK_INLINE Pack<Tag, T> operator+(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
+  return Pack<Tag, T>::map([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x + y; }, a, b);
 }
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> operator-(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
-  return Pack<Tag, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x - y; }, a, b);
+LIBNORM_PACK_INLINE Pack<Tag, T> operator-(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
+  return Pack<Tag, T>::map([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x - y; }, a, b);
 }
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> operator*(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
-  return Pack<Tag, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x * y; }, a, b);
+LIBNORM_PACK_INLINE Pack<Tag, T> operator*(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
+  return Pack<Tag, T>::map([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x * y; }, a, b);
 }
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> operator/(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
-  return Pack<Tag, T>::map([](auto x, auto y) LIBNORM_ALWAYS { return x / y; }, a, b);
+LIBNORM_PACK_INLINE Pack<Tag, T> operator/(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
+  return Pack<Tag, T>::map([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x / y; }, a, b);
 }
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> operator-(const Pack<Tag, T>& a) {
-  return Pack<Tag, T>::map([](auto x) LIBNORM_ALWAYS { return -x; }, a);
+LIBNORM_PACK_INLINE Pack<Tag, T> operator-(const Pack<Tag, T>& a) {
+  return Pack<Tag, T>::map([](auto x) LIBNORM_PACK_ALWAYS { return -x; }, a);
 }
 /// @}
 
 /// a * b + c, rounded once.
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> fma(const Pack<Tag, T>& a, const Pack<Tag, T>& b,
-                                const Pack<Tag, T>& c) {
+LIBNORM_PACK_INLINE Pack<Tag, T> fma(const Pack<Tag, T>& a, const Pack<Tag, T>& b,
+                                     const Pack<Tag, T>& c) {
   return Pack<Tag, T>::map([](auto x, auto y, auto z)
-                               LIBNORM_ALWAYS { return Register<Tag, T>::fma(x, y, z); },
+                               LIBNORM_PACK_ALWAYS { return Register<Tag, T>::fma(x, y, z); },
                            a, b, c);
 }
 
 /// The square root, rounded once.
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> sqrt(const Pack<Tag, T>& a) {
-  return Pack<Tag, T>::map([](auto x) LIBNORM_ALWAYS { return Register<Tag, T>::sqrt(x); }, a);
+LIBNORM_PACK_INLINE Pack<Tag, T> sqrt(const Pack<Tag, T>& a) {
+  return Pack<Tag, T>::map([](auto x) LIBNORM_PACK_ALWAYS { return Register<Tag, T>::sqrt(x); }, a);
 }
 
 /// a < b ? yes : no, lane by lane; `no` where a or b is NaN.
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> select_less(const Pack<Tag, T>& a, const Pack<Tag, T>& b,
-                                        const Pack<Tag, T>& yes, const Pack<Tag, T>& no) {
-  return Pack<Tag, T>::map(
-      [](auto x, auto y, auto u, auto v) LIBNORM_ALWAYS { return x < y ? u : v; }, a, b, yes, no);
+LIBNORM_PACK_INLINE Pack<Tag, T> select_less(const Pack<Tag, T>& a, const Pack<Tag, T>& b,
+                                             const Pack<Tag, T>& yes, const Pack<Tag, T>& no) {
+  return Pack<Tag, T>::map([](auto x, auto y, auto u, auto v)
+                               LIBNORM_PACK_ALWAYS { return x < y ? u : v; },
+                           a, b, yes, no);
 }
 
 /// The larger of two, lane by lane; b where either is NaN.
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, T> larger(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
+LIBNORM_PACK_INLINE Pack<Tag, T> larger(const Pack<Tag, T>& a, const Pack<Tag, T>& b) {
   return select_less(b, a, a, b);
 }
 
 namespace detail {
 template <class Tag, class Narrow, class Wide, int n>
-LIBNORM_INLINE void widen_tree(const Registers<Narrow, n>& a, Registers<Wide, 2 * n>& r) {
+LIBNORM_PACK_INLINE void widen_tree(const Registers<Narrow, n>& a, Registers<Wide, 2 * n>& r) {
   if constexpr (n == 1) {
     Register<Tag, float>::widen(a.v, r.lo.v, r.hi.v);
   } else {
@@ -172,7 +173,7 @@ LIBNORM_INLINE void widen_tree(const Registers<Narrow, n>& a, Registers<Wide, 2 
   }
 }
 template <class Tag, class Narrow, class Wide, int n>
-LIBNORM_INLINE void narrow_tree(const Registers<Wide, 2 * n>& a, Registers<Narrow, n>& r) {
+LIBNORM_PACK_INLINE void narrow_tree(const Registers<Wide, 2 * n>& a, Registers<Narrow, n>& r) {
   if constexpr (n == 1) {
     r.v = Register<Tag, float>::narrow(a.lo.v, a.hi.v);
   } else {
@@ -184,7 +185,7 @@ LIBNORM_INLINE void narrow_tree(const Registers<Wide, 2 * n>& a, Registers<Narro
 
 /// float to double, exact; doubles stay as they are.
 template <class Tag, class T>
-LIBNORM_INLINE Pack<Tag, double> widen(const Pack<Tag, T>& a) {
+LIBNORM_PACK_INLINE Pack<Tag, double> widen(const Pack<Tag, T>& a) {
   if constexpr (std::is_same_v<T, double>) {
     return a;
   } else if constexpr (lane_per_thread<Tag>) {
@@ -200,7 +201,7 @@ LIBNORM_INLINE Pack<Tag, double> widen(const Pack<Tag, T>& a) {
 
 /// double to T, rounded to nearest even; a constant where T is a dual.
 template <class T, class Tag>
-LIBNORM_INLINE Pack<Tag, T> narrow(const Pack<Tag, double>& a) {
+LIBNORM_PACK_INLINE Pack<Tag, T> narrow(const Pack<Tag, double>& a) {
   if constexpr (is_dual<T>) {
     return Pack<Tag, T>(narrow<Real<T>>(a));
   } else if constexpr (std::is_same_v<T, double>) {
@@ -227,15 +228,15 @@ struct Warp {
   using Lanes = Pack<IsaTag, T>;
 
   /// What one lane wrote before is read by any lane after.
-  static LIBNORM_INLINE void sync() {}
+  static LIBNORM_PACK_INLINE void sync() {}
   /// f for all lanes together: for what is a single number in memory. Lanes are synchronised before
   /// and after.
   template <class F>
-  static LIBNORM_INLINE void once(F f) {
+  static LIBNORM_PACK_INLINE void once(F f) {
     f();
   }
   /// Whether this warp writes the output, of those that share it.
-  static LIBNORM_INLINE bool leads() { return true; }
+  static LIBNORM_PACK_INLINE bool leads() { return true; }
 };
 
 }  // namespace libnorm

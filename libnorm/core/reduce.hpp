@@ -16,12 +16,12 @@ inline constexpr Index kLongSum = 1024;
 namespace detail {
 #if defined(LIBNORM_CUDA_KERNELS)
 template <class T, class F>
-LIBNORM_INLINE T fold(F f, const Registers<T, 1>& r) {
+LIBNORM_PACK_INLINE T fold(F f, const Registers<T, 1>& r) {
   return fold_threads(f, r.v);
 }
 #else
 template <class T, class F, class V>
-LIBNORM_INLINE T fold_lanes(F f, V v) {
+LIBNORM_PACK_INLINE T fold_lanes(F f, V v) {
   constexpr int lanes = int(sizeof(V) / sizeof(T));
   if constexpr (lanes == 2) {
     return f(T(v[0]), T(v[1]));
@@ -33,8 +33,8 @@ LIBNORM_INLINE T fold_lanes(F f, V v) {
   }
 }
 template <class F, class V, int n>
-LIBNORM_INLINE void fold_registers(F f, const Registers<V, n>& a, const Registers<V, n>& b,
-                                   Registers<V, n>& r) {
+LIBNORM_PACK_INLINE void fold_registers(F f, const Registers<V, n>& a, const Registers<V, n>& b,
+                                        Registers<V, n>& r) {
   if constexpr (n == 1) {
     r.v = f(a.v, b.v);
   } else {
@@ -43,7 +43,7 @@ LIBNORM_INLINE void fold_registers(F f, const Registers<V, n>& a, const Register
   }
 }
 template <class T, class F, class V, int n>
-LIBNORM_INLINE T fold(F f, const Registers<V, n>& r) {
+LIBNORM_PACK_INLINE T fold(F f, const Registers<V, n>& r) {
   if constexpr (n > 1) {
     Registers<V, n / 2> half;
     fold_registers(f, r.lo, r.hi, half);
@@ -57,20 +57,20 @@ LIBNORM_INLINE T fold(F f, const Registers<V, n>& r) {
 
 /// Sum of the 32 lanes.
 template <class Tag, class T>
-LIBNORM_INLINE T sum(const Pack<Tag, T>& a) {
-  return detail::fold<T>([](auto x, auto y) LIBNORM_ALWAYS { return x + y; }, a.regs);
+LIBNORM_PACK_INLINE T sum(const Pack<Tag, T>& a) {
+  return detail::fold<T>([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x + y; }, a.regs);
 }
 
 /// Largest of the 32 lanes (none of them NaN).
 template <class Tag, class T>
-LIBNORM_INLINE T largest(const Pack<Tag, T>& a) {
-  return detail::fold<T>([](auto x, auto y) LIBNORM_ALWAYS { return x < y ? y : x; }, a.regs);
+LIBNORM_PACK_INLINE T largest(const Pack<Tag, T>& a) {
+  return detail::fold<T>([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x < y ? y : x; }, a.regs);
 }
 
 /// Calls f(zero) and returns what it returns. zero is 32 lanes of 0 of the type in which n numbers
 /// of type T, and nothing else, are added.
 template <class T, class W, class F>
-LIBNORM_INLINE auto with_sums(W, Index n, F f) {
+LIBNORM_PACK_INLINE auto with_sums(W, Index n, F f) {
   if constexpr (std::is_same_v<T, float>) {
     if (n > kLongSum) return f(typename W::template Lanes<double>(0.0));
   }
@@ -79,7 +79,7 @@ LIBNORM_INLINE auto with_sums(W, Index n, F f) {
 
 /// 32 numbers in the type of the sums that they join, or sums in that of the numbers.
 template <class To, class IsaTag, class T>
-LIBNORM_INLINE To as(const Pack<IsaTag, T>& x) {
+LIBNORM_PACK_INLINE To as(const Pack<IsaTag, T>& x) {
   if constexpr (std::is_same_v<To, Pack<IsaTag, T>>) {
     return x;
   } else if constexpr (std::is_same_v<T, float>) {
@@ -92,8 +92,8 @@ LIBNORM_INLINE To as(const Pack<IsaTag, T>& x) {
 /// term(i) + term(i + 32) + ... for the n numbers of an axis; term(i) is those from i on, and 0
 /// beyond the end.
 template <class T, class W, class F>
-LIBNORM_INLINE T sum_along(W warp, Index n, F term) {
-  return with_sums<T>(warp, n, [&](auto total) LIBNORM_ALWAYS {
+LIBNORM_PACK_INLINE T sum_along(W warp, Index n, F term) {
+  return with_sums<T>(warp, n, [&](auto total) LIBNORM_PACK_ALWAYS {
     for (Index i = 0; i < n; i += kLanes) total = total + as<decltype(total)>(term(i));
     return T(sum(total));
   });
@@ -101,8 +101,8 @@ LIBNORM_INLINE T sum_along(W warp, Index n, F term) {
 
 /// The same of products, each joined by one fma: x(i) y(i).
 template <class T, class W, class X, class Y>
-LIBNORM_INLINE T sum_products_along(W warp, Index n, X x, Y y) {
-  return with_sums<T>(warp, n, [&](auto total) LIBNORM_ALWAYS {
+LIBNORM_PACK_INLINE T sum_products_along(W warp, Index n, X x, Y y) {
+  return with_sums<T>(warp, n, [&](auto total) LIBNORM_PACK_ALWAYS {
     using S = decltype(total);
     for (Index i = 0; i < n; i += kLanes) total = fma(as<S>(x(i)), as<S>(y(i)), total);
     return T(sum(total));
