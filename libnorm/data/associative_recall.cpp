@@ -1,6 +1,5 @@
 #include "libnorm/data/associative_recall.hpp"
 
-#include <limits>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -9,16 +8,20 @@
 namespace libnorm {
 
 void AssociativeRecall::check() const {
-  // Ids, and the positions of a batch, are counted in 32 bits.
-  constexpr Index kMost = std::numeric_limits<std::int32_t>::max();
-  const auto fit = [](Index a, Index b) { return a <= kMost / b; };
-  if (entities < 1 || attributes < 1 || rank < 1 || batch < 1 || !fit(entities, attributes) ||
-      vocabulary() > kMost || rank > keys() || !fit(batch, length())) {
+  // Of ids and of the positions of a batch, which are 32 bits wide.
+  constexpr Index kMost = (Index(1) << 31) - 3;
+  const bool positive = entities > 0 && attributes > 0 && rank > 0 && batch > 0;
+  if (positive && (entities > kMost / attributes || rank >= kMost || batch > kMost / length())) {
+    throw ValueError("AssociativeRecall: too large a task (entities " + std::to_string(entities) +
+                     ", attributes " + std::to_string(attributes) + ", rank " +
+                     std::to_string(rank) + ", batch " + std::to_string(batch) +
+                     "); need at most 2^31 - 3 keys, and positions in a batch");
+  }
+  if (!positive || rank > keys()) {
     throw ValueError("AssociativeRecall: impossible sizes (entities " + std::to_string(entities) +
                      ", attributes " + std::to_string(attributes) + ", rank " +
                      std::to_string(rank) + ", batch " + std::to_string(batch) +
-                     "); need positive numbers, rank <= entities x attributes, and keys, and "
-                     "positions of a batch, within 2^31");
+                     "); need positive numbers and rank <= entities x attributes");
   }
 }
 

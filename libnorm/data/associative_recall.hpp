@@ -30,8 +30,8 @@ struct AssociativeRecall {
   /// T, the positions of a sequence.
   Index length() const { return rank + 1; }
 
-  /// Throws: ValueError unless every number is positive, rank <= keys, and keys and a batch's
-  /// positions are within 2^31.
+  /// Throws: ValueError unless every number is positive, rank <= keys, and keys and the positions
+  /// of a batch are at most 2^31 - 3.
   void check() const;
 
   /// Batch number `index` of a seed and purpose (training_batch or probe_batch).

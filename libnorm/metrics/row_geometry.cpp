@@ -35,7 +35,10 @@ struct LogSum {
   double sum = 0;
 
   void add(double p, double weight) {
-    if (p > top) {
+    if (sum == 0) {
+      top = p;
+      sum = weight;
+    } else if (p > top) {
       sum = sum * math::exp(top - p) + weight;
       top = p;
     } else {

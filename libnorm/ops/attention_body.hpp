@@ -18,9 +18,9 @@ LIBNORM_INLINE void softmax_scores(W warp, Pointer<T> score, const double* log_c
   P highest(kLowest);
   for (Index j = 0; j < n; j += kLanes) {
     const P log_n = narrow<T>(D::load(log_count + j, n - j));
-    const P x = fma(P::load(score + j, n - j, kLowest), P(scale), log_n);
-    x.store(score + j, n - j);
-    highest = larger(highest, x);
+    // No infinite lane goes in: its product with a tangent of 0 would be invalid.
+    fma(P::load(score + j, n - j), P(scale), log_n).store(score + j, n - j);
+    highest = larger(highest, P::load(score + j, n - j, kLowest));
   }
   const P top(largest(highest));
   const T total = sum_along<T>(warp, n, [&](Index j) LIBNORM_ALWAYS {

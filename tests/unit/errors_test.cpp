@@ -327,8 +327,7 @@ TEST(Errors, Data) {
   const AssociativeRecall task{2, 3, 7, 4};
   expect_error<ValueError>(
       "AssociativeRecall: impossible sizes (entities 2, attributes 3, rank 7, batch 4); need "
-      "positive numbers, rank <= entities x attributes, and keys, and positions of a batch, within "
-      "2^31",
+      "positive numbers and rank <= entities x attributes",
       [&] { task.check(); });
   expect_error<ValueError>(
       "AssociativeRecall: too large a task (entities 65536, attributes 65536, rank 7, batch 4); "

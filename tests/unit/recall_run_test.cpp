@@ -346,7 +346,7 @@ TEST(RecallStudy, NumbersThatCannotBeCountedOrHeldAreRefusedBeforeAnythingIsMade
   }
   for (const char* name : {"entities", "attributes", "batch", "rank"}) {
     request.numbers = {{name, 9e15}};
-    EXPECT_THAT(why(), HasSubstr("AssociativeRecall: impossible sizes")) << name;
+    EXPECT_THAT(why(), HasSubstr("AssociativeRecall: too large a task")) << name;
   }
 }
 
