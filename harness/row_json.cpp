@@ -341,7 +341,7 @@ Row row_from_json(const json& value, const std::string& source) {
   const json& metrics = members.take("metrics");
   if (!metrics.is_object()) refuse(source + ": metrics", metrics, "an object");
   for (const auto& item : metrics.items()) {
-    const std::string& name = checked_name(item.key(), source + ": metrics");
+    const std::string name = checked_name(item.key(), source + ": metrics");
     row.metrics[name] = number_from_json(item.value(), source + ": metrics." + name);
   }
   row.curve_stride = integer("curve_stride");
@@ -350,7 +350,7 @@ Row row_from_json(const json& value, const std::string& source) {
   const json& slices = members.take("slices");
   if (!slices.is_object()) refuse(source + ": slices", slices, "an object");
   for (const auto& item : slices.items()) {
-    const std::string& name = checked_name(item.key(), source + ": slices");
+    const std::string name = checked_name(item.key(), source + ": slices");
     row.slices[name] = slice_from_json(item.value(), source + ": slices." + name);
   }
   row.epochs = named_numbers("epochs");
