@@ -106,7 +106,7 @@ TEST(Threads, WhereTheSystemGivesNoMoreFewerDoTheWork) {
     }
   }
   const std::string golden = " --golden " GOLDEN;
-  for (const char* limit : {"ABOVE=1", "ABOVE=3", "AFTER=0"}) {
+  for (const char* limit : {"ABOVE=1", "ABOVE=2", "ABOVE=3", "AFTER=0"}) {
     const std::string refuse =
         "export LD_PRELOAD='" REFUSE_THREADS "' REFUSE_THREADS_" + std::string(limit) + "\n";
     fs::remove_all(scratch / "s");

@@ -13,7 +13,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "libnorm/core/error.hpp"
@@ -281,17 +280,6 @@ TEST(Checkpoint, LargerThanMemoryIsRefusedThoughItsHeadSaysSo) {
   EXPECT_THAT(message_of<DataError>([&] { run.load_checkpoint(); }), HasSubstr("is too large"));
 }
 
-TEST(Lock, WritesToNothingThatALinkLeadsTo) {
-  const ScratchFolder scratch;
-  const Store store(scratch.path() / "store", Access::writing);
-  const Spec spec = sample_spec(1);
-  scribble(scratch.path() / "precious", "kept");
-  fs::create_directories(store.folder(spec));
-  fs::create_symlink(scratch.path() / "precious", store.folder(spec) / "lock");
-  EXPECT_THROW(store.lock(spec), DataError);
-  EXPECT_EQ(read_file(scratch.path() / "precious"), "kept");
-}
-
 TEST(Checkpoint, ComesBackAndReplacesTheOneBefore) {
   const ScratchFolder scratch;
   const Store store(scratch.path(), Access::writing);
@@ -379,72 +367,6 @@ TEST(KeptFile, AWriterThatFailsLeavesTheOneBefore) {
   EXPECT_THROW(run.keep([](const fs::path&) {}), DataError) << "nothing was written";
   EXPECT_EQ(store.kept_file(row), run.folder() / "kept.safetensors");
   EXPECT_EQ(names_in(run.folder()).size(), 4u);
-}
-
-TEST(Kill, BetweenWriteAndRenameKeepsTheOldFilesAndIsTidiedUp) {
-  const ScratchFolder scratch;
-  const Store store(scratch.path(), Access::writing);
-  const Spec spec = sample_spec(1);
-  store.lock(spec).save_checkpoint(bytes_of("first"));
-  for (int i = 0; i < 2; ++i) scribble(aside_in(store.folder(spec)), "libnorm check");
-  EXPECT_TRUE(store.rows().empty());
-  const LockedRun run = store.lock(spec);
-  EXPECT_EQ(run.load_checkpoint(), bytes_of("first"));
-  EXPECT_THAT(names_in(run.folder()),
-              testing::UnorderedElementsAre("checkpoint.bin", "lock", "spec.txt"));
-  run.finish(sample_row_of(spec));
-  EXPECT_EQ(store.rows().size(), 1u);
-  EXPECT_THAT(names_in(run.folder()), testing::UnorderedElementsAre("row.json", "lock", "spec.txt"))
-      << "nothing goes on from the checkpoint any more";
-}
-
-TEST(Kill, AtAnyMomentLeavesAWholeCheckpointAndAFreeLock) {
-  const ScratchFolder scratch;
-  const Store store(scratch.path(), Access::writing);
-  const Spec spec = sample_spec(1);
-  for (int round = 0; round < 10; ++round) {
-    Child child([&](const std::function<void()>& tell) {
-      const LockedRun run = store.lock(spec);
-      for (char fill = 'a';; fill = fill == 'z' ? 'a' : static_cast<char>(fill + 1)) {
-        run.save_checkpoint(bytes_of(std::string(200000, fill)));
-        tell();
-      }
-    });
-    for (int i = 0; i <= round; ++i) ASSERT_TRUE(child.wait_until_told());
-    child.kill_now();
-    const auto state = store.lock(spec).load_checkpoint();
-    ASSERT_TRUE(state.has_value());
-    ASSERT_EQ(state->size(), 200000u);
-    EXPECT_EQ(*state, std::vector<std::byte>(200000, state->front()));
-  }
-}
-
-TEST(Lock, KeepsAnotherProcessOutAndNamesIt) {
-  const ScratchFolder scratch;
-  const Store store(scratch.path(), Access::writing);
-  Child child([&](const std::function<void()>& tell) {
-    const LockedRun run = store.lock(sample_spec(1));
-    tell();
-    while (true) pause();
-  });
-  ASSERT_TRUE(child.wait_until_told());
-  EXPECT_THAT(message_of<DataError>([&] { store.lock(sample_spec(1)); }),
-              HasSubstr("is held by another process (pid " + std::to_string(child.pid()) + ")"));
-  EXPECT_NO_THROW(store.lock(sample_spec(2)));
-  EXPECT_TRUE(store.rows().empty());
-  child.kill_now();
-  EXPECT_NO_THROW(store.lock(sample_spec(1)));
-}
-
-TEST(Lock, IsOfOneHolderWithinAProcessTooAndMovesWithIt) {
-  const ScratchFolder scratch;
-  const Store store(scratch.path(), Access::writing);
-  {
-    LockedRun run = store.lock(sample_spec(1));
-    const LockedRun moved = std::move(run);
-    EXPECT_THROW(store.lock(sample_spec(1)), DataError);
-  }
-  EXPECT_NO_THROW(store.lock(sample_spec(1)));
 }
 
 }  // namespace
