@@ -95,7 +95,7 @@ double bytes_of(const EncoderOptions& o, bool generated) {
   // is distinct tokens.
   const double longest = generated ? length : std::min(length, 128.0);
   const double rows = o.path == libnorm::Path::dense ? length : 0.2 * longest;
-  const double steps = double(o.epochs) * std::ceil(texts / double(o.batch));
+  const double steps = double(o.epochs) * std::ceil(texts / std::max(1.0, double(o.batch)));
   const double tokens = (texts + double(o.test_rows)) * 0.4 * longest;
   const double spectra = double(o.epochs) * double(o.blocks) * double(o.channels) *
                          double(std::size(kSpectrumVariants)) * 8;
@@ -168,12 +168,12 @@ std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
   const Profile<EncoderOptions>& profile =
       find_named(encoder_profiles(), &Profile<EncoderOptions>::name, request.profile, "profile");
   const EncoderOptions options = with_numbers(profile.options, encoder_numbers(), request);
-  check(options);
   const bool generated = options.texts == Texts::topics ||
                          !find_data(request.data ? request.data->string() : "").has_value();
   const double bytes =
       checked_bytes(profile.options, encoder_numbers(), request,
                     [&](const EncoderOptions& o) { return bytes_of(o, generated); });
+  check(options);
   const auto corpora =
       std::make_shared<EncoderCorpora>(options, request.data, request.trust, request.cache);
   const EncoderData names = corpora->names();

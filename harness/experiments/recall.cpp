@@ -188,8 +188,9 @@ class RecallStudy final : public Study {
   std::vector<PlannedRun> plan(const Request& request) const override {
     const RecallOptions& own = find_recall_profile(request.profile).options;
     const RecallOptions options = with_numbers(own, recall_numbers(), request);
-    check(options);
+    options.task().check();  // Its products are counted, the others' memory is a double.
     const double bytes = checked_bytes(own, recall_numbers(), request, bytes_of);
+    check(options);
     std::string profile = "custom";
     for (const RecallProfile& p : recall_profiles()) {
       if (p.options == options) profile = p.name;
