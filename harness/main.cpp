@@ -10,8 +10,8 @@
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
-#include "harness/output.hpp"
-#include "harness/runner.hpp"
+#include "harness/base/output.hpp"
+#include "harness/runs/runner.hpp"
 #include "libnorm/core/version.hpp"
 #include "libnorm/data/printable.hpp"
 

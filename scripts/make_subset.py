@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes harness/experiments/ag_news_subset.bin, which names the rows of AG News's subset.
+"""Writes harness/data/ag_news_subset.bin, which names the rows of AG News's subset.
 
     python3 scripts/make_subset.py CSV [--output FILE]
 
@@ -31,7 +31,7 @@ def main():
     root = pathlib.Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("csv", help="the subset's rows")
-    parser.add_argument("--output", default=root / "harness/experiments/ag_news_subset.bin")
+    parser.add_argument("--output", default=root / "harness/data/ag_news_subset.bin")
     arguments = parser.parse_args()
 
     keys = []

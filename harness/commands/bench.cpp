@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/commands/command.hpp"
-#include "harness/experiments/study.hpp"
-#include "harness/output.hpp"
+#include "harness/studies/study.hpp"
+#include "harness/base/output.hpp"
 #include "libnorm/core/device.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/core/resident.hpp"

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
-#include "harness/commands/verdicts.hpp"
-#include "harness/experiments/study.hpp"
-#include "harness/output.hpp"
-#include "harness/row_json.hpp"
+#include "harness/studies/stored_verdicts.hpp"
+#include "harness/studies/study.hpp"
+#include "harness/base/output.hpp"
+#include "harness/results/result_json.hpp"
 #include "libnorm/data/printable.hpp"
 
 namespace harness {

@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
-#include "harness/experiments/study.hpp"
-#include "harness/files.hpp"
-#include "harness/output.hpp"
-#include "harness/threads.hpp"
+#include "harness/studies/study.hpp"
+#include "harness/base/files.hpp"
+#include "harness/base/output.hpp"
+#include "harness/base/threads.hpp"
 
 namespace harness {
 namespace {

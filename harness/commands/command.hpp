@@ -6,9 +6,9 @@
 
 #include <boost/program_options.hpp>
 
-#include "harness/golden.hpp"
-#include "harness/results.hpp"
-#include "harness/store.hpp"
+#include "harness/results/golden.hpp"
+#include "harness/results/result.hpp"
+#include "harness/runs/run_store.hpp"
 #include "libnorm/core/device.hpp"
 #include "libnorm/ops/gemm.hpp"
 

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
-#include "harness/commands/drawing.hpp"
-#include "harness/output.hpp"
+#include "harness/report/draw_figures.hpp"
+#include "harness/base/output.hpp"
 #include "libnorm/data/printable.hpp"
 
 namespace harness {

@@ -1,10 +1,10 @@
-#include "harness/garbage.hpp"
+#include "harness/runs/garbage.hpp"
 
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
-#include "harness/environment.hpp"
-#include "harness/output.hpp"
+#include "harness/results/environment.hpp"
+#include "harness/base/output.hpp"
 #include "libnorm/data/printable.hpp"
 
 namespace harness {

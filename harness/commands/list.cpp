@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
-#include "harness/claims.hpp"
+#include "harness/claims/claims.hpp"
 #include "harness/commands/command.hpp"
-#include "harness/experiments/study.hpp"
-#include "harness/output.hpp"
-#include "libnorm/metrics/spectrum.hpp"
+#include "harness/studies/study.hpp"
+#include "harness/base/output.hpp"
+#include "libnorm/metrics/activations/spectrum.hpp"
 #include "libnorm/norms/catalogue.hpp"
 
 namespace harness {

@@ -8,11 +8,11 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
-#include "harness/commands/activation_file.hpp"
+#include "harness/activations/activation_file.hpp"
 #include "harness/commands/command.hpp"
-#include "harness/commands/measurement.hpp"
-#include "harness/output.hpp"
-#include "harness/reading_progress.hpp"
+#include "harness/activations/measure_activations.hpp"
+#include "harness/base/output.hpp"
+#include "harness/activations/reading_progress.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/data/npy.hpp"
 #include "libnorm/data/printable.hpp"

@@ -1,14 +1,14 @@
-#include "harness/report.hpp"
+#include "harness/report/html_report.hpp"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
-#include "harness/commands/drawing.hpp"
-#include "harness/commands/verdicts.hpp"
-#include "harness/files.hpp"
-#include "harness/output.hpp"
+#include "harness/report/draw_figures.hpp"
+#include "harness/studies/stored_verdicts.hpp"
+#include "harness/base/files.hpp"
+#include "harness/base/output.hpp"
 #include "libnorm/data/printable.hpp"
 
 namespace harness {

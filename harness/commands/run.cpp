@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "harness/commands/command.hpp"
-#include "harness/compare.hpp"
-#include "harness/experiments/study.hpp"
-#include "harness/output.hpp"
-#include "harness/runner.hpp"
+#include "harness/results/compare.hpp"
+#include "harness/studies/study.hpp"
+#include "harness/base/output.hpp"
+#include "harness/runs/runner.hpp"
 #include "libnorm/data/printable.hpp"
 
 namespace harness {

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
 #include "harness/commands/command.hpp"
-#include "harness/experiments/study.hpp"
-#include "harness/output.hpp"
-#include "harness/row_json.hpp"
+#include "harness/studies/study.hpp"
+#include "harness/base/output.hpp"
+#include "harness/results/result_json.hpp"
 
 namespace harness {
 namespace {

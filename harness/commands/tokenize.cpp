@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "harness/commands/command.hpp"
-#include "harness/datasets.hpp"
-#include "harness/files.hpp"
-#include "harness/output.hpp"
+#include "harness/data/datasets.hpp"
+#include "harness/base/files.hpp"
+#include "harness/base/output.hpp"
 #include "libnorm/data/printable.hpp"
 #include "libnorm/data/wordpiece.hpp"
 

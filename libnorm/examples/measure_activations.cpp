@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "libnorm/data/npy.hpp"
-#include "libnorm/metrics/activation_spectrum.hpp"
-#include "libnorm/metrics/row_geometry.hpp"
-#include "libnorm/metrics/row_gram.hpp"
+#include "libnorm/metrics/activations/activation_spectrum.hpp"
+#include "libnorm/metrics/activations/row_geometry.hpp"
+#include "libnorm/metrics/activations/row_gram.hpp"
 
 namespace {
 

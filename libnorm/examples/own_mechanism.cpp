@@ -6,8 +6,8 @@
 #include <cstdio>
 
 #include "libnorm/data/associative_recall.hpp"
-#include "libnorm/metrics/activation_spectrum.hpp"
-#include "libnorm/metrics/spectrum.hpp"
+#include "libnorm/metrics/activations/activation_spectrum.hpp"
+#include "libnorm/metrics/activations/spectrum.hpp"
 #include "libnorm/models/transformer.hpp"
 #include "libnorm/optim/adam.hpp"
 

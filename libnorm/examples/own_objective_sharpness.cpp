@@ -11,9 +11,9 @@
 
 #include "libnorm/core/math.hpp"
 #include "libnorm/core/rng.hpp"
-#include "libnorm/metrics/lanczos.hpp"
-#include "libnorm/metrics/objective.hpp"
-#include "libnorm/metrics/trace.hpp"
+#include "libnorm/metrics/landscape/lanczos.hpp"
+#include "libnorm/metrics/landscape/objective.hpp"
+#include "libnorm/metrics/landscape/trace.hpp"
 
 namespace {
 

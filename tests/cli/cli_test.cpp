@@ -9,8 +9,8 @@
 #include <string>
 #include <thread>
 
-#include "harness/golden.hpp"
-#include "harness/store.hpp"
+#include "harness/results/golden.hpp"
+#include "harness/runs/run_store.hpp"
 #include "tests/cli/process.hpp"
 
 namespace {

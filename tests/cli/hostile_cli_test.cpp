@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "harness/files.hpp"
-#include "harness/golden.hpp"
-#include "harness/row_json.hpp"
-#include "harness/store.hpp"
+#include "harness/base/files.hpp"
+#include "harness/results/golden.hpp"
+#include "harness/results/result_json.hpp"
+#include "harness/runs/run_store.hpp"
 #include "tests/cli/process.hpp"
 
 /// Files that somebody else made: what is in them is shown, and never done.

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/store.hpp"
+#include "harness/runs/run_store.hpp"
 
 namespace cli {
 namespace {

@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "tests/unit/harness_samples.hpp"
+#include "tests/unit/harness/results/result_samples.hpp"
 
 namespace cli {
 

@@ -10,8 +10,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "harness/memory.hpp"
-#include "harness/terminal.hpp"
+#include "harness/base/memory.hpp"
+#include "harness/base/terminal.hpp"
 #include "tests/cli/process.hpp"
 
 namespace {

@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-#include "harness/store.hpp"
+#include "harness/runs/run_store.hpp"
 #include "tests/cli/process.hpp"
 
 namespace {

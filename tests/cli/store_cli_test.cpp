@@ -8,8 +8,8 @@
 #include <string>
 #include <thread>
 
-#include "harness/golden.hpp"
-#include "harness/store.hpp"
+#include "harness/results/golden.hpp"
+#include "harness/runs/run_store.hpp"
 #include "tests/cli/process.hpp"
 
 /// What a store keeps, and what is said where it is not there.

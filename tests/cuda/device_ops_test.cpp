@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "libnorm/metrics/row_gram.hpp"
+#include "libnorm/metrics/activations/row_gram.hpp"
 #include "libnorm/ops/attention.hpp"
 #include "libnorm/ops/cross_entropy.hpp"
 #include "libnorm/ops/gelu.hpp"

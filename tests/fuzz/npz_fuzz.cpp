@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/zip_file.hpp"
+#include "harness/base/zip_file.hpp"
 #include "libnorm/data/npy.hpp"
 
 namespace {

@@ -8,7 +8,7 @@
 
 #include "libnorm/data/safetensors.hpp"
 #include "tests/support/stored_numbers.hpp"
-#include "tests/unit/harness_samples.hpp"
+#include "tests/unit/harness/results/result_samples.hpp"
 
 namespace libnorm::test {
 

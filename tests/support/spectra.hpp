@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "libnorm/metrics/activation_spectrum.hpp"
+#include "libnorm/metrics/activations/activation_spectrum.hpp"
 #include "tests/support/rows.hpp"
 
 namespace libnorm::test {

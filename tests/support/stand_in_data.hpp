@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "harness/datasets.hpp"
-#include "harness/sha256.hpp"
+#include "harness/data/datasets.hpp"
+#include "harness/base/sha256.hpp"
 #include "libnorm/core/error.hpp"
-#include "tests/unit/harness_samples.hpp"
+#include "tests/unit/harness/results/result_samples.hpp"
 
 namespace harness {
 

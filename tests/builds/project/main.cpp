@@ -1,6 +1,6 @@
 #include <cstdio>
 
-#include "harness/experiments/recall_run.hpp"
+#include "harness/studies/recall_run.hpp"
 
 // Trains every arm of the smoke profile from seed 0 and prints the hash of its weights.
 int main() {

@@ -9,14 +9,14 @@
 #include "libnorm/core/version.hpp"
 #include "libnorm/data/npy.hpp"
 #include "libnorm/data/safetensors.hpp"
-#include "libnorm/metrics/activation_spectrum.hpp"
-#include "libnorm/metrics/cka.hpp"
-#include "libnorm/metrics/eigen_rows.hpp"
-#include "libnorm/metrics/intrinsic_dimension.hpp"
-#include "libnorm/metrics/row_geometry.hpp"
-#include "libnorm/metrics/row_gram.hpp"
-#include "libnorm/metrics/slice.hpp"
-#include "libnorm/metrics/spectrum.hpp"
+#include "libnorm/metrics/activations/activation_spectrum.hpp"
+#include "libnorm/metrics/activations/cka.hpp"
+#include "libnorm/metrics/activations/eigen_rows.hpp"
+#include "libnorm/metrics/activations/intrinsic_dimension.hpp"
+#include "libnorm/metrics/activations/row_geometry.hpp"
+#include "libnorm/metrics/activations/row_gram.hpp"
+#include "libnorm/metrics/landscape/slice.hpp"
+#include "libnorm/metrics/activations/spectrum.hpp"
 
 static_assert(libnorm::kVersion >= libnorm::Version{0, 1});
 

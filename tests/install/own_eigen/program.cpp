@@ -7,12 +7,12 @@
 #include <Eigen/Eigenvalues>
 #include <Eigen/QR>
 
-#include "libnorm/metrics/eigen_rows.hpp"
-#include "libnorm/metrics/lanczos.hpp"
-#include "libnorm/metrics/neural_collapse.hpp"
-#include "libnorm/metrics/row_geometry.hpp"
-#include "libnorm/metrics/spectral_density.hpp"
-#include "libnorm/metrics/spectrum.hpp"
+#include "libnorm/metrics/activations/eigen_rows.hpp"
+#include "libnorm/metrics/landscape/lanczos.hpp"
+#include "libnorm/metrics/activations/neural_collapse.hpp"
+#include "libnorm/metrics/activations/row_geometry.hpp"
+#include "libnorm/metrics/landscape/spectral_density.hpp"
+#include "libnorm/metrics/activations/spectrum.hpp"
 
 namespace {
 

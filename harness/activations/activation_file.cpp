@@ -1,0 +1,179 @@
+#include "harness/activations/activation_file.hpp"
+
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "harness/commands/command.hpp"
+#include "harness/activations/file_kind.hpp"
+#include "harness/base/zip_file.hpp"
+#include "libnorm/data/npy.hpp"
+#include "libnorm/data/safetensors.hpp"
+
+namespace harness {
+namespace {
+
+using libnorm::DataError;
+using libnorm::Index;
+using libnorm::NpyNumbers;
+using Bytes = std::shared_ptr<const libnorm::StoredBytes>;
+
+std::string text_of(const std::filesystem::path& path) { return libnorm::printable(path.string()); }
+
+/// An array that a file has, and whether it can be read as what is asked for.
+struct Candidate {
+  std::string name;
+  std::vector<Index> shape;
+  bool readable;
+};
+
+/// The first few that can be read, for a message.
+std::string listed(const std::vector<Candidate>& all) {
+  constexpr int kMost = 8;
+  std::string text;
+  int count = 0;
+  for (const auto& [name, shape, readable] : all) {
+    if (!readable || count++ >= kMost) continue;
+    text += fmt::format("{}{} [{}]", text.empty() ? "" : ", ", libnorm::shown(name),
+                        fmt::join(shape, ", "));
+  }
+  if (count > kMost) text += fmt::format(" and {} more", count - kMost);
+  return text.empty() ? "none" : text;
+}
+
+/// The one that is named, or the only one that can be read. noun: `tensor`. right: what could be.
+std::string chosen(const std::vector<Candidate>& all, const std::filesystem::path& path,
+                   const ArrayChoice& choice, const char* noun, const std::string& right) {
+  if (choice.name) {
+    for (const Candidate& c : all) {
+      if (c.name == *choice.name) return c.name;
+    }
+    throw UsageError(fmt::format("--{}: {} has no {} {}; use one of {}", choice.option,
+                                 text_of(path), noun, libnorm::shown(*choice.name), listed(all)));
+  }
+  std::vector<std::string> readable;
+  for (const Candidate& c : all) {
+    if (c.readable) readable.push_back(c.name);
+  }
+  if (readable.empty()) {
+    throw DataError(fmt::format("measure: {}: no {} that can be read ({} in all); need {}",
+                                text_of(path), noun, all.size(), right));
+  }
+  if (readable.size() > 1) {
+    throw UsageError(fmt::format("--{}: {} holds several; name one of {}", choice.option,
+                                 text_of(path), listed(all)));
+  }
+  return readable[0];
+}
+
+/// Arrays of a .npz file: its members that end in .npy, by the names without that.
+class NpzFile {
+ public:
+  explicit NpzFile(std::shared_ptr<const libnorm::OpenFile> file)
+      : name_(file->name()), zip_(std::move(file)) {}
+
+  const ZipFile& zip() const { return zip_; }
+
+  std::vector<Candidate> candidates(NpyNumbers wanted) const {
+    std::vector<Candidate> all;
+    for (const ZipMember& member : zip_.members()) {
+      if (!member.name.ends_with(kEnding)) continue;
+      const std::string name = member.name.substr(0, member.name.size() - kEnding.size());
+      libnorm::NpySummary summary = libnorm::summarize_npy(open(member, name));
+      all.push_back({name, std::move(summary.shape), summary.numbers == wanted});
+    }
+    return all;
+  }
+
+  /// Nothing if there is no such array.
+  Bytes open(const std::string& name) const {
+    for (const ZipMember& member : zip_.members()) {
+      if (member.name == name + std::string(kEnding)) return open(member, name);
+    }
+    return nullptr;
+  }
+
+ private:
+  static constexpr std::string_view kEnding = ".npy";
+
+  Bytes open(const ZipMember& member, const std::string& name) const {
+    return zip_.open(member, fmt::format("{}, array {}", name_, libnorm::shown(name)));
+  }
+
+  std::string name_;
+  ZipFile zip_;
+};
+
+[[noreturn]] void refuse(const ForeignKind& kind, const std::filesystem::path& path) {
+  throw DataError(
+      fmt::format("measure: {}: is {}; need {}", text_of(path), kind.what, kind.advice));
+}
+
+/// A .npy file, or the array of a .npz file that is asked for, whose name `choice` gets; nothing
+/// for what is neither.
+Bytes open_npy_bytes(const std::filesystem::path& path, NpyNumbers wanted, ArrayChoice& choice) {
+  const auto file = std::make_shared<const libnorm::OpenFile>(path, "measure");
+  if (const auto kind = foreign_kind(*file, path)) refuse(*kind, path);
+  const bool is_npy = begins_as_npy(*file);
+  const std::string extension = path.extension().string();
+  if (begins_as_zip(*file) || (extension == ".npz" && !is_npy)) {
+    const NpzFile npz(file);
+    if (const auto kind = foreign_kind(npz.zip())) refuse(*kind, path);
+    if (const Bytes array = choice.name ? npz.open(*choice.name) : nullptr) return array;
+    choice.name = chosen(npz.candidates(wanted), path, choice, "array",
+                         wanted == NpyNumbers::real ? "one of float16, bfloat16, float32 or float64"
+                                                    : "one of integers");
+    return npz.open(*choice.name);
+  }
+  if (!is_npy && extension != ".npy") return nullptr;
+  if (choice.name) {
+    throw UsageError(fmt::format("--{}: {} is a .npy file, which holds one array and no names",
+                                 choice.option, text_of(path)));
+  }
+  return file;
+}
+
+}  // namespace
+
+std::string ActivationFile::name() const {
+  if (!tensor) return text_of(path);
+  return fmt::format("{}, {} {}", text_of(path), is_npz ? "array" : "tensor",
+                     libnorm::shown(*tensor));
+}
+
+ActivationFile open_activations(const std::filesystem::path& path, const ArrayChoice& choice) {
+  const auto open = [&]() -> ActivationFile {
+    ArrayChoice found = choice;
+    if (const Bytes bytes = open_npy_bytes(path, NpyNumbers::real, found)) {
+      return {path, found.name, true, libnorm::NpyFile(bytes)};
+    }
+    const libnorm::SafetensorsFile file(path);
+    std::vector<Candidate> tensors;
+    for (const libnorm::StoredTensor& t : file.tensors()) {
+      tensors.push_back({t.name, t.shape, t.format().has_value()});
+    }
+    const std::string name =
+        chosen(tensors, path, choice, "tensor", "one of F16, BF16, F32 or F64");
+    return {path, name, false, file.rows(name)};
+  };
+  ActivationFile file = open();
+  if (file.rows.rows() < 1 || file.rows.cols() < 1) {
+    throw DataError(fmt::format("measure: {}: no numbers (shape [{}]); need a row at least",
+                                file.name(), fmt::join(file.rows.shape(), ", ")));
+  }
+  return file;
+}
+
+std::vector<std::int64_t> read_labels(const std::filesystem::path& path,
+                                      const ArrayChoice& choice) {
+  ArrayChoice found = choice;
+  if (const Bytes bytes = open_npy_bytes(path, NpyNumbers::whole, found)) {
+    return libnorm::read_npy_integers(bytes);
+  }
+  throw DataError(
+      fmt::format("measure: {}: no labels; need integers in a .npy or .npz file", text_of(path)));
+}
+
+}  // namespace harness

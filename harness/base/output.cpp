@@ -1,0 +1,57 @@
+#include "harness/base/output.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+
+namespace harness {
+namespace {
+
+/// Why standard output could not be written first, where that is known.
+int first_reason = 0;
+
+}  // namespace
+
+bool open_missing_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0) continue;
+    // The other way round, so that it is an error to use it, as it was. The lowest number is free.
+    const int way = stream == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    if (::open("/dev/null", way) != stream) return false;
+  }
+  return true;
+}
+
+void print_text(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!written && first_reason == 0) first_reason = errno;
+}
+
+bool can_print() { return std::ferror(stdout) == 0; }
+
+void complain_text(std::string_view who, std::string_view text) noexcept {
+  std::fprintf(stderr, "%.*s%.*s\n", int(who.size()), who.data(), int(text.size()), text.data());
+}
+
+bool finish_output() noexcept {
+  const bool failed_before = !can_print() || !std::cout;
+  bool written = std::fflush(stdout) == 0 && !failed_before;
+  // Some file systems tell only now.
+  if (written) written = ::close(STDOUT_FILENO) == 0;
+  if (written) return true;
+  const int reason = failed_before ? first_reason : errno;
+  // A reader that went away knows.
+  if (reason == EPIPE) return false;
+  std::fprintf(stderr,
+               "norm-harness: cannot write the output%s%s%s; need a standard output that is "
+               "open and has room\n",
+               reason == 0 ? "" : " (", reason == 0 ? "" : std::strerror(reason),
+               reason == 0 ? "" : ")");
+  return false;
+}
+
+}  // namespace harness

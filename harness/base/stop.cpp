@@ -1,0 +1,65 @@
+#include "harness/base/stop.hpp"
+
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+namespace harness {
+namespace {
+
+/// Milliseconds. Signals that come together are one: `timeout` and shells send one to a process and
+/// another to its group.
+constexpr std::int64_t kTogether = 300;
+
+/// When a stop was asked for, or 0.
+std::atomic<std::int64_t> requested_at = 0;
+std::atomic<int> unsaved = 0;
+static_assert(std::atomic<std::int64_t>::is_always_lock_free, "a signal handler sets it");
+
+std::int64_t milliseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000 + 1;
+}
+
+// Calls what may be called in a signal handler, nothing else.
+void on_signal(int) {
+  std::int64_t first = 0;
+  const std::int64_t now = milliseconds();
+  const bool again = !requested_at.compare_exchange_strong(first, now);
+  if (again ? now - first < kTogether : unsaved > 0) return;
+  constexpr std::string_view kText = "norm-harness: stopped; the same command goes on from there\n";
+  // Whether it can be written changes nothing.
+  if (::write(STDERR_FILENO, kText.data(), kText.size()) < 0) ::_exit(130);
+  ::_exit(130);
+}
+
+}  // namespace
+
+void stop_on_signals() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction action = {};
+    sigaction(signal, nullptr, &action);
+    if (action.sa_handler == SIG_IGN) continue;
+    action = {};
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    sigaction(signal, &action, nullptr);
+  }
+}
+
+bool stop_requested() { return requested_at != 0; }
+
+void check_stop() {
+  if (stop_requested()) throw Interrupted("stopped; the same command goes on from there");
+}
+
+Unsaved::Unsaved() { ++unsaved; }
+Unsaved::~Unsaved() { --unsaved; }
+bool Unsaved::any() { return unsaved > 0; }
+
+}  // namespace harness

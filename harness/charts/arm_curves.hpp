@@ -1,0 +1,72 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/charts/chart.hpp"
+#include "harness/results/result.hpp"
+
+// What the figures share: which rows an arm has, how it is drawn, and what is summarized over
+// seeds.
+
+namespace harness {
+
+/// The runs of an arm, by seed.
+struct ArmRows {
+  std::string name;
+  std::vector<const Row*> rows;
+};
+
+/// The rows of these arms, in the order of the names; others are passed over.
+/// throws: ValueError for no arms, or one named twice; DataError if an arm has no row, a seed comes
+///   twice, or tasks, profiles or data sets are mixed
+std::vector<ArmRows> select_arms(const std::vector<Row>& rows,
+                                 const std::vector<std::string>& names);
+
+/// `arm layernorm, seed 3`.
+std::string describe_run(const Row& row);
+
+struct CurveStyle {
+  std::string_view colour, dash;
+};
+
+/// The paper's hues, in variants that those who do not tell red from green can tell apart. An arm
+/// that this page does not know gets one by its position.
+CurveStyle style_of(std::string_view arm, std::size_t position);
+
+/// What a value that is not finite means for the median: a loss beyond all others, or no value.
+enum class NonFinite { largest, absent };
+
+/// Median and range of the finite values.
+Point summarize(double x, std::vector<double> values, NonFinite rule);
+
+/// A curve for each arm over the grid, of what is read from each run: one value a place of the
+/// grid, fewer only if it diverged. throws: DataError if a run has another number of values, or the
+/// grid is empty; `what` names them
+std::vector<Curve> collect_all(const std::vector<ArmRows>& arms, const std::vector<double>& grid,
+                               const std::string& what,
+                               const std::function<std::vector<double>(const Row&)>& read,
+                               NonFinite rule);
+
+/// `log` or `linear`.
+std::string scale_word(const Axis& axis);
+
+/// How many runs of an arm diverged.
+std::size_t count_diverged(const ArmRows& arm);
+
+/// `none`, or `none (2 of 8 diverged)`.
+std::string name_with_divergence(const ArmRows& arm);
+
+/// What line and band are, and of how many seeds.
+std::vector<std::string> seed_notes(const std::vector<ArmRows>& arms);
+
+/// Who diverged, and then what that does to the figure; nothing if none did.
+std::vector<std::string> divergence_notes(const std::vector<ArmRows>& arms,
+                                          const std::string& consequence);
+
+/// That values below the axis are drawn at its foot; nothing if none are. where: `(c)`.
+std::vector<std::string> foot_notes(const std::string& where, const Axis& axis);
+
+}  // namespace harness

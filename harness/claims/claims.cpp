@@ -1,0 +1,309 @@
+#include "harness/claims/claims.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "libnorm/core/error.hpp"
+
+namespace harness {
+namespace {
+
+using libnorm::DataError;
+
+double metric_of(const Row& row, const std::string& name) {
+  const auto found = row.metrics.find(name);
+  if (found == row.metrics.end()) {
+    throw DataError("claims: metric is absent (" + name + "); need it in the row");
+  }
+  return found->second;
+}
+
+/// log10 as a measure: what is not above 0 has none, and is refused, not made -inf.
+double decades(double value, const std::string& name) {
+  if (!(value > 0)) {
+    throw DataError("claims: " + name + " has no logarithm (" + fmt::to_string(value) +
+                    "); need a number above 0");
+  }
+  return std::log10(value);
+}
+
+Metric rank_share() {
+  // Divided by C, so that one margin serves models of any width.
+  return {"effective rank / C", 1, "of full rank", [](const Row& row) {
+            if (row.singular_values.empty()) {
+              throw DataError("claims: singular values are absent; need C of them in the row");
+            }
+            return metric_of(row, "effective_rank") /
+                   static_cast<double>(row.singular_values.size());
+          }};
+}
+
+Metric slice_range(const std::string& slice) {
+  const std::string key = "slice_range." + slice;
+  return {"log10 slice range", 1, "decades",
+          [key](const Row& row) { return decades(metric_of(row, key), key); }};
+}
+
+Metric slice_rise() {
+  return {
+      "rise along the filter-normalized slice", 1, "nats", [](const Row& row) {
+        const auto slice = row.slices.find("filter_normalized");
+        if (slice != row.slices.end() && slice->second.alpha.size() == slice->second.loss.size()) {
+          for (std::size_t i = 0; i < slice->second.alpha.size(); ++i) {
+            if (std::fabs(slice->second.alpha[i]) > 1e-9) continue;
+            return metric_of(row, "slice_max.filter_normalized") - slice->second.loss[i];
+          }
+        }
+        throw DataError(
+            "claims: slice filter_normalized has no loss at alpha 0; need one in the row");
+      }};
+}
+
+Metric log_final_loss() {
+  return {"log10 final loss", 1, "decades",
+          [](const Row& row) { return decades(row.final_loss, "final_loss"); }};
+}
+
+Margin rank_margin() {
+  return {0.1, "a tenth of the channels; less is not what 'collapsed' means"};
+}
+Margin range_margin() {
+  return {std::log10(2.0), "a factor of two; less does not show on the paper's figures"};
+}
+// Nats, not a ratio: the paper's sharpness is the height of a slice on an axis of loss that all
+// arms share, and the rise from alpha 0 already takes off the level that stagnation adds.
+Margin rise_margin() {
+  return {std::log(2.0), "ln 2 nats; the probability given to the right answer halves"};
+}
+Margin stagnation_margin() {
+  return {1.0, "a factor of ten; 'a high value' means another order of magnitude"};
+}
+
+/// What stands in for an arm to take a known confound away: the learning rate that only `none` has,
+/// and manual_l2's radius of 1 in place of sqrt(C).
+std::vector<Control> controls_of(const std::string& a, const std::vector<std::string>& b) {
+  std::vector<Control> controls;
+  for (const Control& control : {Control{"none", "none_matched"}, Control{"manual_l2", "sphere"}}) {
+    if (a == control.arm || std::find(b.begin(), b.end(), control.arm) != b.end()) {
+      controls.push_back(control);
+    }
+  }
+  return controls;
+}
+
+Part larger(const std::string& a, std::vector<std::string> b, Metric metric, Margin margin) {
+  std::vector<Control> controls = controls_of(a, b);
+  return {Relation::larger,   a, std::move(b), std::move(metric), std::move(margin),
+          std::move(controls)};
+}
+
+Part equivalent(const std::string& a, const std::string& b, Metric metric, Margin margin) {
+  return {Relation::equivalent, a, {b}, std::move(metric), std::move(margin), controls_of(a, {b})};
+}
+
+struct Flatness {
+  std::string protocol;
+  Metric metric;
+  Margin margin;
+};
+
+std::vector<Flatness> flatness_protocols() {
+  return {{"published", slice_range("published"), range_margin()},
+          {"accumulated", slice_range("accumulated"), range_margin()},
+          {"filter_normalized", slice_rise(), rise_margin()}};
+}
+
+std::vector<Claim> claims_of_e1() {
+  const std::string flat = "layernorm ends in a flat minimum, none in a sharp one";
+  return {{"e1.flatness",
+           "e1",
+           "published",
+           flat,
+           {larger("none", {"layernorm"}, slice_range("published_e1"), range_margin())}},
+          {"e1.flatness",
+           "e1",
+           "filter_normalized",
+           flat,
+           {larger("none", {"layernorm"}, slice_rise(), rise_margin())}},
+          {"e1.isotropy",
+           "e1",
+           "published",
+           "layernorm's spectrum decays slowly, none's rapidly",
+           {larger("layernorm", {"none"}, rank_share(), rank_margin())}}};
+}
+
+std::vector<Claim> claims_of_e2() {
+  std::vector<Claim> list;
+  for (const Flatness& flat : flatness_protocols()) {
+    list.push_back({"e2.flatness",
+                    "e2",
+                    flat.protocol,
+                    "batchnorm is as flat as layernorm; none stands apart, sharp",
+                    {larger("none", {"layernorm"}, flat.metric, flat.margin),
+                     larger("none", {"batchnorm"}, flat.metric, flat.margin),
+                     equivalent("batchnorm", "layernorm", flat.metric, flat.margin)}});
+  }
+  list.push_back({"e2.isotropy",
+                  "e2",
+                  "published",
+                  "batchnorm's spectrum decays as slowly as layernorm's; none stands apart",
+                  {larger("layernorm", {"none"}, rank_share(), rank_margin()),
+                   larger("batchnorm", {"none"}, rank_share(), rank_margin()),
+                   equivalent("batchnorm", "layernorm", rank_share(), rank_margin())}});
+  return list;
+}
+
+std::vector<Claim> claims_of_e3() {
+  std::vector<Claim> list;
+  for (const Flatness& flat : flatness_protocols()) {
+    list.push_back({"e3.flatness",
+                    "e3",
+                    flat.protocol,
+                    "manual_l2 is as flat as layernorm and batchnorm",
+                    {equivalent("manual_l2", "layernorm", flat.metric, flat.margin),
+                     equivalent("manual_l2", "batchnorm", flat.metric, flat.margin)}});
+  }
+  list.push_back({"e3.isotropy",
+                  "e3",
+                  "published",
+                  "manual_l2 is as isotropic as layernorm and batchnorm, and none is not",
+                  {equivalent("manual_l2", "layernorm", rank_share(), rank_margin()),
+                   equivalent("manual_l2", "batchnorm", rank_share(), rank_margin()),
+                   larger("manual_l2", {"none"}, rank_share(), rank_margin())}});
+  list.push_back({"e3.stagnation",
+                  "e3",
+                  "published",
+                  "manual_l2's training loss stagnates at a high value, the others' goes down",
+                  {larger("manual_l2", {"layernorm", "batchnorm", "none"}, log_final_loss(),
+                          stagnation_margin())}});
+  return list;
+}
+
+// Experiment 4.
+
+/// Effective rank of a block's output in a share of the channels, under a protocol of the spectra.
+double layer_rank_share(const Row& row, int layer, const std::string& protocol) {
+  const std::string name = "layer" + std::to_string(layer) + "." + protocol;
+  const auto spectrum = row.spectra.find(name);
+  if (spectrum == row.spectra.end() || spectrum->second.empty()) {
+    throw DataError("claims: spectrum is absent (" + name + "); need its C values in the row");
+  }
+  return metric_of(row, name + ".effective_rank") / static_cast<double>(spectrum->second.size());
+}
+
+constexpr int kFirst = 1, kMiddle = 3, kLast = 6;  // the layers that the paper shows
+
+Metric rank_share_at(int layer, const std::string& protocol) {
+  return {"effective rank / C", 1, "of full rank",
+          [=](const Row& row) { return layer_rank_share(row, layer, protocol); },
+          "layer " + std::to_string(layer)};
+}
+
+/// Of all layers after the first: a spectrum that comes back at the end did not stay.
+Metric lowest_rank_share(const std::string& protocol) {
+  return {"effective rank / C", 1, "of full rank",
+          [=](const Row& row) {
+            double lowest = layer_rank_share(row, kLast, protocol);
+            for (int layer = kFirst + 1; layer < kLast; ++layer) {
+              lowest = std::min(lowest, layer_rank_share(row, layer, protocol));
+            }
+            return lowest;
+          },
+          "lowest layer"};
+}
+
+/// What is missing to full rank, so that "the largest of" names the worse of two arms.
+Metric lost_rank(const std::string& protocol) {
+  return {"1 - effective rank / C at layer " + std::to_string(kLast), 1, "of full rank",
+          [=](const Row& row) { return 1 - layer_rank_share(row, kLast, protocol); }};
+}
+
+Metric accuracy(const std::string& which) {
+  const std::string key = which + "_accuracy";
+  return {which == "training" ? "training accuracy, last epoch" : "held-out accuracy", 1, "points",
+          [key](const Row& row) { return 100 * metric_of(row, key); }};
+}
+
+Margin stretch_margin() {
+  return {0.05,
+          "a twentieth of the channels a stretch; two stretches make the tenth that 'collapsed' "
+          "takes"};
+}
+Margin accuracy_margin() {
+  return {1.0, "one text in a hundred; another choice of 2,048 held-out texts moves it by 0.7"};
+}
+
+Claim encoder_claim(const std::string& id, const std::string& protocol, const std::string& sentence,
+                    std::vector<Part> parts) {
+  return {id, "e4", protocol, sentence, std::move(parts), "encoder", "ag_news", id};
+}
+
+std::vector<Part> cascade_parts(const std::string& protocol) {
+  std::vector<Part> parts;
+  for (const auto& [from, to] : {std::pair{kFirst, kMiddle}, {kMiddle, kLast}}) {
+    Part part = larger("none", {"none"}, rank_share_at(from, protocol), stretch_margin());
+    part.b_metric = rank_share_at(to, protocol);
+    part.controls.clear();  // every arm of experiment 4 has the same learning rate
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+std::vector<Part> preserved_parts(const std::string& protocol) {
+  std::vector<Part> parts;
+  for (const char* arm : {"layernorm", "manual_l2"}) {
+    parts.push_back({Relation::not_less,
+                     arm,
+                     {arm},
+                     lowest_rank_share(protocol),
+                     rank_margin(),
+                     controls_of(arm, {}),
+                     rank_share_at(kFirst, protocol)});
+  }
+  Part apart = larger("none", {"layernorm", "manual_l2"}, lost_rank(protocol), rank_margin());
+  apart.controls = controls_of("manual_l2", {});
+  parts.push_back(std::move(apart));
+  return parts;
+}
+
+std::vector<Claim> claims_of_e4() {
+  std::vector<Claim> list;
+  const std::vector<std::string> spectra = {"published", "centred", "no_padding",
+                                            "no_padding_centred"};
+  for (const std::string& protocol : spectra) {
+    list.push_back(encoder_claim("e4.cascade", protocol,
+                                 "none's spectrum decays faster and faster from layer 1 to 3 to 6",
+                                 cascade_parts(protocol)));
+  }
+  for (const std::string& protocol : spectra) {
+    list.push_back(encoder_claim("e4.preserved", protocol,
+                                 "layernorm's and manual_l2's spectra stay isotropic at all depths",
+                                 preserved_parts(protocol)));
+  }
+  for (const char* which : {"training", "held_out"}) {
+    Part below_none = larger("layernorm", {"none"}, accuracy(which), accuracy_margin());
+    below_none.controls.clear();
+    list.push_back(encoder_claim(
+        "e4.ordering", which, "layernorm's accuracy is above manual_l2's and above none's",
+        {larger("layernorm", {"manual_l2"}, accuracy(which), accuracy_margin()), below_none}));
+  }
+  return list;
+}
+
+}  // namespace
+
+const std::vector<Claim>& claims() {
+  static const std::vector<Claim> list = [] {
+    std::vector<Claim> all = claims_of_e1();
+    for (const auto& more : {claims_of_e2(), claims_of_e3(), claims_of_e4()}) {
+      all.insert(all.end(), more.begin(), more.end());
+    }
+    return all;
+  }();
+  return list;
+}
+
+}  // namespace harness

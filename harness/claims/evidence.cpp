@@ -1,0 +1,252 @@
+#include "harness/claims/evidence.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "libnorm/core/error.hpp"
+
+namespace harness {
+namespace {
+
+using libnorm::DataError;
+
+constexpr double kPower = 0.8;
+
+/// What one claim is judged from, and what was found wanting on the way.
+struct Bench {
+  const RowsOfArms& arms;
+  const std::vector<std::uint64_t>& seeds;
+  std::vector<std::string> notes;
+  std::set<const Row*> used;
+
+  void note(const std::string& text) {
+    if (std::find(notes.begin(), notes.end(), text) == notes.end()) notes.push_back(text);
+  }
+};
+
+/// The metric of one arm for each seed; where a row cannot give it, a note and 0, so that one pass
+/// names everything that is missing.
+std::vector<double> values_of(const std::string& arm, const Metric& metric, Bench& bench) {
+  std::vector<double> values(bench.seeds.size(), 0.0);
+  const auto rows = bench.arms.find(arm);
+  if (rows == bench.arms.end()) {
+    bench.note(arm + ": no rows");
+    return values;
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::string name = arm + " seed " + std::to_string(bench.seeds[i]);
+    const auto row = rows->second.find(bench.seeds[i]);
+    if (row == rows->second.end()) {
+      bench.note(name + ": missing");
+      continue;
+    }
+    bench.used.insert(row->second);
+    if (row->second->diverged_at >= 0) {
+      bench.note(name + ": diverged at step " + std::to_string(row->second->diverged_at));
+      continue;
+    }
+    try {
+      values[i] = metric.value(*row->second);
+    } catch (const DataError& error) {
+      bench.note(name + ": " + error.what());
+    }
+    if (!std::isfinite(values[i])) bench.note(name + ": " + metric.name + " is not finite");
+  }
+  return values;
+}
+
+const Metric& metric_of_b(const Part& part) { return part.b_metric ? *part.b_metric : part.metric; }
+
+std::vector<double> paired_differences(const Part& part, Bench& bench) {
+  const Metric& of_b = metric_of_b(part);
+  std::vector<double> d = values_of(part.a, part.metric, bench);
+  std::vector<double> most = values_of(part.b.front(), of_b, bench);
+  for (std::size_t k = 1; k < part.b.size(); ++k) {
+    const std::vector<double> other = values_of(part.b[k], of_b, bench);
+    for (std::size_t i = 0; i < most.size(); ++i) most[i] = std::max(most[i], other[i]);
+  }
+  for (std::size_t i = 0; i < d.size(); ++i) d[i] -= most[i];
+  return d;
+}
+
+Part with_stand_in(Part part, const Control& control) {
+  const auto replace = [&](std::string& arm) {
+    if (arm == control.arm) arm = control.stand_in;
+  };
+  replace(part.a);
+  for (std::string& arm : part.b) replace(arm);
+  return part;
+}
+
+Comparison estimate(const std::vector<double>& d, const Part& part, std::size_t family) {
+  Comparison numbers;
+  const double n = static_cast<double>(d.size());
+  numbers.effect = mean(d);
+  numbers.superiority = superiority(d);
+  numbers.p_negligible = equivalence_p(d, part.margin.size);
+  switch (part.relation) {
+    case Relation::larger:
+      numbers.p_claimed = sign_flip_p(d, Direction::greater);
+      numbers.p_opposite = sign_flip_p(d, Direction::less);
+      break;
+    case Relation::equivalent:
+      numbers.p_claimed = numbers.p_negligible;
+      numbers.p_opposite = beyond_p(d, part.margin.size);
+      break;
+    case Relation::not_less: {
+      std::vector<double> above = d;
+      for (double& x : above) x += part.margin.size;
+      numbers.p_claimed = sign_flip_p(above, Direction::greater);
+      numbers.p_opposite = sign_flip_p(above, Direction::less);
+    }
+  }
+  if (d.size() < 2) return numbers;
+  numbers.interval = mean_interval(d);
+  const double strictest = kAlpha / static_cast<double>(family);
+  if (std::exp2(-n) <= strictest) {
+    numbers.detectable = detectable_difference(standard_deviation(d), static_cast<Index>(d.size()),
+                                               strictest, kPower);
+  }
+  if (d.size() < 3) return numbers;
+  try {
+    numbers.standardized = standardized_effect(d);
+  } catch (const libnorm::ValueError&) {
+    // The differences do not vary: there is no unit to measure the effect in, and the field is
+    // left empty, which is what an undefined one means.
+  }
+  return numbers;
+}
+
+std::string label_of(const Part& part) {
+  const auto placed = [](const std::string& arm, const Metric& metric) {
+    return metric.at.empty() ? arm : arm + " " + metric.at;
+  };
+  std::string other = placed(part.b.front(), metric_of_b(part));
+  for (std::size_t k = 1; k < part.b.size(); ++k) {
+    other += ", " + placed(part.b[k], metric_of_b(part));
+  }
+  if (part.b.size() > 1) other = "max(" + other + ")";
+  const char* relation = part.relation == Relation::equivalent ? " ~ "
+                         : part.relation == Relation::not_less ? " not below "
+                                                               : " - ";
+  return placed(part.a, part.metric) + relation + other;
+}
+
+/// Whether a control gives the other answer: for a difference the other sign, or nothing where
+/// there was something; for the others the other side of the margin.
+bool is_flipped(const Part& part, const Comparison& published, const Comparison& control) {
+  const double margin = part.margin.size;
+  if (part.relation == Relation::equivalent) {
+    return (std::fabs(published.effect) <= margin) != (std::fabs(control.effect) <= margin);
+  }
+  if (part.relation == Relation::not_less) {
+    return (published.effect >= -margin) != (control.effect >= -margin);
+  }
+  return (published.effect > 0) != (control.effect > 0) ||
+         (std::fabs(published.effect) >= margin && control.p_negligible <= kAlpha);
+}
+
+/// Which runs were looked at, and what they were made with.
+void add_evidence(Verdict& verdict, const Bench& bench) {
+  std::set<std::string> environments;
+  for (const auto& [arm, rows] : bench.arms) {
+    for (const auto& [seed, row] : rows) {
+      if (bench.used.count(row) == 0) continue;
+      verdict.runs.push_back(arm + "/" + std::to_string(seed) + " " +
+                             row->weights_sha256.substr(0, 12));
+      const Environment& e = row->environment;
+      environments.insert(e.version + ", " + e.numerics + ", " + e.compiler + ", " + e.flags +
+                          ", " + (e.device == "cpu" ? e.cpu + ", " + e.isa : e.device));
+    }
+  }
+  verdict.environments.assign(environments.begin(), environments.end());
+}
+
+/// The settings of the runs that were looked at. More than one data set is noted: it may not be
+/// averaged over.
+std::string regime_of(Bench& bench, const std::string& task) {
+  std::set<std::string> data, lengths;
+  std::string profile;
+  for (const Row* row : bench.used) {
+    profile = row->profile;
+    if (!row->data.empty()) data.insert(row->data);
+    std::string length = std::to_string(row->steps) + " steps";
+    if (!row->epochs.empty()) {
+      length = std::to_string(row->epochs.begin()->second.size()) + " epochs, " + length;
+    }
+    // One that diverged stopped early, and is noted as that.
+    if (row->diverged_at < 0) lengths.insert(length);
+  }
+  if (bench.used.empty()) return "";
+  const auto all_of = [](const std::set<std::string>& items) {
+    std::string text;
+    for (const std::string& item : items) text += (text.empty() ? "" : " / ") + item;
+    return text;
+  };
+  if (data.size() > 1) bench.note("runs on several data sets: " + all_of(data));
+  const std::size_t n = bench.seeds.size();
+  return "profile " + profile + ": " + (data.empty() ? task : all_of(data)) + ", " +
+         all_of(lengths) + ", " + std::to_string(n) + (n == 1 ? " seed" : " seeds");
+}
+
+}  // namespace
+
+RowsOfArms index_rows(const std::vector<Row>& rows, const std::string& task) {
+  RowsOfArms arms;
+  const Row* first = nullptr;
+  for (const Row& row : rows) {
+    if (row.task != task) continue;
+    if (first == nullptr) first = &row;
+    if (row.profile != first->profile) {
+      throw DataError("judge: rows of two profiles (" + first->profile + ", " + row.profile +
+                      "); need one");
+    }
+    if (!arms[row.arm].emplace(row.seed, &row).second) {
+      throw DataError("judge: two rows of one run (" + row.arm + " seed " +
+                      std::to_string(row.seed) + "); need one");
+    }
+  }
+  return arms;
+}
+
+Verdict measure(const Claim& claim, std::size_t family, const RowsOfArms& arms,
+                const std::vector<std::uint64_t>& seeds) {
+  Verdict verdict;
+  verdict.id = claim.id;
+  verdict.experiment = claim.experiment;
+  verdict.protocol = claim.protocol;
+  verdict.sentence = claim.sentence;
+  verdict.seeds = seeds;
+  verdict.family = static_cast<int>(family);
+  Bench bench{arms, seeds, {}, {}};
+  if (seeds.empty()) bench.note("no seeds");
+  for (const Part& part : claim.parts) {
+    PartResult result;
+    result.label = label_of(part);
+    result.metric = part.metric.name;
+    result.metric_version = part.metric.version;
+    result.unit = part.metric.unit;
+    result.margin = part.margin.size;
+    result.why = part.margin.why;
+    const std::vector<double> d = paired_differences(part, bench);
+    if (bench.notes.empty()) result.numbers = estimate(d, part, family);
+    for (const Control& control : part.controls) {
+      const std::vector<double> other = paired_differences(with_stand_in(part, control), bench);
+      if (!bench.notes.empty()) continue;
+      const Comparison numbers = estimate(other, part, family);
+      result.controls.push_back({control.stand_in + " for " + control.arm, numbers,
+                                 is_flipped(part, result.numbers, numbers)});
+    }
+    verdict.parts.push_back(std::move(result));
+  }
+  verdict.regime = regime_of(bench, claim.task);
+  verdict.notes = bench.notes;
+  // Numbers of the parts that could be measured would read as a result.
+  if (!verdict.notes.empty()) verdict.parts.clear();
+  add_evidence(verdict, bench);
+  return verdict;
+}
+
+}  // namespace harness

@@ -1,0 +1,177 @@
+#include "harness/report/draw_figures.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "harness/studies/study.hpp"
+#include "harness/report/recall_figure.hpp"
+#include "harness/report/encoder_figures.hpp"
+
+namespace harness {
+namespace {
+
+using libnorm::DataError;
+using libnorm::ValueError;
+
+/// Rows of one study, one task and one profile.
+struct Group {
+  std::string task, profile;
+  std::vector<Row> rows;
+  bool is_evidence = false;
+};
+
+/// Those that claims are judged from first.
+std::vector<Group> group_rows(const std::vector<Row>& rows, const Study& study) {
+  std::map<std::pair<std::string, std::string>, std::vector<Row>> apart;
+  for (const Row& row : rows) {
+    if (&study_of(row) == &study) apart[{row.task, row.profile}].push_back(row);
+  }
+  std::vector<Group> groups;
+  for (auto& [key, of_key] : apart) {
+    const bool is_evidence = key.second == study.claim_profile() && key.first != "topics";
+    groups.push_back({key.first, key.second, std::move(of_key), is_evidence});
+  }
+  std::ranges::stable_sort(groups, std::greater<>{}, &Group::is_evidence);
+  return groups;
+}
+
+/// A protocol of an experiment's figure, and the arms it draws.
+struct FigureProtocol {
+  std::string name, description;
+  std::vector<std::string> arms;
+  bool has_own_arms = false;
+};
+
+std::vector<FigureProtocol> figure_protocols(const Study& study, const Experiment& e) {
+  const auto describe = [&](const std::string& name) {
+    return std::string(
+        find_named(study.protocols(), &Protocol::name, name, "protocol").description);
+  };
+  std::vector<FigureProtocol> list;
+  for (const std::string& name : e.protocols) list.push_back({name, describe(name), e.arms, false});
+  for (const auto& [name, arms] : e.trainings) {
+    // Those that stand in the place of the figure's own: `none_masked` for `none`.
+    FigureProtocol own{name, describe(name), {}, true};
+    const std::string ending = "_" + name;
+    for (const std::string& arm : arms) {
+      const bool shown = std::ranges::any_of(
+          e.arms, [&](const std::string& of_figure) { return arm == of_figure + ending; });
+      if (shown) own.arms.push_back(arm);
+    }
+    list.push_back(std::move(own));
+  }
+  return list;
+}
+
+std::string joined(const std::vector<std::string>& items) {
+  return fmt::format("{}", fmt::join(items, ", "));
+}
+
+bool has_rows_of(const Group& group, const std::vector<std::string>& arms) {
+  return std::ranges::any_of(
+      group.rows, [&](const Row& row) { return std::ranges::find(arms, row.arm) != arms.end(); });
+}
+
+/// The figures of one experiment under one protocol, from one group of rows.
+void draw(const Study& study, const Experiment& e, const FigureProtocol& protocol,
+          const Group& group, const std::filesystem::path& directory,
+          std::vector<DrawnFigure>& figures) {
+  const FigureSpec spec{e.figure, std::string(e.id), protocol.arms, protocol.name};
+  const std::string where = group.is_evidence ? "" : fmt::format(", profile {}", group.profile);
+  const std::string stand_in =
+      group.task == "topics" ? "Generated corpus topics, not AG News. " : "";
+  const std::string title =
+      fmt::format("Figure {}, {} protocol{}{}", e.figure, protocol.name, where,
+                  stand_in.empty() ? "" : " (generated corpus topics, not AG News)");
+  const std::string lines = "Lines are medians over seeds, bands their range.";
+  if (study.name() != "encoder") {
+    figures.push_back(
+        {title,
+         fmt::format("{}: training loss, {}, and singular values of the block's output. {}",
+                     e.description, protocol.description, lines),
+         fmt::format("Three panels for the arms {}: loss against step, loss slice, singular values "
+                     "against index.",
+                     joined(protocol.arms)),
+         draw_figure(group.rows, spec, directory)});
+    return;
+  }
+  figures.push_back(
+      {title,
+       fmt::format("{}{}: singular values of the first, the middle and the last block's output; "
+                   "{}. {}",
+                   stand_in, e.description, protocol.description, lines),
+       fmt::format("Panels of the first, the middle and the last layer, on one logarithmic axis: "
+                   "singular values against index for the arms {}. The key has their accuracies.",
+                   joined(protocol.arms)),
+       draw_layer_figure(group.rows, spec, directory)});
+  if (!has_depth_figure(protocol.name)) return;
+  figures.push_back(
+      {title + ", against depth",
+       fmt::format("{}Effective rank and participation ratio in shares of the channels, stable "
+                   "rank and decay exponent of each block's output; {}. {}",
+                   stand_in, protocol.description, lines),
+       fmt::format("Four panels for the arms {}: effective rank, participation ratio, stable rank "
+                   "and decay exponent against the number of the layer.",
+                   joined(protocol.arms)),
+       draw_depth_figure(group.rows, spec, directory)});
+}
+
+void check(const DrawRequest& request) {
+  if (request.experiment != "all") find_experiment(request.experiment);
+  if (request.protocol == "all") return;
+  std::vector<std::string> known;
+  for (const Study* study : studies()) {
+    for (const Experiment& e : study->experiments()) {
+      if (request.experiment != "all" && request.experiment != e.id) continue;
+      for (const FigureProtocol& protocol : figure_protocols(*study, e)) {
+        if (protocol.name == request.protocol) return;
+        if (std::ranges::find(known, protocol.name) == known.end()) known.push_back(protocol.name);
+      }
+    }
+  }
+  throw ValueError(fmt::format("figures: no figure of {} under this protocol ({}); use one of {}",
+                               request.experiment, request.protocol, joined(known)));
+}
+
+}  // namespace
+
+Drawing draw_figures(const std::vector<Row>& rows, const DrawRequest& request,
+                     const std::filesystem::path& directory) {
+  check(request);
+  Drawing drawing;
+  for (const Study* study : studies()) {
+    const std::vector<Group> groups = group_rows(rows, *study);
+    for (const Experiment& e : study->experiments()) {
+      if (request.experiment != "all" && request.experiment != e.id) continue;
+      if (groups.empty()) {
+        drawing.missing.push_back(
+            fmt::format("{}: no rows, so no Figure {}; `norm-harness run {}` makes them", e.id,
+                        e.figure, e.id));
+        continue;
+      }
+      for (std::size_t g = 0; g < groups.size(); ++g) {
+        const std::filesystem::path folder =
+            g == 0 ? directory : directory / (groups[g].task + "-" + groups[g].profile);
+        for (FigureProtocol& protocol : figure_protocols(*study, e)) {
+          if (request.protocol != "all" && request.protocol != protocol.name) continue;
+          const bool asked_for = request.protocol == protocol.name || !protocol.has_own_arms;
+          // Other arms than its own would not be what it says.
+          const bool there = request.arms.empty() && has_rows_of(groups[g], protocol.arms);
+          if (!asked_for && !there) continue;
+          if (!request.arms.empty()) protocol.arms = request.arms;
+          draw(*study, e, protocol, groups[g], folder, drawing.figures);
+        }
+      }
+    }
+  }
+  if (drawing.figures.empty()) {
+    throw DataError(fmt::format("figures: nothing to draw ({})", fmt::join(drawing.missing, "; ")));
+  }
+  return drawing;
+}
+
+}  // namespace harness

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "harness/results/result.hpp"
+
+namespace harness {
+
+/// What of the figures is asked for.
+struct DrawRequest {
+  /// An experiment's id, or `all`.
+  std::string experiment = "all";
+  /// A protocol's name, or `all`.
+  std::string protocol = "all";
+  /// In place of the figures' own; empty for these.
+  std::vector<std::string> arms = {};
+};
+
+/// A figure that was drawn, and what a page says of it.
+struct DrawnFigure {
+  std::string heading, caption, alt;
+  /// svg, png, gp.
+  std::vector<std::filesystem::path> files;
+};
+
+struct Drawing {
+  std::vector<DrawnFigure> figures;
+  /// One line for each experiment of `all` that has no rows.
+  std::vector<std::string> missing;
+};
+
+/// Draws the figures of experiments whose rows are there. Rows of a study on several tasks or at
+/// several profiles are drawn apart: those that its claims are judged from (if there are none, the
+/// first) in the directory, others in `<task>-<profile>` within.
+/// A protocol with arms of its own is drawn where its runs are there, or if it is named.
+/// throws: ValueError for an unknown experiment or protocol, or a protocol that the experiment has
+/// no
+///   figure of; DataError if the named experiment has no rows, or no experiment of `all` has any;
+///   and what figures.hpp says
+Drawing draw_figures(const std::vector<Row>& rows, const DrawRequest& request,
+                     const std::filesystem::path& directory);
+
+}  // namespace harness

@@ -1,0 +1,292 @@
+#include "harness/results/compare.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "harness/results/spec.hpp"
+#include "libnorm/core/error.hpp"
+
+namespace harness {
+namespace {
+
+/// What no solver took part in, and so has the same bits everywhere.
+constexpr std::string_view kExactMetrics[] = {"training_loss", "training_accuracy",
+                                              "held_out_accuracy"};
+
+/// Of the size of a number (of the largest singular value, for those): Eigen's solver errs by
+/// about 128 roundings of 1.1e-16 of the largest, 1.4e-14, and what is made of its values by no
+/// more than some powers of ten beyond.
+constexpr double kSolverTolerance = 1e-9;
+constexpr double kDriftTolerance = 1e-3;
+
+std::string name_of(const Row& row) {
+  return row.task + "/" + row.profile + "/" + row.arm + " seed " + std::to_string(row.seed);
+}
+
+bool same_bits(double a, double b) {
+  return (std::isnan(a) && std::isnan(b)) ||
+         std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+}
+
+double gap(double a, double b, double scale) {
+  if (a == b || same_bits(a, b)) return 0;
+  if (!std::isfinite(a) || !std::isfinite(b)) return std::numeric_limits<double>::infinity();
+  return std::abs(a - b) / scale;
+}
+
+double relative_gap(double a, double b) { return gap(a, b, std::max(std::abs(a), std::abs(b))); }
+
+/// How far apart two numbers of ours are, or nothing where they are the same bits.
+std::optional<double> exact_gap(double expected, double got) {
+  if (same_bits(expected, got)) return std::nullopt;
+  return relative_gap(expected, got);
+}
+
+/// How far apart two values of a metric are, or nothing where they agree as well as it promises.
+/// The metric is the last part of its name: layer3.no_padding.condition_number.
+std::optional<double> metric_gap(std::string_view name, double expected, double got) {
+  const std::string_view metric = name.substr(name.rfind('.') + 1);
+  if (std::find(std::begin(kExactMetrics), std::end(kExactMetrics), metric) !=
+      std::end(kExactMetrics)) {
+    return exact_gap(expected, got);
+  }
+  // The smallest singular value is known to a part of the largest, so that this quotient of the
+  // two is compared upside down.
+  const double distance =
+      metric == "condition_number" ? gap(1 / expected, 1 / got, 1) : relative_gap(expected, got);
+  if (distance <= kSolverTolerance) return std::nullopt;
+  return distance;
+}
+
+std::string describe(double number) { return format_number(number); }
+std::string describe(const Slice&) { return "a slice"; }
+std::string describe(const std::vector<double>& list) {
+  return std::to_string(list.size()) + " values";
+}
+
+class Comparison {
+ public:
+  Comparison(const Row& fresh, const Row& golden) : fresh_(fresh), golden_(golden) {}
+
+  std::vector<Difference> run();
+
+ private:
+  void add(Cause cause, const std::string& what, const std::string& expected,
+           const std::string& got, const std::string& note = "");
+  void add_gap(double gap, const std::string& what, double expected, double got,
+               const std::string& note = "");
+  void check_integer(const std::string& what, std::int64_t expected, std::int64_t got);
+  void check_text(const std::string& what, const std::string& expected, const std::string& got);
+  bool check_size(const std::string& what, const std::vector<double>& expected,
+                  const std::vector<double>& got);
+  template <class Gap>
+  void check_list(const std::string& what, const std::vector<double>& expected,
+                  const std::vector<double>& got, const Gap& gap_of);
+  void check_spectrum(const std::string& what, const std::vector<double>& expected,
+                      const std::vector<double>& got);
+  template <class Value, class Check>
+  void check_named(const std::string& member, std::map<std::string, Value> Row::*values,
+                   const Check& check);
+  void check_numbers();
+  void check_hashes();
+  void check_held_out(Cause cause);
+
+  const Row& fresh_;
+  const Row& golden_;
+  std::vector<Difference> differences_;
+};
+
+void Comparison::add(Cause cause, const std::string& what, const std::string& expected,
+                     const std::string& got, const std::string& note) {
+  const char* const says = cause == Cause::kPlatformDrift
+                               ? "different bits, same numbers within 1e-3 (platform drift)"
+                               : "different result";
+  differences_.push_back({cause, what,
+                          "golden: " + name_of(golden_) + ": " + what + " differs (got " + got +
+                              ", expected " + expected + note + "); " + says});
+}
+
+void Comparison::add_gap(double gap, const std::string& what, double expected, double got,
+                         const std::string& note) {
+  add(gap <= kDriftTolerance ? Cause::kPlatformDrift : Cause::kDifferentResult, what,
+      format_number(expected), format_number(got), note);
+}
+
+void Comparison::check_integer(const std::string& what, std::int64_t expected, std::int64_t got) {
+  if (expected != got) {
+    add(Cause::kDifferentResult, what, std::to_string(expected), std::to_string(got));
+  }
+}
+
+void Comparison::check_text(const std::string& what, const std::string& expected,
+                            const std::string& got) {
+  if (expected != got) {
+    add(Cause::kDifferentResult, what, '"' + expected + '"', '"' + got + '"');
+  }
+}
+
+bool Comparison::check_size(const std::string& what, const std::vector<double>& expected,
+                            const std::vector<double>& got) {
+  if (expected.size() == got.size()) return true;
+  add(Cause::kDifferentResult, what, describe(expected), describe(got));
+  return false;
+}
+
+/// One difference for the whole list, at its first place; its cause goes by the largest.
+template <class Gap>
+void Comparison::check_list(const std::string& what, const std::vector<double>& expected,
+                            const std::vector<double>& got, const Gap& gap_of) {
+  if (!check_size(what, expected, got)) return;
+  std::size_t count = 0;
+  std::size_t first = 0;
+  double largest = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const std::optional<double> distance = gap_of(expected[i], got[i]);
+    if (!distance) continue;
+    if (count++ == 0) first = i;
+    largest = std::max(largest, *distance);
+  }
+  if (count == 0) return;
+  add_gap(largest, what + "[" + std::to_string(first) + "]", expected[first], got[first],
+          "; " + std::to_string(count) + " of " + std::to_string(expected.size()) +
+              " differ, the most by a relative " + format_number(largest));
+}
+
+/// One difference for the whole spectrum, at its worst place.
+void Comparison::check_spectrum(const std::string& what, const std::vector<double>& expected,
+                                const std::vector<double>& got) {
+  if (!check_size(what, expected, got) || expected.empty()) return;
+  std::size_t worst = 0;
+  double largest = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double distance = gap(expected[i], got[i], std::abs(expected[0]));
+    if (distance > largest) {
+      largest = distance;
+      worst = i;
+    }
+  }
+  if (largest > kSolverTolerance) {
+    add_gap(largest, what + "[" + std::to_string(worst) + "]", expected[worst], got[worst],
+            "; by " + format_number(largest) + " of the largest");
+  }
+}
+
+/// Holds against each other what both rows have under one name: check(what, name, expected, got).
+template <class Value, class Check>
+void Comparison::check_named(const std::string& member, std::map<std::string, Value> Row::*values,
+                             const Check& check) {
+  const auto& expected = golden_.*values;
+  const auto& got = fresh_.*values;
+  for (const auto& [name, value] : expected) {
+    const std::string what = member + "." + name;
+    const auto found = got.find(name);
+    if (found == got.end()) {
+      add(Cause::kDifferentResult, what, describe(value), "nothing");
+    } else {
+      check(what, name, value, found->second);
+    }
+  }
+  for (const auto& [name, value] : got) {
+    if (expected.count(name) == 0) {
+      add(Cause::kDifferentResult, member + "." + name, "nothing", describe(value));
+    }
+  }
+}
+
+void Comparison::check_numbers() {
+  using Text = const std::string&;
+  using List = const std::vector<double>&;
+  check_named("metrics", &Row::metrics, [&](Text what, Text name, double expected, double got) {
+    const std::optional<double> distance = metric_gap(name, expected, got);
+    if (distance) add_gap(*distance, what, expected, got);
+  });
+  check_named("epochs", &Row::epochs, [&](Text what, Text name, List expected, List got) {
+    check_list(what, expected, got, [&](double a, double b) { return metric_gap(name, a, b); });
+  });
+  check_list("loss_curve", golden_.loss_curve, fresh_.loss_curve, exact_gap);
+  check_spectrum("singular_values", golden_.singular_values, fresh_.singular_values);
+  check_named("spectra", &Row::spectra, [&](Text what, Text, List expected, List got) {
+    check_spectrum(what, expected, got);
+  });
+  check_named("slices", &Row::slices,
+              [&](Text what, Text, const Slice& expected, const Slice& got) {
+                check_list(what + ".alpha", expected.alpha, got.alpha, exact_gap);
+                check_list(what + ".loss", expected.loss, got.loss, exact_gap);
+              });
+}
+
+/// A hash has no size of difference: it is as far off as the numbers of its row are.
+void Comparison::check_hashes() {
+  const bool far = std::any_of(differences_.begin(), differences_.end(), [](const auto& each) {
+    return each.cause == Cause::kDifferentResult;
+  });
+  const Cause cause = far ? Cause::kDifferentResult : Cause::kPlatformDrift;
+  const auto describe = [](const Environment& made) {
+    return made.version + ", numerics " + made.numerics + ", " + made.compiler + " " + made.flags +
+           ", " + made.isa + " on " + made.cpu;
+  };
+  const std::string note = "; got with " + describe(fresh_.environment) + ", expected with " +
+                           describe(golden_.environment);
+  if (golden_.weights_sha256 != fresh_.weights_sha256) {
+    add(cause, "weights_sha256", golden_.weights_sha256, fresh_.weights_sha256, note);
+  }
+  if (golden_.losses_sha256 != fresh_.losses_sha256) {
+    add(cause, "losses_sha256", golden_.losses_sha256, fresh_.losses_sha256, note);
+  }
+  check_held_out(cause);
+}
+
+/// Rows made before this was stored have nothing to compare.
+void Comparison::check_held_out(Cause cause) {
+  const auto& expected = golden_.held_out_correct;
+  const auto& got = fresh_.held_out_correct;
+  if (expected.empty() || got.empty() || expected == got) return;
+  const auto describe = [](const std::vector<bool>& right) {
+    return std::to_string(std::count(right.begin(), right.end(), true)) + " of " +
+           std::to_string(right.size()) + " right";
+  };
+  std::size_t first = 0;
+  while (first < std::min(expected.size(), got.size()) && expected[first] == got[first]) ++first;
+  add(cause, "held_out_correct", describe(expected), describe(got),
+      "; the first that differs is text " + std::to_string(first));
+}
+
+std::vector<Difference> Comparison::run() {
+  check_text("data", golden_.data, fresh_.data);
+  if (golden_.spec_sha256 != fresh_.spec_sha256) {
+    // Another training: its numbers have nothing to agree with.
+    add(Cause::kDifferentResult, "spec_sha256", golden_.spec_sha256, fresh_.spec_sha256);
+    return std::move(differences_);
+  }
+  check_integer("steps", golden_.steps, fresh_.steps);
+  check_integer("diverged_at", golden_.diverged_at, fresh_.diverged_at);
+  check_integer("curve_stride", golden_.curve_stride, fresh_.curve_stride);
+  if (!same_bits(golden_.final_loss, fresh_.final_loss)) {
+    add_gap(relative_gap(golden_.final_loss, fresh_.final_loss), "final_loss", golden_.final_loss,
+            fresh_.final_loss);
+  }
+  check_numbers();
+  check_hashes();
+  return std::move(differences_);
+}
+
+}  // namespace
+
+std::vector<Difference> compare(const Row& fresh, const Row& golden) {
+  if (name_of(fresh) != name_of(golden)) {
+    throw libnorm::ValueError("compare: the rows are of two runs (" + name_of(fresh) + ", golden " +
+                              name_of(golden) + "); need one task, profile, arm and seed");
+  }
+  return Comparison(fresh, golden).run();
+}
+
+}  // namespace harness

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "harness/results/result.hpp"
+
+namespace harness {
+
+/// What a difference points to.
+enum class Cause {
+  kPlatformDrift,    // different bits, and all numbers agree to 1e-3
+  kDifferentResult,  // a number differs by more, or the runs are not the same kind of thing
+};
+
+struct Difference {
+  Cause cause;
+  std::string what;     // the member that differs: "weights_sha256", "metrics.effective_rank"
+  std::string message;  // with the run, expected and arrived values, and the cause
+};
+
+/// How a fresh row differs from golden; empty when it does not. Data, hashes, losses, accuracies,
+/// curves, slices, and which held-out texts are right where both rows say so, are equal bit for
+/// bit. Other metrics, after training and by epoch, and singular values come from a solver whose
+/// rounding is not ours and agree to 1e-9 of their size (singular values and condition numbers: of
+/// the largest singular value). Seconds, the environment and what is kept may differ.
+/// Throws: ValueError when the rows are not of one task, profile, arm and seed.
+std::vector<Difference> compare(const Row& fresh, const Row& golden);
+
+}  // namespace harness

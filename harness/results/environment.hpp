@@ -1,0 +1,17 @@
+#pragma once
+
+#include "harness/results/result.hpp"
+
+namespace harness {
+
+/// Version of the order of summation and of the random streams: raised when the bits of a training
+/// run change by intention.
+inline constexpr const char* kNumerics = "1";
+
+/// Version of what is measured on a trained model.
+inline constexpr const char* kMeasures = "1";
+
+/// This build, this machine, and the device of the calling thread.
+Environment environment(int threads);
+
+}  // namespace harness

@@ -1,0 +1,403 @@
+#include "harness/results/result_json.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "harness/base/sha256.hpp"
+#include "libnorm/core/error.hpp"
+
+namespace harness {
+namespace {
+
+using libnorm::DataError;
+using libnorm::ValueError;
+using nlohmann::json;
+
+json number_to_json(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  return value;
+}
+
+json numbers_to_json(const std::vector<double>& values) {
+  json list = json::array();
+  for (const double value : values) list.push_back(number_to_json(value));
+  return list;
+}
+
+/// Brackets of one value that are open at once; a row has three.
+constexpr std::size_t kDeepestJson = 32;
+constexpr std::size_t kLongestName = 200;
+
+[[noreturn]] void refuse(const std::string& where, const json& arrived, const char* wanted) {
+  // An error handler that replaces, since the value shown may be what is not UTF-8.
+  std::string shown = arrived.dump(-1, ' ', false, json::error_handler_t::replace);
+  if (shown.size() > 80) shown = shown.substr(0, 80) + "...";
+  throw DataError(where + " has a wrong value (" + shown + "); need " + wanted);
+}
+
+double number_from_json(const json& value, const std::string& where) {
+  if (value.is_number()) return value.get<double>();
+  if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
+  if (value == "inf") return std::numeric_limits<double>::infinity();
+  if (value == "-inf") return -std::numeric_limits<double>::infinity();
+  refuse(where, value, "a number, \"nan\", \"inf\" or \"-inf\"");
+}
+
+std::vector<double> numbers_from_json(const json& value, const std::string& where) {
+  if (!value.is_array()) refuse(where, value, "a list of numbers");
+  std::vector<double> numbers;
+  numbers.reserve(value.size());
+  for (const json& item : value) {
+    numbers.push_back(number_from_json(item, where + "[" + std::to_string(numbers.size()) + "]"));
+  }
+  return numbers;
+}
+
+/// Names become parts of paths, labels and columns.
+bool is_name(std::string_view name) {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_.+-=@:").find(c) != std::string_view::npos;
+  };
+  return !name.empty() && name.size() <= kLongestName && name.front() != '.' &&
+         std::all_of(name.begin(), name.end(), is_letter);
+}
+
+constexpr const char* kNameWanted =
+    "a name: at most 200 letters, digits and _ . + - = @ :, no . first";
+
+const std::string& checked_name(const std::string& name, const std::string& where) {
+  if (!is_name(name)) refuse(where, json(name), kNameWanted);
+  return name;
+}
+
+/// Throws: ValueError for a row with a name that could not be read back.
+void check_names(const Row& row) {
+  std::vector<std::string_view> names = {row.task, row.profile, row.arm};
+  const auto add_keys = [&](const auto& map) {
+    for (const auto& item : map) names.push_back(item.first);
+  };
+  add_keys(row.metrics);
+  add_keys(row.slices);
+  add_keys(row.epochs);
+  add_keys(row.spectra);
+  for (const std::string_view name : names) {
+    if (is_name(name)) continue;
+    throw ValueError("row: a name is none (" + std::string(name) + "); need " + kNameWanted);
+  }
+}
+
+using NamedNumbers = std::map<std::string, std::vector<double>>;
+
+json named_numbers_to_json(const NamedNumbers& lists) {
+  json object = json::object();
+  for (const auto& [name, values] : lists) object[name] = numbers_to_json(values);
+  return object;
+}
+
+NamedNumbers named_numbers_from_json(const json& value, const std::string& where) {
+  if (!value.is_object()) refuse(where, value, "an object");
+  NamedNumbers lists;
+  for (const auto& item : value.items()) {
+    const std::string& name = checked_name(item.key(), where);
+    lists[name] = numbers_from_json(item.value(), where + "." + name);
+  }
+  return lists;
+}
+
+/// What is wrong with lists that are not all of one length; empty where nothing is.
+std::string describe_unequal(const NamedNumbers& lists) {
+  for (const auto& [name, values] : lists) {
+    const auto& [first, first_values] = *lists.begin();
+    if (values.size() == first_values.size()) continue;
+    return first + " and " + name + " differ in length (" + std::to_string(first_values.size()) +
+           " and " + std::to_string(values.size()) + "); need a number of each for every epoch";
+  }
+  return "";
+}
+
+template <class T>
+T integer_from_json(const json& value, const std::string& where) {
+  if (value.is_number_unsigned() && std::in_range<T>(value.get<std::uint64_t>())) {
+    return static_cast<T>(value.get<std::uint64_t>());
+  }
+  if (value.is_number_integer() && !value.is_number_unsigned() &&
+      std::in_range<T>(value.get<std::int64_t>())) {
+    return static_cast<T>(value.get<std::int64_t>());
+  }
+  refuse(where, value, "an integer in range");
+}
+
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+
+json bits_to_json(const std::vector<bool>& bits) {
+  std::string hex((bits.size() + 7) / 8 * 2, '0');
+  for (std::size_t i = 0; i < bits.size(); ++i) {
+    if (!bits[i]) continue;
+    char& digit = hex[i / 4];
+    digit = kHexDigits[kHexDigits.find(digit) | (8u >> i % 4)];
+  }
+  return {{"count", bits.size()}, {"hex", hex}};
+}
+
+std::vector<bool> bits_from_json(const json& value, const std::string& where) {
+  Members members(value, where);
+  const auto count = integer_from_json<std::uint32_t>(members.take("count"), where + ": count");
+  const std::string hex = members.text("hex");
+  members.require_none_left();
+  const std::string wanted = "2 lower-case hexadecimal digits for every 8 of count, the rest 0";
+  // Before anything is made of this size.
+  if (hex.size() != (std::size_t(count) + 7) / 8 * 2) refuse(where + ": hex", hex, wanted.c_str());
+  std::vector<bool> bits(hex.size() * 4);
+  for (std::size_t i = 0; i < bits.size(); ++i) {
+    const std::size_t digit = kHexDigits.find(hex[i / 4]);
+    if (digit == std::string_view::npos) refuse(where + ": hex", hex, wanted.c_str());
+    bits[i] = (digit & (8u >> i % 4)) != 0;
+    if (bits[i] && i >= count) refuse(where + ": hex", hex, wanted.c_str());
+  }
+  bits.resize(count);
+  return bits;
+}
+
+std::string hash_from_json(Members& members, const std::string& key) {
+  std::string hash = members.text(key);
+  if (!is_sha256_hex(hash)) {
+    refuse(members.where() + ": " + key, json(hash), "64 lower-case hexadecimal digits");
+  }
+  return hash;
+}
+
+Kept kept_from_json(const json& value, const std::string& where) {
+  Members members(value, where);
+  const std::string what = members.text("what");
+  Kept kept{Keep::none, hash_from_json(members, "sha256")};
+  members.require_none_left();
+  for (const Keep keep : {Keep::weights, Keep::state}) {
+    if (what == kKeepWords[int(keep)]) kept.what = keep;
+  }
+  if (kept.what == Keep::none) refuse(where + ": what", what, "weights or state");
+  return kept;
+}
+
+json to_json(const Environment& environment) {
+  return {{"version", environment.version},   {"numerics", environment.numerics},
+          {"compiler", environment.compiler}, {"flags", environment.flags},
+          {"cpu", environment.cpu},           {"isa", environment.isa},
+          {"threads", environment.threads},   {"device", environment.device}};
+}
+
+Environment environment_from_json(const json& value, const std::string& where) {
+  Members members(value, where);
+  Environment environment;
+  environment.version = members.text("version");
+  environment.numerics = members.text("numerics");
+  environment.compiler = members.text("compiler");
+  environment.flags = members.text("flags");
+  environment.cpu = members.text("cpu");
+  environment.isa = members.text("isa");
+  environment.threads = integer_from_json<int>(members.take("threads"), where + ": threads");
+  // Rows may be older than GPUs.
+  if (members.has("device")) environment.device = members.text("device");
+  members.require_none_left();
+  return environment;
+}
+
+Slice slice_from_json(const json& value, const std::string& where) {
+  Members members(value, where);
+  Slice slice;
+  slice.alpha = numbers_from_json(members.take("alpha"), where + ": alpha");
+  slice.loss = numbers_from_json(members.take("loss"), where + ": loss");
+  members.require_none_left();
+  if (slice.alpha.size() != slice.loss.size()) {
+    throw DataError(where + ": alpha and loss differ in length (" +
+                    std::to_string(slice.alpha.size()) + " and " +
+                    std::to_string(slice.loss.size()) + "); need a loss for each alpha");
+  }
+  return slice;
+}
+
+}  // namespace
+
+Members::Members(const json& object, std::string where)
+    : object_(object), where_(std::move(where)) {
+  if (!object.is_object()) refuse(where_, object, "an object");
+}
+
+const json& Members::take(const std::string& key) {
+  const auto found = object_.find(key);
+  if (found == object_.end()) {
+    throw DataError(where_ + ": the key " + key + " is missing; need it");
+  }
+  taken_.push_back(key);
+  return *found;
+}
+
+std::string Members::text(const std::string& key) {
+  const json& value = take(key);
+  if (!value.is_string()) refuse(where_ + ": " + key, value, "a string");
+  return value.get<std::string>();
+}
+
+void Members::require_none_left() const {
+  for (const auto& item : object_.items()) {
+    if (std::find(taken_.begin(), taken_.end(), item.key()) == taken_.end()) {
+      throw DataError(where_ + ": unknown key (" + item.key() + "); need only the keys of this " +
+                      "version");
+    }
+  }
+}
+
+json to_json(const Row& row) {
+  std::vector<const std::string*> hashes = {&row.spec_sha256, &row.weights_sha256,
+                                            &row.losses_sha256};
+  if (row.kept) hashes.push_back(&row.kept->sha256);
+  for (const std::string* hash : hashes) {
+    if (!is_sha256_hex(*hash)) {
+      throw ValueError("row: a hash is malformed (" + *hash + "); need 64 lower-case hexadecimal " +
+                       "digits in spec_sha256, weights_sha256, losses_sha256 and kept");
+    }
+  }
+  check_names(row);
+  if (const std::string unequal = describe_unequal(row.epochs); !unequal.empty()) {
+    throw ValueError("row: epochs: " + unequal);
+  }
+  json metrics = json::object();
+  for (const auto& [name, value] : row.metrics) metrics[name] = number_to_json(value);
+  json slices = json::object();
+  for (const auto& [name, slice] : row.slices) {
+    slices[name] = {{"alpha", numbers_to_json(slice.alpha)}, {"loss", numbers_to_json(slice.loss)}};
+  }
+  json value = {{"task", row.task},
+                {"profile", row.profile},
+                {"arm", row.arm},
+                {"seed", row.seed},
+                {"steps", row.steps},
+                {"diverged_at", row.diverged_at},
+                {"spec_sha256", row.spec_sha256},
+                {"weights_sha256", row.weights_sha256},
+                {"losses_sha256", row.losses_sha256},
+                {"final_loss", number_to_json(row.final_loss)},
+                {"metrics", std::move(metrics)},
+                {"curve_stride", row.curve_stride},
+                {"loss_curve", numbers_to_json(row.loss_curve)},
+                {"singular_values", numbers_to_json(row.singular_values)},
+                {"slices", std::move(slices)},
+                {"seconds", number_to_json(row.seconds)},
+                {"environment", to_json(row.environment)}};
+  if (!row.data.empty()) value["data"] = row.data;
+  if (!row.epochs.empty()) value["epochs"] = named_numbers_to_json(row.epochs);
+  if (!row.spectra.empty()) value["spectra"] = named_numbers_to_json(row.spectra);
+  if (!row.held_out_correct.empty()) {
+    value["held_out_correct"] = bits_to_json(row.held_out_correct);
+  }
+  if (row.kept) {
+    value["kept"] = {{"what", kKeepWords[int(row.kept->what)]}, {"sha256", row.kept->sha256}};
+  }
+  return value;
+}
+
+std::string to_line(const Row& row) {
+  try {
+    return to_json(row).dump();
+  } catch (const json::exception& error) {
+    throw ValueError("row: cannot be written as JSON (" + std::string(error.what()) +
+                     "); need text in UTF-8");
+  }
+}
+
+Row row_from_json(const json& value, const std::string& source) {
+  Members members(value, source);
+  const auto numbers = [&](const char* key) {
+    return numbers_from_json(members.take(key), source + ": " + key);
+  };
+  const auto integer = [&](const char* key) {
+    return integer_from_json<std::int64_t>(members.take(key), source + ": " + key);
+  };
+  const auto named_numbers = [&](const char* key) {
+    if (!members.has(key)) return NamedNumbers{};
+    return named_numbers_from_json(members.take(key), source + ": " + key);
+  };
+  Row row;
+  // Rows made before tasks had names are all of the one task that there was.
+  const auto name_at = [&](const char* key) {
+    return checked_name(members.text(key), source + ": " + key);
+  };
+  row.task = members.has("task") ? name_at("task") : kUnnamedTask;
+  if (members.has("data")) row.data = members.text("data");
+  row.profile = name_at("profile");
+  row.arm = name_at("arm");
+  row.seed = integer_from_json<std::uint64_t>(members.take("seed"), source + ": seed");
+  row.steps = integer("steps");
+  row.diverged_at = integer("diverged_at");
+  row.spec_sha256 = hash_from_json(members, "spec_sha256");
+  row.weights_sha256 = hash_from_json(members, "weights_sha256");
+  row.losses_sha256 = hash_from_json(members, "losses_sha256");
+  row.final_loss = number_from_json(members.take("final_loss"), source + ": final_loss");
+  const json& metrics = members.take("metrics");
+  if (!metrics.is_object()) refuse(source + ": metrics", metrics, "an object");
+  for (const auto& item : metrics.items()) {
+    const std::string name = checked_name(item.key(), source + ": metrics");
+    row.metrics[name] = number_from_json(item.value(), source + ": metrics." + name);
+  }
+  row.curve_stride = integer("curve_stride");
+  row.loss_curve = numbers("loss_curve");
+  row.singular_values = numbers("singular_values");
+  const json& slices = members.take("slices");
+  if (!slices.is_object()) refuse(source + ": slices", slices, "an object");
+  for (const auto& item : slices.items()) {
+    const std::string name = checked_name(item.key(), source + ": slices");
+    row.slices[name] = slice_from_json(item.value(), source + ": slices." + name);
+  }
+  row.epochs = named_numbers("epochs");
+  if (const std::string unequal = describe_unequal(row.epochs); !unequal.empty()) {
+    throw DataError(source + ": epochs: " + unequal);
+  }
+  row.spectra = named_numbers("spectra");
+  if (members.has("held_out_correct")) {
+    row.held_out_correct =
+        bits_from_json(members.take("held_out_correct"), source + ": held_out_correct");
+  }
+  if (members.has("kept")) row.kept = kept_from_json(members.take("kept"), source + ": kept");
+  row.seconds = number_from_json(members.take("seconds"), source + ": seconds");
+  row.environment = environment_from_json(members.take("environment"), source + ": environment");
+  members.require_none_left();
+  return row;
+}
+
+Row row_from_line(std::string_view line, const std::string& source) {
+  return row_from_json(parse_json(line, source), source);
+}
+
+json parse_json(std::string_view text, const std::string& source) {
+  // Of every object or list that is open, the keys so far.
+  std::vector<std::set<std::string>> open;
+  const auto check = [&](int, json::parse_event_t event, json& parsed) {
+    using Event = json::parse_event_t;
+    if (event == Event::object_start || event == Event::array_start) {
+      // What walks through the value calls itself as deep.
+      if (open.size() == kDeepestJson) {
+        throw DataError(source + ": nests too deep (more than " + std::to_string(kDeepestJson) +
+                        " brackets); need at most so many");
+      }
+      open.emplace_back();
+    } else if (event == Event::object_end || event == Event::array_end) {
+      open.pop_back();
+    } else if (event == Event::key && !open.back().insert(parsed.get<std::string>()).second) {
+      throw DataError(source + ": the key " + parsed.get<std::string>() +
+                      " stands there twice; need each once");
+    }
+    return true;
+  };
+  try {
+    return json::parse(text, check);
+  } catch (const json::exception& error) {
+    throw DataError(source + ": is not JSON (" + error.what() + "); need valid JSON");
+  }
+}
+
+}  // namespace harness

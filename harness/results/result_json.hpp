@@ -1,0 +1,62 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/results/result.hpp"
+
+namespace harness {
+
+/// The task of rows that do not name theirs: they were made when there was no other.
+inline constexpr const char* kUnnamedTask = "associative_recall";
+
+/// A row as JSON, keyed by its members' names; data, epochs, spectra, held_out_correct and kept
+/// only where not empty. held_out_correct is its `count` and `hex`: text i is the bit of value 128
+/// >> i % 8 in byte i / 8, two lower-case digits a byte, and what is left of the last one is 0.
+/// (`numpy.unpackbits(numpy.frombuffer(bytes.fromhex(hex), "u1"), count=count)`.)
+/// Doubles and 64-bit seeds come back bit for bit; JSON has no nan or infinity, which become the
+/// strings "nan", "inf" and "-inf" (a nan keeps no sign and no payload).
+/// Throws: ValueError for a row that could not be read back: a hash that is not 64 hexadecimal
+/// digits, a name that is none, text that is not UTF-8, epochs of unequal lengths.
+nlohmann::json to_json(const Row& row);
+
+/// The row as one line of text, without the line feed; the same row gives the same bytes.
+std::string to_line(const Row& row);
+
+/// source: what the JSON came from, for messages.
+/// Throws: DataError with source and key for a key that is missing, unknown or of a wrong type, for
+/// a name that could not be one (a task, an arm, a metric), and for epochs of unequal lengths.
+Row row_from_json(const nlohmann::json& json, const std::string& source);
+
+/// Throws: DataError, also for text that is not JSON.
+Row row_from_line(std::string_view line, const std::string& source);
+
+/// Parses JSON text, as all of it that comes from files is.
+/// Throws: DataError with source, also for a key that an object has twice, and for what nests
+/// deeper than any of our files.
+nlohmann::json parse_json(std::string_view text, const std::string& source);
+
+/// Reads the members of a JSON object, each once, so that one left over is noticed.
+class Members {
+ public:
+  /// where: the object's place, for messages. Throws: DataError when it is no object.
+  Members(const nlohmann::json& object, std::string where);
+
+  /// Whether there is such a member, for those that may be missing.
+  bool has(const std::string& key) const { return object_.contains(key); }
+  const nlohmann::json& take(const std::string& key);
+  std::string text(const std::string& key);
+  const std::string& where() const { return where_; }
+
+  /// Throws: DataError that names a member nobody took.
+  void require_none_left() const;
+
+ private:
+  const nlohmann::json& object_;
+  std::string where_;
+  std::vector<std::string> taken_;
+};
+
+}  // namespace harness

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "harness/results/result.hpp"
+
+namespace harness {
+
+/// The bytes of numbers, as they lie in memory.
+template <class T>
+std::span<const std::byte> bytes_of(const std::vector<T>& values) {
+  return std::as_bytes(std::span(values));
+}
+
+/// Adds numbers to a state.
+template <class T>
+void append(std::vector<std::byte>& state, const std::vector<T>& values) {
+  const auto bytes = bytes_of(values);
+  state.insert(state.end(), bytes.begin(), bytes.end());
+}
+
+/// Reads the next bytes of a state. Throws: DataError if it has fewer.
+void take_bytes(std::span<const std::byte>& state, std::span<std::byte> to);
+
+/// Reads as many numbers as the vector has places.
+template <class T>
+void take(std::span<const std::byte>& state, std::vector<T>& values) {
+  take_bytes(state, std::as_writable_bytes(std::span(values)));
+}
+
+/// Throws: DataError for a state that goes on behind what was read.
+void require_empty(std::span<const std::byte> state);
+
+/// Steps, divergence, final loss, loss curve and hash of a run's losses, one for each step done of
+/// the steps it was to have.
+void add_losses(Row& row, const std::vector<float>& losses, std::int64_t steps, bool diverged);
+
+}  // namespace harness

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "harness/results/result.hpp"
+#include "libnorm/models/transformer.hpp"
+#include "libnorm/optim/adam.hpp"
+
+namespace harness {
+
+/// Of a model's weights and running statistics, as 4-byte floats: a row's weights_sha256.
+std::string weights_sha256(const libnorm::Transformer<float>& model);
+
+/// What a run keeps where nothing else was asked for: its state up to 16 MB, else its weights.
+Keep default_keep(const libnorm::Transformer<float>& model);
+
+/// Writes what a run keeps as a safetensors file, F32: weights and running statistics under the
+/// names of save_weights; of a state also Adam's moments, as `adam.first.` and `adam.second.` with
+/// the weight's name behind, and its steps as the metadata `adam.steps`.
+/// Throws: DataError if it cannot write; ValueError for Keep::none.
+void write_kept(const std::filesystem::path& file, Keep what,
+                const libnorm::Transformer<float>& model, const libnorm::Adam<float>& adam);
+
+/// Reads into a model, and an optimizer if there is one, what the run of `row` has kept.
+/// file: that of Store::kept_file, or a copy of it.
+/// Throws: DataError for a file that does not fit the model, or has not the row's weights; and for
+/// an optimizer where the row has kept no state. The model is not to be used then.
+void load_kept(const std::filesystem::path& file, const Row& row,
+               libnorm::Transformer<float>& model, libnorm::Adam<float>* adam = nullptr);
+
+}  // namespace harness

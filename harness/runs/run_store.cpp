@@ -1,0 +1,330 @@
+#include "harness/runs/run_store.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <tuple>
+#include <utility>
+
+#include "harness/base/files.hpp"
+#include "harness/results/result_json.hpp"
+#include "harness/base/sha256.hpp"
+#include "libnorm/core/error.hpp"
+
+namespace harness {
+namespace {
+
+namespace fs = std::filesystem;
+using libnorm::DataError;
+using libnorm::ValueError;
+
+constexpr std::string_view kCheckpointMagic = "libnorm checkpoint 1\n";
+
+/// Bytes of files that have few: a process id, a checkpoint's head.
+constexpr std::uintmax_t kMostLock = 64, kMostHead = 160;
+
+/// Bytes of this machine's memory, beyond which no checkpoint was written here.
+std::uintmax_t memory_size() {
+  return static_cast<std::uintmax_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uintmax_t>(::sysconf(_SC_PAGESIZE));
+}
+
+/// A damaged file of a run; the cure is the same whatever the damage.
+[[noreturn]] void fail_damaged(const fs::path& file, const std::string& damage) {
+  throw DataError("store: " + file.string() + " " + damage + "; delete the folder " +
+                  file.parent_path().string() + " to train this run again");
+}
+
+/// The text of a run's spec.txt, checked against the folder's name.
+std::string read_spec_text(const fs::path& folder) {
+  const fs::path path = folder / kSpecFile;
+  if (!is_there(path)) fail_damaged(path, "is missing");
+  std::string text = read_file(path);
+  const std::string hash = sha256_hex(text);
+  if (hash.substr(0, kFolderDigits) != folder.filename().string()) {
+    fail_damaged(path, "does not belong to its folder (its sha256 begins with " +
+                           hash.substr(0, kFolderDigits) + "): edited, or the folder was renamed");
+  }
+  return text;
+}
+
+/// What a row says of its run otherwise than the spec that it was made by; empty where all agrees.
+std::string describe_mismatch(const Row& row, const Spec& spec) {
+  const auto differs = [](const std::string& key, const std::string& has, const std::string& says) {
+    return "has the " + key + " " + has + " where the spec says " + says;
+  };
+  // Specs that do not name a task are of the one that there was.
+  const std::string task = spec.has("task") ? spec.text("task") : kUnnamedTask;
+  if (row.task != task) return differs("task", row.task, task);
+  if (row.arm != spec.text("arm")) return differs("arm", row.arm, spec.text("arm"));
+  if (row.seed != spec.unsigned_integer("seed")) {
+    return differs("seed", std::to_string(row.seed), spec.text("seed"));
+  }
+  if (!spec.has("steps")) return "";
+  const std::int64_t steps = spec.integer("steps");
+  // Only a run that diverged has fewer.
+  const bool fits = row.diverged_at < 0 ? row.steps == steps : row.steps <= steps;
+  return fits ? "" : differs("steps", std::to_string(row.steps), std::to_string(steps));
+}
+
+/// The row of a run's folder, or nothing if the run is not finished.
+std::optional<Row> read_row(const fs::path& folder) {
+  const fs::path path = folder / kRowFile;
+  const bool finished = is_there(path);
+  // A run killed before its spec.txt was there has nothing to check yet.
+  if (!finished && !is_there(folder / kSpecFile)) return std::nullopt;
+  const std::string spec_text = read_spec_text(folder);
+  if (!finished) return std::nullopt;
+
+  const std::string sealed = read_file(path);
+  const auto line = unseal("row", sealed);
+  if (!line) fail_damaged(path, "is torn or edited (its checksum does not hold)");
+  std::optional<Row> row;
+  try {
+    row = row_from_line(*line, "row");
+  } catch (const DataError& error) {
+    fail_damaged(path, "does not fit this version (" + std::string(error.what()) + ")");
+  }
+  if (row->spec_sha256 != sha256_hex(spec_text)) {
+    fail_damaged(path, "is the row of another run (of spec " + row->spec_sha256 + ")");
+  }
+  std::string mismatch;
+  try {
+    mismatch = describe_mismatch(*row, Spec::parse(spec_text, "spec.txt"));
+  } catch (const libnorm::Error& error) {
+    fail_damaged(folder / "spec.txt", "is none (" + std::string(error.what()) + ")");
+  }
+  if (!mismatch.empty()) fail_damaged(path, mismatch);
+  return row;
+}
+
+}  // namespace
+
+LockedRun::LockedRun(Spec spec, fs::path folder)
+    : spec_(std::move(spec)), folder_(std::move(folder)) {}
+
+LockedRun::LockedRun(LockedRun&& other) noexcept
+    : spec_(std::move(other.spec_)),
+      folder_(std::move(other.folder_)),
+      descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+LockedRun::~LockedRun() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+LockedRun::Taken LockedRun::take_lock() {
+  const fs::path path = folder_ / kLockFile;
+  // What a link leads to is not ours to write to.
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+  if (descriptor_ < 0 && errno == ENOENT) return Taken::folder_is_gone;
+  if (descriptor_ < 0) fail_to_write(path, "open", errno);
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) fail_to_write(path, "lock", errno);
+    return Taken::held;
+  }
+  struct stat locked = {}, there = {};
+  if (::fstat(descriptor_, &locked) != 0 || ::stat(path.c_str(), &there) != 0 ||
+      locked.st_ino != there.st_ino) {
+    ::close(std::exchange(descriptor_, -1));
+    return Taken::folder_is_gone;
+  }
+  const std::string id = std::to_string(::getpid());
+  if (::ftruncate(descriptor_, 0) != 0 ||
+      ::pwrite(descriptor_, id.data(), id.size(), 0) != static_cast<ssize_t>(id.size())) {
+    fail_to_write(path, "write", errno);
+  }
+  return Taken::taken;
+}
+
+void LockedRun::settle_spec() const {
+  // Left by a process that was killed between writing aside and renaming.
+  remove_asides(folder_);
+  const fs::path path = folder_ / kSpecFile;
+  if (!is_there(path)) {
+    if (is_there(folder_ / kRowFile)) fail_damaged(path, "is missing");
+    write_atomically(path, spec_.canonical());
+  } else if (read_spec_text(folder_) != spec_.canonical()) {
+    fail_damaged(path, "is of another run whose hash begins alike");
+  }
+}
+
+void LockedRun::save_checkpoint(std::span<const std::byte> state) const {
+  const std::string head =
+      std::string(kCheckpointMagic) + spec_.sha256() + " " + std::to_string(state.size()) + "\n";
+  const std::string hash = Sha256().update(head).update(state).hex();
+  const auto as_bytes = [](const std::string& text) { return std::as_bytes(std::span(text)); };
+  std::vector<std::byte> file;
+  file.reserve(head.size() + hash.size() + state.size());
+  for (const auto part : {as_bytes(head), as_bytes(hash), state}) {
+    file.insert(file.end(), part.begin(), part.end());
+  }
+  write_atomically(folder_ / kCheckpointFile, file);
+}
+
+std::optional<std::vector<std::byte>> LockedRun::load_checkpoint() const {
+  const fs::path path = folder_ / kCheckpointFile;
+  if (!is_there(path)) return std::nullopt;
+  const std::size_t hash_digits = 64;
+  const std::string start = read_start(path, kMostHead);
+  if (!start.starts_with(kCheckpointMagic)) {
+    fail_damaged(path, "is torn, edited or of another version (it does not begin with \"" +
+                           std::string(kCheckpointMagic.substr(0, kCheckpointMagic.size() - 1)) +
+                           "\")");
+  }
+  const std::size_t head_end = start.find('\n', kCheckpointMagic.size());
+  if (head_end == std::string::npos) fail_damaged(path, "is torn (it ends inside its head)");
+  const std::string head = start.substr(0, head_end + 1);
+  // Before it is read: what is larger than its head says may be of any size.
+  const std::uintmax_t bytes_there = fs::file_size(path), around = head.size() + hash_digits;
+  const std::uintmax_t size = bytes_there - std::min(bytes_there, around);
+  if (!head.ends_with(" " + std::to_string(size) + "\n")) {
+    fail_damaged(path, "is torn or edited (it has " + std::to_string(size) +
+                           " bytes of state, and its head gives another number)");
+  }
+  const std::string file = read_file(path, std::min(around + size, memory_size()));
+  const std::string_view all = file;
+  const std::string_view hash = all.substr(std::min(head.size(), all.size()), hash_digits);
+  const std::string_view state = all.substr(std::min(head.size() + hash_digits, all.size()));
+  if (Sha256().update(head).update(state).hex() != hash) {
+    fail_damaged(path, "is torn or edited (its checksum does not hold; " +
+                           std::to_string(state.size()) + " bytes of state)");
+  }
+  if (head !=
+      std::string(kCheckpointMagic) + spec_.sha256() + " " + std::to_string(state.size()) + "\n") {
+    fail_damaged(path, "is the checkpoint of another run");
+  }
+  const auto bytes = std::as_bytes(std::span(state));
+  return std::vector<std::byte>(bytes.begin(), bytes.end());
+}
+
+std::string LockedRun::keep(const std::function<void(const fs::path&)>& write) const {
+  std::string hash;
+  replace_atomically(folder_ / kKeptFile, [&](const fs::path& aside) {
+    write(aside);
+    hash = file_sha256(aside);
+  });
+  return hash;
+}
+
+void LockedRun::finish(const Row& row) const {
+  if (row.spec_sha256 != spec_.sha256()) {
+    throw ValueError("store: the row is of another spec (" + row.spec_sha256 + "); need " +
+                     spec_.sha256());
+  }
+  if (const std::string mismatch = describe_mismatch(row, spec_); !mismatch.empty()) {
+    throw ValueError("store: the row " + mismatch + "; need the row of the run");
+  }
+  write_atomically(folder_ / kRowFile, seal("row", to_line(row)));
+  ::unlink((folder_ / kCheckpointFile).c_str());
+}
+
+Store::Store(fs::path directory, Access access) : runs_(directory / "runs"), access_(access) {
+  std::error_code error;
+  if (access == Access::reading) {
+    // A folder that is not there, or no store, is a mistyped name and not an empty store.
+    if (!is_there(directory)) {
+      throw DataError("store: no such folder (" + directory.string() +
+                      "); need one that `norm-harness run` made");
+    }
+    if (!fs::is_directory(runs_, error)) {
+      throw DataError("store: " + directory.string() +
+                      " is none (it has no folder runs); need one that `norm-harness run` made");
+    }
+    return;
+  }
+  fs::create_directories(runs_, error);
+  if (error) fail_to_write(runs_, "make", error.value());
+  // Modes and access() do not tell (the root user, read-only mounts): only trying does.
+  std::string probe = (runs_ / ".probe.XXXXXX").string();
+  const Descriptor file(::mkstemp(probe.data()));
+  if (file.get() < 0) fail_to_write(runs_, "write to", errno);
+  ::unlink(probe.c_str());
+}
+
+fs::path Store::folder(const Spec& spec) const {
+  return runs_ / spec.sha256().substr(0, kFolderDigits);
+}
+
+fs::path Store::folder(const Row& row) const {
+  return runs_ / row.spec_sha256.substr(0, kFolderDigits);
+}
+
+std::optional<LockedRun> Store::try_lock(const Spec& spec) const {
+  if (access_ == Access::reading) {
+    throw ValueError("store: it was opened for reading (" + runs_.string() +
+                     "); need one opened for writing");
+  }
+  LockedRun run(spec, folder(spec));
+  auto taken = LockedRun::Taken::folder_is_gone;
+  while (taken == LockedRun::Taken::folder_is_gone) {
+    std::error_code error;
+    fs::create_directory(run.folder(), error);
+    if (error) fail_to_write(run.folder(), "make", error.value());
+    taken = run.take_lock();
+  }
+  if (taken == LockedRun::Taken::held) return std::nullopt;
+  run.settle_spec();
+  sync_directory(runs_);
+  return run;
+}
+
+LockedRun Store::lock(const Spec& spec) const {
+  auto run = try_lock(spec);
+  if (run) return *std::move(run);
+  throw DataError("store: the run " + folder(spec).string() + " is held by another process (pid " +
+                  holder(spec) + "); wait for it or stop it");
+}
+
+std::string Store::holder(const Spec& spec) const {
+  std::string id;
+  try {
+    id = read_file(folder(spec) / kLockFile, kMostLock);
+  } catch (const DataError&) {
+    // It may have let go and taken the file along, as gc does.
+  }
+  // The holder writes its id just after it got the lock, so the file may be empty for a moment.
+  const bool is_id = !id.empty() && id.find_first_not_of("0123456789") == std::string::npos;
+  return is_id ? id : "unknown";
+}
+
+std::optional<Row> Store::find(const Spec& spec) const { return read_row(folder(spec)); }
+
+bool Store::has_kept(const Row& row) const { return row.kept && is_there(folder(row) / kKeptFile); }
+
+fs::path Store::kept_file(const Row& row) const {
+  const fs::path path = folder(row) / kKeptFile;
+  if (!row.kept) {
+    throw DataError("store: the run " + path.parent_path().string() +
+                    " has kept no weights; delete its folder and run it again with --keep weights");
+  }
+  if (!is_there(path)) fail_damaged(path, "is missing, and the run's row says that it is kept");
+  if (file_sha256(path) != row.kept->sha256) {
+    fail_damaged(path, "is torn or edited (its sha256 is not the one in the run's row)");
+  }
+  return path;
+}
+
+std::vector<Row> Store::rows() const {
+  std::vector<Row> rows;
+  std::error_code error;
+  fs::directory_iterator entry(runs_, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    if (!entry->is_directory()) continue;
+    if (auto row = read_row(entry->path())) rows.push_back(*std::move(row));
+  }
+  if (error) fail_to_read(runs_, error.value());
+  const auto order = [](const Row& row) {
+    return std::tie(row.task, row.profile, row.arm, row.seed, row.spec_sha256);
+  };
+  std::sort(rows.begin(), rows.end(),
+            [&](const Row& a, const Row& b) { return order(a) < order(b); });
+  return rows;
+}
+
+}  // namespace harness

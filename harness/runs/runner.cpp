@@ -1,0 +1,291 @@
+#include "harness/runs/runner.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "harness/results/environment.hpp"
+#include "harness/runs/kept_state.hpp"
+#include "harness/runs/checkpoint.hpp"
+#include "harness/base/memory.hpp"
+#include "harness/base/output.hpp"
+#include "harness/base/threads.hpp"
+#include "libnorm/core/launch.hpp"
+
+namespace harness {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// A kill loses at most the steps of this long.
+constexpr double kCheckpointEvery = 10, kLargeCheckpointEvery = 120;
+/// Measuring a trained run can be cut short, so its training is kept before where it took longer.
+constexpr double kWorthKeeping = 1;
+/// How often runs that other processes hold are looked at.
+constexpr std::chrono::milliseconds kLookEvery{250};
+
+bool is_checkpoint_due(const PlannedRun& planned, const TrainingRun& run,
+                       const RunnerOptions& options, double seconds) {
+  const bool large = planned.size == RunSize::large && !run.at_landmark();
+  return seconds >=
+         options.checkpoint_every.value_or(large ? kLargeCheckpointEvery : kCheckpointEvery);
+}
+
+/// What the runs at work share.
+struct Crew {
+  RunnerOptions options;
+  std::atomic<int> runs = 0;
+  std::atomic<bool> stop = false;
+
+  /// Threads for each of the runs at work now.
+  int share() const { return std::max(1, options.threads / std::max(1, runs.load())); }
+};
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// A run, and the time it has had in this process and before.
+struct Timed {
+  TrainingRun& run;
+  const LockedRun& held;
+  double before = 0;
+  Clock::time_point start = Clock::now();
+
+  double seconds() const { return before + seconds_since(start); }
+
+  /// The run's state, and behind it the seconds.
+  void save() const {
+    auto state = run.state();
+    append(state, std::vector<double>{seconds()});
+    held.save_checkpoint(state);
+  }
+  void restore(std::span<const std::byte> state) {
+    std::vector<double> seconds(1);
+    const std::size_t size = state.size() - std::min(state.size(), sizeof(double));
+    auto last = state.subspan(size);
+    take(last, seconds);
+    run.restore(state.first(size));
+    before = seconds[0];
+  }
+};
+
+/// Trains to the end; stopped on the way, it saves where it is.
+void train(const PlannedRun& planned, const Crew& crew, const Timed& timed, std::size_t index,
+           Progress& progress) {
+  TrainingRun& run = timed.run;
+  // From the end of the first step on. Within it there is nothing to lose, and one step of a large
+  // model takes long.
+  std::optional<Unsaved> unsaved;
+  auto saved = Clock::now();
+  const auto step = [&] {
+    check_stop();
+    if (crew.stop) throw Interrupted("another run failed");
+    run.step();
+    if (!unsaved) unsaved.emplace();
+    progress.step(index, run.steps_done(), run.last_loss());
+    if (is_checkpoint_due(planned, run, crew.options, seconds_since(saved))) {
+      timed.save();
+      saved = Clock::now();
+    }
+  };
+  try {
+    // Threads that other runs leave are taken up between two steps.
+    while (!run.finished()) {
+      const int share = crew.share();
+      libnorm::with_threads(share, [&] {
+        while (!run.finished() && share == crew.share()) step();
+      });
+    }
+    if (seconds_since(saved) > kWorthKeeping) timed.save();
+    unsaved.reset();
+    check_stop();  // For a signal in the last step; a later one ends the process.
+  } catch (const Interrupted&) {
+    const Unsaved until_saved;
+    timed.save();
+    throw Interrupted(
+        fmt::format("stopped at step {} of {}, seed {}; the same command goes on from there",
+                    run.steps_done(), planned.arm, planned.seed));
+  }
+}
+
+Row make_run(const PlannedRun& planned, const Crew& crew, const Store& store, const LockedRun& held,
+             std::size_t index, Progress& progress) {
+  const libnorm::DeviceScope scope(crew.options.device);
+  const libnorm::GemmScope products(planned.gemm);
+  if (auto row = store.find(planned.spec)) {  // Another process was quicker.
+    progress.found(index);
+    return *row;
+  }
+  const std::unique_ptr<TrainingRun> made = planned.make();
+  Timed timed{*made, held};
+  if (const auto state = held.load_checkpoint()) timed.restore(*state);
+  progress.start(index, made->steps_done());
+  train(planned, crew, timed, index, progress);
+  Row row;
+  libnorm::with_threads(crew.share(), [&] { row = made->row(planned.profile); });
+  row.seconds = timed.seconds();
+  row.environment = environment(crew.options.threads);
+  const Keep keep = crew.options.keep.value_or(default_keep(made->model()));
+  if (keep != Keep::none) {
+    const std::string hash =
+        held.keep([&](const auto& file) { write_kept(file, keep, made->model(), made->adam()); });
+    row.kept = Kept{keep, hash};
+  }
+  held.finish(row);
+  progress.finish(index, row);
+  return row;
+}
+
+/// Ends the process in the middle of runs that have nothing to lose yet: making a large model takes
+/// a while.
+[[noreturn]] void leave(const std::exception_ptr& failure, Progress& progress) {
+  progress.done();
+  try {
+    if (failure) std::rethrow_exception(failure);
+    complain("norm-harness: stopped; the same command goes on from there");
+  } catch (const std::exception& error) {
+    complain_text("norm-harness: ", error.what());
+  }
+  std::_Exit(130);
+}
+
+/// Makes runs of a plan, several at once.
+class Maker {
+ public:
+  Maker(const std::vector<PlannedRun>& plan, const RunnerOptions& options, const Store& store,
+        Progress& progress, std::vector<Row>& rows)
+      : plan_(plan), options_(options), store_(store), progress_(progress), rows_(rows) {}
+
+  /// Makes those of the runs `open` that no other process holds, and returns the others.
+  std::vector<std::size_t> make_free(const std::vector<std::size_t>& open) const {
+    std::vector<std::size_t> small, large;
+    for (const std::size_t i : open) {
+      (plan_[i].size == RunSize::small ? small : large).push_back(i);
+    }
+    std::vector<std::size_t> held = make_free(small, jobs_for(small));
+    const auto more = make_free(large, int(std::min<std::size_t>(large.size(), 1)));
+    held.insert(held.end(), more.begin(), more.end());
+    return held;
+  }
+
+  /// Waits until other processes have made their runs, or have let go of them, which are then made
+  /// here.
+  void wait_for(std::vector<std::size_t> held) const {
+    while (!held.empty()) {
+      std::set<std::string> holders;
+      for (const std::size_t i : held) holders.insert(store_.holder(plan_[i].spec));
+      progress_.wait(fmt::format("waits for {} {} that another process holds (pid {})", held.size(),
+                                 held.size() == 1 ? "run" : "runs", fmt::join(holders, ", ")));
+      std::this_thread::sleep_for(kLookEvery);
+      check_stop();
+      std::erase_if(held, [&](std::size_t i) {
+        auto row = store_.find(plan_[i].spec);
+        if (!row) return false;
+        rows_[i] = *std::move(row);
+        progress_.found(i);
+        return true;
+      });
+      held = make_free(held);
+    }
+  }
+
+ private:
+  /// As many as there are threads, and memory, for.
+  int jobs_for(const std::vector<std::size_t>& runs) const {
+    double need = 1;
+    for (const std::size_t i : runs) need = std::max(need, plan_[i].bytes);
+    const double fit = std::clamp(free_memory() / need, 1.0, double(options_.threads));
+    return std::min(int(fit), int(runs.size()));
+  }
+
+  std::vector<std::size_t> make_free(const std::vector<std::size_t>& open, int jobs) const {
+    Crew crew;
+    crew.options = options_;
+    crew.runs = jobs;
+    std::atomic<std::size_t> next = 0;
+    std::vector<std::size_t> held;
+    std::exception_ptr failure;
+    std::mutex mutex;
+    const auto work = [&] {
+      try {
+        for (std::size_t k = next++; k < open.size(); k = next++) {
+          check_stop();
+          const std::size_t i = open[k];
+          if (const auto run = store_.try_lock(plan_[i].spec)) {
+            rows_[i] = make_run(plan_[i], crew, store_, *run, i, progress_);
+          } else {
+            const std::lock_guard lock(mutex);
+            held.push_back(i);
+          }
+        }
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        crew.stop = true;
+      }
+      if (--crew.runs > 0 && stop_requested() && !Unsaved::any()) {
+        const std::lock_guard lock(mutex);
+        leave(failure, progress_);
+      }
+    };
+    if (jobs > 0) {
+      const auto others = start_threads(jobs - 1, work);
+      crew.runs -= jobs - 1 - int(others.size());
+      work();
+    }
+    if (failure) {
+      progress_.done();
+      std::rethrow_exception(failure);
+    }
+    return held;
+  }
+
+  const std::vector<PlannedRun>& plan_;
+  const RunnerOptions& options_;
+  const Store& store_;
+  Progress& progress_;
+  std::vector<Row>& rows_;
+};
+
+}  // namespace
+
+MadeRuns make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& options,
+                   const Store& store, Progress& progress) {
+  std::vector<Row> rows(plan.size());
+  std::vector<std::size_t> open;
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    progress.add(plan[i].arm + " seed " + std::to_string(plan[i].seed), plan[i].steps);
+    if (auto row = store.find(plan[i].spec)) {
+      rows[i] = std::move(*row);
+      progress.found(i);
+    } else {
+      open.push_back(i);
+    }
+  }
+  const Maker maker(plan, options, store, progress, rows);
+  std::vector<std::size_t> held = maker.make_free(open);
+  if (options.others == Others::wait_for) {
+    maker.wait_for(std::exchange(held, {}));
+  }
+  progress.done();
+  MadeRuns made;
+  made.left = held.size();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (std::find(held.begin(), held.end(), i) == held.end())
+      made.rows.push_back(std::move(rows[i]));
+  }
+  return made;
+}
+
+}  // namespace harness

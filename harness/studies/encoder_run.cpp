@@ -1,0 +1,269 @@
+#include "harness/studies/encoder_run.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "harness/runs/kept_state.hpp"
+#include "harness/runs/checkpoint.hpp"
+#include "harness/base/stop.hpp"
+#include "libnorm/core/launch.hpp"
+#include "libnorm/metrics/activations/row_factor.hpp"
+#include "libnorm/metrics/activations/spectrum.hpp"
+
+namespace harness {
+namespace {
+
+using libnorm::Centring;
+using libnorm::Purpose;
+using libnorm::Random;
+using libnorm::RowFactor;
+
+/// The position whose row the head reads: [CLS].
+constexpr Index kReadout = 0;
+/// What a row tells of each spectrum; part of the study's version of measures.
+constexpr std::string_view kSpectralMetrics[] = {
+    "effective_rank", "participation_ratio", "stable_rank", "decay_exponent", "condition_number"};
+constexpr std::size_t kVariants = std::size(kSpectrumVariants);
+
+/// Moves `count` items drawn without replacement to the front.
+void shuffle_front(std::vector<std::int32_t>& items, Index count, const Random& random) {
+  for (Index i = 0; i < count; ++i) {
+    const Index j = i + random.below(std::uint64_t(i), Index(items.size()) - i);
+    std::swap(items[std::size_t(i)], items[std::size_t(j)]);
+  }
+}
+
+/// Whether a row's largest logit, the first if several are, is that of the target.
+bool is_correct(const libnorm::MatrixView<const float>& logits, Index b,
+                const std::vector<std::int32_t>& targets) {
+  const float* row = logits.row(b);
+  return std::max_element(row, row + logits.cols) - row == targets[std::size_t(b)];
+}
+
+}  // namespace
+
+EncoderRun::EncoderRun(const EncoderOptions& options, const EncoderArm& arm, std::uint64_t seed,
+                       std::shared_ptr<const EncoderData> data)
+    : options_(options),
+      arm_(arm),
+      seed_(seed),
+      data_(std::move(data)),
+      model_(model_options(options, arm, *data_)),
+      adam_(model_.size(), adam_options(options)),
+      order_(std::size_t(data_->train.size())) {
+  check(options);
+  model_.initialize(seed);
+  losses_.reserve(std::size_t(steps()));
+}
+
+Index EncoderRun::steps_per_epoch() const {
+  return (data_->train.size() + options_.batch - 1) / options_.batch;
+}
+
+libnorm::Padding EncoderRun::padding() const {
+  return {0, arm_.padding == PaddingUse::attended ? options_.length : 0};
+}
+
+void EncoderRun::lay_out(const libnorm::Corpus& corpus, std::span<const std::int32_t> which) {
+  batch_.assign(corpus, which, padding(), kReadout, data_->vocabulary, options_.path);
+}
+
+void EncoderRun::shuffle(Index epoch) {
+  std::iota(order_.begin(), order_.end(), 0);
+  shuffle_front(order_, Index(order_.size()),
+                Random(seed_, Purpose::training_batch, std::uint32_t(epoch)));
+  order_of_ = epoch;
+}
+
+void EncoderRun::step() {
+  if (epoch_is_due()) return finish_epoch();
+  const Index epoch = steps_done() / steps_per_epoch();
+  const Index first = steps_done() % steps_per_epoch() * options_.batch;
+  if (order_of_ != epoch) shuffle(epoch);
+  const Index count = std::min(options_.batch, Index(order_.size()) - first);
+  lay_out(data_->train, std::span(order_).subspan(std::size_t(first), std::size_t(count)));
+  const double loss = model_.loss_and_gradient(batch_);
+  losses_.push_back(float(loss));
+  diverged_ = !std::isfinite(losses_.back());
+  if (diverged_) return;
+  const auto logits = model_.last_logits();
+  for (Index b = 0; b < logits.rows; ++b) correct_ += is_correct(logits, b, batch_.targets);
+  adam_.step(model_.weights_data(), model_.gradient_data());
+  if (at_landmark()) finish_epoch();
+}
+
+void EncoderRun::finish_epoch() {
+  Epoch epoch;
+  epoch.correct = correct_;
+  epoch.held_out_correct = test();
+  check_stop();
+  epoch.spectra = measure_spectra();
+  epochs_.push_back(std::move(epoch));
+  correct_ = 0;
+}
+
+std::int64_t EncoderRun::test() {
+  std::vector<std::int32_t> which(std::size_t(data_->test.size()));
+  std::iota(which.begin(), which.end(), 0);
+  held_out_correct_.clear();
+  for (Index first = 0; first < data_->test.size(); first += options_.batch) {
+    check_stop();
+    const Index count = std::min(options_.batch, data_->test.size() - first);
+    lay_out(data_->test, std::span(which).subspan(std::size_t(first), std::size_t(count)));
+    const auto logits = model_.logits(batch_);
+    for (Index b = 0; b < logits.rows; ++b) {
+      held_out_correct_.push_back(is_correct(logits, b, batch_.targets));
+    }
+  }
+  return std::count(held_out_correct_.begin(), held_out_correct_.end(), true);
+}
+
+std::vector<double> EncoderRun::measure_spectra() {
+  std::vector<std::int32_t> which(std::size_t(data_->train.size()));
+  std::iota(which.begin(), which.end(), 0);
+  const Index count = std::min(options_.batch, data_->train.size());
+  shuffle_front(which, count, Random(seed_, Purpose::probe_batch));
+  lay_out(data_->train, std::span(which).first(std::size_t(count)));
+  const auto outputs = model_.all_activations(batch_);
+
+  const Index c = options_.channels;
+  std::vector<float> text_counts = batch_.counts;
+  std::vector<std::int32_t> padding_rows;
+  std::vector<float> padding_counts;
+  for (std::size_t r = 0; r < batch_.ids.size(); ++r) {
+    if (batch_.ids[r] != padding().id) continue;
+    padding_rows.push_back(std::int32_t(r));
+    padding_counts.push_back(std::exchange(text_counts[r], 0.0f));
+  }
+  std::vector<double> spectra(outputs.size() * kVariants * std::size_t(c), 0.0);
+  libnorm::for_each_output(Index(outputs.size()), [&](Index block) {
+    const auto& output = outputs[std::size_t(block)];
+    RowFactor text(c), all(c);
+    text.add(output, text_counts.data());
+    all.merge(text);
+    std::vector<float> rows;
+    for (const std::int32_t r : padding_rows) {
+      rows.insert(rows.end(), output.row(r), output.row(r) + c);
+    }
+    const Index padded = Index(padding_rows.size());
+    all.add(libnorm::MatrixView<const float>(rows.data(), padded, c), padding_counts.data());
+    double* to = spectra.data() + std::size_t(block) * kVariants * std::size_t(c);
+    for (const RowFactor* factor : {&all, &text}) {
+      for (const Centring centring : {Centring::none, Centring::mean}) {
+        const auto s = factor->singular_values(centring);
+        std::copy(s.begin(), s.end(), to);
+        to += c;
+      }
+    }
+  });
+  return spectra;
+}
+
+std::span<const double> EncoderRun::spectrum(const Epoch& epoch, Index block,
+                                             std::size_t variant) const {
+  const std::size_t c = std::size_t(options_.channels);
+  return std::span(epoch.spectra).subspan((std::size_t(block) * kVariants + variant) * c, c);
+}
+
+std::vector<std::byte> EncoderRun::state() const {
+  std::vector<std::byte> out;
+  append(out, std::vector<std::int64_t>{steps_done(), correct_, Index(epochs_.size())});
+  append(out, losses_);
+  for (const Epoch& epoch : epochs_) {
+    append(out, std::vector<std::int64_t>{epoch.correct, epoch.held_out_correct});
+    append(out, epoch.spectra);
+  }
+  append(out, model_.weights());
+  append(out, model_.running_values());
+  append(out, adam_.first_moment());
+  append(out, adam_.second_moment());
+  return out;
+}
+
+void EncoderRun::restore(std::span<const std::byte> state) {
+  std::vector<std::int64_t> counts(3);
+  take(state, counts);
+  const Index epochs = counts[0] / steps_per_epoch();
+  const bool is_due =
+      counts[0] % steps_per_epoch() == 0 && counts[2] >= 0 && counts[2] + 1 == epochs;
+  const bool in_order =
+      0 <= counts[0] && counts[0] <= steps() && 0 <= counts[1] && (counts[2] == epochs || is_due);
+  if (!in_order) {
+    throw libnorm::DataError("checkpoint: impossible step (" + std::to_string(counts[0]) +
+                             ", epochs done " + std::to_string(counts[2]) + "); need 0 .. " +
+                             std::to_string(steps()) + "; delete the run's folder");
+  }
+  losses_.resize(std::size_t(counts[0]));
+  take(state, losses_);
+  correct_ = counts[1];
+  held_out_correct_.clear();
+  epochs_.assign(std::size_t(counts[2]), {});
+  for (Epoch& epoch : epochs_) {
+    std::vector<std::int64_t> correct(2);
+    take(state, correct);
+    epoch.correct = correct[0];
+    epoch.held_out_correct = correct[1];
+    epoch.spectra.resize(std::size_t(options_.blocks * options_.channels) * kVariants);
+    take(state, epoch.spectra);
+  }
+  take(state, model_.weights());
+  take(state, model_.running_values());
+  take(state, adam_.first_moment());
+  take(state, adam_.second_moment());
+  require_empty(state);
+  adam_.set_steps(steps_done());
+  diverged_ = !losses_.empty() && !std::isfinite(losses_.back());
+}
+
+Row EncoderRun::row(std::string_view profile) {
+  Row row;
+  row.task = data_->task;
+  row.data = data_->description;
+  row.profile = profile;
+  row.arm = arm_.name;
+  row.seed = seed_;
+  row.spec_sha256 = encoder_spec(options_, arm_, seed_, *data_).sha256();
+  row.weights_sha256 = weights_sha256(model_);
+  add_losses(row, losses_, steps(), diverged_);
+  add_epochs(row);
+  if (diverged_) return row;
+  // A checkpoint has how many were right alone: restored at its end, a run is tested once more.
+  if (held_out_correct_.empty()) test();
+  row.held_out_correct = held_out_correct_;
+  return row;
+}
+
+void EncoderRun::add_epochs(Row& row) const {
+  const auto add = [&](const std::string& name, double value) {
+    row.epochs[name].push_back(value);
+    row.metrics[name] = value;
+  };
+  for (std::size_t e = 0; e < epochs_.size(); ++e) {
+    const Epoch& epoch = epochs_[e];
+    const Index n = data_->train.size();
+    double loss = 0;
+    for (Index i = 0; i < steps_per_epoch(); ++i) {
+      const Index size = std::min(options_.batch, n - i * options_.batch);
+      loss += double(losses_[e * std::size_t(steps_per_epoch()) + std::size_t(i)]) * double(size);
+    }
+    add("training_loss", loss / double(n));
+    add("training_accuracy", double(epoch.correct) / double(n));
+    add("held_out_accuracy", double(epoch.held_out_correct) / double(data_->test.size()));
+    for (Index block = 0; block < options_.blocks; ++block) {
+      for (std::size_t v = 0; v < kVariants; ++v) {
+        const auto s = spectrum(epoch, block, v);
+        const std::string name =
+            "layer" + std::to_string(block + 1) + "." + std::string(kSpectrumVariants[v]);
+        for (const std::string_view metric : kSpectralMetrics) {
+          add(name + "." + std::string(metric), libnorm::find_spectral_metric(metric).value(s));
+        }
+        row.spectra[name].assign(s.begin(), s.end());
+      }
+    }
+  }
+}
+
+}  // namespace harness

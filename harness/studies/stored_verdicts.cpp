@@ -1,0 +1,46 @@
+#include "harness/studies/stored_verdicts.hpp"
+
+#include <utility>
+
+#include "harness/studies/study.hpp"
+#include "harness/claims/judge.hpp"
+
+namespace harness {
+
+std::vector<Verdict> judge_claims(const std::vector<Row>& rows) {
+  std::vector<Verdict> verdicts;
+  for (const Study* study : studies()) {
+    std::vector<Row> planned;
+    for (const Row& row : rows) {
+      if (row.profile == study->claim_profile() && row.seed < study->claim_seeds()) {
+        planned.push_back(row);
+      }
+    }
+    for (Verdict& verdict : judge_study(study->name(), planned, study->claim_seeds())) {
+      verdicts.push_back(std::move(verdict));
+    }
+  }
+  return verdicts;
+}
+
+std::vector<CheckedVerdict> check_verdicts(const std::vector<Row>& rows, const Golden& golden) {
+  std::vector<Verdict> expected;
+  if (!golden.verdicts.is_null()) {
+    if (!golden.verdicts.is_array()) {
+      throw libnorm::DataError("golden: verdicts.json is no list; restore it with git checkout");
+    }
+    expected = golden.verdicts.get<std::vector<Verdict>>();
+  }
+  std::vector<CheckedVerdict> checked;
+  for (Verdict& verdict : judge_claims(rows)) {
+    CheckedVerdict c{std::move(verdict), {}, {}};
+    for (const Verdict& e : expected) {
+      if (e.id == c.verdict.id && e.protocol == c.verdict.protocol) c.expected = e;
+    }
+    if (c.expected) c.differences = differences(*c.expected, c.verdict);
+    checked.push_back(std::move(c));
+  }
+  return checked;
+}
+
+}  // namespace harness

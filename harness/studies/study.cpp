@@ -1,0 +1,32 @@
+#include "harness/studies/study.hpp"
+
+#include "harness/studies/encoder_study.hpp"
+#include "harness/studies/recall_study.hpp"
+
+namespace harness {
+
+std::span<const Study* const> studies() {
+  static const Study* const kStudies[] = {&recall_study(), &encoder_study()};
+  return kStudies;
+}
+
+FoundExperiment find_experiment(std::string_view id) {
+  std::string known;
+  for (const Study* study : studies()) {
+    for (const Experiment& experiment : study->experiments()) {
+      if (experiment.id == id) return {study, &experiment};
+      known += (known.empty() ? "" : ", ") + std::string(experiment.id);
+    }
+  }
+  throw libnorm::ValueError("experiment: unknown name (" + std::string(id) + "); use one of " +
+                            known);
+}
+
+const Study& study_of(const Row& row) {
+  if (row.task == "associative_recall") return recall_study();
+  if (row.task == "ag_news" || row.task == "topics") return encoder_study();
+  throw libnorm::DataError("row: unknown task (" + row.task +
+                           "); need associative_recall, ag_news or topics");
+}
+
+}  // namespace harness

@@ -1,0 +1,152 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "harness/studies/study.hpp"
+#include "harness/base/memory.hpp"
+#include "libnorm/models/normalization.hpp"
+#include "libnorm/optim/adam.hpp"
+
+namespace harness {
+
+/// A number of a study's options: its name on the command line, and the member that holds it.
+template <class Options>
+struct Number {
+  NumberInfo info;
+  Index Options::*count = nullptr;
+  double Options::*real = nullptr;
+
+  Number(std::string_view name, std::string_view help, std::type_identity_t<Index> Options::*member)
+      : info{name, help, NumberKind::count}, count(member) {}
+  Number(std::string_view name, std::string_view help,
+         std::type_identity_t<double> Options::*member)
+      : info{name, help, NumberKind::real}, real(member) {}
+
+  /// The name as a spec's key.
+  std::string key() const {
+    std::string text(info.name);
+    std::replace(text.begin(), text.end(), '-', '_');
+    return text;
+  }
+  void tell(Spec& spec, const Options& options) const {
+    count != nullptr ? spec.set(key(), options.*count) : spec.set(key(), options.*real);
+  }
+};
+
+template <class Options>
+std::vector<NumberInfo> infos_of(const std::vector<Number<Options>>& numbers) {
+  std::vector<NumberInfo> infos;
+  for (const auto& number : numbers) infos.push_back(number.info);
+  return infos;
+}
+
+/// A profile's options with the numbers that a request gives.
+template <class Options>
+Options with_numbers(Options options, const std::vector<Number<Options>>& numbers,
+                     const Request& request) {
+  for (const auto& number : numbers) {
+    const auto given = request.numbers.find(number.info.name);
+    if (given == request.numbers.end()) continue;
+    if (number.count != nullptr) {
+      // Doubles hold no larger ones exactly, and Index none beyond 2^63.
+      if (std::abs(given->second) > 0x1p53) {
+        throw libnorm::ValueError(
+            fmt::format("--{}: larger than can be counted ({}); need at most 2^53",
+                        number.info.name, given->second));
+      }
+      options.*number.count = Index(given->second);
+    } else {
+      options.*number.real = given->second;
+    }
+  }
+  options.path = request.path;
+  options.gemm = request.gemm;
+  return options;
+}
+
+/// Holds what a run takes against what there is, before anything is made. bytes: of options.
+/// Throws: ValueError that names the number to lower: that without which a run would take least.
+template <class Options, class Bytes>
+double checked_bytes(const Options& profile, const std::vector<Number<Options>>& numbers,
+                     const Request& request, const Bytes& bytes) {
+  const double needed = bytes(with_numbers(profile, numbers, request)), there = free_memory();
+  if (needed <= there) return needed;
+  std::string what = "--profile: too large (" + request.profile;
+  double least = needed;
+  for (const auto& [name, value] : request.numbers) {
+    Request without = request;
+    without.numbers.erase(name);
+    const double rest = bytes(with_numbers(profile, numbers, without));
+    if (rest >= least) continue;
+    least = rest;
+    what = fmt::format("--{}: too large ({:.0f}", name, value);
+  }
+  throw libnorm::ValueError(
+      fmt::format("{}; a run takes {} of memory or more); need one that takes "
+                  "less than the {} that are free",
+                  what, bytes_text(needed), bytes_text(there)));
+}
+
+/// Adam's numbers by their options; the rate's differs from arm to arm.
+inline libnorm::AdamNames adam_names(const std::string& learning_rate) {
+  return {"--" + learning_rate, "--beta1", "--beta2", "--epsilon"};
+}
+
+/// Ways of computing that decide the bits. Products have a key only where they are not the
+/// library's, as they were before there was a choice.
+template <class Options>
+void tell_ways(Spec& spec, const Options& options) {
+  spec.set("path", std::string_view(options.path == libnorm::Path::dense ? "dense" : "shortcut"));
+  if (options.gemm == libnorm::Gemm::cublas) spec.set("gemm", std::string_view("cublas"));
+}
+
+/// The arm of a list with this name; or, for a normalization's text such as `rms+gain@pre`, an arm
+/// of that, made when it is first asked for and kept. Throws: ValueError for what is neither.
+template <class Arm>
+const Arm& find_or_make_arm(const std::vector<Arm>& list, std::string_view name,
+                            const std::function<Arm(std::string_view)>& make) {
+  const bool listed =
+      std::any_of(list.begin(), list.end(), [&](const Arm& arm) { return arm.name == name; });
+  if (listed || !is_normalization(name)) return find_named(list, &Arm::name, name, "arm");
+  libnorm::parse_normalization(name);
+  static std::map<std::string, Arm, std::less<>> made;
+  auto found = made.find(name);
+  if (found == made.end()) {
+    found = made.emplace(name, Arm{}).first;
+    found->second = make(found->first);
+  }
+  return found->second;
+}
+
+/// A scale at which a study is run.
+template <class Options>
+struct Profile {
+  std::string_view name;
+  std::string_view description;
+  Options options;
+};
+
+/// Name and description of each item, with the norm of those that have one.
+template <class Info, class Item>
+std::vector<Info> infos_of(const std::vector<Item>& items) {
+  std::vector<Info> infos;
+  for (const Item& item : items) {
+    if constexpr (std::is_same_v<Info, ArmInfo>) {
+      infos.push_back({item.name, item.norm, item.description});
+    } else {
+      infos.push_back({item.name, item.description});
+    }
+  }
+  return infos;
+}
+
+}  // namespace harness

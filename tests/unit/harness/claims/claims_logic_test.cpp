@@ -1,0 +1,380 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/claims/claims.hpp"
+#include "harness/claims/judge.hpp"
+#include "tests/unit/harness/claims/planted.hpp"
+
+namespace harness {
+namespace {
+
+using libnorm::DataError;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::vector<std::string> part_words(const Verdict& verdict) {
+  std::vector<std::string> words;
+  for (const PartResult& part : verdict.parts) words.push_back(word(part.outcome));
+  return words;
+}
+
+TEST(Claims, AreTheTwelveOfThePaper) {
+  std::vector<std::string> names;
+  for (const Claim& claim : claims()) {
+    if (claim.study == "recall") names.push_back(claim.id + " " + claim.protocol);
+  }
+  EXPECT_THAT(names, ElementsAre("e1.flatness published", "e1.flatness filter_normalized",
+                                 "e1.isotropy published", "e2.flatness published",
+                                 "e2.flatness accumulated", "e2.flatness filter_normalized",
+                                 "e2.isotropy published", "e3.flatness published",
+                                 "e3.flatness accumulated", "e3.flatness filter_normalized",
+                                 "e3.isotropy published", "e3.stagnation published"));
+  for (const Claim& claim : claims()) {
+    EXPECT_EQ(claim.id.substr(0, 2), claim.experiment);
+    EXPECT_FALSE(claim.sentence.empty());
+    for (const Part& part : claim.parts) {
+      EXPECT_GT(part.margin.size, 0);
+      EXPECT_FALSE(part.margin.why.empty());
+      if (claim.study != "recall") continue;
+      EXPECT_EQ(claim.family, "e1-e3");
+      EXPECT_FALSE(part.controls.empty() && part.a != "batchnorm") << claim.id;
+    }
+  }
+}
+
+TEST(Claims, EveryWordIsWithinReachOfTheirSeeds) {
+  std::map<std::string, double> sizes;
+  for (const Claim& claim : claims()) ++sizes[claim.family];
+  for (const Claim& claim : claims()) {
+    // "Contradicted" and "negligible" are paid for once a part.
+    const double most = sizes[claim.family] * static_cast<double>(claim.parts.size());
+    EXPECT_LE(most * std::exp2(claim.study == "recall" ? -10 : -8), 0.05) << claim.id;
+  }
+}
+
+TEST(Judge, SupportsEveryClaimInThePapersWorld) {
+  const auto verdicts = judge(planted_rows(paper_world()));
+  ASSERT_EQ(verdicts.size(), 12u);
+  for (const Verdict& verdict : verdicts) {
+    EXPECT_EQ(verdict.outcome, Outcome::supported) << summary(verdict);
+    EXPECT_DOUBLE_EQ(verdict.p_holm, 12.0 / 1024);
+    EXPECT_THAT(verdict.notes, IsEmpty());
+  }
+  EXPECT_THAT(part_words(find(verdicts, "e2.isotropy")),
+              ElementsAre("SUPPORTED", "SUPPORTED", "NEGLIGIBLE"));
+}
+
+TEST(Judge, MeasuresEachPartInItsUnit) {
+  const auto verdicts = judge(planted_rows(paper_world()));
+  const auto effect = [&](const char* id, const char* protocol) {
+    return find(verdicts, id, protocol).parts[0].numbers.effect;
+  };
+  EXPECT_NEAR(effect("e1.isotropy", "published"), 47.0 / 128, 0.02);
+  EXPECT_NEAR(effect("e1.flatness", "published"), 2, 0.02);
+  EXPECT_NEAR(effect("e1.flatness", "filter_normalized"), 5, 0.1);
+  EXPECT_NEAR(effect("e3.stagnation", "published"), std::log10(3.7 / 7e-3), 0.02);
+}
+
+TEST(Judge, TakesEachSliceFromItsOwnProtocol) {
+  auto rows = planted_rows(paper_world());
+  for (Row& row : rows) {
+    if (row.arm == "none") row.metrics["slice_range.accumulated"] = 1e-6;
+  }
+  auto verdicts = judge(rows);
+  EXPECT_EQ(outcome(verdicts, "e2.flatness", "published"), "SUPPORTED");
+  EXPECT_NE(outcome(verdicts, "e2.flatness", "accumulated"), "SUPPORTED");
+  EXPECT_EQ(outcome(verdicts, "e1.flatness", "published"), "SUPPORTED");
+  for (Row& row : rows) {
+    if (row.arm.rfind("none", 0) == 0) row.metrics["slice_range.published_e1"] = 1e-6;
+  }
+  verdicts = judge(rows);
+  EXPECT_EQ(outcome(verdicts, "e2.flatness", "published"), "SUPPORTED");
+  EXPECT_EQ(outcome(verdicts, "e1.flatness", "published"), "CONTRADICTED");
+}
+
+TEST(Judge, ContradictsTheMirrorImage) {
+  auto arms = with(paper_world(), "none", [](Arm& arm) { arm.range = 6e-7; });
+  arms = with(arms, "none_matched", [](Arm& arm) { arm.range = 5e-7; });
+  const auto verdicts = judge(planted_rows(arms));
+  const Verdict& flatness = find(verdicts, "e1.flatness");
+  EXPECT_EQ(flatness.outcome, Outcome::contradicted);
+  EXPECT_DOUBLE_EQ(flatness.p, 1.0 / 1024);
+  EXPECT_DOUBLE_EQ(flatness.p_holm, 12.0 / 1024);
+  EXPECT_EQ(flatness.parts[0].numbers.superiority.probability, 0);
+  EXPECT_EQ(outcome(verdicts, "e1.flatness", "filter_normalized"), "SUPPORTED");
+  // One part is enough, at three times the p.
+  const Verdict& composite = find(verdicts, "e2.flatness");
+  EXPECT_THAT(part_words(composite), ElementsAre("CONTRADICTED", "CONTRADICTED", "NEGLIGIBLE"));
+  EXPECT_EQ(composite.outcome, Outcome::contradicted);
+  EXPECT_DOUBLE_EQ(composite.p, 3.0 / 1024);
+  EXPECT_DOUBLE_EQ(composite.parts[0].p_holm, composite.p_holm);
+}
+
+TEST(Judge, DoesNotContradictWhatAControlTurnsRound) {
+  const auto arms = with(paper_world(), "none", [](Arm& arm) { arm.range = 6e-7; });
+  const Verdict flatness = find(judge(planted_rows(arms)), "e1.flatness");
+  EXPECT_EQ(flatness.outcome, Outcome::inconclusive);
+  ASSERT_EQ(flatness.parts[0].controls.size(), 1u);
+  EXPECT_TRUE(flatness.parts[0].controls[0].flips);
+}
+
+TEST(Judge, ContradictsAnEquivalenceBeyondItsMargin) {
+  const auto high = with(paper_world(), "manual_l2", [](Arm& arm) { arm.range = 1e-2; });
+  const auto low = with(paper_world(), "manual_l2", [](Arm& arm) { arm.range = 1e-4; });
+  for (const auto& arms : {high, low}) {
+    const Verdict flatness = find(judge(planted_rows(arms)), "e3.flatness");
+    EXPECT_EQ(flatness.outcome, Outcome::contradicted) << summary(flatness);
+    EXPECT_TRUE(flatness.parts[0].controls[0].flips);  // the sphere is still within the margin
+  }
+  const auto one = with(paper_world(), "batchnorm", [](Arm& arm) { arm.rank = 80; });
+  const auto verdicts = judge(planted_rows(one));
+  EXPECT_THAT(part_words(find(verdicts, "e3.isotropy")),
+              ElementsAre("NEGLIGIBLE", "CONTRADICTED", "SUPPORTED"));
+  EXPECT_EQ(outcome(verdicts, "e3.isotropy"), "CONTRADICTED");
+}
+
+TEST(Judge, CallsASmallDifferenceNegligible) {
+  auto arms = with(paper_world(), "none", [](Arm& arm) { arm.rank = 112; });
+  arms = with(arms, "none_matched", [](Arm& arm) { arm.rank = 112; });
+  const auto verdicts = judge(planted_rows(arms));
+  const Verdict& isotropy = find(verdicts, "e1.isotropy");
+  // Three ranks in 128, on every seed: significant, and less than what matters.
+  EXPECT_EQ(isotropy.parts[0].numbers.p_claimed, 1.0 / 1024);
+  EXPECT_EQ(isotropy.outcome, Outcome::negligible);
+  EXPECT_EQ(outcome(verdicts, "e2.isotropy"), "NEGLIGIBLE");
+  EXPECT_THAT(part_words(find(verdicts, "e2.isotropy")),
+              ElementsAre("NEGLIGIBLE", "NEGLIGIBLE", "NEGLIGIBLE"));
+  // So it is the other way round: too small to speak against the paper.
+  arms = with(arms, "none", [](Arm& arm) { arm.rank = 120; });
+  arms = with(arms, "none_matched", [](Arm& arm) { arm.rank = 120; });
+  const Verdict opposite = find(judge(planted_rows(arms)), "e1.isotropy");
+  EXPECT_EQ(opposite.parts[0].numbers.p_opposite, 1.0 / 1024);
+  EXPECT_EQ(opposite.outcome, Outcome::negligible);
+}
+
+TEST(Judge, IsFragileWhereAControlFlipsOrRemovesTheEffect) {
+  const auto flipped = with(paper_world(), "none_matched", [](Arm& arm) { arm.rank = 127; });
+  auto verdicts = judge(planted_rows(flipped));
+  EXPECT_EQ(outcome(verdicts, "e1.isotropy"), "FRAGILE");
+  EXPECT_EQ(outcome(verdicts, "e1.flatness"), "SUPPORTED");
+  EXPECT_EQ(find(verdicts, "e1.isotropy").parts[0].outcome, Outcome::supported);
+  EXPECT_THAT(summary(find(verdicts, "e1.isotropy")), HasSubstr("(flips)"));
+  // The radius, not the missing gain and bias: the sphere learns as the others do.
+  const auto removed = with(paper_world(), "sphere", [](Arm& arm) { arm.loss = 7.5e-3; });
+  verdicts = judge(planted_rows(removed));
+  EXPECT_EQ(outcome(verdicts, "e3.stagnation"), "FRAGILE");
+  // A smaller effect that is not negligible does not flip.
+  const auto smaller = with(paper_world(), "sphere", [](Arm& arm) { arm.loss = 0.1; });
+  EXPECT_EQ(outcome(judge(planted_rows(smaller)), "e3.stagnation"), "SUPPORTED");
+  const auto apart = with(paper_world(), "sphere", [](Arm& arm) { arm.rank = 60; });
+  EXPECT_EQ(outcome(judge(planted_rows(apart)), "e3.isotropy"), "FRAGILE");
+}
+
+TEST(Judge, StagnationIsAgainstTheHighestOfTheOthers) {
+  const auto arms = with(paper_world(), "batchnorm", [](Arm& arm) { arm.loss = 3.0; });
+  const Verdict stagnation = find(judge(planted_rows(arms)), "e3.stagnation");
+  EXPECT_NEAR(stagnation.parts[0].numbers.effect, std::log10(3.7 / 3.0), 0.02);
+  EXPECT_EQ(stagnation.outcome, Outcome::negligible);
+  EXPECT_EQ(stagnation.parts[0].label, "manual_l2 - max(layernorm, batchnorm, none)");
+}
+
+TEST(Judge, IsInconclusiveWhereSeedsDisagree) {
+  auto rows = planted_rows(paper_world());
+  for (Row& row : rows) {
+    // 115 on average as layernorm has, with swings of 40 ranks.
+    if (row.arm == "none") row.metrics["effective_rank"] = row.seed % 2 == 0 ? 75 : 155;
+  }
+  const Verdict isotropy = find(judge(rows), "e1.isotropy");
+  EXPECT_EQ(isotropy.outcome, Outcome::inconclusive);
+  ASSERT_TRUE(isotropy.parts[0].numbers.detectable.has_value());
+  EXPECT_GT(*isotropy.parts[0].numbers.detectable, isotropy.parts[0].margin);
+  EXPECT_THAT(summary(isotropy), HasSubstr("detectable"));
+}
+
+TEST(Judge, AsksForWinsOnNineOfTenSeeds) {
+  auto rows = planted_rows(paper_world());
+  const auto lose = [&rows](std::uint64_t seeds) {
+    for (Row& row : rows) {
+      if (row.arm == "none" && row.seed < seeds) row.metrics["effective_rank"] = 116.5;
+    }
+    return find(judge(rows), "e1.isotropy");
+  };
+  EXPECT_EQ(lose(1).parts[0].numbers.superiority.probability, 0.9);
+  EXPECT_EQ(lose(1).outcome, Outcome::supported);
+  const Verdict two = lose(2);
+  EXPECT_GT(two.parts[0].numbers.effect, two.parts[0].margin);
+  EXPECT_GT(two.parts[0].numbers.interval->low, 0);
+  EXPECT_EQ(two.outcome, Outcome::inconclusive);
+}
+
+TEST(Judge, EverySmallestPNeedsEightSeeds) {
+  for (std::uint64_t n : {1, 2, 7, 8}) {
+    for (const Verdict& verdict : judge(planted_rows(paper_world(), n))) {
+      EXPECT_EQ(word(verdict.outcome), n < 8 ? "INCONCLUSIVE" : "SUPPORTED") << n;
+      EXPECT_EQ(verdict.notes.empty(), n >= 8);
+      EXPECT_EQ(verdict.parts[0].numbers.interval.has_value(), n >= 2);
+      EXPECT_EQ(verdict.parts[0].numbers.detectable.has_value(), n >= 8);
+    }
+  }
+}
+
+TEST(Judge, FewerSeedsThanGoldenDecideNothing) {
+  for (const Verdict& verdict : judge(planted_rows(paper_world(), 9), 10)) {
+    EXPECT_EQ(verdict.outcome, Outcome::inconclusive);
+    EXPECT_THAT(verdict.notes, ElementsAre("9 seeds where golden has 10"));
+    EXPECT_THAT(part_words(verdict), Contains("INCONCLUSIVE").Times(verdict.parts.size()));
+  }
+  EXPECT_EQ(outcome(judge(planted_rows(paper_world(), 10), 10), "e1.isotropy"), "SUPPORTED");
+}
+
+TEST(Judge, NamesWhatIsMissing) {
+  auto rows = planted_rows(paper_world());
+  const auto drop = [&rows](const std::string& arm, std::uint64_t seed) {
+    rows.erase(std::find_if(rows.begin(), rows.end(),
+                            [&](const Row& row) { return row.arm == arm && row.seed == seed; }));
+  };
+  drop("none_matched", 3);
+  drop("batchnorm", 7);
+  const auto verdicts = judge(rows);
+  const Verdict& isotropy = find(verdicts, "e1.isotropy");
+  EXPECT_EQ(isotropy.outcome, Outcome::could_not_check);
+  EXPECT_THAT(isotropy.notes, ElementsAre("none_matched seed 3: missing"));
+  EXPECT_THAT(isotropy.parts, IsEmpty());
+  EXPECT_THAT(find(verdicts, "e2.isotropy").notes,
+              ElementsAre("none_matched seed 3: missing", "batchnorm seed 7: missing"));
+  EXPECT_THAT(summary(isotropy), HasSubstr("COULD NOT CHECK: none_matched seed 3: missing"));
+}
+
+TEST(Judge, RefusesRowsThatHoldNoAnswer) {
+  const auto spoil = [](const std::function<void(Row&)>& change) {
+    auto rows = planted_rows(paper_world());
+    for (Row& row : rows) {
+      if (row.arm == "layernorm" && row.seed == 4) change(row);
+    }
+    return judge(rows);
+  };
+  auto verdicts = spoil([](Row& row) { row.diverged_at = 120; });
+  EXPECT_THAT(find(verdicts, "e3.stagnation").notes,
+              ElementsAre("layernorm seed 4: diverged at step 120"));
+  for (const Verdict& verdict : verdicts) EXPECT_EQ(verdict.outcome, Outcome::could_not_check);
+
+  verdicts = spoil([](Row& row) { row.metrics.erase("effective_rank"); });
+  EXPECT_THAT(find(verdicts, "e1.isotropy").notes,
+              ElementsAre(HasSubstr("metric is absent (effective_rank)")));
+  EXPECT_EQ(outcome(verdicts, "e1.flatness"), "SUPPORTED");
+
+  verdicts = spoil([](Row& row) { row.metrics["effective_rank"] = NAN; });
+  EXPECT_THAT(find(verdicts, "e1.isotropy").notes, ElementsAre(HasSubstr("is not finite")));
+
+  verdicts = spoil([](Row& row) { row.metrics["slice_range.published_e1"] = 0; });
+  EXPECT_THAT(find(verdicts, "e1.flatness").notes, ElementsAre(HasSubstr("has no logarithm")));
+
+  verdicts = spoil([](Row& row) { row.slices["filter_normalized"].alpha[1] = 0.1; });
+  EXPECT_THAT(find(verdicts, "e1.flatness", "filter_normalized").notes,
+              ElementsAre(HasSubstr("no loss at alpha 0")));
+
+  verdicts = spoil([](Row& row) { row.singular_values.clear(); });
+  EXPECT_EQ(outcome(verdicts, "e1.isotropy"), "COULD NOT CHECK");
+}
+
+TEST(Judge, AnswersForNoRowsAndForArmsThatNeverRan) {
+  for (const Verdict& verdict : judge({})) {
+    EXPECT_EQ(verdict.outcome, Outcome::could_not_check);
+    EXPECT_THAT(verdict.notes, Contains("no seeds"));
+  }
+  std::vector<Arm> two = paper_world();
+  two.erase(std::remove_if(two.begin(), two.end(),
+                           [](const Arm& arm) { return arm.name == "batchnorm"; }),
+            two.end());
+  const auto verdicts = judge(planted_rows(two));
+  EXPECT_EQ(outcome(verdicts, "e1.isotropy"), "SUPPORTED");
+  EXPECT_THAT(find(verdicts, "e2.isotropy").notes, ElementsAre("batchnorm: no rows"));
+  // A claim that could not be checked stays in the family.
+  EXPECT_DOUBLE_EQ(find(verdicts, "e1.isotropy").p_holm, 12.0 / 1024);
+}
+
+TEST(Judge, RefusesRowsThatAreNotOneExperiment) {
+  auto rows = planted_rows(paper_world());
+  rows.push_back(rows.front());
+  EXPECT_THROW(judge(rows), DataError);
+  rows.back().seed = 99;
+  rows.back().profile = "smoke";
+  EXPECT_THROW(judge(rows), DataError);
+}
+
+/// Rows whose final loss is `a` (10 seeds), b = 0 and `c`, for claims made for a test.
+std::vector<Row> loss_rows(const std::vector<double>& a, const std::vector<double>& c) {
+  std::vector<Row> rows;
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    for (const auto& [arm, loss] : {std::pair{"a", a[seed]}, {"b", 0.0}, {"c", c[seed]}}) {
+      Row row;
+      row.arm = arm;
+      row.seed = seed;
+      row.final_loss = loss;
+      rows.push_back(row);
+    }
+  }
+  return rows;
+}
+
+Part loss_part(const std::string& arm) {
+  const Metric metric{"planted", 1, "units", [](const Row& row) { return row.final_loss; }};
+  return {Relation::larger, arm, {"b"}, metric, {1e-3, "test"}, {}};
+}
+
+const std::vector<double> kStrong(10, 5.0);
+const std::vector<double> kWeak = {-4.5, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5};
+
+TEST(Judge, AdjustsOverTheWholeFamily) {
+  const auto rows = loss_rows(kStrong, kWeak);
+  std::vector<Claim> family(12, Claim{"made", "e", "p", "s", {loss_part("c")}});
+  const Verdict among_weak = judge(family, rows).back();
+  const double p = among_weak.p;
+  ASSERT_GT(12 * p, 0.05);
+  ASSERT_LT(p, 0.05);
+  EXPECT_EQ(among_weak.outcome, Outcome::inconclusive);
+  // Last in line behind eleven strong ones the same p passes.
+  for (int i = 0; i < 11; ++i) family[i].parts = {loss_part("a")};
+  const auto verdicts = judge(family, rows);
+  EXPECT_DOUBLE_EQ(verdicts.back().p_holm, std::max(12.0 / 1024, p));
+  EXPECT_EQ(verdicts.back().outcome, Outcome::supported);
+  EXPECT_FALSE(verdicts.front().parts[0].numbers.standardized.has_value());
+}
+
+TEST(Judge, AClaimIsAsSureAsItsWeakestPart) {
+  const auto rows = loss_rows(kStrong, kWeak);
+  const Claim strong{"made", "e", "p", "s", {loss_part("a")}};
+  for (const auto& parts : {std::vector<Part>{loss_part("c"), loss_part("a")},
+                            std::vector<Part>{loss_part("a"), loss_part("c")}}) {
+    std::vector<Claim> family(12, strong);
+    family[3].parts = parts;
+    const Verdict verdict = judge(family, rows)[3];
+    EXPECT_EQ(verdict.p, sign_flip_p(kWeak, Direction::greater));
+    EXPECT_EQ(verdict.outcome, Outcome::supported);
+    family.assign(12, family[3]);  // now the weak part is first in line
+    EXPECT_EQ(judge(family, rows)[3].outcome, Outcome::inconclusive);
+  }
+}
+
+TEST(Judge, OneWildSeedSupportsNothing) {
+  // Every seed wins and p is the smallest there is, and the mean is one seed's alone.
+  const std::vector<double> wild = {1000, 1, 2, 1, 2, 1, 2, 1, 2, 1};
+  const Verdict verdict =
+      judge({{"made", "e", "p", "s", {loss_part("a")}}}, loss_rows(wild, kWeak)).front();
+  EXPECT_EQ(verdict.p, 1.0 / 1024);
+  EXPECT_LT(verdict.parts[0].numbers.interval->low, 0);
+  EXPECT_EQ(verdict.outcome, Outcome::inconclusive);
+}
+
+}  // namespace
+}  // namespace harness

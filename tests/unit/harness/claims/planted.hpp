@@ -1,0 +1,150 @@
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/claims/judge.hpp"
+#include "harness/results/result.hpp"
+#include "harness/claims/verdict.hpp"
+
+// Rows of a made-up world, so that what the judge must say of them is known.
+
+namespace harness {
+
+inline constexpr int kChannels = 128;
+
+/// What a planted arm measures. Seeds differ by a few percent, the same way in every arm.
+struct Arm {
+  std::string name;
+  double rank, range, rise, loss;
+};
+
+/// A world in which every claim of the paper holds, and no control changes that.
+inline std::vector<Arm> paper_world() {
+  return {{"layernorm", 115, 1e-3, 1.0, 7e-3},   {"batchnorm", 116, 1.1e-3, 1.1, 7e-3},
+          {"manual_l2", 112, 1.2e-3, 0.9, 3.7},  {"none", 68, 1e-1, 6.0, 4e-3},
+          {"none_matched", 70, 9e-2, 5.5, 5e-3}, {"sphere", 113, 1.1e-3, 0.95, 3.5}};
+}
+
+inline Row planted_row(const Arm& arm, std::uint64_t seed) {
+  // A spread that depends on the arm too, or paired differences would not vary.
+  const double wobble = 1 + 0.01 * std::sin(3.0 * static_cast<double>(seed) + arm.rank);
+  Row row;
+  row.profile = "paper";
+  row.arm = arm.name;
+  row.seed = seed;
+  row.weights_sha256 = std::string(64, 'a');
+  row.steps = 4000;
+  row.final_loss = arm.loss * wobble;
+  row.singular_values.assign(kChannels, 1.0);
+  row.metrics["effective_rank"] = arm.rank * wobble;
+  for (const char* slice : {"published", "published_e1", "accumulated"}) {
+    row.metrics[std::string("slice_range.") + slice] = arm.range * wobble;
+  }
+  // The slice starts at the arm's own level, which the rise must not contain.
+  row.metrics["slice_max.filter_normalized"] = arm.loss + arm.rise * wobble;
+  row.slices["filter_normalized"] = {{-1, 0, 1}, {9, arm.loss, 9}};
+  row.environment = {"1.0", "1", "gcc", "-O2", "cpu", "avx2", 2};
+  return row;
+}
+
+inline std::vector<Row> planted_rows(const std::vector<Arm>& arms, std::uint64_t seeds = 10) {
+  std::vector<Row> rows;
+  for (const Arm& arm : arms) {
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) rows.push_back(planted_row(arm, seed));
+  }
+  return rows;
+}
+
+inline std::vector<Arm> with(std::vector<Arm> arms, const std::string& name,
+                             const std::function<void(Arm&)>& change) {
+  for (Arm& arm : arms) {
+    if (arm.name == name) change(arm);
+  }
+  return arms;
+}
+
+/// The twelve claims on experiments 1 to 3.
+inline std::vector<Verdict> judge(const std::vector<Row>& rows, std::size_t golden_seeds = 0) {
+  return judge_study("recall", rows, golden_seeds);
+}
+
+/// What a planted arm of experiment 4 measures: effective rank at layers 1 to 6, and accuracies.
+struct PlantedEncoder {
+  std::string name;
+  std::array<double, 6> ranks;
+  double training = 0.9, held_out = 0.85;
+};
+
+/// A world in which every claim on experiment 4 holds, and no control changes that.
+inline std::vector<PlantedEncoder> encoder_world() {
+  return {{"layernorm", {110, 109, 108, 108, 107, 106}, 0.98, 0.91},
+          {"manual_l2", {108, 107, 106, 104, 104, 103}, 0.93, 0.88},
+          {"none", {100, 85, 70, 55, 40, 20}, 0.90, 0.85},
+          {"sphere", {108, 107, 106, 105, 104, 103}, 0.94, 0.885}};
+}
+
+inline constexpr const char* kSpectra[] = {"published", "centred", "no_padding",
+                                           "no_padding_centred"};
+
+inline Row planted_row(const PlantedEncoder& arm, std::uint64_t seed) {
+  const double wobble = std::sin(3.0 * static_cast<double>(seed) + arm.ranks[5]);
+  Row row;
+  row.task = "ag_news";
+  row.data = "AG News, planted";
+  row.profile = "quick";
+  row.arm = arm.name;
+  row.seed = seed;
+  row.steps = 240;
+  row.weights_sha256 = std::string(64, 'b');
+  row.metrics["training_accuracy"] = arm.training + 0.001 * wobble;
+  row.metrics["held_out_accuracy"] = arm.held_out + 0.002 * wobble;
+  row.epochs["training_accuracy"] = std::vector<double>(15, arm.training);
+  for (std::size_t layer = 0; layer < arm.ranks.size(); ++layer) {
+    for (const char* variant : kSpectra) {
+      const std::string name = "layer" + std::to_string(layer + 1) + "." + variant;
+      row.metrics[name + ".effective_rank"] = arm.ranks[layer] + wobble * double(layer + 1) / 6;
+      row.spectra[name].assign(kChannels, 1.0);
+    }
+  }
+  row.environment = {"1.0", "1", "gcc", "-O2", "cpu", "avx2", 2};
+  return row;
+}
+
+inline std::vector<Row> planted_rows(const std::vector<PlantedEncoder>& arms,
+                                     std::uint64_t seeds = 8) {
+  std::vector<Row> rows;
+  for (const PlantedEncoder& arm : arms) {
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) rows.push_back(planted_row(arm, seed));
+  }
+  return rows;
+}
+
+inline std::vector<PlantedEncoder> with(std::vector<PlantedEncoder> arms, const std::string& name,
+                                        const std::function<void(PlantedEncoder&)>& change) {
+  for (PlantedEncoder& arm : arms) {
+    if (arm.name == name) change(arm);
+  }
+  return arms;
+}
+
+inline const Verdict& find(const std::vector<Verdict>& verdicts, std::string_view id,
+                           std::string_view protocol = "published") {
+  for (const Verdict& verdict : verdicts) {
+    if (verdict.id == id && verdict.protocol == protocol) return verdict;
+  }
+  throw std::logic_error("no verdict " + std::string(id));
+}
+
+inline std::string outcome(const std::vector<Verdict>& verdicts, const std::string& id,
+                           const std::string& protocol = "published") {
+  return word(find(verdicts, id, protocol).outcome);
+}
+
+}  // namespace harness

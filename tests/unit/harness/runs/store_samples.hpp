@@ -1,0 +1,87 @@
+#pragma once
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "harness/runs/run_store.hpp"
+#include "tests/unit/harness/results/result_samples.hpp"
+
+namespace harness {
+
+inline std::vector<std::byte> bytes_of(const std::string& text) {
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+inline Spec sample_spec(std::uint64_t seed) {
+  return Spec().set("arm", "layernorm").set("seed", seed).set("epsilon", 1e-8);
+}
+
+inline Row sample_row_of(const Spec& spec) {
+  Row row = sample_row(spec.text("arm"), spec.unsigned_integer("seed"));
+  row.spec_sha256 = spec.sha256();
+  return row;
+}
+
+/// Finishes a run that keeps a file of this content.
+inline Row finish_with_kept(const LockedRun& run, const std::string& content) {
+  Row row = sample_row_of(run.spec());
+  row.kept = Kept{Keep::state,
+                  run.keep([&](const std::filesystem::path& file) { scribble(file, content); })};
+  run.finish(row);
+  return row;
+}
+
+/// A child process that runs a body, which tells by its pipe how far it came.
+class Child {
+ public:
+  explicit Child(const std::function<void(const std::function<void()>& tell)>& body) {
+    int ends[2];
+    if (pipe(ends) != 0) throw std::runtime_error("pipe");
+    pid_ = fork();
+    if (pid_ == 0) {
+      close(ends[0]);
+      try {
+        body([&] {
+          if (write(ends[1], "x", 1) != 1) _exit(3);
+        });
+      } catch (...) {
+        _exit(2);
+      }
+      _exit(0);
+    }
+    close(ends[1]);
+    told_ = ends[0];
+  }
+  ~Child() {
+    kill_now();
+    close(told_);
+  }
+  bool wait_until_told() {
+    char byte;
+    return read(told_, &byte, 1) == 1;
+  }
+  void kill_now() {
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+  int told_ = -1;
+};
+
+}  // namespace harness

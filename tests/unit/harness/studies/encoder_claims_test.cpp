@@ -1,0 +1,358 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/claims/claims.hpp"
+#include "harness/studies/stored_verdicts.hpp"
+#include "harness/claims/judge.hpp"
+#include "tests/unit/harness/claims/planted.hpp"
+
+// The claims on experiment 4, and that they and those on experiments 1 to 3 leave each other alone.
+
+namespace harness {
+namespace {
+
+using libnorm::DataError;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::vector<Verdict> judge_encoder(const std::vector<Row>& rows) {
+  return judge_study("encoder", rows, 8);
+}
+
+std::vector<std::string> labels(const Verdict& verdict) {
+  std::vector<std::string> texts;
+  for (const PartResult& part : verdict.parts) texts.push_back(part.label);
+  return texts;
+}
+
+std::vector<std::string> part_words(const Verdict& verdict) {
+  std::vector<std::string> words;
+  for (const PartResult& part : verdict.parts) words.push_back(word(part.outcome));
+  return words;
+}
+
+std::vector<std::string> words(const std::vector<Verdict>& verdicts) {
+  std::vector<std::string> all;
+  for (const Verdict& verdict : verdicts) all.push_back(word(verdict.outcome));
+  return all;
+}
+
+TEST(EncoderClaims, AreTenInAFamilyEach) {
+  std::vector<std::string> names;
+  for (const Claim& claim : claims()) {
+    if (claim.study != "encoder") continue;
+    names.push_back(claim.id + " " + claim.protocol);
+    EXPECT_EQ(claim.family, claim.id);
+    EXPECT_EQ(claim.task, "ag_news");
+    EXPECT_EQ(claim.experiment, "e4");
+    for (const Part& part : claim.parts) {
+      std::vector<std::string> arms = part.b;
+      arms.push_back(part.a);
+      const bool sphere_can_stand_in = std::ranges::count(arms, "manual_l2") > 0;
+      EXPECT_EQ(part.controls.size(), sphere_can_stand_in ? 1u : 0u) << names.back();
+    }
+  }
+  EXPECT_THAT(names, ElementsAre("e4.cascade published", "e4.cascade centred",
+                                 "e4.cascade no_padding", "e4.cascade no_padding_centred",
+                                 "e4.preserved published", "e4.preserved centred",
+                                 "e4.preserved no_padding", "e4.preserved no_padding_centred",
+                                 "e4.ordering training", "e4.ordering held_out"));
+}
+
+TEST(EncoderJudge, SupportsEveryClaimInThePapersWorld) {
+  const auto verdicts = judge_encoder(planted_rows(encoder_world()));
+  ASSERT_EQ(verdicts.size(), 10u);
+  for (const Verdict& verdict : verdicts) {
+    EXPECT_EQ(verdict.outcome, Outcome::supported) << summary(verdict);
+    EXPECT_EQ(verdict.family, verdict.id == "e4.ordering" ? 2 : 4);
+    EXPECT_DOUBLE_EQ(verdict.p_holm, verdict.family / 256.0);
+    EXPECT_EQ(verdict.regime, "profile quick: AG News, planted, 15 epochs, 240 steps, 8 seeds");
+  }
+  EXPECT_THAT(labels(find(verdicts, "e4.cascade")),
+              ElementsAre("none layer 1 - none layer 3", "none layer 3 - none layer 6"));
+  EXPECT_THAT(labels(find(verdicts, "e4.preserved")),
+              ElementsAre("layernorm lowest layer not below layernorm layer 1",
+                          "manual_l2 lowest layer not below manual_l2 layer 1",
+                          "none - max(layernorm, manual_l2)"));
+  EXPECT_THAT(labels(find(verdicts, "e4.ordering", "held_out")),
+              ElementsAre("layernorm - manual_l2", "layernorm - none"));
+}
+
+TEST(EncoderJudge, MeasuresEachPartInItsUnit) {
+  const auto verdicts = judge_encoder(planted_rows(encoder_world()));
+  const auto effect = [&](const char* id, const char* protocol, std::size_t part) {
+    return find(verdicts, id, protocol).parts[part].numbers.effect;
+  };
+  EXPECT_NEAR(effect("e4.cascade", "published", 0), 30.0 / 128, 0.005);
+  EXPECT_NEAR(effect("e4.cascade", "published", 1), 50.0 / 128, 0.005);
+  EXPECT_NEAR(effect("e4.preserved", "published", 0), -4.0 / 128, 0.01);
+  EXPECT_NEAR(effect("e4.preserved", "published", 2), 83.0 / 128, 0.01);
+  EXPECT_NEAR(effect("e4.ordering", "training", 0), 5, 0.1);
+  EXPECT_NEAR(effect("e4.ordering", "held_out", 1), 6, 0.2);
+}
+
+TEST(EncoderJudge, TakesEachSpectrumFromItsOwnProtocol) {
+  for (const char* variant : kSpectra) {
+    auto rows = planted_rows(encoder_world());
+    for (Row& row : rows) {
+      if (row.arm != "none") continue;
+      // Flat, at half of the rank.
+      for (int layer = 1; layer <= 6; ++layer) {
+        row.metrics["layer" + std::to_string(layer) + "." + variant + ".effective_rank"] =
+            64 + 0.01 * double(row.seed);
+      }
+    }
+    const auto verdicts = judge_encoder(rows);
+    for (const char* other : kSpectra) {
+      EXPECT_EQ(outcome(verdicts, "e4.cascade", other),
+                other == variant ? "NEGLIGIBLE" : "SUPPORTED");
+    }
+  }
+}
+
+TEST(EncoderJudge, TheCascadeMustGoOn) {
+  // It falls to layer 3, and stays: one stretch of the two is negligible.
+  const auto stops = with(encoder_world(), "none",
+                          [](PlantedEncoder& arm) { arm.ranks = {100, 60, 40, 40, 40, 40}; });
+  auto verdict = find(judge_encoder(planted_rows(stops)), "e4.cascade");
+  EXPECT_THAT(part_words(verdict), ElementsAre("SUPPORTED", "NEGLIGIBLE"));
+  EXPECT_EQ(verdict.outcome, Outcome::negligible);
+  // It falls, and comes back by more than matters.
+  const auto back = with(encoder_world(), "none",
+                         [](PlantedEncoder& arm) { arm.ranks = {100, 60, 40, 50, 60, 70}; });
+  verdict = find(judge_encoder(planted_rows(back)), "e4.cascade");
+  EXPECT_THAT(part_words(verdict), ElementsAre("SUPPORTED", "CONTRADICTED"));
+  EXPECT_EQ(verdict.outcome, Outcome::contradicted);
+  EXPECT_DOUBLE_EQ(verdict.p_holm, 4 * 2 / 256.0);
+  // Between what is nothing and what matters nothing is said.
+  const auto little = with(encoder_world(), "none",
+                           [](PlantedEncoder& arm) { arm.ranks = {100, 97, 93.7, 60, 40, 20}; });
+  auto rows = planted_rows(little);
+  for (Row& row : rows) row.metrics["layer3.published.effective_rank"] += row.seed % 2 ? 4 : -4;
+  verdict = find(judge_encoder(rows), "e4.cascade");
+  EXPECT_THAT(part_words(verdict), ElementsAre("INCONCLUSIVE", "SUPPORTED"));
+  EXPECT_EQ(verdict.outcome, Outcome::inconclusive);
+}
+
+TEST(EncoderJudge, WhatStaysMayRiseButNotFall) {
+  const auto rises = with(encoder_world(), "layernorm",
+                          [](PlantedEncoder& arm) { arm.ranks = {70, 80, 90, 100, 110, 120}; });
+  EXPECT_EQ(outcome(judge_encoder(planted_rows(rises)), "e4.preserved"), "SUPPORTED");
+  const auto falls = with(encoder_world(), "layernorm",
+                          [](PlantedEncoder& arm) { arm.ranks = {110, 100, 95, 90, 85, 80}; });
+  auto verdict = find(judge_encoder(planted_rows(falls)), "e4.preserved");
+  EXPECT_THAT(part_words(verdict), ElementsAre("CONTRADICTED", "SUPPORTED", "SUPPORTED"));
+  EXPECT_EQ(verdict.outcome, Outcome::contradicted);
+  EXPECT_DOUBLE_EQ(verdict.p_holm, 4 * 3 / 256.0);
+  // In the middle of the model only, as deep.
+  const auto dips = with(encoder_world(), "manual_l2",
+                         [](PlantedEncoder& arm) { arm.ranks = {108, 107, 106, 80, 104, 103}; });
+  verdict = find(judge_encoder(planted_rows(dips)), "e4.preserved");
+  EXPECT_THAT(part_words(verdict), ElementsAre("SUPPORTED", "CONTRADICTED", "SUPPORTED"));
+  // Just at the margin, with seeds on both sides.
+  auto rows = planted_rows(encoder_world());
+  for (Row& row : rows) {
+    if (row.arm == "layernorm") {
+      row.metrics["layer6.published.effective_rank"] =
+          row.metrics["layer1.published.effective_rank"] - 12.8 + (row.seed % 2 ? 2 : -2);
+    }
+  }
+  verdict = find(judge_encoder(rows), "e4.preserved");
+  EXPECT_THAT(part_words(verdict), ElementsAre("INCONCLUSIVE", "SUPPORTED", "SUPPORTED"));
+  EXPECT_EQ(verdict.outcome, Outcome::inconclusive);
+}
+
+TEST(EncoderJudge, OneWildSeedDoesNotStay) {
+  auto rows = planted_rows(encoder_world());
+  for (Row& row : rows) {
+    if (row.arm != "layernorm" || row.seed != 0) continue;
+    // Above the margin on every seed, and on average far above: by one seed alone.
+    for (int layer = 2; layer <= 6; ++layer) {
+      row.metrics["layer" + std::to_string(layer) + ".published.effective_rank"] = 2000;
+    }
+  }
+  const Verdict verdict = find(judge_encoder(rows), "e4.preserved");
+  EXPECT_LE(verdict.parts[0].numbers.p_claimed, 1.0 / 256);
+  EXPECT_EQ(verdict.parts[0].outcome, Outcome::inconclusive);
+}
+
+TEST(EncoderJudge, StayingLowIsNotStayingIsotropic) {
+  // manual_l2 loses nothing from layer to layer, and has no more than none has at the end.
+  auto arms = encoder_world();
+  for (const char* name : {"manual_l2", "sphere"}) {
+    arms = with(arms, name, [](PlantedEncoder& arm) { arm.ranks = {21, 21, 21, 21, 21, 21}; });
+  }
+  auto verdict = find(judge_encoder(planted_rows(arms)), "e4.preserved");
+  EXPECT_THAT(part_words(verdict), ElementsAre("SUPPORTED", "SUPPORTED", "NEGLIGIBLE"));
+  EXPECT_EQ(verdict.outcome, Outcome::negligible);
+  arms = with(arms, "none", [](PlantedEncoder& arm) { arm.ranks[5] = 60; });
+  verdict = find(judge_encoder(planted_rows(arms)), "e4.preserved");
+  EXPECT_THAT(part_words(verdict), ElementsAre("SUPPORTED", "SUPPORTED", "CONTRADICTED"));
+}
+
+TEST(EncoderJudge, TheOrderOfAccuracies) {
+  const auto lower = with(encoder_world(), "none", [](PlantedEncoder& arm) {
+    arm.training = 0.999;
+    arm.held_out = 0.909;
+  });
+  const auto verdicts = judge_encoder(planted_rows(lower));
+  const Verdict& training = find(verdicts, "e4.ordering", "training");
+  EXPECT_THAT(part_words(training), ElementsAre("SUPPORTED", "CONTRADICTED"));
+  EXPECT_EQ(training.outcome, Outcome::contradicted);
+  // A tenth of a point, and no other number of the two protocols.
+  const Verdict& held_out = find(verdicts, "e4.ordering", "held_out");
+  EXPECT_THAT(part_words(held_out), ElementsAre("SUPPORTED", "NEGLIGIBLE"));
+  EXPECT_EQ(held_out.outcome, Outcome::negligible);
+}
+
+TEST(EncoderJudge, IsFragileWhereTheRadiusExplainsIt) {
+  const auto as_good = with(encoder_world(), "sphere", [](PlantedEncoder& arm) {
+    arm.training = 0.98;
+    arm.held_out = 0.92;
+  });
+  auto verdicts = judge_encoder(planted_rows(as_good));
+  EXPECT_EQ(outcome(verdicts, "e4.ordering", "training"), "FRAGILE");
+  EXPECT_EQ(outcome(verdicts, "e4.ordering", "held_out"), "FRAGILE");
+  EXPECT_EQ(outcome(verdicts, "e4.preserved"), "SUPPORTED");
+  const auto falls = with(encoder_world(), "sphere",
+                          [](PlantedEncoder& arm) { arm.ranks = {110, 100, 95, 90, 85, 80}; });
+  verdicts = judge_encoder(planted_rows(falls));
+  const Verdict& preserved = find(verdicts, "e4.preserved");
+  EXPECT_EQ(preserved.outcome, Outcome::fragile);
+  ASSERT_EQ(preserved.parts[1].controls.size(), 1u);
+  EXPECT_TRUE(preserved.parts[1].controls[0].flips);
+  // Both sides of the comparison are the sphere's.
+  EXPECT_NEAR(preserved.parts[1].controls[0].numbers.effect, -30.0 / 128, 0.01);
+  EXPECT_EQ(outcome(verdicts, "e4.ordering", "training"), "SUPPORTED");
+}
+
+TEST(EncoderJudge, AsksForAllOfEightSeeds) {
+  auto rows = planted_rows(encoder_world());
+  for (Row& row : rows) {
+    if (row.arm == "layernorm" && row.seed == 3) row.metrics["held_out_accuracy"] = 0.84;
+  }
+  const auto verdicts = judge_encoder(rows);
+  EXPECT_EQ(outcome(verdicts, "e4.ordering", "held_out"), "INCONCLUSIVE");
+  EXPECT_EQ(outcome(verdicts, "e4.ordering", "training"), "SUPPORTED");
+  for (const Verdict& verdict : judge_encoder(planted_rows(encoder_world(), 7))) {
+    EXPECT_EQ(verdict.outcome, Outcome::inconclusive);
+    EXPECT_THAT(verdict.notes, Contains("7 seeds where golden has 8"));
+  }
+}
+
+TEST(EncoderJudge, NamesWhatIsMissing) {
+  auto rows = planted_rows(encoder_world());
+  std::erase_if(rows, [](const Row& row) { return row.arm == "manual_l2" && row.seed == 5; });
+  auto verdicts = judge_encoder(rows);
+  EXPECT_EQ(outcome(verdicts, "e4.cascade"), "SUPPORTED");
+  EXPECT_THAT(find(verdicts, "e4.preserved").notes, ElementsAre("manual_l2 seed 5: missing"));
+  EXPECT_EQ(outcome(verdicts, "e4.ordering", "training"), "COULD NOT CHECK");
+
+  const auto spoil = [](const auto& change) {
+    auto spoilt = planted_rows(encoder_world());
+    for (Row& row : spoilt) {
+      if (row.arm == "none" && row.seed == 2) change(row);
+    }
+    return judge_encoder(spoilt);
+  };
+  verdicts = spoil([](Row& row) { row.spectra.erase("layer3.centred"); });
+  EXPECT_THAT(find(verdicts, "e4.cascade", "centred").notes,
+              ElementsAre(HasSubstr("none seed 2: claims: spectrum is absent (layer3.centred)")));
+  EXPECT_EQ(outcome(verdicts, "e4.cascade"), "SUPPORTED");
+  verdicts = spoil([](Row& row) { row.metrics.erase("layer6.published.effective_rank"); });
+  EXPECT_EQ(outcome(verdicts, "e4.cascade"), "COULD NOT CHECK");
+  verdicts = spoil([](Row& row) { row.metrics["held_out_accuracy"] = NAN; });
+  EXPECT_EQ(outcome(verdicts, "e4.ordering", "held_out"), "COULD NOT CHECK");
+  verdicts = spoil([](Row& row) { row.diverged_at = 31; });
+  EXPECT_THAT(words(verdicts), Each("COULD NOT CHECK"));
+  EXPECT_THAT(find(verdicts, "e4.cascade").notes, ElementsAre("none seed 2: diverged at step 31"));
+}
+
+TEST(EncoderJudge, DoesNotAverageOverDataSets) {
+  auto rows = planted_rows(encoder_world());
+  for (Row& row : rows) {
+    if (row.seed == 7) row.data = "other texts";
+  }
+  const auto verdicts = judge_encoder(rows);
+  EXPECT_THAT(words(verdicts), Each("COULD NOT CHECK"));
+  EXPECT_THAT(verdicts[0].notes,
+              ElementsAre("runs on several data sets: AG News, planted / other texts"));
+}
+
+TEST(EncoderJudge, ClaimsOfTwoTasksAreNoFamily) {
+  EXPECT_THROW(judge(claims(), {}), libnorm::ValueError);
+}
+
+TEST(JudgeClaims, AStandInIsNoEvidence) {
+  auto rows = planted_rows(encoder_world());
+  for (Row& row : rows) row.task = "topics";
+  auto verdicts = judge_claims(rows);
+  ASSERT_EQ(verdicts.size(), 22u);
+  EXPECT_THAT(words(verdicts), Each("COULD NOT CHECK"));
+  EXPECT_THAT(find(verdicts, "e4.cascade").notes,
+              Contains("rows of task topics are no evidence on ag_news"));
+  EXPECT_THAT(find(verdicts, "e4.cascade").notes, Contains("no seeds"));
+  // Nor does it get in the way of the real one, whatever it says.
+  const auto real = planted_rows(encoder_world());
+  const auto alone = judge_claims(real);
+  for (Row& row : rows) {
+    for (auto& [name, value] : row.metrics) value = 1;
+  }
+  rows.insert(rows.end(), real.begin(), real.end());
+  verdicts = judge_claims(rows);
+  EXPECT_EQ(verdicts, alone);
+  EXPECT_EQ(outcome(verdicts, "e4.cascade"), "SUPPORTED");
+  EXPECT_THAT(find(verdicts, "e4.cascade").notes, IsEmpty());
+}
+
+TEST(JudgeClaims, TakesWhatWasPlannedAndNothingElse) {
+  auto rows = planted_rows(encoder_world(), 9);
+  const auto of_eight = judge_claims(planted_rows(encoder_world()));
+  EXPECT_EQ(judge_claims(rows), of_eight);
+  for (const Row& row : planted_rows(encoder_world())) {
+    rows.push_back(row);
+    rows.back().profile = "subset";
+    rows.back().metrics.clear();
+  }
+  EXPECT_EQ(judge_claims(rows), of_eight);
+  rows.push_back(rows.front());
+  EXPECT_THROW(judge_claims(rows), DataError);
+  for (const Verdict& verdict : judge_claims({})) {
+    EXPECT_EQ(verdict.outcome, Outcome::could_not_check);
+    EXPECT_EQ(verdict.regime, "");
+    EXPECT_THAT(verdict.notes, Contains("no seeds"));
+  }
+}
+
+TEST(JudgeClaims, FamiliesDoNotInfluenceEachOther) {
+  const auto recall = planted_rows(paper_world());
+  auto both = recall;
+  for (const Row& row : planted_rows(encoder_world())) both.push_back(row);
+  const auto verdicts = judge_claims(both);
+  const auto alone = judge_study("recall", recall, 10);
+  ASSERT_EQ(verdicts.size(), 22u);
+  ASSERT_EQ(alone.size(), 12u);
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    EXPECT_EQ(nlohmann::json(verdicts[i]), nlohmann::json(alone[i]));
+    EXPECT_EQ(verdicts[i].family, 12);
+  }
+  const auto encoder = judge_claims(planted_rows(encoder_world()));
+  for (std::size_t i = 12; i < 22; ++i) {
+    EXPECT_EQ(nlohmann::json(verdicts[i]), nlohmann::json(encoder[i]));
+  }
+  EXPECT_EQ(verdicts[0].regime, "profile paper: associative_recall, 4000 steps, 10 seeds");
+}
+
+}  // namespace
+}  // namespace harness

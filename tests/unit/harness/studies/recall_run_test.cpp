@@ -1,0 +1,353 @@
+#include "harness/studies/recall_run.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+#include <sstream>
+
+#include "harness/studies/encoder_data.hpp"
+#include "harness/studies/encoder_run.hpp"
+#include "harness/runs/kept_state.hpp"
+#include "harness/runs/runner.hpp"
+#include "libnorm/data/safetensors.hpp"
+#include "libnorm/metrics/landscape/slice.hpp"
+#include "libnorm/metrics/activations/spectrum.hpp"
+#include "tests/support/read_by_python.hpp"
+#include "tests/unit/harness/results/result_samples.hpp"
+
+namespace {
+
+using harness::RecallRun;
+using testing::HasSubstr;
+
+harness::RecallOptions small() {
+  harness::RecallOptions o = harness::find_recall_profile("smoke").options;
+  o.steps = 12;
+  return o;
+}
+
+harness::Row train(RecallRun& run) {
+  while (!run.finished()) run.step();
+  return run.row("custom");
+}
+
+class EveryArm : public testing::TestWithParam<harness::RecallArm> {};
+
+TEST_P(EveryArm, GoesOnFromAnyStepWithTheSameBits) {
+  RecallRun whole(small(), GetParam(), 3);
+  const harness::Row expected = train(whole);
+  for (const int steps : {0, 1, 7, 12}) {
+    RecallRun first(small(), GetParam(), 3);
+    for (int i = 0; i < steps; ++i) first.step();
+    RecallRun second(small(), GetParam(), 3);
+    second.restore(first.state());
+    EXPECT_EQ(second.steps_done(), steps);
+    const harness::Row row = train(second);
+    EXPECT_EQ(row.weights_sha256, expected.weights_sha256) << steps;
+    EXPECT_EQ(row.losses_sha256, expected.losses_sha256) << steps;
+    EXPECT_EQ(row.metrics, expected.metrics) << steps;
+  }
+}
+
+TEST_P(EveryArm, DenseTrainingIsTheSameButForRounding) {
+  auto options = small();
+  RecallRun shortcut(options, GetParam(), 1);
+  options.path = libnorm::Path::dense;
+  RecallRun dense(options, GetParam(), 1);
+  const auto a = train(shortcut), b = train(dense);
+  EXPECT_NE(a.spec_sha256, b.spec_sha256);
+  // A dozen steps of Adam at this rate move weights by 1e-3; single-precision rounding of the
+  // gradients moves that by parts in a thousand at the worst.
+  for (std::size_t i = 0; i < a.loss_curve.size(); ++i) {
+    EXPECT_NEAR(a.loss_curve[i], b.loss_curve[i], 1e-4 * a.loss_curve[i]);
+  }
+  EXPECT_NEAR(a.metrics.at("effective_rank"), b.metrics.at("effective_rank"), 1e-2);
+}
+
+TEST_P(EveryArm, RowHoldsWhatClaimsAndFiguresNeed) {
+  RecallRun run(small(), GetParam(), 0);
+  const harness::Row row = train(run);
+  EXPECT_EQ(row.arm, GetParam().name);
+  EXPECT_EQ(row.steps, 12);
+  EXPECT_EQ(row.loss_curve.size(), 12u);
+  EXPECT_EQ(row.singular_values.size(), 40u);
+  EXPECT_EQ(row.slices.at("published_e1").loss.size(), 50u);
+  EXPECT_EQ(row.slices.at("published").loss.size(), 40u);
+  EXPECT_EQ(row.slices.at("accumulated").loss.size(), 40u);
+  EXPECT_EQ(row.slices.at("filter_normalized").loss.size(), 41u);
+  // The middle of the filter-normalized slices is the trained model itself; the accumulated walk
+  // starts and ends near where the slice does.
+  const auto& filter = row.slices.at("filter_normalized");
+  EXPECT_EQ(filter.alpha[20], 0);
+  EXPECT_GE(row.metrics.at("slice_max.filter_normalized"), filter.loss[20]);
+  EXPECT_EQ(row.slices.at("accumulated").loss[0], row.slices.at("published").loss[0]);
+  for (const char* name :
+       {"effective_rank", "participation_ratio", "stable_rank", "condition_number",
+        "slice_range.published", "slice_range.accumulated"}) {
+    EXPECT_TRUE(std::isfinite(row.metrics.at(name))) << name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(RecallRun, EveryArm, testing::ValuesIn(harness::recall_arms()),
+                         [](const auto& arm) { return std::string(arm.param.name); });
+
+TEST(RecallRun, RefusesAStateOfAnotherModel) {
+  RecallRun run(small(), harness::find_recall_arm("layernorm"), 0);
+  run.step();
+  auto state = run.state();
+  auto other = small();
+  other.channels = 48;
+  RecallRun wider(other, harness::find_recall_arm("layernorm"), 0);
+  EXPECT_THROW(wider.restore(state), libnorm::DataError);
+  state.push_back({});
+  EXPECT_THROW(run.restore(state), libnorm::DataError);
+  EXPECT_THROW(run.restore({}), libnorm::DataError);
+}
+
+TEST(RecallRun, EndsAtALossThatIsNotFinite) {
+  auto options = small();
+  options.learning_rate_none = 1e30;
+  RecallRun run(options, harness::find_recall_arm("none"), 0);
+  const harness::Row row = train(run);
+  EXPECT_GE(row.diverged_at, 1);
+  EXPECT_EQ(row.diverged_at, row.steps - 1);
+  EXPECT_TRUE(row.slices.empty());
+}
+
+TEST(RecallSpec, TellsArmsSeedsRatesAndPathsApart) {
+  const auto options = small();
+  const auto& none = harness::find_recall_arm("none");
+  const auto spec = harness::recall_spec(options, none, 1);
+  auto other = options;
+  other.learning_rate = 1;
+  EXPECT_EQ(harness::recall_spec(other, none, 1), spec) << "not this arm's learning rate";
+  other.learning_rate_none = 1;
+  EXPECT_NE(harness::recall_spec(other, none, 1), spec);
+  EXPECT_NE(harness::recall_spec(options, none, 2), spec);
+  EXPECT_NE(harness::recall_spec(options, harness::find_recall_arm("none_matched"), 1), spec);
+  other = options;
+  other.path = libnorm::Path::dense;
+  EXPECT_NE(harness::recall_spec(other, none, 1), spec);
+}
+
+TEST(Runner, TrainsWhatIsMissingOnceAndSaysSo) {
+  const harness::ScratchFolder folder;
+  const harness::Store store(folder.path(), harness::Access::writing);
+  harness::Request request;
+  request.profile = "smoke";
+  request.arms = {"layernorm", "sphere", "none"};
+  request.seeds = {0, 1};
+  request.numbers["steps"] = 12;
+  const auto plan = harness::recall_study().plan(request);
+  ASSERT_EQ(plan.size(), 6u);
+  std::ostringstream first, second;
+  harness::Progress told(first, harness::Progress::Style::lines);
+  const auto rows =
+      harness::make_runs(plan, {.threads = 3, .checkpoint_every = {}, .keep = {}}, store, told)
+          .rows;
+  ASSERT_EQ(rows.size(), 6u);
+  EXPECT_EQ(rows[4].arm, "sphere");
+  EXPECT_EQ(rows[4].profile, "custom");
+  EXPECT_EQ(rows[4].seed, 1u);
+  EXPECT_THAT(first.str(), HasSubstr("sphere seed 1: 12 steps in"));
+  harness::Progress again(second, harness::Progress::Style::lines);
+  const auto stored =
+      harness::make_runs(plan, {.threads = 1, .checkpoint_every = {}, .keep = {}}, store, again)
+          .rows;
+  EXPECT_EQ(stored[4].weights_sha256, rows[4].weights_sha256);
+  EXPECT_THAT(second.str(), HasSubstr("sphere seed 1: stored already"));
+}
+
+/// Runs of the smoke profile, as `norm-harness run` makes them.
+class KeptState : public testing::Test {
+ protected:
+  harness::Row make(const harness::Study& study, const std::string& arm,
+                    std::optional<harness::Keep> keep,
+                    std::optional<double> checkpoint_every = std::nullopt) {
+    plan_ = study.plan(request(arm));
+    std::ostringstream out;
+    harness::Progress progress(out, harness::Progress::Style::quiet);
+    return harness::make_runs(plan_,
+                              {.threads = 2, .checkpoint_every = checkpoint_every, .keep = keep},
+                              store_, progress)
+        .rows.at(0);
+  }
+
+  static harness::Request request(const std::string& arm) {
+    harness::Request request;
+    request.profile = "smoke";
+    request.arms = {arm};
+    request.seeds = {1};
+    return request;
+  }
+
+  const harness::ScratchFolder folder_;
+  const harness::Store store_{folder_.path(), harness::Access::writing};
+  std::vector<harness::PlannedRun> plan_;
+};
+
+TEST_F(KeptState, OfARecallRunGivesTheRowsNumbersToAFreshModel) {
+  for (const char* arm : {"layernorm", "batchnorm", "none"}) {
+    for (const harness::Keep keep : {harness::Keep::weights, harness::Keep::state}) {
+      const harness::Row row = make(harness::recall_study(), arm, keep);
+      ASSERT_TRUE(row.kept.has_value()) << arm;
+      EXPECT_EQ(row.kept->what, keep);
+      const auto options = harness::find_recall_profile("smoke").options;
+      libnorm::Transformer<float> model(
+          harness::model_options(options, harness::find_recall_arm(arm)));
+      harness::load_kept(store_.kept_file(row), row, model);
+      EXPECT_EQ(harness::weights_sha256(model), row.weights_sha256) << arm;
+
+      // What the run measured at its end, measured on the fresh model: the same bits.
+      libnorm::Batch batch;
+      options.task().draw(1, libnorm::Purpose::probe_batch, 1, options.path, batch);
+      EXPECT_EQ(libnorm::singular_values<float>(model.activations(batch, 0), batch.counts.data()),
+                row.singular_values);
+      options.task().draw(1, libnorm::Purpose::probe_batch, 0, options.path, batch);
+      const auto slice =
+          libnorm::slice_loss(model.weights(),
+                              libnorm::unit_direction<float>(
+                                  libnorm::Random(1, libnorm::Purpose::direction, 0), model.size()),
+                              libnorm::even_grid(-0.5, 0.5, 40), libnorm::Walk::restored,
+                              [&] { return model.loss(batch); });
+      EXPECT_EQ(slice.loss, row.slices.at("published").loss) << arm;
+      std::filesystem::remove_all(store_.folder(row));
+    }
+  }
+}
+
+TEST_F(KeptState, OfAnEncoderRunGivesTheRowsNumbersToAFreshModel) {
+  const harness::Row row = make(harness::encoder_study(), "batchnorm", harness::Keep::state);
+  const auto fresh = plan_[0].make();
+  harness::load_kept(store_.kept_file(row), row, fresh->model(), &fresh->adam());
+  EXPECT_EQ(harness::weights_sha256(fresh->model()), row.weights_sha256);
+  EXPECT_EQ(fresh->adam().steps(), row.steps);
+  harness::EncoderOptions options;
+  options.texts = harness::Texts::topics;
+  options.rows = 150;
+  options.test_rows = 70;
+  options.vocabulary = 700;
+  options.length = 48;
+  const auto texts = harness::EncoderCorpora(options, {}, harness::Trust::known, {}).of_seed(1);
+  std::vector<bool> right;
+  for (std::int32_t i = 0; i < 70; ++i) {
+    libnorm::Batch one;
+    one.assign(texts->test, std::vector<std::int32_t>{i}, {0, 48}, 0, 700, libnorm::Path::shortcut);
+    const auto logits = fresh->model().logits(one);
+    right.push_back(std::max_element(logits.data, logits.data + 4) - logits.data ==
+                    texts->test.labels[std::size_t(i)]);
+  }
+  EXPECT_EQ(right, row.held_out_correct);
+}
+
+TEST_F(KeptState, IsWhatTrainingGoesOnFrom) {
+  const auto options = [](libnorm::Index steps) {
+    auto o = small();
+    o.steps = steps;
+    return o;
+  };
+  const auto& arm = harness::find_recall_arm("batchnorm");
+  const std::filesystem::path file = folder_.path() / "file";
+  RecallRun whole(options(12), arm, 3), half(options(6), arm, 3);
+  const harness::Row expected = train(whole);
+  harness::Row row = train(half);
+  harness::write_kept(file, harness::Keep::state, half.model(), half.adam());
+  row.kept = harness::Kept{harness::Keep::state, ""};
+  RecallRun fresh(options(12), arm, 3);
+  harness::load_kept(file, row, fresh.model(), &fresh.adam());
+  libnorm::Batch batch;
+  for (std::uint32_t step = 6; step < 12; ++step) {
+    options(12).task().draw(3, libnorm::Purpose::training_batch, step, options(12).path, batch);
+    fresh.model().loss_and_gradient(batch);
+    fresh.adam().step(fresh.model().weights_data(), fresh.model().gradient_data());
+  }
+  EXPECT_EQ(harness::weights_sha256(fresh.model()), expected.weights_sha256);
+}
+
+TEST_F(KeptState, IsReadByAReaderThatIsNotOurs) {
+  const harness::Row row = make(harness::recall_study(), "batchnorm", harness::Keep::state);
+  const auto fresh = plan_[0].make();
+  while (!fresh->finished()) fresh->step();
+  std::vector<std::string> lines;
+  const auto& model = fresh->model();
+  const auto print = libnorm::test::print_tensors<float>;
+  print("", model.parameters(), model.weights(), lines);
+  print("", model.running(), model.running_values(), lines);
+  print("adam.first.", model.parameters(), fresh->adam().first_moment(), lines);
+  print("adam.second.", model.parameters(), fresh->adam().second_moment(), lines);
+  const auto file = store_.kept_file(row);
+  EXPECT_EQ(libnorm::test::read_by_python(file), libnorm::test::joined(lines));
+  EXPECT_EQ(libnorm::SafetensorsFile(file).metadata().at("adam.steps"), "60");
+}
+
+TEST_F(KeptState, TakesTheCheckpointsPlaceUnlessNoneIsKept) {
+  using testing::UnorderedElementsAre;
+  const harness::Row small = make(harness::recall_study(), "layernorm", {}, 0.0);
+  ASSERT_TRUE(small.kept.has_value());
+  EXPECT_EQ(small.kept->what, harness::Keep::state) << "a small model's whole state";
+  EXPECT_THAT(harness::names_in(store_.folder(small)),
+              UnorderedElementsAre("lock", "spec.txt", "row.json", "kept.safetensors"));
+  const harness::Row none = make(harness::recall_study(), "none", harness::Keep::none, 0.0);
+  EXPECT_EQ(none.kept, std::nullopt);
+  EXPECT_THAT(harness::names_in(store_.folder(none)),
+              UnorderedElementsAre("lock", "spec.txt", "row.json"));
+  libnorm::TransformerOptions large;
+  large.vocabulary = 30522;
+  large.blocks = 6;
+  EXPECT_EQ(harness::default_keep(libnorm::Transformer<float>(large)), harness::Keep::weights);
+}
+
+TEST_F(KeptState, OfAnotherModelOrRowIsRefused) {
+  const harness::Row row = make(harness::recall_study(), "layernorm", harness::Keep::weights);
+  const auto fresh = plan_[0].make();
+  const auto refusal = [&](const harness::Row& other, libnorm::Adam<float>* adam) {
+    return harness::message_of<libnorm::DataError>(
+        [&] { harness::load_kept(store_.kept_file(row), other, fresh->model(), adam); });
+  };
+  EXPECT_THAT(refusal(row, &fresh->adam()), HasSubstr("has weights alone"));
+  harness::Row other = row;
+  other.weights_sha256[0] ^= 1;
+  EXPECT_THAT(refusal(other, nullptr), HasSubstr("other weights than the row's"));
+  other.kept->what = harness::Keep::state;
+  EXPECT_THAT(refusal(other, nullptr), HasSubstr("missing"));
+}
+
+TEST(RecallStudy, NumbersThatCannotBeCountedOrHeldAreRefusedBeforeAnythingIsMade) {
+  harness::Request request;
+  request.profile = "smoke";
+  request.arms = {"none"};
+  request.seeds = {0};
+  EXPECT_LT(harness::recall_study().plan(request)[0].bytes, 1e7);
+  request.profile = "paper";
+  // Weights, gradient and moments alone are 4.8 MB.
+  EXPECT_GT(harness::recall_study().plan(request)[0].bytes, 5e6);
+  EXPECT_LT(harness::recall_study().plan(request)[0].bytes, 5e7);
+  const auto why = [&] {
+    try {
+      harness::recall_study().plan(request);
+    } catch (const libnorm::ValueError& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing");
+  };
+  request.numbers = {{"channels", 64}, {"blocks", 1e9}};
+  EXPECT_THAT(why(),
+              testing::MatchesRegex("--blocks: too large \\(1000000000; a run takes [0-9.]+ [TPE]B "
+                                    ".* the [0-9.]+ [kMGTP]B that are free"));
+  for (const char* name : {"channels", "hidden", "blocks", "steps"}) {
+    request.numbers = {{name, 1e15}};
+    EXPECT_THAT(why(), HasSubstr("--" + std::string(name) + ": too large")) << name;
+    request.numbers = {{name, 1e19}};
+    EXPECT_THAT(why(), HasSubstr("--" + std::string(name) + ": larger than can be counted"));
+  }
+  for (const char* name : {"entities", "attributes", "batch", "rank"}) {
+    request.numbers = {{name, 9e15}};
+    EXPECT_THAT(why(), HasSubstr("AssociativeRecall: too large a task")) << name;
+  }
+}
+
+}  // namespace
