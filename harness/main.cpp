@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
-#include "harness/commands/command.hpp"
 #include "harness/base/output.hpp"
+#include "harness/commands/command.hpp"
 #include "harness/runs/runner.hpp"
 #include "libnorm/core/version.hpp"
 #include "libnorm/data/printable.hpp"

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "harness/commands/command.hpp"
 #include "harness/activations/file_kind.hpp"
 #include "harness/base/zip_file.hpp"
 #include "libnorm/data/npy.hpp"
@@ -18,6 +17,7 @@ namespace {
 using libnorm::DataError;
 using libnorm::Index;
 using libnorm::NpyNumbers;
+using libnorm::ValueError;
 using Bytes = std::shared_ptr<const libnorm::StoredBytes>;
 
 std::string text_of(const std::filesystem::path& path) { return libnorm::printable(path.string()); }
@@ -50,7 +50,7 @@ std::string chosen(const std::vector<Candidate>& all, const std::filesystem::pat
     for (const Candidate& c : all) {
       if (c.name == *choice.name) return c.name;
     }
-    throw UsageError(fmt::format("--{}: {} has no {} {}; use one of {}", choice.option,
+    throw ValueError(fmt::format("--{}: {} has no {} {}; use one of {}", choice.option,
                                  text_of(path), noun, libnorm::shown(*choice.name), listed(all)));
   }
   std::vector<std::string> readable;
@@ -62,7 +62,7 @@ std::string chosen(const std::vector<Candidate>& all, const std::filesystem::pat
                                 text_of(path), noun, all.size(), right));
   }
   if (readable.size() > 1) {
-    throw UsageError(fmt::format("--{}: {} holds several; name one of {}", choice.option,
+    throw ValueError(fmt::format("--{}: {} holds several; name one of {}", choice.option,
                                  text_of(path), listed(all)));
   }
   return readable[0];
@@ -129,7 +129,7 @@ Bytes open_npy_bytes(const std::filesystem::path& path, NpyNumbers wanted, Array
   }
   if (!is_npy && extension != ".npy") return nullptr;
   if (choice.name) {
-    throw UsageError(fmt::format("--{}: {} is a .npy file, which holds one array and no names",
+    throw ValueError(fmt::format("--{}: {} is a .npy file, which holds one array and no names",
                                  choice.option, text_of(path)));
   }
   return file;

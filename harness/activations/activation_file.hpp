@@ -30,7 +30,7 @@ struct ArrayChoice {
 
 /// Opens a .npy file, an array of a .npz file or a tensor of a safetensors file; one that is the
 /// only one that can be read needs no name. Contents decide what a file is, not its name.
-/// Throws: UsageError for an array that has to be named, is not there, or is of no use; DataError
+/// Throws: ValueError for an array that has to be named, is not there, or is of no use; DataError
 /// for a file that cannot be read, is of another kind, which it names, or holds no numbers.
 ActivationFile open_activations(const std::filesystem::path& path, const ArrayChoice& choice);
 

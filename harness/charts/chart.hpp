@@ -76,7 +76,4 @@ std::string shortened(const std::string& text, std::size_t bytes);
 /// the width of a chart. A word that is too long by itself is shortened.
 std::vector<std::string> wrap(const std::string& text, std::size_t letters = 100);
 
-/// The gnuplot script, with its data, that draws `<name>.svg` and `<name>.png` where it is run.
-std::string chart_script(const Chart& chart);
-
 }  // namespace harness

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "harness/claims/claims.hpp"
-#include "harness/results/result.hpp"
 #include "harness/claims/verdict.hpp"
+#include "harness/results/result.hpp"
 
 // What is measured of a claim before it is judged.
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "harness/claims/claims.hpp"
-#include "harness/results/result.hpp"
 #include "harness/claims/verdict.hpp"
+#include "harness/results/result.hpp"
 
 namespace harness {
 

@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/studies/study.hpp"
-#include "harness/base/output.hpp"
 #include "libnorm/core/device.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/core/resident.hpp"

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
+#include "harness/results/result_json.hpp"
 #include "harness/studies/stored_verdicts.hpp"
 #include "harness/studies/study.hpp"
-#include "harness/base/output.hpp"
-#include "harness/results/result_json.hpp"
 #include "libnorm/data/printable.hpp"
 
 namespace harness {

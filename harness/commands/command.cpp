@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
-#include "harness/studies/study.hpp"
 #include "harness/base/files.hpp"
 #include "harness/base/output.hpp"
 #include "harness/base/threads.hpp"
+#include "harness/studies/study.hpp"
 
 namespace harness {
 namespace {

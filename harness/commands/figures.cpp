@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
+#include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/report/draw_figures.hpp"
-#include "harness/base/output.hpp"
 #include "libnorm/data/printable.hpp"
 
 namespace harness {

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/results/environment.hpp"
-#include "harness/base/output.hpp"
 #include "libnorm/data/printable.hpp"
 
 namespace harness {

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
+#include "harness/base/output.hpp"
 #include "harness/claims/claims.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/studies/study.hpp"
-#include "harness/base/output.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"
 #include "libnorm/norms/catalogue.hpp"
 

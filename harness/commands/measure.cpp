@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/activations/activation_file.hpp"
-#include "harness/commands/command.hpp"
 #include "harness/activations/measure_activations.hpp"
-#include "harness/base/output.hpp"
 #include "harness/activations/reading_progress.hpp"
+#include "harness/base/output.hpp"
+#include "harness/commands/command.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/data/npy.hpp"
 #include "libnorm/data/printable.hpp"

@@ -4,11 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "harness/base/files.hpp"
+#include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/report/draw_figures.hpp"
 #include "harness/studies/stored_verdicts.hpp"
-#include "harness/base/files.hpp"
-#include "harness/base/output.hpp"
 #include "libnorm/data/printable.hpp"
 
 namespace harness {

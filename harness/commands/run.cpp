@@ -5,11 +5,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/results/compare.hpp"
-#include "harness/studies/study.hpp"
-#include "harness/base/output.hpp"
 #include "harness/runs/runner.hpp"
+#include "harness/studies/study.hpp"
 #include "libnorm/data/printable.hpp"
 
 namespace harness {

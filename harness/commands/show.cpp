@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include "harness/commands/command.hpp"
-#include "harness/studies/study.hpp"
 #include "harness/base/output.hpp"
+#include "harness/commands/command.hpp"
 #include "harness/results/result_json.hpp"
+#include "harness/studies/study.hpp"
 
 namespace harness {
 namespace {

@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "harness/commands/command.hpp"
-#include "harness/data/datasets.hpp"
 #include "harness/base/files.hpp"
 #include "harness/base/output.hpp"
+#include "harness/commands/command.hpp"
+#include "harness/data/datasets.hpp"
 #include "libnorm/data/printable.hpp"
 #include "libnorm/data/wordpiece.hpp"
 

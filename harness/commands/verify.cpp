@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
-#include "harness/commands/command.hpp"
-#include "harness/studies/stored_verdicts.hpp"
-#include "harness/results/compare.hpp"
-#include "harness/studies/study.hpp"
 #include "harness/base/output.hpp"
+#include "harness/commands/command.hpp"
+#include "harness/results/compare.hpp"
+#include "harness/studies/stored_verdicts.hpp"
+#include "harness/studies/study.hpp"
 #include "libnorm/data/printable.hpp"
 
 namespace harness {

@@ -12,11 +12,11 @@
 
 #include <fmt/format.h>
 
-#include "harness/data/corpus_cache.hpp"
-#include "harness/results/environment.hpp"
 #include "harness/base/files.hpp"
 #include "harness/base/sha256.hpp"
 #include "harness/base/threads.hpp"
+#include "harness/data/corpus_cache.hpp"
+#include "harness/results/environment.hpp"
 #include "libnorm/data/ag_news.hpp"
 #include "libnorm/data/wordpiece.hpp"
 

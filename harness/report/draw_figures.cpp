@@ -7,9 +7,9 @@
 #include <map>
 #include <utility>
 
-#include "harness/studies/study.hpp"
-#include "harness/report/recall_figure.hpp"
 #include "harness/report/encoder_figures.hpp"
+#include "harness/report/recall_figure.hpp"
+#include "harness/studies/study.hpp"
 
 namespace harness {
 namespace {

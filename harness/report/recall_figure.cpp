@@ -7,8 +7,9 @@
 #include <iterator>
 #include <utility>
 
-#include "harness/charts/chart.hpp"
 #include "harness/charts/arm_curves.hpp"
+#include "harness/charts/chart.hpp"
+#include "harness/report/chart_script.hpp"
 #include "harness/report/gnuplot.hpp"
 #include "libnorm/core/error.hpp"
 

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "harness/base/files.hpp"
+#include "harness/base/sha256.hpp"
 #include "harness/results/golden_files.hpp"
 #include "harness/results/result_json.hpp"
-#include "harness/base/sha256.hpp"
 #include "libnorm/core/error.hpp"
 
 namespace harness {

@@ -9,8 +9,8 @@
 #include <set>
 #include <system_error>
 
-#include "harness/results/environment.hpp"
 #include "harness/base/files.hpp"
+#include "harness/results/environment.hpp"
 #include "harness/runs/run_store.hpp"
 #include "libnorm/core/error.hpp"
 

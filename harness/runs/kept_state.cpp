@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "harness/runs/checkpoint.hpp"
 #include "harness/base/sha256.hpp"
+#include "harness/runs/checkpoint.hpp"
 #include "libnorm/core/error.hpp"
 #include "libnorm/models/weights_file.hpp"
 

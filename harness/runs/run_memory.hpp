@@ -1,6 +1,6 @@
 #pragma once
 
-#include "harness/studies/study.hpp"
+#include "libnorm/data/batch.hpp"
 #include "libnorm/models/transformer.hpp"
 
 namespace harness {

@@ -14,12 +14,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "harness/results/environment.hpp"
-#include "harness/runs/kept_state.hpp"
-#include "harness/runs/checkpoint.hpp"
 #include "harness/base/memory.hpp"
 #include "harness/base/output.hpp"
 #include "harness/base/threads.hpp"
+#include "harness/results/environment.hpp"
+#include "harness/runs/checkpoint.hpp"
+#include "harness/runs/kept_state.hpp"
 #include "libnorm/core/launch.hpp"
 
 namespace harness {

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "harness/studies/study.hpp"
-#include "harness/runs/progress.hpp"
-#include "harness/results/result.hpp"
 #include "harness/base/stop.hpp"
+#include "harness/results/result.hpp"
+#include "harness/runs/progress.hpp"
 #include "harness/runs/run_store.hpp"
+#include "harness/runs/training_run.hpp"
 #include "libnorm/core/device.hpp"
 
 namespace harness {

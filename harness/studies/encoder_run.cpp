@@ -6,9 +6,9 @@
 #include <string>
 #include <utility>
 
-#include "harness/runs/kept_state.hpp"
-#include "harness/runs/checkpoint.hpp"
 #include "harness/base/stop.hpp"
+#include "harness/runs/checkpoint.hpp"
+#include "harness/runs/kept_state.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/metrics/activations/row_factor.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"

@@ -8,10 +8,10 @@
 #include <fmt/format.h>
 
 #include "harness/results/environment.hpp"
+#include "harness/runs/run_memory.hpp"
 #include "harness/studies/encoder_data.hpp"
 #include "harness/studies/encoder_run.hpp"
 #include "harness/studies/study_numbers.hpp"
-#include "harness/runs/run_memory.hpp"
 
 namespace harness {
 namespace {

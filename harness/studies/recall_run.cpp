@@ -4,10 +4,10 @@
 #include <cmath>
 #include <string>
 
-#include "harness/runs/kept_state.hpp"
 #include "harness/runs/checkpoint.hpp"
-#include "libnorm/metrics/landscape/slice.hpp"
+#include "harness/runs/kept_state.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"
+#include "libnorm/metrics/landscape/slice.hpp"
 
 namespace harness {
 namespace {

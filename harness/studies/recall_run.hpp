@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "harness/studies/recall_study.hpp"
 #include "harness/results/result.hpp"
+#include "harness/studies/recall_study.hpp"
 
 namespace harness {
 

@@ -1,8 +1,8 @@
 #include "harness/studies/recall_study.hpp"
 
 #include "harness/results/environment.hpp"
-#include "harness/studies/recall_run.hpp"
 #include "harness/runs/run_memory.hpp"
+#include "harness/studies/recall_run.hpp"
 
 namespace harness {
 namespace {

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/studies/study_numbers.hpp"
-#include "harness/studies/study.hpp"
 #include "harness/results/spec.hpp"
+#include "harness/studies/study.hpp"
+#include "harness/studies/study_numbers.hpp"
 #include "libnorm/data/associative_recall.hpp"
 #include "libnorm/models/transformer.hpp"
 #include "libnorm/optim/adam.hpp"

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "harness/studies/study.hpp"
 #include "harness/claims/judge.hpp"
+#include "harness/studies/study.hpp"
 
 namespace harness {
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "harness/claims/verdict.hpp"
 #include "harness/results/golden.hpp"
 #include "harness/results/result.hpp"
-#include "harness/claims/verdict.hpp"
 
 namespace harness {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,20 +15,12 @@
 #include "harness/data/datasets.hpp"
 #include "harness/results/result.hpp"
 #include "harness/results/spec.hpp"
+#include "harness/runs/training_run.hpp"
 #include "libnorm/core/error.hpp"
 #include "libnorm/data/batch.hpp"
 #include "libnorm/ops/gemm.hpp"
 
-namespace libnorm {
-template <class T>
-class Transformer;
-template <class T>
-class Adam;
-}  // namespace libnorm
-
 namespace harness {
-
-using libnorm::Index;
 
 /// An experiment of the paper: the arms of its figure, and the controls its verdicts quote.
 struct Experiment {
@@ -74,56 +66,6 @@ struct NumberInfo {
 struct Column {
   std::string metric, title;
   int width() const { return std::max(9, int(title.size())); }
-};
-
-/// One arm in training, from one seed: step by step, and able to stop and go on at any of them with
-/// the same bits.
-class TrainingRun {
- public:
-  virtual ~TrainingRun() = default;
-
-  virtual Index steps_done() const = 0;
-  virtual bool finished() const = 0;
-  virtual double last_loss() const = 0;
-  /// Floating-point operations of the products so far, a multiply-add counting two.
-  virtual double flop() const = 0;
-  /// Whether much was done in the last step, so that a checkpoint is worth its price.
-  virtual bool at_landmark() const { return false; }
-
-  /// What is trained, and what trains it, after the steps done: to be kept, or to take what was.
-  /// @{
-  virtual libnorm::Transformer<float>& model() = 0;
-  virtual libnorm::Adam<float>& adam() = 0;
-  /// @}
-
-  /// One training step. A loss that is not finite ends the run.
-  virtual void step() = 0;
-
-  /// All that a later step depends on.
-  virtual std::vector<std::byte> state() const = 0;
-  /// Throws: DataError for a state of another size.
-  virtual void restore(std::span<const std::byte> state) = 0;
-
-  /// The row of a finished run, with everything measured; of a diverged run, without.
-  virtual Row row(std::string_view profile) = 0;
-};
-
-/// How many runs keep a machine busy: small ones stand side by side, a large one is alone.
-enum class RunSize { small, large };
-
-/// One run to be made.
-struct PlannedRun {
-  std::string task, profile, arm;
-  std::uint64_t seed = 0;
-  Index steps = 0;
-  RunSize size = RunSize::small;
-  /// All that decides the bits.
-  Spec spec;
-  std::function<std::unique_ptr<TrainingRun>()> make;
-  /// Who makes the products; the spec says so too.
-  libnorm::Gemm gemm = libnorm::Gemm::exact;
-  /// Memory that it takes at least.
-  double bytes = 0;
 };
 
 /// What was asked for on the command line.

@@ -11,8 +11,8 @@
 
 #include <fmt/format.h>
 
-#include "harness/studies/study.hpp"
 #include "harness/base/memory.hpp"
+#include "harness/studies/study.hpp"
 #include "libnorm/models/normalization.hpp"
 #include "libnorm/optim/adam.hpp"
 

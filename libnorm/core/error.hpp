@@ -1,13 +1,11 @@
 #pragma once
 
-#include <cstdint>
 #include <stdexcept>
 #include <string>
 
-namespace libnorm {
+#include "libnorm/core/types.hpp"
 
-/// Signed count or position; signed so that a difference of two is one too.
-using Index = std::int64_t;
+namespace libnorm {
 
 /// What every failure of the library is. The text reads
 /// `where: what is wrong (what arrived); what would be right`.

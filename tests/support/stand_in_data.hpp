@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "harness/data/datasets.hpp"
 #include "harness/base/sha256.hpp"
+#include "harness/data/datasets.hpp"
 #include "libnorm/core/error.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
 

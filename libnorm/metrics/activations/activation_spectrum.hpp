@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "libnorm/core/tensor.hpp"
-#include "libnorm/metrics/metric_value.hpp"
 #include "libnorm/metrics/activations/row_factor.hpp"
+#include "libnorm/metrics/metric_value.hpp"
 
 namespace libnorm {
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <utility>
 
-#include "libnorm/metrics/decompositions.hpp"
 #include "libnorm/metrics/activations/known_rank.hpp"
-#include "libnorm/metrics/row_check.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"
+#include "libnorm/metrics/decompositions.hpp"
+#include "libnorm/metrics/row_check.hpp"
 
 namespace libnorm {
 namespace {

@@ -8,14 +8,14 @@
 
 #include "libnorm/core/domain.hpp"
 #include "libnorm/core/launch.hpp"
-#include "libnorm/metrics/decompositions.hpp"
 #include "libnorm/metrics/activations/gram_body.hpp"
+#include "libnorm/metrics/decompositions.hpp"
 #if defined(LIBNORM_CUDA)
 #include "libnorm/metrics/activations/gram_cuda.hpp"
 #endif
 #include "libnorm/metrics/activations/known_rank.hpp"
-#include "libnorm/metrics/row_check.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"
+#include "libnorm/metrics/row_check.hpp"
 #include "libnorm/ops/gemm.hpp"
 
 namespace libnorm {

@@ -15,8 +15,8 @@
 #include "libnorm/metrics/activations/intrinsic_dimension.hpp"
 #include "libnorm/metrics/activations/row_geometry.hpp"
 #include "libnorm/metrics/activations/row_gram.hpp"
-#include "libnorm/metrics/landscape/slice.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"
+#include "libnorm/metrics/landscape/slice.hpp"
 
 static_assert(libnorm::kVersion >= libnorm::Version{0, 1});
 

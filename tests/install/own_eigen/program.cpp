@@ -8,11 +8,11 @@
 #include <Eigen/QR>
 
 #include "libnorm/metrics/activations/eigen_rows.hpp"
-#include "libnorm/metrics/landscape/lanczos.hpp"
 #include "libnorm/metrics/activations/neural_collapse.hpp"
 #include "libnorm/metrics/activations/row_geometry.hpp"
-#include "libnorm/metrics/landscape/spectral_density.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"
+#include "libnorm/metrics/landscape/lanczos.hpp"
+#include "libnorm/metrics/landscape/spectral_density.hpp"
 
 namespace {
 

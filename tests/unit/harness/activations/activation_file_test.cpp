@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "harness/commands/command.hpp"
 #include "harness/activations/sound_rows.hpp"
 #include "harness/base/zip_file.hpp"
 #include "libnorm/data/npy.hpp"
@@ -85,9 +84,9 @@ TEST_F(ActivationFiles, FindTheArrayThatIsMeant) {
   const std::string two = zip_bytes({{"a.npy", kX}, {"b.npy", kX}, {"y.npy", kY}, {"note", "hi"}});
   EXPECT_THAT(read_all<float>(open(two, "b").rows), ElementsAre(1, 2, 3, 4));
   EXPECT_THAT(
-      refused<UsageError>(two),
+      refused<ValueError>(two),
       AllOf(HasSubstr("--tensor: "), HasSubstr("holds several; name one of 'a' [2, 2], 'b'")));
-  EXPECT_THAT(refused<UsageError>(two, "c"), HasSubstr("has no array 'c'; use one of 'a' [2, 2]"));
+  EXPECT_THAT(refused<ValueError>(two, "c"), HasSubstr("has no array 'c'; use one of 'a' [2, 2]"));
   EXPECT_THAT(refused(two, "y"), HasSubstr("a dtype that is not read here ('<i8')"));
   EXPECT_THAT(refused(zip_bytes({{"y.npy", kY}})),
               HasSubstr("no array that can be read (1 in all)"));
@@ -96,13 +95,13 @@ TEST_F(ActivationFiles, FindTheArrayThatIsMeant) {
   EXPECT_EQ(open(kX, nullptr, "some.npz").tensor, std::nullopt);
   EXPECT_THAT(read_labels(file("l", zip_bytes({{"a.npy", kX}, {"y.npy", kY}})), {}),
               ElementsAre(5, -6));
-  EXPECT_THAT(message_of<UsageError>([&] {
+  EXPECT_THAT(message_of<ValueError>([&] {
                 read_labels(file("l", zip_bytes({{"a.npy", kY}, {"y.npy", kY}})),
                             {std::nullopt, "labels-tensor"});
               }),
               HasSubstr("--labels-tensor: "));
   // Names beyond ASCII are printed, and what steers a terminal is not.
-  EXPECT_THAT(refused<UsageError>(zip_bytes({{"\u6fc0\u6d3b.npy", kX}, {"b\x1b[2J.npy", kX}})),
+  EXPECT_THAT(refused<ValueError>(zip_bytes({{"\u6fc0\u6d3b.npy", kX}, {"b\x1b[2J.npy", kX}})),
               AllOf(HasSubstr("'\u6fc0\u6d3b'"), HasSubstr("'b\uFFFD[2J'")));
 }
 
@@ -184,7 +183,7 @@ TEST_F(ActivationFiles, SurviveAnyByteOfAZipFile) {
         EXPECT_EQ(read_all<float>(open(bytes, "x").rows).size(), 6u);
       } catch (const DataError& error) {
         EXPECT_THAT(error.what(), HasSubstr("; need ")) << at;
-      } catch (const UsageError&) {
+      } catch (const ValueError&) {
       }
     }
   }

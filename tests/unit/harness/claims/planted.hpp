@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "harness/claims/judge.hpp"
-#include "harness/results/result.hpp"
 #include "harness/claims/verdict.hpp"
+#include "harness/results/result.hpp"
 
 // Rows of a made-up world, so that what the judge must say of them is known.
 

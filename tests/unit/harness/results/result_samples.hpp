@@ -13,8 +13,8 @@
 #include <system_error>
 #include <vector>
 
-#include "harness/results/result.hpp"
 #include "harness/base/sha256.hpp"
+#include "harness/results/result.hpp"
 
 namespace harness {
 

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "harness/claims/claims.hpp"
-#include "harness/studies/stored_verdicts.hpp"
 #include "harness/claims/judge.hpp"
+#include "harness/studies/stored_verdicts.hpp"
 #include "tests/unit/harness/claims/planted.hpp"
 
 // The claims on experiment 4, and that they and those on experiments 1 to 3 leave each other alone.

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "harness/studies/encoder_data.hpp"
 #include "harness/results/result_json.hpp"
+#include "harness/studies/encoder_data.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"
 

@@ -9,13 +9,13 @@
 #include <optional>
 #include <sstream>
 
-#include "harness/studies/encoder_data.hpp"
-#include "harness/studies/encoder_run.hpp"
 #include "harness/runs/kept_state.hpp"
 #include "harness/runs/runner.hpp"
+#include "harness/studies/encoder_data.hpp"
+#include "harness/studies/encoder_run.hpp"
 #include "libnorm/data/safetensors.hpp"
-#include "libnorm/metrics/landscape/slice.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"
+#include "libnorm/metrics/landscape/slice.hpp"
 #include "tests/support/read_by_python.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
 

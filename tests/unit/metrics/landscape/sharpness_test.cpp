@@ -336,7 +336,8 @@ TEST(Rises, RefuseWhatHasNoMeaning) {
     libnorm::largest_rise(cliff, edge, {.radius = 1});
     FAIL() << "need a throw";
   } catch (const libnorm::ValueError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("largest_rise: the loss is not finite (inf, at a distance of 1)"));
+    EXPECT_THAT(error.what(),
+                HasSubstr("largest_rise: the loss is not finite (inf, at a distance of 1)"));
   }
   // With floor 0, weights of 0 stay: the ball is a point.
   const std::vector<double> zeros = {0, 0, 0};
