@@ -344,7 +344,8 @@ const std::vector<MeasuredMetric>& measured_metrics() {
   return all;
 }
 
-Measurement measure(const Measuring& asked, const std::function<void(Index)>& progress) {
+Measurement measure_activations(const Measuring& asked,
+                                const std::function<void(Index)>& progress) {
   try {
     return is_double(asked) ? measure_as<double>(asked, progress)
                             : measure_as<float>(asked, progress);

@@ -74,7 +74,8 @@ struct Measurement {
 /// was named and does not fit is an error, what was not is left out. progress: called with the rows
 /// read so far. Throws: DataError for what does not fit, and for rows that no metric can be made
 /// of; it tells where in the file a number is NaN or infinite.
-Measurement measure(const Measuring& asked, const std::function<void(libnorm::Index)>& progress);
+Measurement measure_activations(const Measuring& asked,
+                                const std::function<void(libnorm::Index)>& progress);
 
 /// Milliseconds that each of `times` spectra takes, metrics included, of rows in memory; those of
 /// the first centring.

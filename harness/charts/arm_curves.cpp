@@ -25,9 +25,10 @@ void require_same(const std::string& what, const std::string& expected, const st
       fmt::format("figure: {} are mixed ({} and {}); draw one at a time", what, expected, found));
 }
 
-ArmRows select_arm(const std::vector<Row>& rows, const std::string& name, const Row* first) {
+ArmRows select_arm(const std::vector<RunResult>& rows, const std::string& name,
+                   const RunResult* first) {
   ArmRows arm{name, {}};
-  for (const Row& row : rows) {
+  for (const RunResult& row : rows) {
     if (row.arm != name) continue;
     require_same("tasks", first->task, row.task);
     require_same("profiles", first->profile, row.profile);
@@ -38,8 +39,8 @@ ArmRows select_arm(const std::vector<Row>& rows, const std::string& name, const 
     throw DataError(fmt::format("figure: no run of arm {} (profile {}); run it first", name,
                                 first == nullptr ? "any" : first->profile));
   }
-  std::ranges::sort(arm.rows, {}, &Row::seed);
-  const auto twice = std::ranges::adjacent_find(arm.rows, {}, &Row::seed);
+  std::ranges::sort(arm.rows, {}, &RunResult::seed);
+  const auto twice = std::ranges::adjacent_find(arm.rows, {}, &RunResult::seed);
   if (twice != arm.rows.end()) {
     throw DataError(fmt::format("figure: two runs of {}; need one a seed", describe_run(**twice)));
   }
@@ -47,9 +48,9 @@ ArmRows select_arm(const std::vector<Row>& rows, const std::string& name, const 
 }
 
 Curve collect(const ArmRows& arm, const std::vector<double>& grid, const std::string& what,
-              const std::function<std::vector<double>(const Row&)>& read, NonFinite rule) {
+              const std::function<std::vector<double>(const RunResult&)>& read, NonFinite rule) {
   std::vector<std::vector<double>> runs;
-  for (const Row* row : arm.rows) {
+  for (const RunResult* row : arm.rows) {
     runs.push_back(read(*row));
     const std::size_t size = runs.back().size();
     // Only a diverged run may stop early.
@@ -71,18 +72,18 @@ Curve collect(const ArmRows& arm, const std::vector<double>& grid, const std::st
 
 }  // namespace
 
-std::string describe_run(const Row& row) {
+std::string describe_run(const RunResult& row) {
   return fmt::format("arm {}, seed {}", row.arm, row.seed);
 }
 
-std::vector<ArmRows> select_arms(const std::vector<Row>& rows,
+std::vector<ArmRows> select_arms(const std::vector<RunResult>& rows,
                                  const std::vector<std::string>& names) {
   if (names.empty()) throw ValueError("figure: no arms named (0); need at least one");
   if (std::set<std::string>(names.begin(), names.end()).size() != names.size()) {
     throw ValueError(
         fmt::format("figure: an arm is named twice ({}); name each once", fmt::join(names, ", ")));
   }
-  const auto first = std::ranges::find(rows, names.front(), &Row::arm);
+  const auto first = std::ranges::find(rows, names.front(), &RunResult::arm);
   std::vector<ArmRows> arms;
   for (const std::string& name : names) {
     arms.push_back(select_arm(rows, name, first == rows.end() ? nullptr : &*first));
@@ -120,7 +121,7 @@ Point summarize(double x, std::vector<double> values, NonFinite rule) {
 
 std::vector<Curve> collect_all(const std::vector<ArmRows>& arms, const std::vector<double>& grid,
                                const std::string& what,
-                               const std::function<std::vector<double>(const Row&)>& read,
+                               const std::function<std::vector<double>(const RunResult&)>& read,
                                NonFinite rule) {
   if (grid.empty()) {
     throw DataError(
@@ -135,7 +136,7 @@ std::string scale_word(const Axis& axis) { return axis.scale == Scale::log ? "lo
 
 std::size_t count_diverged(const ArmRows& arm) {
   return static_cast<std::size_t>(
-      std::ranges::count_if(arm.rows, [](const Row* row) { return row->diverged_at >= 0; }));
+      std::ranges::count_if(arm.rows, [](const RunResult* row) { return row->diverged_at >= 0; }));
 }
 
 std::string name_with_divergence(const ArmRows& arm) {
@@ -160,8 +161,8 @@ std::vector<std::string> divergence_notes(const std::vector<ArmRows>& arms,
                                           const std::string& consequence) {
   std::vector<std::string> lines;
   for (const ArmRows& arm : arms) {
-    const Row* first = nullptr;
-    for (const Row* row : arm.rows) {
+    const RunResult* first = nullptr;
+    for (const RunResult* row : arm.rows) {
       if (row->diverged_at < 0) continue;
       if (first == nullptr || row->diverged_at < first->diverged_at) first = row;
     }

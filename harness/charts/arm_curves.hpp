@@ -16,17 +16,17 @@ namespace harness {
 /// The runs of an arm, by seed.
 struct ArmRows {
   std::string name;
-  std::vector<const Row*> rows;
+  std::vector<const RunResult*> rows;
 };
 
 /// The rows of these arms, in the order of the names; others are passed over.
 /// throws: ValueError for no arms, or one named twice; DataError if an arm has no row, a seed comes
 ///   twice, or tasks, profiles or data sets are mixed
-std::vector<ArmRows> select_arms(const std::vector<Row>& rows,
+std::vector<ArmRows> select_arms(const std::vector<RunResult>& rows,
                                  const std::vector<std::string>& names);
 
 /// `arm layernorm, seed 3`.
-std::string describe_run(const Row& row);
+std::string describe_run(const RunResult& row);
 
 struct CurveStyle {
   std::string_view colour, dash;
@@ -47,7 +47,7 @@ Point summarize(double x, std::vector<double> values, NonFinite rule);
 /// grid is empty; `what` names them
 std::vector<Curve> collect_all(const std::vector<ArmRows>& arms, const std::vector<double>& grid,
                                const std::string& what,
-                               const std::function<std::vector<double>(const Row&)>& read,
+                               const std::function<std::vector<double>(const RunResult&)>& read,
                                NonFinite rule);
 
 /// `log` or `linear`.

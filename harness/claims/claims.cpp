@@ -13,7 +13,7 @@ namespace {
 
 using libnorm::DataError;
 
-double metric_of(const Row& row, const std::string& name) {
+double metric_of(const RunResult& row, const std::string& name) {
   const auto found = row.metrics.find(name);
   if (found == row.metrics.end()) {
     throw DataError("claims: metric is absent (" + name + "); need it in the row");
@@ -32,7 +32,7 @@ double decades(double value, const std::string& name) {
 
 Metric rank_share() {
   // Divided by C, so that one margin serves models of any width.
-  return {"effective rank / C", 1, "of full rank", [](const Row& row) {
+  return {"effective rank / C", 1, "of full rank", [](const RunResult& row) {
             if (row.singular_values.empty()) {
               throw DataError("claims: singular values are absent; need C of them in the row");
             }
@@ -44,12 +44,12 @@ Metric rank_share() {
 Metric slice_range(const std::string& slice) {
   const std::string key = "slice_range." + slice;
   return {"log10 slice range", 1, "decades",
-          [key](const Row& row) { return decades(metric_of(row, key), key); }};
+          [key](const RunResult& row) { return decades(metric_of(row, key), key); }};
 }
 
 Metric slice_rise() {
   return {
-      "rise along the filter-normalized slice", 1, "nats", [](const Row& row) {
+      "rise along the filter-normalized slice", 1, "nats", [](const RunResult& row) {
         const auto slice = row.slices.find("filter_normalized");
         if (slice != row.slices.end() && slice->second.alpha.size() == slice->second.loss.size()) {
           for (std::size_t i = 0; i < slice->second.alpha.size(); ++i) {
@@ -64,7 +64,7 @@ Metric slice_rise() {
 
 Metric log_final_loss() {
   return {"log10 final loss", 1, "decades",
-          [](const Row& row) { return decades(row.final_loss, "final_loss"); }};
+          [](const RunResult& row) { return decades(row.final_loss, "final_loss"); }};
 }
 
 Margin rank_margin() {
@@ -185,7 +185,7 @@ std::vector<Claim> claims_of_e3() {
 // Experiment 4.
 
 /// Effective rank of a block's output in a share of the channels, under a protocol of the spectra.
-double layer_rank_share(const Row& row, int layer, const std::string& protocol) {
+double layer_rank_share(const RunResult& row, int layer, const std::string& protocol) {
   const std::string name = "layer" + std::to_string(layer) + "." + protocol;
   const auto spectrum = row.spectra.find(name);
   if (spectrum == row.spectra.end() || spectrum->second.empty()) {
@@ -198,14 +198,14 @@ constexpr int kFirst = 1, kMiddle = 3, kLast = 6;  // the layers that the paper 
 
 Metric rank_share_at(int layer, const std::string& protocol) {
   return {"effective rank / C", 1, "of full rank",
-          [=](const Row& row) { return layer_rank_share(row, layer, protocol); },
+          [=](const RunResult& row) { return layer_rank_share(row, layer, protocol); },
           "layer " + std::to_string(layer)};
 }
 
 /// Of all layers after the first: a spectrum that comes back at the end did not stay.
 Metric lowest_rank_share(const std::string& protocol) {
   return {"effective rank / C", 1, "of full rank",
-          [=](const Row& row) {
+          [=](const RunResult& row) {
             double lowest = layer_rank_share(row, kLast, protocol);
             for (int layer = kFirst + 1; layer < kLast; ++layer) {
               lowest = std::min(lowest, layer_rank_share(row, layer, protocol));
@@ -218,13 +218,13 @@ Metric lowest_rank_share(const std::string& protocol) {
 /// What is missing to full rank, so that "the largest of" names the worse of two arms.
 Metric lost_rank(const std::string& protocol) {
   return {"1 - effective rank / C at layer " + std::to_string(kLast), 1, "of full rank",
-          [=](const Row& row) { return 1 - layer_rank_share(row, kLast, protocol); }};
+          [=](const RunResult& row) { return 1 - layer_rank_share(row, kLast, protocol); }};
 }
 
 Metric accuracy(const std::string& which) {
   const std::string key = which + "_accuracy";
   return {which == "training" ? "training accuracy, last epoch" : "held-out accuracy", 1, "points",
-          [key](const Row& row) { return 100 * metric_of(row, key); }};
+          [key](const RunResult& row) { return 100 * metric_of(row, key); }};
 }
 
 Margin stretch_margin() {

@@ -15,7 +15,7 @@ struct Metric {
   /// Raised when the definition changes, so that old verdicts are not compared with new ones.
   int version = 1;
   std::string unit;
-  std::function<double(const Row&)> value;
+  std::function<double(const RunResult&)> value;
   /// Where in the model it is taken, in labels after the arm: `layer 3`. Empty if it is of the
   /// whole.
   std::string at = {};

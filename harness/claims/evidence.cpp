@@ -15,11 +15,11 @@ using libnorm::DataError;
 constexpr double kPower = 0.8;
 
 /// What one claim is judged from, and what was found wanting on the way.
-struct Bench {
+struct EvidenceCache {
   const RowsOfArms& arms;
   const std::vector<std::uint64_t>& seeds;
   std::vector<std::string> notes;
-  std::set<const Row*> used;
+  std::set<const RunResult*> used;
 
   void note(const std::string& text) {
     if (std::find(notes.begin(), notes.end(), text) == notes.end()) notes.push_back(text);
@@ -28,43 +28,43 @@ struct Bench {
 
 /// The metric of one arm for each seed; where a row cannot give it, a note and 0, so that one pass
 /// names everything that is missing.
-std::vector<double> values_of(const std::string& arm, const Metric& metric, Bench& bench) {
-  std::vector<double> values(bench.seeds.size(), 0.0);
-  const auto rows = bench.arms.find(arm);
-  if (rows == bench.arms.end()) {
-    bench.note(arm + ": no rows");
+std::vector<double> values_of(const std::string& arm, const Metric& metric, EvidenceCache& cache) {
+  std::vector<double> values(cache.seeds.size(), 0.0);
+  const auto rows = cache.arms.find(arm);
+  if (rows == cache.arms.end()) {
+    cache.note(arm + ": no rows");
     return values;
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::string name = arm + " seed " + std::to_string(bench.seeds[i]);
-    const auto row = rows->second.find(bench.seeds[i]);
+    const std::string name = arm + " seed " + std::to_string(cache.seeds[i]);
+    const auto row = rows->second.find(cache.seeds[i]);
     if (row == rows->second.end()) {
-      bench.note(name + ": missing");
+      cache.note(name + ": missing");
       continue;
     }
-    bench.used.insert(row->second);
+    cache.used.insert(row->second);
     if (row->second->diverged_at >= 0) {
-      bench.note(name + ": diverged at step " + std::to_string(row->second->diverged_at));
+      cache.note(name + ": diverged at step " + std::to_string(row->second->diverged_at));
       continue;
     }
     try {
       values[i] = metric.value(*row->second);
     } catch (const DataError& error) {
-      bench.note(name + ": " + error.what());
+      cache.note(name + ": " + error.what());
     }
-    if (!std::isfinite(values[i])) bench.note(name + ": " + metric.name + " is not finite");
+    if (!std::isfinite(values[i])) cache.note(name + ": " + metric.name + " is not finite");
   }
   return values;
 }
 
 const Metric& metric_of_b(const Part& part) { return part.b_metric ? *part.b_metric : part.metric; }
 
-std::vector<double> paired_differences(const Part& part, Bench& bench) {
+std::vector<double> paired_differences(const Part& part, EvidenceCache& cache) {
   const Metric& of_b = metric_of_b(part);
-  std::vector<double> d = values_of(part.a, part.metric, bench);
-  std::vector<double> most = values_of(part.b.front(), of_b, bench);
+  std::vector<double> d = values_of(part.a, part.metric, cache);
+  std::vector<double> most = values_of(part.b.front(), of_b, cache);
   for (std::size_t k = 1; k < part.b.size(); ++k) {
-    const std::vector<double> other = values_of(part.b[k], of_b, bench);
+    const std::vector<double> other = values_of(part.b[k], of_b, cache);
     for (std::size_t i = 0; i < most.size(); ++i) most[i] = std::max(most[i], other[i]);
   }
   for (std::size_t i = 0; i < d.size(); ++i) d[i] -= most[i];
@@ -149,11 +149,11 @@ bool is_flipped(const Part& part, const Comparison& published, const Comparison&
 }
 
 /// Which runs were looked at, and what they were made with.
-void add_evidence(Verdict& verdict, const Bench& bench) {
+void add_evidence(Verdict& verdict, const EvidenceCache& cache) {
   std::set<std::string> environments;
-  for (const auto& [arm, rows] : bench.arms) {
+  for (const auto& [arm, rows] : cache.arms) {
     for (const auto& [seed, row] : rows) {
-      if (bench.used.count(row) == 0) continue;
+      if (cache.used.count(row) == 0) continue;
       verdict.runs.push_back(arm + "/" + std::to_string(seed) + " " +
                              row->weights_sha256.substr(0, 12));
       const Environment& e = row->environment;
@@ -166,10 +166,10 @@ void add_evidence(Verdict& verdict, const Bench& bench) {
 
 /// The settings of the runs that were looked at. More than one data set is noted: it may not be
 /// averaged over.
-std::string regime_of(Bench& bench, const std::string& task) {
+std::string regime_of(EvidenceCache& cache, const std::string& task) {
   std::set<std::string> data, lengths;
   std::string profile;
-  for (const Row* row : bench.used) {
+  for (const RunResult* row : cache.used) {
     profile = row->profile;
     if (!row->data.empty()) data.insert(row->data);
     std::string length = std::to_string(row->steps) + " steps";
@@ -179,24 +179,24 @@ std::string regime_of(Bench& bench, const std::string& task) {
     // One that diverged stopped early, and is noted as that.
     if (row->diverged_at < 0) lengths.insert(length);
   }
-  if (bench.used.empty()) return "";
+  if (cache.used.empty()) return "";
   const auto all_of = [](const std::set<std::string>& items) {
     std::string text;
     for (const std::string& item : items) text += (text.empty() ? "" : " / ") + item;
     return text;
   };
-  if (data.size() > 1) bench.note("runs on several data sets: " + all_of(data));
-  const std::size_t n = bench.seeds.size();
+  if (data.size() > 1) cache.note("runs on several data sets: " + all_of(data));
+  const std::size_t n = cache.seeds.size();
   return "profile " + profile + ": " + (data.empty() ? task : all_of(data)) + ", " +
          all_of(lengths) + ", " + std::to_string(n) + (n == 1 ? " seed" : " seeds");
 }
 
 }  // namespace
 
-RowsOfArms index_rows(const std::vector<Row>& rows, const std::string& task) {
+RowsOfArms index_rows(const std::vector<RunResult>& rows, const std::string& task) {
   RowsOfArms arms;
-  const Row* first = nullptr;
-  for (const Row& row : rows) {
+  const RunResult* first = nullptr;
+  for (const RunResult& row : rows) {
     if (row.task != task) continue;
     if (first == nullptr) first = &row;
     if (row.profile != first->profile) {
@@ -211,8 +211,8 @@ RowsOfArms index_rows(const std::vector<Row>& rows, const std::string& task) {
   return arms;
 }
 
-Verdict measure(const Claim& claim, std::size_t family, const RowsOfArms& arms,
-                const std::vector<std::uint64_t>& seeds) {
+Verdict gather_evidence(const Claim& claim, std::size_t family, const RowsOfArms& arms,
+                        const std::vector<std::uint64_t>& seeds) {
   Verdict verdict;
   verdict.id = claim.id;
   verdict.experiment = claim.experiment;
@@ -220,8 +220,8 @@ Verdict measure(const Claim& claim, std::size_t family, const RowsOfArms& arms,
   verdict.sentence = claim.sentence;
   verdict.seeds = seeds;
   verdict.family = static_cast<int>(family);
-  Bench bench{arms, seeds, {}, {}};
-  if (seeds.empty()) bench.note("no seeds");
+  EvidenceCache cache{arms, seeds, {}, {}};
+  if (seeds.empty()) cache.note("no seeds");
   for (const Part& part : claim.parts) {
     PartResult result;
     result.label = label_of(part);
@@ -230,22 +230,22 @@ Verdict measure(const Claim& claim, std::size_t family, const RowsOfArms& arms,
     result.unit = part.metric.unit;
     result.margin = part.margin.size;
     result.why = part.margin.why;
-    const std::vector<double> d = paired_differences(part, bench);
-    if (bench.notes.empty()) result.numbers = estimate(d, part, family);
+    const std::vector<double> d = paired_differences(part, cache);
+    if (cache.notes.empty()) result.numbers = estimate(d, part, family);
     for (const Control& control : part.controls) {
-      const std::vector<double> other = paired_differences(with_stand_in(part, control), bench);
-      if (!bench.notes.empty()) continue;
+      const std::vector<double> other = paired_differences(with_stand_in(part, control), cache);
+      if (!cache.notes.empty()) continue;
       const Comparison numbers = estimate(other, part, family);
       result.controls.push_back({control.stand_in + " for " + control.arm, numbers,
                                  is_flipped(part, result.numbers, numbers)});
     }
     verdict.parts.push_back(std::move(result));
   }
-  verdict.regime = regime_of(bench, claim.task);
-  verdict.notes = bench.notes;
+  verdict.regime = regime_of(cache, claim.task);
+  verdict.notes = cache.notes;
   // Numbers of the parts that could be measured would read as a result.
   if (!verdict.notes.empty()) verdict.parts.clear();
-  add_evidence(verdict, bench);
+  add_evidence(verdict, cache);
   return verdict;
 }
 

@@ -17,14 +17,14 @@ namespace harness {
 inline constexpr double kAlpha = 0.05;
 
 /// The rows of one task: by arm, then by seed.
-using RowsOfArms = std::map<std::string, std::map<std::uint64_t, const Row*>>;
+using RowsOfArms = std::map<std::string, std::map<std::uint64_t, const RunResult*>>;
 
 /// Throws: DataError if two rows of the task have the same arm and seed, or the profiles differ.
-RowsOfArms index_rows(const std::vector<Row>& rows, const std::string& task);
+RowsOfArms index_rows(const std::vector<RunResult>& rows, const std::string& task);
 
 /// Everything of a verdict but its outcomes and adjusted p. What stands in the way of judging is in
 /// its notes; then it has no parts.
-Verdict measure(const Claim& claim, std::size_t family, const RowsOfArms& arms,
-                const std::vector<std::uint64_t>& seeds);
+Verdict gather_evidence(const Claim& claim, std::size_t family, const RowsOfArms& arms,
+                        const std::vector<std::uint64_t>& seeds);
 
 }  // namespace harness

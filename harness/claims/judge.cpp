@@ -146,9 +146,9 @@ void withhold(Verdict& verdict, std::size_t golden_seeds) {
 }
 
 /// Rows of other tasks that were offered where there are none of the claims' own.
-void note_stand_ins(Verdict& verdict, const std::vector<Row>& rows, const std::string& task) {
+void note_stand_ins(Verdict& verdict, const std::vector<RunResult>& rows, const std::string& task) {
   std::set<std::string> others;
-  for (const Row& row : rows) others.insert(row.task);
+  for (const RunResult& row : rows) others.insert(row.task);
   for (const std::string& other : others) {
     verdict.notes.push_back("rows of task " + other + " are no evidence on " + task);
   }
@@ -156,13 +156,13 @@ void note_stand_ins(Verdict& verdict, const std::vector<Row>& rows, const std::s
 
 }  // namespace
 
-std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<Row>& rows,
+std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<RunResult>& rows,
                            std::size_t golden_seeds) {
   if (claims.empty()) return {};
   const std::string& task = claims.front().task;
   const RowsOfArms arms = index_rows(rows, task);
   std::set<std::uint64_t> distinct;
-  for (const Row& row : rows) {
+  for (const RunResult& row : rows) {
     if (row.task == task) distinct.insert(row.seed);
   }
   const std::vector<std::uint64_t> seeds(distinct.begin(), distinct.end());
@@ -172,7 +172,7 @@ std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<R
       throw libnorm::ValueError("judge: claims of two tasks (" + task + ", " + claim.task +
                                 "); need one");
     }
-    verdicts.push_back(measure(claim, claims.size(), arms, seeds));
+    verdicts.push_back(gather_evidence(claim, claims.size(), arms, seeds));
     if (seeds.empty()) note_stand_ins(verdicts.back(), rows, task);
   }
   const Families families = families_of(claims, verdicts);
@@ -184,7 +184,7 @@ std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<R
   return verdicts;
 }
 
-std::vector<Verdict> judge_study(std::string_view study, const std::vector<Row>& rows,
+std::vector<Verdict> judge_study(std::string_view study, const std::vector<RunResult>& rows,
                                  std::size_t golden_seeds) {
   std::vector<std::vector<Claim>> families;
   for (const Claim& claim : claims()) {

@@ -41,11 +41,11 @@ namespace harness {
 ///
 /// Throws: ValueError if the claims are of several tasks; DataError if two rows of their task have
 /// the same arm and seed, or the profiles differ.
-std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<Row>& rows,
+std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<RunResult>& rows,
                            std::size_t golden_seeds = 0);
 
 /// The same for all claims of a study, in their order, each family by itself.
-std::vector<Verdict> judge_study(std::string_view study, const std::vector<Row>& rows,
+std::vector<Verdict> judge_study(std::string_view study, const std::vector<RunResult>& rows,
                                  std::size_t golden_seeds = 0);
 
 }  // namespace harness

@@ -9,7 +9,7 @@
 #include "harness/studies/study.hpp"
 #include "libnorm/core/device.hpp"
 #include "libnorm/core/launch.hpp"
-#include "libnorm/core/resident.hpp"
+#include "libnorm/core/mirrored.hpp"
 #include "libnorm/data/associative_recall.hpp"
 #include "libnorm/models/curvature.hpp"
 #include "libnorm/ops/gemm.hpp"

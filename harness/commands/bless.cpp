@@ -14,7 +14,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-bool belongs(const Row& row, const std::string& experiment) {
+bool belongs(const RunResult& row, const std::string& experiment) {
   for (const Experiment& e : study_of(row).experiments()) {
     if (experiment != "all" && e.id != experiment) continue;
     std::vector<std::vector<std::string>> lists = {e.arms, e.controls};
@@ -51,8 +51,8 @@ Exit bless_command(const std::vector<std::string>& words) {
     throw UsageError("bless: no reason given; need --because \"...\"");
   }
   const std::filesystem::path directory = arguments.text("golden");
-  std::vector<Row> rows;
-  for (Row& row : Store(arguments.text("store"), Access::reading).rows()) {
+  std::vector<RunResult> rows;
+  for (RunResult& row : Store(arguments.text("store"), Access::reading).rows()) {
     if (!is_current(row) || !belongs(row, experiment)) continue;
     // The file that it names stays in the store.
     row.kept.reset();
@@ -63,8 +63,8 @@ Exit bless_command(const std::vector<std::string>& words) {
                              arguments.text("store") + "); make them with `norm-harness run`");
   }
   // Claims are judged from what golden has, and what it gets now in its place.
-  const auto judge = [](std::vector<Row> evidence) {
-    std::erase_if(evidence, [](const Row& row) { return !is_current(row); });
+  const auto judge = [](std::vector<RunResult> evidence) {
+    std::erase_if(evidence, [](const RunResult& row) { return !is_current(row); });
     return nlohmann::json(judge_claims(evidence));
   };
   bless_judged(directory, rows, judge, experiment, arguments.text("because"));

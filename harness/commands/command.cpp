@@ -52,7 +52,7 @@ std::string known_profile(const std::string& name) {
 
 }  // namespace
 
-bool is_current(const Row& row) { return study_of(row).is_current(row); }
+bool is_current(const RunResult& row) { return study_of(row).is_current(row); }
 
 Arguments::Arguments(std::string usage, std::string about)
     : usage_(std::move(usage)), about_(std::move(about)), options_("Options", 100, 40) {
@@ -106,7 +106,7 @@ void add_row_options(Arguments& arguments) {
       "where rows come from: golden, store, or both (the store's where both have one)");
 }
 
-std::vector<Row> read_rows(const Arguments& arguments, Golden* golden) {
+std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden) {
   const std::string& from = arguments.text("rows");
   if (from != "golden" && from != "store" && from != "both") {
     throw UsageError(fmt::format("--rows: unknown source ({}); use golden, store or both", from));
@@ -116,15 +116,15 @@ std::vector<Row> read_rows(const Arguments& arguments, Golden* golden) {
   std::optional<Store> store;
   if (from == "store") store.emplace(arguments.text("store"), Access::reading);
   if (from == "both") store = store_to_read(arguments);
-  std::vector<Row> rows;
-  const auto key = [](const Row& row) { return std::tie(row.task, row.arm, row.seed); };
-  const auto take = [&](const std::vector<Row>& more) {
-    for (const Row& row : more) {
+  std::vector<RunResult> rows;
+  const auto key = [](const RunResult& row) { return std::tie(row.task, row.arm, row.seed); };
+  const auto take = [&](const std::vector<RunResult>& more) {
+    for (const RunResult& row : more) {
       const Study& study = study_of(row);
       if (row.profile != profile.value_or(std::string(study.claim_profile()))) continue;
       if (!study.is_current(row)) continue;
-      const auto same =
-          std::find_if(rows.begin(), rows.end(), [&](const Row& r) { return key(r) == key(row); });
+      const auto same = std::find_if(rows.begin(), rows.end(),
+                                     [&](const RunResult& r) { return key(r) == key(row); });
       if (same == rows.end()) {
         rows.push_back(row);
       } else {
@@ -139,7 +139,7 @@ std::vector<Row> read_rows(const Arguments& arguments, Golden* golden) {
   }
   if (store) take(store->rows());
   std::stable_sort(rows.begin(), rows.end(),
-                   [&](const Row& a, const Row& b) { return key(a) < key(b); });
+                   [&](const RunResult& a, const RunResult& b) { return key(a) < key(b); });
   return rows;
 }
 

@@ -83,7 +83,7 @@ class Arguments {
 
 /// Whether a row is what its profile means today; false for a custom run, and for one made before
 /// the numerics or the measures changed.
-bool is_current(const Row& row);
+bool is_current(const RunResult& row);
 
 /// The store that --store names, opened for reading; or nothing, where none was named and none has
 /// been made yet. Throws: DataError for a named one that is not there.
@@ -96,7 +96,7 @@ void add_row_options(Arguments& arguments);
 /// or from both (the store's row where both have one). Rows of another definition of the profile
 /// are passed over. `golden` is filled where it was read. Throws: DataError if golden, or a store
 /// that was named, is asked for and missing.
-std::vector<Row> read_rows(const Arguments& arguments, Golden* golden = nullptr);
+std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden = nullptr);
 
 /// `a,b,c` as a list. Throws: UsageError for an empty item.
 std::vector<std::string> split_list(const std::string& text, const std::string& option);

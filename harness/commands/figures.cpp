@@ -29,7 +29,7 @@ Exit figures_command(const std::vector<std::string>& words) {
   if (!arguments.parse(words)) return Exit::ok;
   DrawRequest request{arguments.text("experiment"), arguments.text("protocol")};
   if (arguments.has("arms")) request.arms = split_list(arguments.text("arms"), "arms");
-  const Drawing drawing = draw_figures(read_rows(arguments), request, arguments.text("output"));
+  const Drawing drawing = draw_figures(read_results(arguments), request, arguments.text("output"));
   for (const DrawnFigure& figure : drawing.figures) {
     for (const auto& path : figure.files) {
       print_out("{}\n", libnorm::printable(path.string()));

@@ -352,7 +352,7 @@ Exit measure_file(const Arguments& arguments) {
   {
     ReadingProgress progress(std::cerr, progress_style(arguments), asked.rows.size(),
                              STDERR_FILENO);
-    found = measure(asked, [&](Index rows) { progress.rows(rows); });
+    found = measure_activations(asked, [&](Index rows) { progress.rows(rows); });
   }
   arguments.has("json") ? print_json(file, asked, found) : print_table(file, asked, found);
   return Exit::ok;

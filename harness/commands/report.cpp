@@ -66,7 +66,7 @@ ReportVerdict report_verdict(const CheckedVerdict& checked) {
   return out;
 }
 
-std::vector<ReportFigure> report_figures(const std::vector<Row>& rows,
+std::vector<ReportFigure> report_figures(const std::vector<RunResult>& rows,
                                          const std::filesystem::path& directory) {
   std::vector<ReportFigure> figures;
   for (const DrawnFigure& drawn : draw_figures(rows, {}, directory).figures) {
@@ -87,7 +87,7 @@ Exit report_command(const std::vector<std::string>& words) {
                       "the page; its figures are drawn into `figures` beside it, if it is a file");
   if (!arguments.parse(words)) return Exit::ok;
   Golden golden;
-  const auto rows = read_rows(arguments, &golden);
+  const auto rows = read_results(arguments, &golden);
   const std::filesystem::path output = arguments.text("output");
   ReportData data;
   data.title = "Stabilizer and expressive engine: Experiments 1 to 4";

@@ -149,17 +149,17 @@ std::vector<PlannedRun> shard_of(std::vector<PlannedRun> plan, const std::string
   return part;
 }
 
-std::string metric_text(const Row& row, const std::string& name) {
+std::string metric_text(const RunResult& row, const std::string& name) {
   const auto metric = row.metrics.find(name);
   return metric == row.metrics.end() ? "-" : fmt::format("{:.4g}", metric->second);
 }
 
 /// Prints what came of the runs of one study, `words` being how each stands to golden.
-void print_table(const Study& study, const std::string& protocol, const std::vector<Row>& rows,
-                 const std::vector<std::string>& words) {
+void print_table(const Study& study, const std::string& protocol,
+                 const std::vector<RunResult>& rows, const std::vector<std::string>& words) {
   std::string task;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Row& row = rows[i];
+    const RunResult& row = rows[i];
     if (&study_of(row) != &study) continue;
     if (row.task != task) {
       task = row.task;
@@ -177,19 +177,19 @@ void print_table(const Study& study, const std::string& protocol, const std::vec
 }
 
 /// Prints what came of each run, and how it stands to golden.
-Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<Row>& rows,
+Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<RunResult>& rows,
                          const Arguments& arguments) {
   const bool must_check = arguments.has("check");
   const std::string& directory = arguments.text("golden");
   Golden golden;
-  const bool all_custom =
-      std::all_of(rows.begin(), rows.end(), [](const Row& row) { return row.profile == "custom"; });
+  const bool all_custom = std::all_of(rows.begin(), rows.end(),
+                                      [](const RunResult& row) { return row.profile == "custom"; });
   if (!all_custom && (must_check || has_golden(directory))) golden = load_golden(directory);
   Exit exit = Exit::ok;
   std::vector<std::string> words, notes;
-  for (const Row& row : rows) {
+  for (const RunResult& row : rows) {
     words.emplace_back(row.profile == "custom" ? "custom run" : "not in golden");
-    if (const Row* expected = golden.find(row.task, row.profile, row.arm, row.seed)) {
+    if (const RunResult* expected = golden.find(row.task, row.profile, row.arm, row.seed)) {
       const auto differences = compare(row, *expected);
       words.back() = differences.empty() ? "same bits" : "DIFFERS";
       if (!differences.empty()) exit = Exit::differs;
@@ -218,10 +218,10 @@ std::optional<Keep> chosen_keep(const Arguments& arguments) {
 
 /// Whether every run has kept what --keep asks for. One that was finished before is not made again,
 /// and that must not pass for done.
-Exit check_kept(const std::vector<Row>& rows, const Store& store, std::optional<Keep> keep) {
+Exit check_kept(const std::vector<RunResult>& rows, const Store& store, std::optional<Keep> keep) {
   if (!keep || *keep == Keep::none) return Exit::ok;
   std::vector<std::string> folders;
-  for (const Row& row : rows) {
+  for (const RunResult& row : rows) {
     if (store.has_kept(row) && row.kept->what >= *keep) continue;
     folders.push_back(libnorm::printable(store.folder(row).string()));
   }

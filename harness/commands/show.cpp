@@ -10,7 +10,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-nlohmann::json experiments_of(const Row& row) {
+nlohmann::json experiments_of(const RunResult& row) {
   nlohmann::json list = nlohmann::json::array();
   for (const Experiment& e : study_of(row).experiments()) {
     const auto has = [&](const std::vector<std::string>& arms) {
@@ -33,7 +33,7 @@ Exit show_command(const std::vector<std::string>& words) {
   const auto rows = Store(arguments.text("store"), Access::reading).rows();
   if (arguments.has("json")) {
     nlohmann::json list = nlohmann::json::array();
-    for (const Row& row : rows) {
+    for (const RunResult& row : rows) {
       nlohmann::json json = to_json(row);
       json["experiment"] = experiments_of(row);
       json["protocol"] = nlohmann::json::array();
@@ -48,7 +48,7 @@ Exit show_command(const std::vector<std::string>& words) {
   }
   print_out("{:18} {:8} {:18} {:>6} {:>7} {:>12} {:>9} {:>8}  {}\n", "task", "profile", "arm",
             "seed", "steps", "loss", "seconds", "kept", "weights");
-  for (const Row& row : rows) {
+  for (const RunResult& row : rows) {
     const Keep kept = row.kept ? row.kept->what : Keep::none;
     print_out("{:18} {:8} {:18} {:6} {:7} {:12.4e} {:9.1f} {:>8}  {}\n", row.task, row.profile,
               row.arm, row.seed, row.steps, row.final_loss, row.seconds, kKeepWords[int(kept)],

@@ -26,12 +26,12 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
                      libnorm::printable(directory)));
   }
   int same = 0, differing = 0, unknown = 0;
-  for (const Row& row : store ? store->rows() : std::vector<Row>()) {
+  for (const RunResult& row : store ? store->rows() : std::vector<RunResult>()) {
     const std::string profile = arguments.has("profile")
                                     ? arguments.text("profile")
                                     : std::string(study_of(row).claim_profile());
     if (row.profile != profile || !is_current(row)) continue;
-    const Row* expected = golden.find(row.task, row.profile, row.arm, row.seed);
+    const RunResult* expected = golden.find(row.task, row.profile, row.arm, row.seed);
     if (expected == nullptr) {
       ++unknown;
       continue;
@@ -74,7 +74,7 @@ Exit verify_command(const std::vector<std::string>& words) {
   }
 
   Golden golden;
-  const auto rows = read_rows(arguments, &golden);
+  const auto rows = read_results(arguments, &golden);
   std::vector<CheckedVerdict> checked;
   for (CheckedVerdict& c : check_verdicts(rows, golden)) {
     if (!arguments.has("claim") || c.verdict.id == arguments.text("claim")) {

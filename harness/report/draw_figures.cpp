@@ -20,14 +20,14 @@ using libnorm::ValueError;
 /// Rows of one study, one task and one profile.
 struct Group {
   std::string task, profile;
-  std::vector<Row> rows;
+  std::vector<RunResult> rows;
   bool is_evidence = false;
 };
 
 /// Those that claims are judged from first.
-std::vector<Group> group_rows(const std::vector<Row>& rows, const Study& study) {
-  std::map<std::pair<std::string, std::string>, std::vector<Row>> apart;
-  for (const Row& row : rows) {
+std::vector<Group> group_rows(const std::vector<RunResult>& rows, const Study& study) {
+  std::map<std::pair<std::string, std::string>, std::vector<RunResult>> apart;
+  for (const RunResult& row : rows) {
     if (&study_of(row) == &study) apart[{row.task, row.profile}].push_back(row);
   }
   std::vector<Group> groups;
@@ -72,8 +72,9 @@ std::string joined(const std::vector<std::string>& items) {
 }
 
 bool has_rows_of(const Group& group, const std::vector<std::string>& arms) {
-  return std::ranges::any_of(
-      group.rows, [&](const Row& row) { return std::ranges::find(arms, row.arm) != arms.end(); });
+  return std::ranges::any_of(group.rows, [&](const RunResult& row) {
+    return std::ranges::find(arms, row.arm) != arms.end();
+  });
 }
 
 /// The figures of one experiment under one protocol, from one group of rows.
@@ -139,7 +140,7 @@ void check(const DrawRequest& request) {
 
 }  // namespace
 
-Drawing draw_figures(const std::vector<Row>& rows, const DrawRequest& request,
+Drawing draw_figures(const std::vector<RunResult>& rows, const DrawRequest& request,
                      const std::filesystem::path& directory) {
   check(request);
   Drawing drawing;

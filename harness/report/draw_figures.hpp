@@ -39,7 +39,7 @@ struct Drawing {
 /// no
 ///   figure of; DataError if the named experiment has no rows, or no experiment of `all` has any;
 ///   and what figures.hpp says
-Drawing draw_figures(const std::vector<Row>& rows, const DrawRequest& request,
+Drawing draw_figures(const std::vector<RunResult>& rows, const DrawRequest& request,
                      const std::filesystem::path& directory);
 
 }  // namespace harness

@@ -55,7 +55,7 @@ std::string layer_name(std::size_t layer, const Matrix& matrix) {
 std::size_t count_layers(const std::vector<ArmRows>& arms, const Matrix& matrix) {
   std::size_t most = 0;
   for (const ArmRows& arm : arms) {
-    for (const Row* row : arm.rows) {
+    for (const RunResult* row : arm.rows) {
       std::size_t layers = 0;
       while (row->spectra.contains(layer_name(layers + 1, matrix))) ++layers;
       most = std::max(most, layers);
@@ -64,7 +64,7 @@ std::size_t count_layers(const std::vector<ArmRows>& arms, const Matrix& matrix)
   return most;
 }
 
-double metric_of(const Row& row, const std::string& name) {
+double metric_of(const RunResult& row, const std::string& name) {
   const auto found = row.metrics.find(name);
   if (found != row.metrics.end()) return found->second;
   throw DataError(fmt::format("figure: metric {} is absent ({}); need it in every run", name,
@@ -74,7 +74,7 @@ double metric_of(const Row& row, const std::string& name) {
 std::string arm_label(const ArmRows& arm) {
   const auto percent = [&](const std::string& metric) {
     std::vector<double> values;
-    for (const Row* row : arm.rows) {
+    for (const RunResult* row : arm.rows) {
       if (row->diverged_at < 0) values.push_back(100 * metric_of(*row, metric));
     }
     return summarize(0, std::move(values), NonFinite::absent).median;
@@ -92,7 +92,7 @@ CurveStyle style_of_arm(std::string_view arm, std::size_t position) {
 }
 
 std::vector<std::string> notes(const std::vector<ArmRows>& arms, const Matrix& matrix) {
-  const Row& row = *arms.front().rows.front();
+  const RunResult& row = *arms.front().rows.front();
   std::vector<std::string> lines;
   if (row.task == "topics") {
     lines.push_back("GENERATED CORPUS `topics`, NOT AG NEWS: no evidence on the paper's claims.");
@@ -153,7 +153,7 @@ std::string short_data(const std::string& text) {
 
 /// What the runs were trained on and for how long.
 std::vector<std::string> regime_notes(const std::vector<ArmRows>& arms) {
-  const Row& row = *arms.front().rows.front();
+  const RunResult& row = *arms.front().rows.front();
   std::string length = fmt::format("{} steps", row.steps);
   if (!row.epochs.empty()) {
     length = fmt::format("{} epochs, {}", row.epochs.begin()->second.size(), length);
@@ -167,7 +167,7 @@ Chart start_chart(const std::vector<ArmRows>& arms, const FigureSpec& spec, std:
                   std::string_view subject) {
   Chart chart;
   chart.name = std::move(name);
-  const Row& row = *arms.front().rows.front();
+  const RunResult& row = *arms.front().rows.front();
   chart.about =
       fmt::format("Figure {}{}: experiment {} on {}, profile {}, protocol {}.", spec.number,
                   subject, spec.experiment, row.task, row.profile, spec.protocol);
@@ -187,13 +187,13 @@ std::size_t require_layers(const std::vector<ArmRows>& arms, const FigureSpec& s
 }
 
 Panel spectrum_panel(const std::vector<ArmRows>& arms, const std::string& name) {
-  const auto read = [&](const Row& row) {
+  const auto read = [&](const RunResult& row) {
     const auto spectrum = row.spectra.find(name);
     return spectrum == row.spectra.end() ? std::vector<double>{} : spectrum->second;
   };
   std::size_t count = 0;
   for (const ArmRows& arm : arms) {
-    for (const Row* row : arm.rows) count = std::max(count, read(*row).size());
+    for (const RunResult* row : arm.rows) count = std::max(count, read(*row).size());
   }
   std::vector<double> index(count);
   for (std::size_t i = 0; i < count; ++i) index[i] = static_cast<double>(i);
@@ -220,7 +220,7 @@ Panel depth_panel(const std::vector<ArmRows>& arms, const DepthMetric& metric, c
                   std::size_t layers) {
   std::vector<double> grid(layers);
   for (std::size_t i = 0; i < layers; ++i) grid[i] = static_cast<double>(i + 1);
-  const auto read = [&](const Row& row) {
+  const auto read = [&](const RunResult& row) {
     std::vector<double> values;
     if (row.diverged_at >= 0) return values;
     for (std::size_t layer = 1; layer <= layers; ++layer) {
@@ -248,7 +248,7 @@ Panel depth_panel(const std::vector<ArmRows>& arms, const DepthMetric& metric, c
 
 }  // namespace
 
-std::string layer_figure_script(const std::vector<Row>& rows, const FigureSpec& spec) {
+std::string layer_figure_script(const std::vector<RunResult>& rows, const FigureSpec& spec) {
   const Matrix& matrix = matrix_of(spec.protocol);
   const std::vector<ArmRows> arms = select_arms(rows, spec.arms);
   const std::size_t layers = require_layers(arms, spec);
@@ -279,7 +279,7 @@ std::string depth_figure_name(const FigureSpec& spec) {
   return fmt::format("figure{}-depth{}", spec.number, suffix);
 }
 
-std::string depth_figure_script(const std::vector<Row>& rows, const FigureSpec& spec) {
+std::string depth_figure_script(const std::vector<RunResult>& rows, const FigureSpec& spec) {
   const Matrix& matrix = matrix_of(spec.protocol);
   const std::vector<ArmRows> arms = select_arms(rows, spec.arms);
   const std::size_t layers = require_layers(arms, spec);
@@ -300,13 +300,13 @@ bool has_depth_figure(const std::string& protocol) {
   return protocol == "published" || protocol == "no_padding_centred";
 }
 
-std::vector<std::filesystem::path> draw_layer_figure(const std::vector<Row>& rows,
+std::vector<std::filesystem::path> draw_layer_figure(const std::vector<RunResult>& rows,
                                                      const FigureSpec& spec,
                                                      const std::filesystem::path& directory) {
   return run_gnuplot(figure_name(spec), layer_figure_script(rows, spec), directory);
 }
 
-std::vector<std::filesystem::path> draw_depth_figure(const std::vector<Row>& rows,
+std::vector<std::filesystem::path> draw_depth_figure(const std::vector<RunResult>& rows,
                                                      const FigureSpec& spec,
                                                      const std::filesystem::path& directory) {
   return run_gnuplot(depth_figure_name(spec), depth_figure_script(rows, spec), directory);

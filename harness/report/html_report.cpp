@@ -182,22 +182,22 @@ std::string figure_section(const std::vector<ReportFigure>& figures) {
 }
 
 // By task and profile.
-using Groups = std::map<std::pair<std::string, std::string>, std::vector<const Row*>>;
+using Groups = std::map<std::pair<std::string, std::string>, std::vector<const RunResult*>>;
 
-Groups group(const std::vector<Row>& rows) {
+Groups group(const std::vector<RunResult>& rows) {
   Groups groups;
-  for (const Row& row : rows) groups[{row.task, row.profile}].push_back(&row);
+  for (const RunResult& row : rows) groups[{row.task, row.profile}].push_back(&row);
   return groups;
 }
 
-bool is_shown(const Row& row, std::string_view metric) {
+bool is_shown(const RunResult& row, std::string_view metric) {
   // A layer's other metrics are in the figures, and in the row.
   return !metric.starts_with("layer") || row.spectra.empty() || metric.ends_with(".effective_rank");
 }
 
-std::string run_table(const std::vector<const Row*>& rows) {
+std::string run_table(const std::vector<const RunResult*>& rows) {
   std::set<std::string> metrics;
-  for (const Row* row : rows) {
+  for (const RunResult* row : rows) {
     for (const auto& [name, value] : row->metrics) {
       if (is_shown(*row, name)) metrics.insert(name);
     }
@@ -210,8 +210,8 @@ std::string run_table(const std::vector<const Row*>& rows) {
     inside += fmt::format("<th scope=\"col\" class=\"number\">{}</th>", breakable(name));
   }
   inside += "<th scope=\"col\">Weights</th></tr></thead>\n<tbody>\n";
-  for (const Row* each : rows) {
-    const Row& row = *each;
+  for (const RunResult* each : rows) {
+    const RunResult& row = *each;
     inside += fmt::format("<tr><th scope=\"row\">{}</th>", escape(row.arm));
     inside += number_cell(fmt::format("{}", row.seed)) + number_cell(fmt::format("{}", row.steps));
     inside +=
@@ -230,7 +230,7 @@ std::string run_table(const std::vector<const Row*>& rows) {
                inside + "</tbody>\n");
 }
 
-std::string run_section(const std::vector<Row>& rows) {
+std::string run_section(const std::vector<RunResult>& rows) {
   std::string html = "<section id=\"runs\">\n<h2>Every run</h2>\n";
   const Groups groups = group(rows);
   for (const auto& [key, of_key] : groups) {
@@ -242,10 +242,10 @@ std::string run_section(const std::vector<Row>& rows) {
   return html + "</section>\n";
 }
 
-std::string environment_section(const std::vector<Row>& rows) {
+std::string environment_section(const std::vector<RunResult>& rows) {
   // As text, so that equal ones fall together.
   std::map<std::vector<std::string>, int> environments;
-  for (const Row& row : rows) {
+  for (const RunResult& row : rows) {
     const Environment& e = row.environment;
     ++environments[{e.version, e.numerics, e.device, e.cpu, e.isa, std::to_string(e.threads),
                     e.compiler, e.flags}];
@@ -286,7 +286,7 @@ std::string summary(const ReportData& data) {
   for (const auto& [key, rows] : groups) {
     std::set<std::string> arms, machines;
     std::set<std::uint64_t> seeds;
-    for (const Row* row : rows) {
+    for (const RunResult* row : rows) {
       arms.insert(row->arm);
       const Environment& e = row->environment;
       machines.insert(e.device == "cpu" ? fmt::format("{} ({})", e.cpu, e.isa) : e.device);

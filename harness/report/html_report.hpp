@@ -47,7 +47,7 @@ struct ReportData {
   std::vector<ReportVerdict> verdicts;
   std::vector<ReportFigure> figures;
   /// Every run behind the verdicts, in the order of the table.
-  std::vector<Row> rows;
+  std::vector<RunResult> rows;
   /// Shell commands that make all this again.
   std::vector<std::string> commands;
 };

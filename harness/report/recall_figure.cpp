@@ -25,14 +25,14 @@ constexpr int kSpectrumDecades = 5;
 
 Panel loss_panel(const std::vector<ArmRows>& arms) {
   // The run with the most steps gives the grid; only a diverged one may have fewer.
-  const Row* longest = arms.front().rows.front();
+  const RunResult* longest = arms.front().rows.front();
   for (const ArmRows& arm : arms) {
-    for (const Row* row : arm.rows) {
+    for (const RunResult* row : arm.rows) {
       if (row->loss_curve.size() > longest->loss_curve.size()) longest = row;
     }
   }
   for (const ArmRows& arm : arms) {
-    for (const Row* row : arm.rows) {
+    for (const RunResult* row : arm.rows) {
       const bool shorter = row->steps != longest->steps && row->diverged_at < 0;
       if (shorter || row->curve_stride != longest->curve_stride) {
         throw DataError(fmt::format(
@@ -49,7 +49,7 @@ Panel loss_panel(const std::vector<ArmRows>& arms) {
   }
   Panel panel{"(a) Training loss", "step", "", {}, {}, {}};
   panel.curves = collect_all(
-      arms, middle, "loss curve", [](const Row& row) { return row.loss_curve; },
+      arms, middle, "loss curve", [](const RunResult& row) { return row.loss_curve; },
       NonFinite::largest);
   panel.x = linear_axis(0, static_cast<double>(std::max<std::int64_t>(longest->steps, 1)));
   panel.y = fit_axis(panel.curves, ScaleChoice::log, kLossDecades);
@@ -72,10 +72,10 @@ std::pair<std::string, std::string> slice_words(const std::string& protocol) {
 Panel slice_panel(const std::vector<ArmRows>& arms, const FigureSpec& spec) {
   const std::string own = spec.protocol + "_" + spec.experiment;
   std::string name = spec.protocol;
-  const Row* holder = nullptr;
+  const RunResult* holder = nullptr;
   for (const std::string& candidate : {own, spec.protocol}) {
     for (const ArmRows& arm : arms) {
-      for (const Row* row : arm.rows) {
+      for (const RunResult* row : arm.rows) {
         if (!holder && row->slices.contains(candidate)) {
           holder = row;
           name = candidate;
@@ -85,7 +85,7 @@ Panel slice_panel(const std::vector<ArmRows>& arms, const FigureSpec& spec) {
   }
   const std::vector<double> grid = holder ? holder->slices.at(name).alpha : std::vector<double>{};
   for (const ArmRows& arm : arms) {
-    for (const Row* row : arm.rows) {
+    for (const RunResult* row : arm.rows) {
       const auto slice = row->slices.find(name);
       if (slice != row->slices.end() && slice->second.alpha != grid) {
         throw DataError(fmt::format("figure: slice {} is on another grid ({}); need that of {}",
@@ -102,7 +102,7 @@ Panel slice_panel(const std::vector<ArmRows>& arms, const FigureSpec& spec) {
   Panel panel{title, x_label, "", {}, {}, {}};
   panel.curves = collect_all(
       arms, grid, name,
-      [&](const Row& row) {
+      [&](const RunResult& row) {
         const auto slice = row.slices.find(name);
         return slice == row.slices.end() ? std::vector<double>{} : slice->second.loss;
       },
@@ -116,13 +116,13 @@ Panel slice_panel(const std::vector<ArmRows>& arms, const FigureSpec& spec) {
 Panel spectrum_panel(const std::vector<ArmRows>& arms) {
   std::size_t count = 0;
   for (const ArmRows& arm : arms) {
-    for (const Row* row : arm.rows) count = std::max(count, row->singular_values.size());
+    for (const RunResult* row : arm.rows) count = std::max(count, row->singular_values.size());
   }
   std::vector<double> index(count);
   for (std::size_t i = 0; i < count; ++i) index[i] = static_cast<double>(i);
   Panel panel{"(c) Activation spectrum", "index (0 = largest)", "", {}, {}, {}};
   panel.curves = collect_all(
-      arms, index, "singular values", [](const Row& row) { return row.singular_values; },
+      arms, index, "singular values", [](const RunResult& row) { return row.singular_values; },
       NonFinite::absent);
   // A margin at both ends, where the steepest parts are.
   const auto last = static_cast<double>(std::max<std::size_t>(count, 2) - 1);
@@ -150,7 +150,7 @@ std::string figure_name(const FigureSpec& spec) {
   return fmt::format("figure{}{}", spec.number, suffix);
 }
 
-std::string figure_script(const std::vector<Row>& rows, const FigureSpec& spec) {
+std::string figure_script(const std::vector<RunResult>& rows, const FigureSpec& spec) {
   const std::vector<ArmRows> arms = select_arms(rows, spec.arms);
   Chart chart;
   chart.name = figure_name(spec);
@@ -165,7 +165,8 @@ std::string figure_script(const std::vector<Row>& rows, const FigureSpec& spec) 
   return chart_script(chart);
 }
 
-std::vector<std::filesystem::path> draw_figure(const std::vector<Row>& rows, const FigureSpec& spec,
+std::vector<std::filesystem::path> draw_figure(const std::vector<RunResult>& rows,
+                                               const FigureSpec& spec,
                                                const std::filesystem::path& directory) {
   return run_gnuplot(figure_name(spec), figure_script(rows, spec), directory);
 }

@@ -37,13 +37,14 @@ std::string figure_name(const FigureSpec& spec);
 /// throws: ValueError if the spec names no arm, or one twice; DataError if an arm has no row, a
 ///   seed comes twice, profiles are mixed, or a run that did not diverge lacks a curve or has one
 ///   on another grid
-std::string figure_script(const std::vector<Row>& rows, const FigureSpec& spec);
+std::string figure_script(const std::vector<RunResult>& rows, const FigureSpec& spec);
 
 /// Writes `<name>.gp` (figure_script) into the directory and draws `<name>.svg` and `<name>.png`
 /// from it with gnuplot. Returns the three paths: svg, png, gp.
 /// throws: as figure_script; DataError if the directory cannot be written; BackendError if gnuplot
 ///   is missing, stops early, or leaves an incomplete picture
-std::vector<std::filesystem::path> draw_figure(const std::vector<Row>& rows, const FigureSpec& spec,
+std::vector<std::filesystem::path> draw_figure(const std::vector<RunResult>& rows,
+                                               const FigureSpec& spec,
                                                const std::filesystem::path& directory);
 
 }  // namespace harness

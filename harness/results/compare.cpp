@@ -28,7 +28,7 @@ constexpr std::string_view kExactMetrics[] = {"training_loss", "training_accurac
 constexpr double kSolverTolerance = 1e-9;
 constexpr double kDriftTolerance = 1e-3;
 
-std::string name_of(const Row& row) {
+std::string name_of(const RunResult& row) {
   return row.task + "/" + row.profile + "/" + row.arm + " seed " + std::to_string(row.seed);
 }
 
@@ -73,9 +73,10 @@ std::string describe(const std::vector<double>& list) {
   return std::to_string(list.size()) + " values";
 }
 
-class Comparison {
+class ResultComparison {
  public:
-  Comparison(const Row& fresh, const Row& golden) : fresh_(fresh), golden_(golden) {}
+  ResultComparison(const RunResult& fresh, const RunResult& golden)
+      : fresh_(fresh), golden_(golden) {}
 
   std::vector<Difference> run();
 
@@ -94,19 +95,19 @@ class Comparison {
   void check_spectrum(const std::string& what, const std::vector<double>& expected,
                       const std::vector<double>& got);
   template <class Value, class Check>
-  void check_named(const std::string& member, std::map<std::string, Value> Row::*values,
+  void check_named(const std::string& member, std::map<std::string, Value> RunResult::*values,
                    const Check& check);
   void check_numbers();
   void check_hashes();
   void check_held_out(Cause cause);
 
-  const Row& fresh_;
-  const Row& golden_;
+  const RunResult& fresh_;
+  const RunResult& golden_;
   std::vector<Difference> differences_;
 };
 
-void Comparison::add(Cause cause, const std::string& what, const std::string& expected,
-                     const std::string& got, const std::string& note) {
+void ResultComparison::add(Cause cause, const std::string& what, const std::string& expected,
+                           const std::string& got, const std::string& note) {
   const char* const says = cause == Cause::kPlatformDrift
                                ? "different bits, same numbers within 1e-3 (platform drift)"
                                : "different result";
@@ -115,27 +116,28 @@ void Comparison::add(Cause cause, const std::string& what, const std::string& ex
                               ", expected " + expected + note + "); " + says});
 }
 
-void Comparison::add_gap(double gap, const std::string& what, double expected, double got,
-                         const std::string& note) {
+void ResultComparison::add_gap(double gap, const std::string& what, double expected, double got,
+                               const std::string& note) {
   add(gap <= kDriftTolerance ? Cause::kPlatformDrift : Cause::kDifferentResult, what,
       format_number(expected), format_number(got), note);
 }
 
-void Comparison::check_integer(const std::string& what, std::int64_t expected, std::int64_t got) {
+void ResultComparison::check_integer(const std::string& what, std::int64_t expected,
+                                     std::int64_t got) {
   if (expected != got) {
     add(Cause::kDifferentResult, what, std::to_string(expected), std::to_string(got));
   }
 }
 
-void Comparison::check_text(const std::string& what, const std::string& expected,
-                            const std::string& got) {
+void ResultComparison::check_text(const std::string& what, const std::string& expected,
+                                  const std::string& got) {
   if (expected != got) {
     add(Cause::kDifferentResult, what, '"' + expected + '"', '"' + got + '"');
   }
 }
 
-bool Comparison::check_size(const std::string& what, const std::vector<double>& expected,
-                            const std::vector<double>& got) {
+bool ResultComparison::check_size(const std::string& what, const std::vector<double>& expected,
+                                  const std::vector<double>& got) {
   if (expected.size() == got.size()) return true;
   add(Cause::kDifferentResult, what, describe(expected), describe(got));
   return false;
@@ -143,8 +145,8 @@ bool Comparison::check_size(const std::string& what, const std::vector<double>& 
 
 /// One difference for the whole list, at its first place; its cause goes by the largest.
 template <class Gap>
-void Comparison::check_list(const std::string& what, const std::vector<double>& expected,
-                            const std::vector<double>& got, const Gap& gap_of) {
+void ResultComparison::check_list(const std::string& what, const std::vector<double>& expected,
+                                  const std::vector<double>& got, const Gap& gap_of) {
   if (!check_size(what, expected, got)) return;
   std::size_t count = 0;
   std::size_t first = 0;
@@ -162,8 +164,8 @@ void Comparison::check_list(const std::string& what, const std::vector<double>& 
 }
 
 /// One difference for the whole spectrum, at its worst place.
-void Comparison::check_spectrum(const std::string& what, const std::vector<double>& expected,
-                                const std::vector<double>& got) {
+void ResultComparison::check_spectrum(const std::string& what, const std::vector<double>& expected,
+                                      const std::vector<double>& got) {
   if (!check_size(what, expected, got) || expected.empty()) return;
   std::size_t worst = 0;
   double largest = 0;
@@ -182,8 +184,9 @@ void Comparison::check_spectrum(const std::string& what, const std::vector<doubl
 
 /// Holds against each other what both rows have under one name: check(what, name, expected, got).
 template <class Value, class Check>
-void Comparison::check_named(const std::string& member, std::map<std::string, Value> Row::*values,
-                             const Check& check) {
+void ResultComparison::check_named(const std::string& member,
+                                   std::map<std::string, Value> RunResult::*values,
+                                   const Check& check) {
   const auto& expected = golden_.*values;
   const auto& got = fresh_.*values;
   for (const auto& [name, value] : expected) {
@@ -202,22 +205,23 @@ void Comparison::check_named(const std::string& member, std::map<std::string, Va
   }
 }
 
-void Comparison::check_numbers() {
+void ResultComparison::check_numbers() {
   using Text = const std::string&;
   using List = const std::vector<double>&;
-  check_named("metrics", &Row::metrics, [&](Text what, Text name, double expected, double got) {
-    const std::optional<double> distance = metric_gap(name, expected, got);
-    if (distance) add_gap(*distance, what, expected, got);
-  });
-  check_named("epochs", &Row::epochs, [&](Text what, Text name, List expected, List got) {
+  check_named("metrics", &RunResult::metrics,
+              [&](Text what, Text name, double expected, double got) {
+                const std::optional<double> distance = metric_gap(name, expected, got);
+                if (distance) add_gap(*distance, what, expected, got);
+              });
+  check_named("epochs", &RunResult::epochs, [&](Text what, Text name, List expected, List got) {
     check_list(what, expected, got, [&](double a, double b) { return metric_gap(name, a, b); });
   });
   check_list("loss_curve", golden_.loss_curve, fresh_.loss_curve, exact_gap);
   check_spectrum("singular_values", golden_.singular_values, fresh_.singular_values);
-  check_named("spectra", &Row::spectra, [&](Text what, Text, List expected, List got) {
+  check_named("spectra", &RunResult::spectra, [&](Text what, Text, List expected, List got) {
     check_spectrum(what, expected, got);
   });
-  check_named("slices", &Row::slices,
+  check_named("slices", &RunResult::slices,
               [&](Text what, Text, const Slice& expected, const Slice& got) {
                 check_list(what + ".alpha", expected.alpha, got.alpha, exact_gap);
                 check_list(what + ".loss", expected.loss, got.loss, exact_gap);
@@ -225,7 +229,7 @@ void Comparison::check_numbers() {
 }
 
 /// A hash has no size of difference: it is as far off as the numbers of its row are.
-void Comparison::check_hashes() {
+void ResultComparison::check_hashes() {
   const bool far = std::any_of(differences_.begin(), differences_.end(), [](const auto& each) {
     return each.cause == Cause::kDifferentResult;
   });
@@ -246,7 +250,7 @@ void Comparison::check_hashes() {
 }
 
 /// Rows made before this was stored have nothing to compare.
-void Comparison::check_held_out(Cause cause) {
+void ResultComparison::check_held_out(Cause cause) {
   const auto& expected = golden_.held_out_correct;
   const auto& got = fresh_.held_out_correct;
   if (expected.empty() || got.empty() || expected == got) return;
@@ -260,7 +264,7 @@ void Comparison::check_held_out(Cause cause) {
       "; the first that differs is text " + std::to_string(first));
 }
 
-std::vector<Difference> Comparison::run() {
+std::vector<Difference> ResultComparison::run() {
   check_text("data", golden_.data, fresh_.data);
   if (golden_.spec_sha256 != fresh_.spec_sha256) {
     // Another training: its numbers have nothing to agree with.
@@ -281,12 +285,12 @@ std::vector<Difference> Comparison::run() {
 
 }  // namespace
 
-std::vector<Difference> compare(const Row& fresh, const Row& golden) {
+std::vector<Difference> compare(const RunResult& fresh, const RunResult& golden) {
   if (name_of(fresh) != name_of(golden)) {
     throw libnorm::ValueError("compare: the rows are of two runs (" + name_of(fresh) + ", golden " +
                               name_of(golden) + "); need one task, profile, arm and seed");
   }
-  return Comparison(fresh, golden).run();
+  return ResultComparison(fresh, golden).run();
 }
 
 }  // namespace harness

@@ -25,6 +25,6 @@ struct Difference {
 /// rounding is not ours and agree to 1e-9 of their size (singular values and condition numbers: of
 /// the largest singular value). Seconds, the environment and what is kept may differ.
 /// Throws: ValueError when the rows are not of one task, profile, arm and seed.
-std::vector<Difference> compare(const Row& fresh, const Row& golden);
+std::vector<Difference> compare(const RunResult& fresh, const RunResult& golden);
 
 }  // namespace harness

@@ -22,18 +22,18 @@ using libnorm::DataError;
 using libnorm::ValueError;
 using nlohmann::json;
 
-auto key_of(const Row& row) { return std::tie(row.task, row.profile, row.arm, row.seed); }
+auto key_of(const RunResult& row) { return std::tie(row.task, row.profile, row.arm, row.seed); }
 
 /// Where files stood before tasks had names.
-std::string old_file_of(const Row& row) { return row.profile + "/" + row.arm + ".jsonl"; }
+std::string old_file_of(const RunResult& row) { return row.profile + "/" + row.arm + ".jsonl"; }
 
-std::string file_of(const Row& row) { return row.task + "/" + old_file_of(row); }
+std::string file_of(const RunResult& row) { return row.task + "/" + old_file_of(row); }
 
-bool belongs_in(const std::string& file, const Row& row) {
+bool belongs_in(const std::string& file, const RunResult& row) {
   return file == file_of(row) || (file == old_file_of(row) && row.task == kUnnamedTask);
 }
 
-std::string name_of(const Row& row) {
+std::string name_of(const RunResult& row) {
   return row.task + "/" + row.profile + "/" + row.arm + " seed " + std::to_string(row.seed);
 }
 
@@ -47,17 +47,17 @@ Manifest read_manifest(const std::string& text) {
   if (!content) fail_golden(kManifestFile, "is torn or edited (its checksum does not hold)");
   const std::string where = std::string("golden: ") + kManifestFile;
   const json value = parse_json(*content, where);
-  Members members(value, where);
+  JsonObjectReader members(value, where);
   Manifest manifest;
   const json& files = members.take("files");
-  Members hashes(files, where + ": files");
+  JsonObjectReader hashes(files, where + ": files");
   for (const auto& item : files.items()) {
     manifest.hashes[item.key()] = hashes.text(item.key());
   }
   const json& blessings = members.take("blessings");
   if (!blessings.is_array()) fail_golden(kManifestFile, "has blessings that are no list");
   for (const json& item : blessings) {
-    Members blessing(item, where + ": blessings");
+    JsonObjectReader blessing(item, where + ": blessings");
     const std::string experiment = blessing.text("experiment");
     manifest.blessings.push_back({experiment, blessing.text("because")});
     blessing.require_none_left();
@@ -76,11 +76,12 @@ std::string render(const Manifest& manifest) {
 }
 
 /// Adds the rows of one file, which must be of its task, profile and arm, by ascending seed.
-void read_rows(const std::string& file, std::string_view content, std::vector<Row>& rows) {
+void read_result_lines(const std::string& file, std::string_view content,
+                       std::vector<RunResult>& rows) {
   for (int line_number = 1; !content.empty(); ++line_number) {
     const std::string where = file + " line " + std::to_string(line_number);
     const std::size_t end = std::min(content.find('\n'), content.size());
-    Row row = row_from_line(content.substr(0, end), "golden: " + where);
+    RunResult row = row_from_line(content.substr(0, end), "golden: " + where);
     content.remove_prefix(std::min(end + 1, content.size()));
     if (!belongs_in(file, row)) fail_golden(where, "holds a row of " + file_of(row));
     if (line_number > 1 && rows.back().seed >= row.seed) {
@@ -99,9 +100,10 @@ void require_file_name(const std::string& name, const char* what) {
 }
 
 /// The rows of golden with fresh ones in the place of old ones, in golden's order.
-std::vector<Row> merge(const std::vector<Row>& old_rows, const std::vector<Row>& fresh_rows) {
-  std::map<std::tuple<std::string, std::string, std::string, std::uint64_t>, Row> merged;
-  for (const Row& row : fresh_rows) {
+std::vector<RunResult> merge(const std::vector<RunResult>& old_rows,
+                             const std::vector<RunResult>& fresh_rows) {
+  std::map<std::tuple<std::string, std::string, std::string, std::uint64_t>, RunResult> merged;
+  for (const RunResult& row : fresh_rows) {
     require_file_name(row.task, "task");
     require_file_name(row.profile, "profile");
     require_file_name(row.arm, "arm");
@@ -109,17 +111,17 @@ std::vector<Row> merge(const std::vector<Row>& old_rows, const std::vector<Row>&
       throw ValueError("bless: a run came twice (" + name_of(row) + "); need each once");
     }
   }
-  for (const Row& row : old_rows) merged.emplace(key_of(row), row);
-  std::vector<Row> rows;
+  for (const RunResult& row : old_rows) merged.emplace(key_of(row), row);
+  std::vector<RunResult> rows;
   for (auto& item : merged) rows.push_back(std::move(item.second));
   return rows;
 }
 
 /// The content of every file, by its path.
-std::map<std::string, std::string> render(const std::vector<Row>& rows, const json& verdicts,
+std::map<std::string, std::string> render(const std::vector<RunResult>& rows, const json& verdicts,
                                           std::vector<Blessing> blessings) try {
   std::map<std::string, std::string> files;
-  for (const Row& row : rows) files[file_of(row)] += to_line(row) + "\n";
+  for (const RunResult& row : rows) files[file_of(row)] += to_line(row) + "\n";
   files[kVerdictsFile] = verdicts.dump(2) + "\n";
   // JSON writes a nan as null and says nothing.
   if (json::parse(files[kVerdictsFile]) != verdicts) {
@@ -179,15 +181,16 @@ Contents load_contents(const fs::path& directory) {
     if (file == kVerdictsFile) {
       golden.verdicts = parse_json(content, "golden: " + file);
     } else {
-      read_rows(file, content, golden.rows);
+      read_result_lines(file, content, golden.rows);
     }
   }
   golden.blessings = std::move(manifest.blessings);
   auto& rows = golden.rows;
   std::sort(rows.begin(), rows.end(),
-            [](const Row& a, const Row& b) { return key_of(a) < key_of(b); });
+            [](const RunResult& a, const RunResult& b) { return key_of(a) < key_of(b); });
   const auto twice = std::adjacent_find(
-      rows.begin(), rows.end(), [](const Row& a, const Row& b) { return key_of(a) == key_of(b); });
+      rows.begin(), rows.end(),
+      [](const RunResult& a, const RunResult& b) { return key_of(a) == key_of(b); });
   if (twice != rows.end()) {
     fail_golden(file_of(*twice),
                 "holds a run that " + old_file_of(*twice) + " holds too (" + name_of(*twice) + ")");
@@ -203,9 +206,9 @@ bool holds_any(const fs::path& directory) {
 
 }  // namespace
 
-const Row* Golden::find(std::string_view task, std::string_view profile, std::string_view arm,
-                        std::uint64_t seed) const {
-  const auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) {
+const RunResult* Golden::find(std::string_view task, std::string_view profile, std::string_view arm,
+                              std::uint64_t seed) const {
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const RunResult& row) {
     return row.task == task && row.profile == profile && row.arm == arm && row.seed == seed;
   });
   return found == rows.end() ? nullptr : &*found;
@@ -221,13 +224,14 @@ Golden load_golden(const fs::path& directory) {
   return load_contents(directory).golden;
 }
 
-void bless(const fs::path& directory, const std::vector<Row>& rows, const json& verdicts,
+void bless(const fs::path& directory, const std::vector<RunResult>& rows, const json& verdicts,
            const std::string& experiment, const std::string& because) {
   bless_judged(
-      directory, rows, [&](const std::vector<Row>&) { return verdicts; }, experiment, because);
+      directory, rows, [&](const std::vector<RunResult>&) { return verdicts; }, experiment,
+      because);
 }
 
-void bless_judged(const fs::path& directory, const std::vector<Row>& rows, const Judge& judge,
+void bless_judged(const fs::path& directory, const std::vector<RunResult>& rows, const Judge& judge,
                   const std::string& experiment, const std::string& because) {
   if (experiment.find_first_not_of(" \t\n") == std::string::npos) {
     throw ValueError("bless: no experiment (empty); need its name");
@@ -242,7 +246,7 @@ void bless_judged(const fs::path& directory, const std::vector<Row>& rows, const
   finish_change(directory);
   Contents old = holds_any(directory) ? load_contents(directory) : Contents{};
   old.golden.blessings.push_back({experiment, because});
-  const std::vector<Row> merged = merge(old.golden.rows, rows);
+  const std::vector<RunResult> merged = merge(old.golden.rows, rows);
   GoldenChange change;
   change.files = render(merged, judge(merged), std::move(old.golden.blessings));
   for (const std::string& file : old.files) {

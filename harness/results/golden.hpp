@@ -25,13 +25,13 @@ struct Blessing {
 /// `unfinished_bless.json`, where it is there, holds the files of a bless() that was cut short
 /// after it was decided: they are golden then, and the next bless() puts them in their places.
 struct Golden {
-  std::vector<Row> rows;  // by task, profile, arm and seed
+  std::vector<RunResult> rows;  // by task, profile, arm and seed
   nlohmann::json verdicts;
   std::vector<Blessing> blessings;
 
   /// The row of a run, or null.
-  const Row* find(std::string_view task, std::string_view profile, std::string_view arm,
-                  std::uint64_t seed) const;
+  const RunResult* find(std::string_view task, std::string_view profile, std::string_view arm,
+                        std::uint64_t seed) const;
 };
 
 /// Whether the folder holds a golden at all, sound or not. Throws: DataError.
@@ -43,7 +43,7 @@ bool has_golden(const std::filesystem::path& directory);
 Golden load_golden(const std::filesystem::path& directory);
 
 /// Makes the verdicts on the rows that golden is to have.
-using Judge = std::function<nlohmann::json(const std::vector<Row>& rows)>;
+using Judge = std::function<nlohmann::json(const std::vector<RunResult>& rows)>;
 
 /// Adds rows, in place of those of the same task, profile, arm and seed, and replaces the verdicts.
 /// The folder is locked meanwhile: who blesses, or loads, at the same time waits. All files are
@@ -52,11 +52,11 @@ using Judge = std::function<nlohmann::json(const std::vector<Row>& rows)>;
 /// Throws: ValueError for an empty experiment or reason, a run given twice, or a name that cannot
 /// be a file's, or the profile "custom"; DataError when what is there is not sound, so that no
 /// damage is blessed by the way, and when something cannot be written.
-void bless(const std::filesystem::path& directory, const std::vector<Row>& rows,
+void bless(const std::filesystem::path& directory, const std::vector<RunResult>& rows,
            const nlohmann::json& verdicts, const std::string& experiment,
            const std::string& because);
 /// The same; `judge` sees what golden had meanwhile.
-void bless_judged(const std::filesystem::path& directory, const std::vector<Row>& rows,
+void bless_judged(const std::filesystem::path& directory, const std::vector<RunResult>& rows,
                   const Judge& judge, const std::string& experiment, const std::string& because);
 
 }  // namespace harness

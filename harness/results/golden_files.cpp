@@ -143,13 +143,13 @@ std::optional<GoldenChange> unfinished_change(const fs::path& directory) {
   if (!content) fail_golden(kJournal, "is torn or edited (its checksum does not hold): remove it");
   const std::string where = std::string("golden: ") + kJournal;
   const json value = parse_json(*content, where);
-  Members members(value, where);
+  JsonObjectReader members(value, where);
   const json& texts = members.take("files");
   const json& removed = members.take("removed");
   members.require_none_left();
   if (!removed.is_array()) fail_golden(kJournal, "has removed files that are no list");
   GoldenChange change;
-  Members files(texts, where + ": files");
+  JsonObjectReader files(texts, where + ": files");
   for (const auto& item : texts.items()) change.files[item.key()] = files.text(item.key());
   for (const json& file : removed) {
     change.removed.insert(file.is_string() ? file.get<std::string>() : "");

@@ -46,7 +46,7 @@ struct Kept {
 };
 
 /// One finished run: an arm trained from one seed, and everything measured on it.
-struct Row {
+struct RunResult {
   /// What it was trained on: associative_recall, ag_news or topics.
   std::string task = "associative_recall";
   /// The data set in words, with rows and checksum; empty where the task is generated alone.

@@ -77,7 +77,7 @@ const std::string& checked_name(const std::string& name, const std::string& wher
 }
 
 /// Throws: ValueError for a row with a name that could not be read back.
-void check_names(const Row& row) {
+void check_names(const RunResult& row) {
   std::vector<std::string_view> names = {row.task, row.profile, row.arm};
   const auto add_keys = [&](const auto& map) {
     for (const auto& item : map) names.push_back(item.first);
@@ -146,7 +146,7 @@ json bits_to_json(const std::vector<bool>& bits) {
 }
 
 std::vector<bool> bits_from_json(const json& value, const std::string& where) {
-  Members members(value, where);
+  JsonObjectReader members(value, where);
   const auto count = integer_from_json<std::uint32_t>(members.take("count"), where + ": count");
   const std::string hex = members.text("hex");
   members.require_none_left();
@@ -164,7 +164,7 @@ std::vector<bool> bits_from_json(const json& value, const std::string& where) {
   return bits;
 }
 
-std::string hash_from_json(Members& members, const std::string& key) {
+std::string hash_from_json(JsonObjectReader& members, const std::string& key) {
   std::string hash = members.text(key);
   if (!is_sha256_hex(hash)) {
     refuse(members.where() + ": " + key, json(hash), "64 lower-case hexadecimal digits");
@@ -173,7 +173,7 @@ std::string hash_from_json(Members& members, const std::string& key) {
 }
 
 Kept kept_from_json(const json& value, const std::string& where) {
-  Members members(value, where);
+  JsonObjectReader members(value, where);
   const std::string what = members.text("what");
   Kept kept{Keep::none, hash_from_json(members, "sha256")};
   members.require_none_left();
@@ -192,7 +192,7 @@ json to_json(const Environment& environment) {
 }
 
 Environment environment_from_json(const json& value, const std::string& where) {
-  Members members(value, where);
+  JsonObjectReader members(value, where);
   Environment environment;
   environment.version = members.text("version");
   environment.numerics = members.text("numerics");
@@ -208,7 +208,7 @@ Environment environment_from_json(const json& value, const std::string& where) {
 }
 
 Slice slice_from_json(const json& value, const std::string& where) {
-  Members members(value, where);
+  JsonObjectReader members(value, where);
   Slice slice;
   slice.alpha = numbers_from_json(members.take("alpha"), where + ": alpha");
   slice.loss = numbers_from_json(members.take("loss"), where + ": loss");
@@ -223,12 +223,12 @@ Slice slice_from_json(const json& value, const std::string& where) {
 
 }  // namespace
 
-Members::Members(const json& object, std::string where)
+JsonObjectReader::JsonObjectReader(const json& object, std::string where)
     : object_(object), where_(std::move(where)) {
   if (!object.is_object()) refuse(where_, object, "an object");
 }
 
-const json& Members::take(const std::string& key) {
+const json& JsonObjectReader::take(const std::string& key) {
   const auto found = object_.find(key);
   if (found == object_.end()) {
     throw DataError(where_ + ": the key " + key + " is missing; need it");
@@ -237,13 +237,13 @@ const json& Members::take(const std::string& key) {
   return *found;
 }
 
-std::string Members::text(const std::string& key) {
+std::string JsonObjectReader::text(const std::string& key) {
   const json& value = take(key);
   if (!value.is_string()) refuse(where_ + ": " + key, value, "a string");
   return value.get<std::string>();
 }
 
-void Members::require_none_left() const {
+void JsonObjectReader::require_none_left() const {
   for (const auto& item : object_.items()) {
     if (std::find(taken_.begin(), taken_.end(), item.key()) == taken_.end()) {
       throw DataError(where_ + ": unknown key (" + item.key() + "); need only the keys of this " +
@@ -252,7 +252,7 @@ void Members::require_none_left() const {
   }
 }
 
-json to_json(const Row& row) {
+json to_json(const RunResult& row) {
   std::vector<const std::string*> hashes = {&row.spec_sha256, &row.weights_sha256,
                                             &row.losses_sha256};
   if (row.kept) hashes.push_back(&row.kept->sha256);
@@ -301,7 +301,7 @@ json to_json(const Row& row) {
   return value;
 }
 
-std::string to_line(const Row& row) {
+std::string to_line(const RunResult& row) {
   try {
     return to_json(row).dump();
   } catch (const json::exception& error) {
@@ -310,8 +310,8 @@ std::string to_line(const Row& row) {
   }
 }
 
-Row row_from_json(const json& value, const std::string& source) {
-  Members members(value, source);
+RunResult row_from_json(const json& value, const std::string& source) {
+  JsonObjectReader members(value, source);
   const auto numbers = [&](const char* key) {
     return numbers_from_json(members.take(key), source + ": " + key);
   };
@@ -322,7 +322,7 @@ Row row_from_json(const json& value, const std::string& source) {
     if (!members.has(key)) return NamedNumbers{};
     return named_numbers_from_json(members.take(key), source + ": " + key);
   };
-  Row row;
+  RunResult row;
   // Rows made before tasks had names are all of the one task that there was.
   const auto name_at = [&](const char* key) {
     return checked_name(members.text(key), source + ": " + key);
@@ -369,7 +369,7 @@ Row row_from_json(const json& value, const std::string& source) {
   return row;
 }
 
-Row row_from_line(std::string_view line, const std::string& source) {
+RunResult row_from_line(std::string_view line, const std::string& source) {
   return row_from_json(parse_json(line, source), source);
 }
 

@@ -20,18 +20,18 @@ inline constexpr const char* kUnnamedTask = "associative_recall";
 /// strings "nan", "inf" and "-inf" (a nan keeps no sign and no payload).
 /// Throws: ValueError for a row that could not be read back: a hash that is not 64 hexadecimal
 /// digits, a name that is none, text that is not UTF-8, epochs of unequal lengths.
-nlohmann::json to_json(const Row& row);
+nlohmann::json to_json(const RunResult& row);
 
 /// The row as one line of text, without the line feed; the same row gives the same bytes.
-std::string to_line(const Row& row);
+std::string to_line(const RunResult& row);
 
 /// source: what the JSON came from, for messages.
 /// Throws: DataError with source and key for a key that is missing, unknown or of a wrong type, for
 /// a name that could not be one (a task, an arm, a metric), and for epochs of unequal lengths.
-Row row_from_json(const nlohmann::json& json, const std::string& source);
+RunResult row_from_json(const nlohmann::json& json, const std::string& source);
 
 /// Throws: DataError, also for text that is not JSON.
-Row row_from_line(std::string_view line, const std::string& source);
+RunResult row_from_line(std::string_view line, const std::string& source);
 
 /// Parses JSON text, as all of it that comes from files is.
 /// Throws: DataError with source, also for a key that an object has twice, and for what nests
@@ -39,10 +39,10 @@ Row row_from_line(std::string_view line, const std::string& source);
 nlohmann::json parse_json(std::string_view text, const std::string& source);
 
 /// Reads the members of a JSON object, each once, so that one left over is noticed.
-class Members {
+class JsonObjectReader {
  public:
   /// where: the object's place, for messages. Throws: DataError when it is no object.
-  Members(const nlohmann::json& object, std::string where);
+  JsonObjectReader(const nlohmann::json& object, std::string where);
 
   /// Whether there is such a member, for those that may be missing.
   bool has(const std::string& key) const { return object_.contains(key); }

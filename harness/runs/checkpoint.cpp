@@ -38,7 +38,8 @@ void require_empty(std::span<const std::byte> state) {
                            " bytes too many); delete the run's folder");
 }
 
-void add_losses(Row& row, const std::vector<float>& losses, std::int64_t steps, bool diverged) {
+void add_losses(RunResult& row, const std::vector<float>& losses, std::int64_t steps,
+                bool diverged) {
   const std::int64_t done = std::int64_t(losses.size());
   row.steps = done;
   row.diverged_at = diverged ? done - 1 : -1;

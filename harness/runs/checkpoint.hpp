@@ -35,6 +35,7 @@ void require_empty(std::span<const std::byte> state);
 
 /// Steps, divergence, final loss, loss curve and hash of a run's losses, one for each step done of
 /// the steps it was to have.
-void add_losses(Row& row, const std::vector<float>& losses, std::int64_t steps, bool diverged);
+void add_losses(RunResult& row, const std::vector<float>& losses, std::int64_t steps,
+                bool diverged);
 
 }  // namespace harness

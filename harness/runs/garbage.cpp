@@ -159,7 +159,7 @@ class Collector {
       throw DataError("store: " + path.string() + " does not belong to its folder; delete the " +
                       "folder if it is of no use");
     }
-    const std::optional<Row> row = opened_.find(spec);
+    const std::optional<RunResult> row = opened_.find(spec);
     if (row && names.erase(kCheckpointFile) > 0) {
       add(folder / kCheckpointFile, "the checkpoint of a finished run");
     }

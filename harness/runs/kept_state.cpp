@@ -22,7 +22,8 @@ constexpr const char* kSecond = "adam.second.";
 constexpr const char* kSteps = "adam.steps";
 
 /// The steps that Adam made. Throws: DataError unless the file says, and no more than the row has.
-Index steps_of(const libnorm::Metadata& about, const std::filesystem::path& file, const Row& row) {
+Index steps_of(const libnorm::Metadata& about, const std::filesystem::path& file,
+               const RunResult& row) {
   const auto found = about.find(kSteps);
   const std::string text = found == about.end() ? "" : found->second;
   Index steps = -1;
@@ -58,7 +59,7 @@ void write_kept(const std::filesystem::path& file, Keep what,
   libnorm::save_weights<float>(model, file, moments, {{kSteps, std::to_string(adam.steps())}});
 }
 
-void load_kept(const std::filesystem::path& file, const Row& row,
+void load_kept(const std::filesystem::path& file, const RunResult& row,
                libnorm::Transformer<float>& model, libnorm::Adam<float>* adam) {
   const bool has_state = row.kept && row.kept->what == Keep::state;
   if (adam != nullptr && !has_state) {

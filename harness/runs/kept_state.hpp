@@ -26,7 +26,7 @@ void write_kept(const std::filesystem::path& file, Keep what,
 /// file: that of Store::kept_file, or a copy of it.
 /// Throws: DataError for a file that does not fit the model, or has not the row's weights; and for
 /// an optimizer where the row has kept no state. The model is not to be used then.
-void load_kept(const std::filesystem::path& file, const Row& row,
+void load_kept(const std::filesystem::path& file, const RunResult& row,
                libnorm::Transformer<float>& model, libnorm::Adam<float>* adam = nullptr);
 
 }  // namespace harness

@@ -66,7 +66,7 @@ void Progress::step(std::size_t run, std::int64_t steps, double loss) {
   }
 }
 
-void Progress::finish(std::size_t run, const Row& row) {
+void Progress::finish(std::size_t run, const RunResult& row) {
   const std::lock_guard lock(mutex_);
   Run& r = runs_[run];
   r.active = false;

@@ -34,7 +34,7 @@ class Progress {
   /// The run begins, `steps` of it done by an earlier process.
   void start(std::size_t run, std::int64_t steps);
   void step(std::size_t run, std::int64_t steps, double loss);
-  void finish(std::size_t run, const Row& row);
+  void finish(std::size_t run, const RunResult& row);
   /// What is waited for, when that is another thing than the last time.
   void wait(const std::string& for_what);
   /// Nothing more comes: leaves the terminal on a line of its own.

@@ -55,7 +55,7 @@ std::string read_spec_text(const fs::path& folder) {
 }
 
 /// What a row says of its run otherwise than the spec that it was made by; empty where all agrees.
-std::string describe_mismatch(const Row& row, const Spec& spec) {
+std::string describe_mismatch(const RunResult& row, const Spec& spec) {
   const auto differs = [](const std::string& key, const std::string& has, const std::string& says) {
     return "has the " + key + " " + has + " where the spec says " + says;
   };
@@ -74,7 +74,7 @@ std::string describe_mismatch(const Row& row, const Spec& spec) {
 }
 
 /// The row of a run's folder, or nothing if the run is not finished.
-std::optional<Row> read_row(const fs::path& folder) {
+std::optional<RunResult> read_row(const fs::path& folder) {
   const fs::path path = folder / kRowFile;
   const bool finished = is_there(path);
   // A run killed before its spec.txt was there has nothing to check yet.
@@ -85,7 +85,7 @@ std::optional<Row> read_row(const fs::path& folder) {
   const std::string sealed = read_file(path);
   const auto line = unseal("row", sealed);
   if (!line) fail_damaged(path, "is torn or edited (its checksum does not hold)");
-  std::optional<Row> row;
+  std::optional<RunResult> row;
   try {
     row = row_from_line(*line, "row");
   } catch (const DataError& error) {
@@ -212,7 +212,7 @@ std::string LockedRun::keep(const std::function<void(const fs::path&)>& write) c
   return hash;
 }
 
-void LockedRun::finish(const Row& row) const {
+void LockedRun::finish(const RunResult& row) const {
   if (row.spec_sha256 != spec_.sha256()) {
     throw ValueError("store: the row is of another spec (" + row.spec_sha256 + "); need " +
                      spec_.sha256());
@@ -251,7 +251,7 @@ fs::path Store::folder(const Spec& spec) const {
   return runs_ / spec.sha256().substr(0, kFolderDigits);
 }
 
-fs::path Store::folder(const Row& row) const {
+fs::path Store::folder(const RunResult& row) const {
   return runs_ / row.spec_sha256.substr(0, kFolderDigits);
 }
 
@@ -293,11 +293,13 @@ std::string Store::holder(const Spec& spec) const {
   return is_id ? id : "unknown";
 }
 
-std::optional<Row> Store::find(const Spec& spec) const { return read_row(folder(spec)); }
+std::optional<RunResult> Store::find(const Spec& spec) const { return read_row(folder(spec)); }
 
-bool Store::has_kept(const Row& row) const { return row.kept && is_there(folder(row) / kKeptFile); }
+bool Store::has_kept(const RunResult& row) const {
+  return row.kept && is_there(folder(row) / kKeptFile);
+}
 
-fs::path Store::kept_file(const Row& row) const {
+fs::path Store::kept_file(const RunResult& row) const {
   const fs::path path = folder(row) / kKeptFile;
   if (!row.kept) {
     throw DataError("store: the run " + path.parent_path().string() +
@@ -310,8 +312,8 @@ fs::path Store::kept_file(const Row& row) const {
   return path;
 }
 
-std::vector<Row> Store::rows() const {
-  std::vector<Row> rows;
+std::vector<RunResult> Store::rows() const {
+  std::vector<RunResult> rows;
   std::error_code error;
   fs::directory_iterator entry(runs_, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
@@ -319,11 +321,11 @@ std::vector<Row> Store::rows() const {
     if (auto row = read_row(entry->path())) rows.push_back(*std::move(row));
   }
   if (error) fail_to_read(runs_, error.value());
-  const auto order = [](const Row& row) {
+  const auto order = [](const RunResult& row) {
     return std::tie(row.task, row.profile, row.arm, row.seed, row.spec_sha256);
   };
   std::sort(rows.begin(), rows.end(),
-            [&](const Row& a, const Row& b) { return order(a) < order(b); });
+            [&](const RunResult& a, const RunResult& b) { return order(a) < order(b); });
   return rows;
 }
 

@@ -39,7 +39,7 @@ class LockedRun {
   /// Stores the run's row, which is what makes it a finished run, and removes the checkpoint, which
   /// nothing goes on from any more.
   /// Throws: ValueError when the row is of another spec; DataError when it cannot be written.
-  void finish(const Row& row) const;
+  void finish(const RunResult& row) const;
 
  private:
   friend class Store;
@@ -82,7 +82,7 @@ class Store {
   Store(std::filesystem::path directory, Access access);
 
   std::filesystem::path folder(const Spec& spec) const;
-  std::filesystem::path folder(const Row& row) const;
+  std::filesystem::path folder(const RunResult& row) const;
 
   /// Takes hold of a run; makes its folder and spec.txt if need be.
   /// Throws: DataError at once when another holder has it, with the process id; ValueError in a
@@ -94,17 +94,17 @@ class Store {
   std::string holder(const Spec& spec) const;
 
   /// The row of a run, or nothing if it is not finished. Throws: DataError.
-  std::optional<Row> find(const Spec& spec) const;
+  std::optional<RunResult> find(const Spec& spec) const;
 
   /// Whether the file that a row says it has kept is there; it may be damaged.
-  bool has_kept(const Row& row) const;
+  bool has_kept(const RunResult& row) const;
 
   /// That file, found to be what the row says.
   /// Throws: DataError when it is missing or damaged, or the row says of none.
-  std::filesystem::path kept_file(const Row& row) const;
+  std::filesystem::path kept_file(const RunResult& row) const;
 
   /// The rows of all finished runs, by task, profile, arm, seed and spec hash. Throws: DataError.
-  std::vector<Row> rows() const;
+  std::vector<RunResult> rows() const;
 
  private:
   std::filesystem::path runs_;

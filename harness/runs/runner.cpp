@@ -42,7 +42,7 @@ bool is_checkpoint_due(const PlannedRun& planned, const TrainingRun& run,
 }
 
 /// What the runs at work share.
-struct Crew {
+struct WorkerState {
   RunnerOptions options;
   std::atomic<int> runs = 0;
   std::atomic<bool> stop = false;
@@ -56,7 +56,7 @@ double seconds_since(Clock::time_point start) {
 }
 
 /// A run, and the time it has had in this process and before.
-struct Timed {
+struct RunClock {
   TrainingRun& run;
   const LockedRun& held;
   double before = 0;
@@ -81,62 +81,62 @@ struct Timed {
 };
 
 /// Trains to the end; stopped on the way, it saves where it is.
-void train(const PlannedRun& planned, const Crew& crew, const Timed& timed, std::size_t index,
-           Progress& progress) {
-  TrainingRun& run = timed.run;
+void train(const PlannedRun& planned, const WorkerState& worker_state, const RunClock& clock,
+           std::size_t index, Progress& progress) {
+  TrainingRun& run = clock.run;
   // From the end of the first step on. Within it there is nothing to lose, and one step of a large
   // model takes long.
   std::optional<Unsaved> unsaved;
   auto saved = Clock::now();
   const auto step = [&] {
     check_stop();
-    if (crew.stop) throw Interrupted("another run failed");
+    if (worker_state.stop) throw Interrupted("another run failed");
     run.step();
     if (!unsaved) unsaved.emplace();
     progress.step(index, run.steps_done(), run.last_loss());
-    if (is_checkpoint_due(planned, run, crew.options, seconds_since(saved))) {
-      timed.save();
+    if (is_checkpoint_due(planned, run, worker_state.options, seconds_since(saved))) {
+      clock.save();
       saved = Clock::now();
     }
   };
   try {
     // Threads that other runs leave are taken up between two steps.
     while (!run.finished()) {
-      const int share = crew.share();
+      const int share = worker_state.share();
       libnorm::with_threads(share, [&] {
-        while (!run.finished() && share == crew.share()) step();
+        while (!run.finished() && share == worker_state.share()) step();
       });
     }
-    if (seconds_since(saved) > kWorthKeeping) timed.save();
+    if (seconds_since(saved) > kWorthKeeping) clock.save();
     unsaved.reset();
     check_stop();  // For a signal in the last step; a later one ends the process.
   } catch (const Interrupted&) {
     const Unsaved until_saved;
-    timed.save();
+    clock.save();
     throw Interrupted(
         fmt::format("stopped at step {} of {}, seed {}; the same command goes on from there",
                     run.steps_done(), planned.arm, planned.seed));
   }
 }
 
-Row make_run(const PlannedRun& planned, const Crew& crew, const Store& store, const LockedRun& held,
-             std::size_t index, Progress& progress) {
-  const libnorm::DeviceScope scope(crew.options.device);
+RunResult make_run(const PlannedRun& planned, const WorkerState& worker_state, const Store& store,
+                   const LockedRun& held, std::size_t index, Progress& progress) {
+  const libnorm::DeviceScope scope(worker_state.options.device);
   const libnorm::GemmScope products(planned.gemm);
   if (auto row = store.find(planned.spec)) {  // Another process was quicker.
     progress.found(index);
     return *row;
   }
   const std::unique_ptr<TrainingRun> made = planned.make();
-  Timed timed{*made, held};
-  if (const auto state = held.load_checkpoint()) timed.restore(*state);
+  RunClock clock{*made, held};
+  if (const auto state = held.load_checkpoint()) clock.restore(*state);
   progress.start(index, made->steps_done());
-  train(planned, crew, timed, index, progress);
-  Row row;
-  libnorm::with_threads(crew.share(), [&] { row = made->row(planned.profile); });
-  row.seconds = timed.seconds();
-  row.environment = environment(crew.options.threads);
-  const Keep keep = crew.options.keep.value_or(default_keep(made->model()));
+  train(planned, worker_state, clock, index, progress);
+  RunResult row;
+  libnorm::with_threads(worker_state.share(), [&] { row = made->row(planned.profile); });
+  row.seconds = clock.seconds();
+  row.environment = environment(worker_state.options.threads);
+  const Keep keep = worker_state.options.keep.value_or(default_keep(made->model()));
   if (keep != Keep::none) {
     const std::string hash =
         held.keep([&](const auto& file) { write_kept(file, keep, made->model(), made->adam()); });
@@ -164,7 +164,7 @@ Row make_run(const PlannedRun& planned, const Crew& crew, const Store& store, co
 class Maker {
  public:
   Maker(const std::vector<PlannedRun>& plan, const RunnerOptions& options, const Store& store,
-        Progress& progress, std::vector<Row>& rows)
+        Progress& progress, std::vector<RunResult>& rows)
       : plan_(plan), options_(options), store_(store), progress_(progress), rows_(rows) {}
 
   /// Makes those of the runs `open` that no other process holds, and returns the others.
@@ -210,9 +210,9 @@ class Maker {
   }
 
   std::vector<std::size_t> make_free(const std::vector<std::size_t>& open, int jobs) const {
-    Crew crew;
-    crew.options = options_;
-    crew.runs = jobs;
+    WorkerState worker_state;
+    worker_state.options = options_;
+    worker_state.runs = jobs;
     std::atomic<std::size_t> next = 0;
     std::vector<std::size_t> held;
     std::exception_ptr failure;
@@ -223,7 +223,7 @@ class Maker {
           check_stop();
           const std::size_t i = open[k];
           if (const auto run = store_.try_lock(plan_[i].spec)) {
-            rows_[i] = make_run(plan_[i], crew, store_, *run, i, progress_);
+            rows_[i] = make_run(plan_[i], worker_state, store_, *run, i, progress_);
           } else {
             const std::lock_guard lock(mutex);
             held.push_back(i);
@@ -232,16 +232,16 @@ class Maker {
       } catch (...) {
         const std::lock_guard lock(mutex);
         if (!failure) failure = std::current_exception();
-        crew.stop = true;
+        worker_state.stop = true;
       }
-      if (--crew.runs > 0 && stop_requested() && !Unsaved::any()) {
+      if (--worker_state.runs > 0 && stop_requested() && !Unsaved::any()) {
         const std::lock_guard lock(mutex);
         leave(failure, progress_);
       }
     };
     if (jobs > 0) {
       const auto others = start_threads(jobs - 1, work);
-      crew.runs -= jobs - 1 - int(others.size());
+      worker_state.runs -= jobs - 1 - int(others.size());
       work();
     }
     if (failure) {
@@ -255,14 +255,14 @@ class Maker {
   const RunnerOptions& options_;
   const Store& store_;
   Progress& progress_;
-  std::vector<Row>& rows_;
+  std::vector<RunResult>& rows_;
 };
 
 }  // namespace
 
 MadeRuns make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& options,
                    const Store& store, Progress& progress) {
-  std::vector<Row> rows(plan.size());
+  std::vector<RunResult> rows(plan.size());
   std::vector<std::size_t> open;
   for (std::size_t i = 0; i < plan.size(); ++i) {
     progress.add(plan[i].arm + " seed " + std::to_string(plan[i].seed), plan[i].steps);

@@ -33,7 +33,7 @@ struct RunnerOptions {
 /// What came of a plan.
 struct MadeRuns {
   /// In the order of the plan.
-  std::vector<Row> rows;
+  std::vector<RunResult> rows;
   /// Runs that are left to other processes, and have no row.
   std::size_t left = 0;
 };

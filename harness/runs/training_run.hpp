@@ -54,7 +54,7 @@ class TrainingRun {
   virtual void restore(std::span<const std::byte> state) = 0;
 
   /// The row of a finished run, with everything measured; of a diverged run, without.
-  virtual Row row(std::string_view profile) = 0;
+  virtual RunResult row(std::string_view profile) = 0;
 };
 
 /// How many runs keep a machine busy: small ones stand side by side, a large one is alone.

@@ -218,8 +218,8 @@ void EncoderRun::restore(std::span<const std::byte> state) {
   diverged_ = !losses_.empty() && !std::isfinite(losses_.back());
 }
 
-Row EncoderRun::row(std::string_view profile) {
-  Row row;
+RunResult EncoderRun::row(std::string_view profile) {
+  RunResult row;
   row.task = data_->task;
   row.data = data_->description;
   row.profile = profile;
@@ -236,7 +236,7 @@ Row EncoderRun::row(std::string_view profile) {
   return row;
 }
 
-void EncoderRun::add_epochs(Row& row) const {
+void EncoderRun::add_epochs(RunResult& row) const {
   const auto add = [&](const std::string& name, double value) {
     row.epochs[name].push_back(value);
     row.metrics[name] = value;

@@ -30,7 +30,7 @@ class EncoderRun final : public TrainingRun {
   void step() override;
   std::vector<std::byte> state() const override;
   void restore(std::span<const std::byte> state) override;
-  Row row(std::string_view profile) override;
+  RunResult row(std::string_view profile) override;
 
   /// Training steps of the whole run.
   Index steps() const { return options_.epochs * steps_per_epoch(); }
@@ -53,8 +53,8 @@ class EncoderRun final : public TrainingRun {
   std::int64_t test();
   std::vector<double> measure_spectra();
   std::span<const double> spectrum(const Epoch& epoch, Index block, std::size_t variant) const;
-  void add_curves(Row& row) const;
-  void add_epochs(Row& row) const;
+  void add_curves(RunResult& row) const;
+  void add_epochs(RunResult& row) const;
 
   EncoderOptions options_;
   EncoderArm arm_;

@@ -124,7 +124,7 @@ class EncoderStudy final : public Study {
   }
 
   const std::vector<ArmInfo>& arms() const override {
-    static const auto list = infos_of<ArmInfo>(encoder_arms());
+    static const auto list = summaries_of<ArmInfo>(encoder_arms());
     return list;
   }
 
@@ -151,17 +151,17 @@ class EncoderStudy final : public Study {
   }
 
   const std::vector<ProfileInfo>& profiles() const override {
-    static const auto list = infos_of<ProfileInfo>(encoder_profiles());
+    static const auto list = summaries_of<ProfileInfo>(encoder_profiles());
     return list;
   }
 
   const std::vector<NumberInfo>& numbers() const override {
-    static const auto list = infos_of(encoder_numbers());
+    static const auto list = summaries_of(encoder_numbers());
     return list;
   }
 
   std::vector<PlannedRun> plan(const Request& request) const override;
-  bool is_current(const Row& row) const override;
+  bool is_current(const RunResult& row) const override;
 };
 
 std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
@@ -196,7 +196,7 @@ std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
   return runs;
 }
 
-bool EncoderStudy::is_current(const Row& row) const {
+bool EncoderStudy::is_current(const RunResult& row) const {
   for (const Profile<EncoderOptions>& profile : encoder_profiles()) {
     if (profile.name != row.profile) continue;
     if (!has_arm(row.arm)) continue;
@@ -241,7 +241,7 @@ Spec encoder_spec(const EncoderOptions& options, const EncoderArm& arm, std::uin
   spec.set("padding",
            std::string_view(arm.padding == PaddingUse::attended ? "attended" : "left_out"));
   spec.set("seed", seed);
-  tell_ways(spec, options);
+  add_execution_keys(spec, options);
   spec.set("train", data.train_name);
   spec.set("test", data.test_name);
   for (const Number<EncoderOptions>& number : encoder_numbers()) number.tell(spec, options);

@@ -92,29 +92,29 @@ void RecallRun::restore(std::span<const std::byte> state) {
   diverged_ = !losses_.empty() && !std::isfinite(losses_.back());
 }
 
-Row RecallRun::row(std::string_view profile) {
-  Row row;
+RunResult RecallRun::row(std::string_view profile) {
+  RunResult row;
   row.profile = profile;
   row.arm = arm_.name;
   row.seed = seed_;
   row.spec_sha256 = recall_spec(options_, arm_, seed_).sha256();
   row.weights_sha256 = weights_sha256(model_);
   add_losses(row, losses_, options_.steps, diverged_);
-  if (!diverged_) measure(row);
+  if (!diverged_) add_metrics(row);
   return row;
 }
 
-void RecallRun::measure(Row& row) {
+void RecallRun::add_metrics(RunResult& row) {
   task_.draw(seed_, Purpose::probe_batch, kSpectrumBatch, options_.path, batch_);
   const auto activations = model_.activations(batch_, options_.blocks - 1);
   row.singular_values = libnorm::singular_values<float>(activations, batch_.counts.data());
   for (const std::string_view name : kSpectralMetrics) {
     row.metrics[std::string(name)] = libnorm::find_spectral_metric(name).value(row.singular_values);
   }
-  measure_slices(row);
+  add_slices(row);
 }
 
-void RecallRun::measure_slices(Row& row) {
+void RecallRun::add_slices(RunResult& row) {
   task_.draw(seed_, Purpose::probe_batch, kSliceBatch, options_.path, batch_);
   const auto loss = [&] { return model_.loss(batch_); };
   const auto direction = libnorm::unit_direction<float>(

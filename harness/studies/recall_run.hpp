@@ -25,11 +25,11 @@ class RecallRun final : public TrainingRun {
   void step() override;
   std::vector<std::byte> state() const override;
   void restore(std::span<const std::byte> state) override;
-  Row row(std::string_view profile) override;
+  RunResult row(std::string_view profile) override;
 
  private:
-  void measure(Row& row);
-  void measure_slices(Row& row);
+  void add_metrics(RunResult& row);
+  void add_slices(RunResult& row);
 
   RecallOptions options_;
   RecallArm arm_;

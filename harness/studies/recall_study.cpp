@@ -85,7 +85,7 @@ Spec recall_spec(const RecallOptions& options, const RecallArm& arm, std::uint64
   spec.set("arm", arm.name);
   spec.set("norm", arm.norm);
   spec.set("seed", seed);
-  tell_ways(spec, options);
+  add_execution_keys(spec, options);
   for (const Number<RecallOptions>& number : recall_numbers()) {
     // An arm's own learning rate decides; that of the others does not.
     if (number.real == &RecallOptions::learning_rate_none) continue;
@@ -154,7 +154,7 @@ class RecallStudy final : public Study {
   }
 
   const std::vector<ArmInfo>& arms() const override {
-    static const auto list = infos_of<ArmInfo>(recall_arms());
+    static const auto list = summaries_of<ArmInfo>(recall_arms());
     return list;
   }
 
@@ -176,12 +176,12 @@ class RecallStudy final : public Study {
   }
 
   const std::vector<ProfileInfo>& profiles() const override {
-    static const auto list = infos_of<ProfileInfo>(recall_profiles());
+    static const auto list = summaries_of<ProfileInfo>(recall_profiles());
     return list;
   }
 
   const std::vector<NumberInfo>& numbers() const override {
-    static const auto list = infos_of(recall_numbers());
+    static const auto list = summaries_of(recall_numbers());
     return list;
   }
 
@@ -208,7 +208,7 @@ class RecallStudy final : public Study {
     return runs;
   }
 
-  bool is_current(const Row& row) const override {
+  bool is_current(const RunResult& row) const override {
     if (row.task != "associative_recall") return false;
     for (const RecallProfile& profile : recall_profiles()) {
       if (profile.name != row.profile) continue;

@@ -7,11 +7,11 @@
 
 namespace harness {
 
-std::vector<Verdict> judge_claims(const std::vector<Row>& rows) {
+std::vector<Verdict> judge_claims(const std::vector<RunResult>& rows) {
   std::vector<Verdict> verdicts;
   for (const Study* study : studies()) {
-    std::vector<Row> planned;
-    for (const Row& row : rows) {
+    std::vector<RunResult> planned;
+    for (const RunResult& row : rows) {
       if (row.profile == study->claim_profile() && row.seed < study->claim_seeds()) {
         planned.push_back(row);
       }
@@ -23,7 +23,8 @@ std::vector<Verdict> judge_claims(const std::vector<Row>& rows) {
   return verdicts;
 }
 
-std::vector<CheckedVerdict> check_verdicts(const std::vector<Row>& rows, const Golden& golden) {
+std::vector<CheckedVerdict> check_verdicts(const std::vector<RunResult>& rows,
+                                           const Golden& golden) {
   std::vector<Verdict> expected;
   if (!golden.verdicts.is_null()) {
     if (!golden.verdicts.is_array()) {

@@ -14,7 +14,7 @@ namespace harness {
 /// planned: a row of the claim's task, at its study's claim profile, from one of its claim seeds.
 /// Without any, a study's claims are COULD NOT CHECK.
 /// Throws: DataError if two of these rows are of one run.
-std::vector<Verdict> judge_claims(const std::vector<Row>& rows);
+std::vector<Verdict> judge_claims(const std::vector<RunResult>& rows);
 
 /// A verdict, and what golden says of it.
 struct CheckedVerdict {
@@ -27,6 +27,7 @@ struct CheckedVerdict {
 
 /// The verdicts of the rows beside golden's.
 /// Throws: DataError if golden's verdicts cannot be read.
-std::vector<CheckedVerdict> check_verdicts(const std::vector<Row>& rows, const Golden& golden);
+std::vector<CheckedVerdict> check_verdicts(const std::vector<RunResult>& rows,
+                                           const Golden& golden);
 
 }  // namespace harness

@@ -22,7 +22,7 @@ FoundExperiment find_experiment(std::string_view id) {
                             known);
 }
 
-const Study& study_of(const Row& row) {
+const Study& study_of(const RunResult& row) {
   if (row.task == "associative_recall") return recall_study();
   if (row.task == "ag_news" || row.task == "topics") return encoder_study();
   throw libnorm::DataError("row: unknown task (" + row.task +

@@ -113,7 +113,7 @@ class Study {
   bool has_arm(std::string_view name) const;
 
   /// Whether the study made the row, and its profile, arm and numerics mean the same today.
-  virtual bool is_current(const Row& row) const = 0;
+  virtual bool is_current(const RunResult& row) const = 0;
 };
 
 /// All studies: the catalogue of experiments.
@@ -128,7 +128,7 @@ struct FoundExperiment {
 FoundExperiment find_experiment(std::string_view id);
 
 /// The study whose tasks include a row's. Throws: DataError for an unknown task.
-const Study& study_of(const Row& row);
+const Study& study_of(const RunResult& row);
 
 /// The item of a list with this name. Throws: ValueError with the known names.
 template <class T>

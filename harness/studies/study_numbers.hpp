@@ -43,7 +43,7 @@ struct Number {
 };
 
 template <class Options>
-std::vector<NumberInfo> infos_of(const std::vector<Number<Options>>& numbers) {
+std::vector<NumberInfo> summaries_of(const std::vector<Number<Options>>& numbers) {
   std::vector<NumberInfo> infos;
   for (const auto& number : numbers) infos.push_back(number.info);
   return infos;
@@ -104,7 +104,7 @@ inline libnorm::AdamNames adam_names(const std::string& learning_rate) {
 /// Ways of computing that decide the bits. Products have a key only where they are not the
 /// library's, as they were before there was a choice.
 template <class Options>
-void tell_ways(Spec& spec, const Options& options) {
+void add_execution_keys(Spec& spec, const Options& options) {
   spec.set("path", std::string_view(options.path == libnorm::Path::dense ? "dense" : "shortcut"));
   if (options.gemm == libnorm::Gemm::cublas) spec.set("gemm", std::string_view("cublas"));
 }
@@ -137,7 +137,7 @@ struct Profile {
 
 /// Name and description of each item, with the norm of those that have one.
 template <class Info, class Item>
-std::vector<Info> infos_of(const std::vector<Item>& items) {
+std::vector<Info> summaries_of(const std::vector<Item>& items) {
   std::vector<Info> infos;
   for (const Item& item : items) {
     if constexpr (std::is_same_v<Info, ArmInfo>) {

@@ -1,10 +1,10 @@
-#include "libnorm/core/runner.hpp"
+#include "libnorm/core/kernel_entry.hpp"
 #include "libnorm/core/vector_sums_body.hpp"
 
 namespace libnorm {
 
-template struct Runner<LIBNORM_ISA, DotRowsBody<float>>;
-template struct Runner<LIBNORM_ISA, DotRowsBody<double>>;
-template struct Runner<LIBNORM_ISA, AddCombinationBody>;
+template struct KernelEntry<LIBNORM_ISA, DotRowsBody<float>>;
+template struct KernelEntry<LIBNORM_ISA, DotRowsBody<double>>;
+template struct KernelEntry<LIBNORM_ISA, AddCombinationBody>;
 
 }  // namespace libnorm

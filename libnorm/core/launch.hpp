@@ -11,7 +11,7 @@ namespace libnorm {
 /// How a body is run for one instruction set. Declared here, defined in `runner.hpp`, and
 /// instantiated only in the translation units compiled for that set (`*.isa.cpp`).
 template <class IsaTag, class Body>
-struct Runner {
+struct KernelEntry {
   /// Outputs begin .. end - 1, ascending; on a GPU, where begin is 0, it only queues them.
   static void run(const Body& body, Index begin, Index end);
 };
@@ -47,7 +47,7 @@ void launch(Index count, Index grain, const Body& body) {
 #if defined(LIBNORM_CUDA)
   if constexpr (runs_on_gpu<Body>) {
     if (current_device() == Device::cuda) {
-      if (count > 0) Runner<Cuda, Body>::run(body, 0, count);
+      if (count > 0) KernelEntry<Cuda, Body>::run(body, 0, count);
       return;
     }
   }
@@ -55,10 +55,10 @@ void launch(Index count, Index grain, const Body& body) {
   using Run = void (*)(const Body&, Index, Index);
   Run run = nullptr;
   switch (active_isa()) {
-    case Isa::scalar: run = &Runner<Scalar, Body>::run; break;
+    case Isa::scalar: run = &KernelEntry<Scalar, Body>::run; break;
 #if defined(LIBNORM_X86_64)
-    case Isa::avx2: run = &Runner<Avx2, Body>::run; break;
-    case Isa::avx512: run = &Runner<Avx512, Body>::run; break;
+    case Isa::avx2: run = &KernelEntry<Avx2, Body>::run; break;
+    case Isa::avx512: run = &KernelEntry<Avx512, Body>::run; break;
 #else
     default: throw BackendError("launch: this build has no such instruction set");
 #endif

@@ -222,7 +222,7 @@ void Rows::set_label() {
   label_ = class_[0] - '1';
 }
 
-Index read_rows(ReadNext read, const std::string& name, const AgNewsVisitor& visit) {
+Index visit_rows(ReadNext read, const std::string& name, const AgNewsVisitor& visit) {
   Rows rows(std::move(read), name);
   Index count = 0;
   for (; rows.next(); ++count) visit(rows.label(), rows.text());
@@ -244,7 +244,7 @@ Index read_ag_news(std::istream& input, const std::string& name, const AgNewsVis
     }
     return std::size_t(input.gcount());
   };
-  return read_rows(read, name, visit);
+  return visit_rows(read, name, visit);
 }
 
 Index read_ag_news(const std::filesystem::path& path, const AgNewsVisitor& visit) {
@@ -256,7 +256,7 @@ Index read_ag_news(const std::filesystem::path& path, const AgNewsVisitor& visit
     offset += size;
     return std::size_t(size);
   };
-  return read_rows(read, file.name(), visit);
+  return visit_rows(read, file.name(), visit);
 }
 
 }  // namespace libnorm

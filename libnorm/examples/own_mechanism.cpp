@@ -86,5 +86,5 @@ int main() {
   train("layernorm", find_norm("layernorm").norm);
   train("sphere of radius 1", {Sphere{Sphere::Radius::one}, Affine::none});
   train("and an affine part", {Sphere{Sphere::Radius::one}, Affine::gain_and_bias});
-  train("a cube of one's own", {own_rows(Cube{}), Affine::gain_and_bias});
+  train("a cube of one's own", {custom_rows(Cube{}), Affine::gain_and_bias});
 }

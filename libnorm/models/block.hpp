@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "libnorm/core/resident.hpp"
+#include "libnorm/core/mirrored.hpp"
 #include "libnorm/models/attention_layer.hpp"
 
 namespace libnorm {
@@ -45,7 +45,7 @@ class Residual {
  private:
   Placement placement_;
   /// DeepNorm's alpha, and what makes a sum of alpha d from d: alpha - 1.
-  Resident<T> alpha_, alpha_less_one_;
+  Mirrored<T> alpha_, alpha_less_one_;
   NormLayer<T> norm_;
   std::optional<NormLayer<T>> out_norm_, scale_;
   Buffer<T> output_, deep_sum_;

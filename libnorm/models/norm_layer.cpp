@@ -19,7 +19,7 @@ NormLayer<T>::NormLayer(const Norm& norm, Index channels, const std::string& nam
   }
   if (has_bias(norm.affine)) bias_ = parameters.add(name + "bias", 1, channels, Initial::zero);
   bool first = true;
-  for (const ShapeNumber& number : norm.shape_numbers(channels)) {
+  for (const StabilizerParameter& number : norm.shape_numbers(channels)) {
     const Index at = parameters.add(name + number.name, 1, 1, Initial::constant, number.initial);
     if (first) shape_ = at;
     first = false;

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "libnorm/core/resident.hpp"
+#include "libnorm/core/mirrored.hpp"
 #include "libnorm/data/batch_view.hpp"
 #include "libnorm/models/block.hpp"
 #include "libnorm/models/normalization.hpp"
@@ -70,7 +70,7 @@ class Transformer {
   const ParameterList& running() const { return running_list_; }
 
   /// At the offsets of parameters() and running(), in the processor's memory. To write to them, see
-  /// Resident::host.
+  /// Mirrored::host.
   /// @{
   Array<T>& weights() { return weights_.host(); }
   const Array<T>& weights() const { return weights_.host(); }
@@ -159,7 +159,7 @@ class Transformer {
 
   TransformerOptions options_;
   ParameterList parameters_, running_list_;
-  Resident<T> weights_, running_, gradient_;
+  Mirrored<T> weights_, running_, gradient_;
   BatchMemory batch_memory_;
   /// What was looked at of arrays on a GPU, by where they lie there.
   mutable std::map<const void*, Array<T>> looked_at_;

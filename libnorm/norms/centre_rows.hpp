@@ -1,7 +1,7 @@
 #pragma once
 
-#include "libnorm/norms/close_numbers.hpp"
 #include "libnorm/norms/family.hpp"
+#include "libnorm/norms/near_constant_rows.hpp"
 
 namespace libnorm {
 

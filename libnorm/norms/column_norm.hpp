@@ -1,7 +1,7 @@
 #pragma once
 
 #include "libnorm/norms/affine.hpp"
-#include "libnorm/norms/far_channels.hpp"
+#include "libnorm/norms/range_rescaling.hpp"
 
 namespace libnorm {
 

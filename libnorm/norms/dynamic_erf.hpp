@@ -19,8 +19,8 @@ struct DynamicErf {
   /// alpha and shift.
   LIBNORM_HOST_DEVICE Index shape_count() const { return 2; }
   /// Learned number i, 0 .. shape_count() - 1.
-  ShapeNumber shape_number(Index i, Index) const {
-    return i == 0 ? ShapeNumber{"alpha", alpha} : ShapeNumber{"shift", shift};
+  StabilizerParameter stabilizer_parameter(Index i, Index) const {
+    return i == 0 ? StabilizerParameter{"alpha", alpha} : StabilizerParameter{"shift", shift};
   }
 
   /// z of 32 x; shape[i] is learned number i in every lane.

@@ -18,7 +18,9 @@ struct DynamicIsru {
   /// beta alone.
   LIBNORM_HOST_DEVICE Index shape_count() const { return 1; }
   /// Learned number i, 0 .. shape_count() - 1.
-  ShapeNumber shape_number(Index, Index channels) const { return {"beta", double(channels)}; }
+  StabilizerParameter stabilizer_parameter(Index, Index channels) const {
+    return {"beta", double(channels)};
+  }
 
   /// z of 32 x; shape[i] is learned number i in every lane.
   template <class P>

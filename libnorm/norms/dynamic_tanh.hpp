@@ -16,7 +16,7 @@ struct DynamicTanh {
   /// alpha alone.
   LIBNORM_HOST_DEVICE Index shape_count() const { return 1; }
   /// Learned number i, 0 .. shape_count() - 1.
-  ShapeNumber shape_number(Index, Index) const { return {"alpha", alpha}; }
+  StabilizerParameter stabilizer_parameter(Index, Index) const { return {"alpha", alpha}; }
 
   /// z of 32 x; shape[i] is learned number i in every lane.
   template <class P>

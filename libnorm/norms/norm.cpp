@@ -221,13 +221,13 @@ bool Norm::has_running_mean() const {
   return std::holds_alternative<StandardizeColumns>(stabilizer);
 }
 
-std::vector<ShapeNumber> Norm::shape_numbers(Index channels) const {
-  std::vector<ShapeNumber> numbers;
+std::vector<StabilizerParameter> Norm::shape_numbers(Index channels) const {
+  std::vector<StabilizerParameter> numbers;
   std::visit(
       [&](const auto& s) {
         if constexpr (std::decay_t<decltype(s)>::kFamily == Family::pointwise) {
           for (Index i = 0; i < s.shape_count(); ++i) {
-            numbers.push_back(s.shape_number(i, channels));
+            numbers.push_back(s.stabilizer_parameter(i, channels));
           }
         }
       },

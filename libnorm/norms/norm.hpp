@@ -8,11 +8,11 @@
 #include "libnorm/core/tensor.hpp"
 #include "libnorm/norms/affine.hpp"
 #include "libnorm/norms/centre_rows.hpp"
+#include "libnorm/norms/custom_rows.hpp"
 #include "libnorm/norms/dynamic_erf.hpp"
 #include "libnorm/norms/dynamic_isru.hpp"
 #include "libnorm/norms/dynamic_tanh.hpp"
 #include "libnorm/norms/identity.hpp"
-#include "libnorm/norms/own_rows.hpp"
 #include "libnorm/norms/power_columns.hpp"
 #include "libnorm/norms/rms.hpp"
 #include "libnorm/norms/sphere.hpp"
@@ -23,9 +23,9 @@
 namespace libnorm {
 
 /// The half of a norm that is not learned, but for the shape of a pointwise one.
-using Stabilizer =
-    std::variant<Identity, Sphere, Rms, StandardizeRows, CentreRows, StandardizeColumns,
-                 PowerColumns, StandardizeInstances, DynamicTanh, DynamicErf, DynamicIsru, OwnRows>;
+using Stabilizer = std::variant<Identity, Sphere, Rms, StandardizeRows, CentreRows,
+                                StandardizeColumns, PowerColumns, StandardizeInstances, DynamicTanh,
+                                DynamicErf, DynamicIsru, CustomRows>;
 
 /// Whose statistics a norm takes: the batch's, or the running ones.
 enum class Phase { training, evaluation };
@@ -57,7 +57,7 @@ struct Norm {
   bool has_running_mean() const;
   /// @}
   /// The learned numbers that shape a pointwise stabilizer.
-  std::vector<ShapeNumber> shape_numbers(Index channels) const;
+  std::vector<StabilizerParameter> shape_numbers(Index channels) const;
   /// Groups for so many channels. Throws: ValueError where they do not divide the channels, or the
   /// stabilizer has no groups.
   Index checked_groups(Index channels) const;

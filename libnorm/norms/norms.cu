@@ -1,8 +1,8 @@
-#include "libnorm/core/cuda_runner.hpp"
-#include "libnorm/norms/norm_runs.hpp"
+#include "libnorm/core/cuda_kernel_entry.hpp"
+#include "libnorm/norms/norm_kernels.hpp"
 
 namespace libnorm {
 
-template struct NormRuns<Cuda, float, Stabilizer>;
+template struct NormKernels<Cuda, float, Stabilizer>;
 
 }  // namespace libnorm

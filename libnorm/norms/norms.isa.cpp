@@ -1,10 +1,10 @@
-#include "libnorm/core/runner.hpp"
-#include "libnorm/norms/norm_runs.hpp"
+#include "libnorm/core/kernel_entry.hpp"
+#include "libnorm/norms/norm_kernels.hpp"
 
 namespace libnorm {
 
-template struct NormRuns<LIBNORM_ISA, float, Stabilizer>;
-template struct NormRuns<LIBNORM_ISA, double, Stabilizer>;
-template struct NormRuns<LIBNORM_ISA, Dual<double>, Stabilizer>;
+template struct NormKernels<LIBNORM_ISA, float, Stabilizer>;
+template struct NormKernels<LIBNORM_ISA, double, Stabilizer>;
+template struct NormKernels<LIBNORM_ISA, Dual<double>, Stabilizer>;
 
 }  // namespace libnorm

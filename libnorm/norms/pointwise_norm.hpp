@@ -5,7 +5,7 @@
 namespace libnorm {
 
 /// A learned number that shapes a pointwise stabilizer, the same for all channels.
-struct ShapeNumber {
+struct StabilizerParameter {
   /// `alpha`: what a model adds to its own name for the norm.
   const char* name;
   /// First value.
@@ -14,18 +14,18 @@ struct ShapeNumber {
 /// As many as a pointwise stabilizer may have.
 inline constexpr Index kMostShapeNumbers = 2;
 
-/// What a pointwise stabilizer says about one x: z, dz/dx, and dz by each shape number.
+/// What a pointwise stabilizer says about one x: z, dz/dx, and dz by each stabilizer parameter.
 template <class P>
 struct PointwiseSlopes {
   /// What the stabilizer makes of x.
   P z;
   /// dz/dx
   P by_x;
-  /// dz by shape number i, of those that there are.
+  /// dz by stabilizer parameter i, of those that there are.
   P by_shape[kMostShapeNumbers];
 };
 
-/// The shape numbers, each in all lanes.
+/// The stabilizer parameters, each in all lanes.
 template <class T, class W>
 struct ShapePacks {
   /// Those from `count` on hold anything.
@@ -81,8 +81,8 @@ struct PointwiseNormBackwardBody {
   }
 };
 
-/// sums[i C + c] = sum over rows of g dz/d(shape number i), each channel for itself; one output is
-/// 32 channels.
+/// sums[i C + c] = sum over rows of g dz/d(stabilizer parameter i), each channel for itself; one
+/// output is 32 channels.
 template <class T, class PointwiseStabilizer>
 struct ShapeGradientBody {
   static constexpr bool kSumsRows = true;

@@ -25,7 +25,7 @@ struct RowNormBody {
     AddRowsBody<T>{x, branch, stabilized}(warp, r);
     for (Index g = 0; g < groups; ++g) {
       const T size = stabilizer.template forward<T>(warp, z + g * width, width);
-      const T used = in_range(size) ? size : far_row(warp, r, g * width, width);
+      const T used = in_range(size) ? size : rescaled_row(warp, r, g * width, width);
       warp.once([&]() LIBNORM_ALWAYS { scale[r * groups + g] = used; });
     }
     if (output.data == stabilized.data) return;
@@ -47,7 +47,7 @@ struct RowNormBody {
   /// The stabilizer of a row whose squares are out of range: it is brought near 1 first, by a power
   /// of two.
   template <class W>
-  LIBNORM_INLINE T far_row(W warp, Index r, Index first, Index width) const {
+  LIBNORM_INLINE T rescaled_row(W warp, Index r, Index first, Index width) const {
     using P = typename W::template Lanes<T>;
     const Pointer<T> z = stabilized.row(r) + first;
     const auto part = [&](const MatrixView<const T>& m) {

@@ -2,7 +2,7 @@
 
 #include "libnorm/norms/affine.hpp"
 #include "libnorm/norms/family.hpp"
-#include "libnorm/norms/far_channels.hpp"
+#include "libnorm/norms/range_rescaling.hpp"
 
 namespace libnorm {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "libnorm/norms/close_numbers.hpp"
 #include "libnorm/norms/inverse_root.hpp"
+#include "libnorm/norms/near_constant_rows.hpp"
 
 namespace libnorm {
 

@@ -114,7 +114,7 @@ void attention_on_gpu(const MatrixView<const float>& qkv, const Sequences& seque
   const Heads all{sequences, heads};
   const Index c = out.cols, problems = sequences.count * heads, most = sequences.most_rows;
   launch_gemm(SquareProblems{all, qkv, qkv, 0, 1, c, p}, problems, most, most);
-  Runner<Cuda, SoftmaxBody<float>>::run({sequences, heads, p, scale}, 0, out.rows * heads);
+  KernelEntry<Cuda, SoftmaxBody<float>>::run({sequences, heads, p, scale}, 0, out.rows * heads);
   launch_gemm(RowProblems{all, p, false, qkv, 2, out, 0, c}, problems, most, c / heads);
 }
 
@@ -126,8 +126,8 @@ void attention_backward_on_gpu(const MatrixView<const float>& qkv, const Sequenc
   const Index problems = sequences.count * heads, most = sequences.most_rows;
   launch_gemm(SquareProblems{all, d_out, qkv, 0, 2, c, d_p}, problems, most, most);
   launch_gemm(RowProblems{all, p, true, d_out, 0, d_qkv, 2, c}, problems, most, width);
-  Runner<Cuda, SoftmaxBackwardBody<float>>::run({sequences, heads, p, d_p, scale}, 0,
-                                                d_out.rows * heads);
+  KernelEntry<Cuda, SoftmaxBackwardBody<float>>::run({sequences, heads, p, d_p, scale}, 0,
+                                                     d_out.rows * heads);
   launch_gemm(RowProblems{all, d_p, false, qkv, 1, d_qkv, 0, c}, problems, most, width);
   launch_gemm(RowProblems{all, d_p, true, qkv, 0, d_qkv, 1, c}, problems, most, width);
 }

@@ -77,7 +77,7 @@ constexpr Index kEnoughSegments = 4;
 }  // namespace
 
 void add_bias_on_gpu(const float* bias, const MatrixView<float>& c) {
-  Runner<Cuda, AddBiasBody<float>>::run({bias, c}, 0, c.rows);
+  KernelEntry<Cuda, AddBiasBody<float>>::run({bias, c}, 0, c.rows);
 }
 
 void gemm_on_gpu(const Factor<float>& a, const Factor<float>& b, const MatrixView<float>& c,
@@ -94,8 +94,8 @@ void gemm_on_gpu(const Factor<float>& a, const Factor<float>& b, const MatrixVie
   auto* partial = static_cast<float*>(
       memory.reserve(bytes, "a product's segments " + shape_text(segments, c.size())));
   launch_gemm(SegmentProblems{problem, partial}, segments, c.rows, c.cols);
-  Runner<Cuda, JoinSegmentsBody<float>>::run({partial, segments, c, bias, output == Output::add}, 0,
-                                             c.rows);
+  KernelEntry<Cuda, JoinSegmentsBody<float>>::run(
+      {partial, segments, c, bias, output == Output::add}, 0, c.rows);
 }
 
 }  // namespace libnorm

@@ -1,10 +1,10 @@
-#include "libnorm/core/runner.hpp"
+#include "libnorm/core/kernel_entry.hpp"
 #include "libnorm/ops/gemm_body.hpp"
 
 namespace libnorm {
 
-template struct Runner<LIBNORM_ISA, PeakBody<float>>;
-template struct Runner<LIBNORM_ISA, GemmBody<float>>;
-template struct Runner<LIBNORM_ISA, GemmBody<double>>;
+template struct KernelEntry<LIBNORM_ISA, PeakBody<float>>;
+template struct KernelEntry<LIBNORM_ISA, GemmBody<float>>;
+template struct KernelEntry<LIBNORM_ISA, GemmBody<double>>;
 
 }  // namespace libnorm

@@ -2,7 +2,7 @@
 
 // Included by the translation units that hold kernels, and by nothing else.
 
-#include "libnorm/core/cuda_runner.hpp"
+#include "libnorm/core/cuda_kernel_entry.hpp"
 #include "libnorm/ops/gemm.hpp"
 
 namespace libnorm {

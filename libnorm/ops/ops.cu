@@ -1,8 +1,8 @@
-#include "libnorm/core/cuda_runner.hpp"
-#include "libnorm/ops/op_runs.hpp"
+#include "libnorm/core/cuda_kernel_entry.hpp"
+#include "libnorm/ops/op_kernels.hpp"
 
 namespace libnorm {
 
-template struct OpRuns<Cuda, float>;
+template struct OpKernels<Cuda, float>;
 
 }  // namespace libnorm

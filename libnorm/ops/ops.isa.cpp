@@ -1,10 +1,10 @@
-#include "libnorm/core/runner.hpp"
-#include "libnorm/ops/op_runs.hpp"
+#include "libnorm/core/kernel_entry.hpp"
+#include "libnorm/ops/op_kernels.hpp"
 
 namespace libnorm {
 
-template struct OpRuns<LIBNORM_ISA, float>;
-template struct OpRuns<LIBNORM_ISA, double>;
-template struct OpRuns<LIBNORM_ISA, Dual<double>>;
+template struct OpKernels<LIBNORM_ISA, float>;
+template struct OpKernels<LIBNORM_ISA, double>;
+template struct OpKernels<LIBNORM_ISA, Dual<double>>;
 
 }  // namespace libnorm

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "libnorm/core/error.hpp"
-#include "libnorm/core/resident.hpp"
+#include "libnorm/core/mirrored.hpp"
 
 namespace libnorm {
 
@@ -53,7 +53,7 @@ class Adam {
   Index steps() const { return steps_; }
 
   /// For checkpoints: what a step changes beside the weights. In the processor's memory; see
-  /// Resident::host.
+  /// Mirrored::host.
   /// @{
   std::vector<T>& first_moment() { return m_.host(); }
   std::vector<T>& second_moment() { return v_.host(); }
@@ -66,7 +66,7 @@ class Adam {
 
  private:
   AdamOptions options_;
-  Resident<T> m_, v_;
+  Mirrored<T> m_, v_;
   Index steps_ = 0;
   double power1_ = 1, power2_ = 1;
 };

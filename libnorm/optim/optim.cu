@@ -1,8 +1,8 @@
-#include "libnorm/core/cuda_runner.hpp"
+#include "libnorm/core/cuda_kernel_entry.hpp"
 #include "libnorm/optim/adam_body.hpp"
 
 namespace libnorm {
 
-template struct Runner<Cuda, AdamBody<float>>;
+template struct KernelEntry<Cuda, AdamBody<float>>;
 
 }  // namespace libnorm

@@ -1,9 +1,9 @@
-#include "libnorm/core/runner.hpp"
+#include "libnorm/core/kernel_entry.hpp"
 #include "libnorm/optim/adam_body.hpp"
 
 namespace libnorm {
 
-template struct Runner<LIBNORM_ISA, AdamBody<float>>;
-template struct Runner<LIBNORM_ISA, AdamBody<double>>;
+template struct KernelEntry<LIBNORM_ISA, AdamBody<float>>;
+template struct KernelEntry<LIBNORM_ISA, AdamBody<double>>;
 
 }  // namespace libnorm

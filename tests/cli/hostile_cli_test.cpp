@@ -16,7 +16,7 @@
 namespace {
 
 using cli::run;
-using harness::Row;
+using harness::RunResult;
 using testing::HasSubstr;
 using testing::Not;
 namespace fs = std::filesystem;
@@ -57,16 +57,16 @@ class HostileStore : public testing::Test {
   }
 
   /// Changes every row, and seals it again.
-  void plant(const std::function<void(Row&)>& change) const {
+  void plant(const std::function<void(RunResult&)>& change) const {
     const harness::Store store(scratch_ / "s", harness::Access::writing);
-    for (Row row : store.rows()) {
+    for (RunResult row : store.rows()) {
       change(row);
       const fs::path folder = scratch_ / "s/runs" / row.spec_sha256.substr(0, 16);
       cli::write(folder / "row.json", harness::seal("row", harness::to_line(row)));
     }
   }
   void plant_text(const std::string& text) const {
-    plant([&](Row& row) {
+    plant([&](RunResult& row) {
       row.data = text;
       row.environment.version = row.environment.numerics = row.environment.compiler = text;
       row.environment.flags = row.environment.cpu = row.environment.isa = text;

@@ -67,7 +67,7 @@ bool appears(const std::filesystem::path& path) {
 
 std::vector<std::string> weights(const std::filesystem::path& store) {
   std::vector<std::string> hashes;
-  for (const harness::Row& row : harness::Store(store, harness::Access::reading).rows()) {
+  for (const harness::RunResult& row : harness::Store(store, harness::Access::reading).rows()) {
     hashes.push_back(row.weights_sha256);
   }
   return hashes;

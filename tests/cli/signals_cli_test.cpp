@@ -59,7 +59,8 @@ TEST(OtherProcesses, ShareAPlanAndBothEndWithAllOfIt) {
   EXPECT_EQ(both.out, "0\n0\n") << cli::read(scratch / "a") << cli::read(scratch / "b");
   EXPECT_EQ(weights(scratch / "s").size(), 12u);
   const std::string a = cli::read(scratch / "a"), b = cli::read(scratch / "b");
-  for (const harness::Row& row : harness::Store(scratch / "s", harness::Access::reading).rows()) {
+  for (const harness::RunResult& row :
+       harness::Store(scratch / "s", harness::Access::reading).rows()) {
     const std::string name = row.arm + " seed " + std::to_string(row.seed) + ": 400 steps in";
     const bool here = a.find(name) != std::string::npos, there = b.find(name) != std::string::npos;
     EXPECT_NE(here, there) << name << " once";

@@ -69,7 +69,7 @@ TEST_F(DeviceLimits, WithoutADeviceThereIsNoScope) {
 
 TEST_F(DeviceLimits, AStabilizerOfOnesOwnHasNoKernels) {
   TransformerOptions options;
-  options.normalization.norm = {own_rows(Nothing{}), Affine::none};
+  options.normalization.norm = {custom_rows(Nothing{}), Affine::none};
   Transformer<float> model(options);
   Batch batch;
   kTask.draw(1, Purpose::training_batch, 0, Path::shortcut, batch);

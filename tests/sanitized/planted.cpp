@@ -29,7 +29,7 @@ struct CountingBody {
 }  // namespace
 
 template <class IsaTag>
-struct libnorm::Runner<IsaTag, CountingBody> {
+struct libnorm::KernelEntry<IsaTag, CountingBody> {
   static void run(const CountingBody& body, Index begin, Index end) {
     for (Index output = begin; output < end; ++output) body(output);
   }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "libnorm/norms/own_rows.hpp"
+#include "libnorm/norms/custom_rows.hpp"
 
 namespace libnorm::test {
 

@@ -241,9 +241,9 @@ void add_sharpness(Entries& entries) {
                        std::vector<double> product(37);
                        differenced_hessian(bowl, w).apply(w, product);
                        const Ball ball = adaptive_ball(w, 0.05);
-                       first_order_rise(bowl, w, ball);
-                       largest_rise(bowl, w, ball);
-                       average_rise(bowl, w, ball);
+                       first_order_sharpness(bowl, w, ball);
+                       worst_case_sharpness(bowl, w, ball);
+                       average_case_sharpness(bowl, w, ball);
                        scale_invariant_sharpness(bowl, w, ranges);
                        spherical_sharpness(bowl, w, ranges);
                        const std::vector<double> alpha = even_grid(-1, 1, 5);

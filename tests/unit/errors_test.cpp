@@ -216,7 +216,7 @@ TEST(Errors, NumbersOfNorms) {
     EXPECT_NO_THROW(check_numbers<double>({Rms{good}}));
   }
   EXPECT_NO_THROW(forward(Rms{1e-45}));
-  EXPECT_THROW(OwnRows(nullptr), ValueError);
+  EXPECT_THROW(CustomRows(nullptr), ValueError);
   TransformerOptions options;
   options.normalization.norm = {Rms{1e-46}, Affine::gain};
   EXPECT_THROW(Transformer<float>{options}, ValueError);

@@ -1,4 +1,4 @@
-#include "libnorm/core/cuda_runner.hpp"
+#include "libnorm/core/cuda_kernel_entry.hpp"
 #include "libnorm/metrics/activations/gram_cuda.hpp"
 
 namespace libnorm {

@@ -131,8 +131,8 @@ Index climb(Around& around, Place& here, const AscentOptions& options) {
   return options.iterations;
 }
 
-Rise rise_of(const Around& around, const Place& best, double loss, double tolerance) {
-  Rise rise;
+WorstCaseSharpness rise_of(const Around& around, const Place& best, double loss, double tolerance) {
+  WorstCaseSharpness rise;
   rise.value = best.loss - loss;
   rise.loss = loss;
   rise.radius = around.radius();
@@ -178,8 +178,9 @@ Ball adaptive_ball(std::span<const double> w, double radius, double floor) {
   return ball;
 }
 
-Rise first_order_rise(const ObjectiveView& f, std::span<const double> w, const Ball& ball) {
-  Around around("first_order_rise", f, w, ball);
+WorstCaseSharpness first_order_sharpness(const ObjectiveView& f, std::span<const double> w,
+                                         const Ball& ball) {
+  Around around("first_order_sharpness", f, w, ball);
   const double loss = around.loss(around.zero());
   Place here = place(around, around.zero(), loss);
   const bool slopes = here.top > 0;
@@ -188,22 +189,22 @@ Rise first_order_rise(const ObjectiveView& f, std::span<const double> w, const B
     const double there = around.loss(z);
     here = place(around, std::move(z), there);
   }
-  Rise rise = rise_of(around, here, loss, AscentOptions().tolerance);
+  WorstCaseSharpness rise = rise_of(around, here, loss, AscentOptions().tolerance);
   rise.iterations = slopes ? 1 : 0;
   return rise;
 }
 
-Rise largest_rise(const ObjectiveView& f, std::span<const double> w, const Ball& ball,
-                  const AscentOptions& options) {
+WorstCaseSharpness worst_case_sharpness(const ObjectiveView& f, std::span<const double> w,
+                                        const Ball& ball, const AscentOptions& options) {
   if (options.iterations < 1 || options.random_starts < 0 ||
       !(0 < options.tolerance && options.tolerance < 1)) {
-    throw ValueError("largest_rise: options outside their domain (iterations " +
+    throw ValueError("worst_case_sharpness: options outside their domain (iterations " +
                      std::to_string(options.iterations) + ", random_starts " +
                      std::to_string(options.random_starts) + ", tolerance " +
                      number_text(options.tolerance) +
                      "); need iterations >= 1, random_starts >= 0, 0 < tolerance < 1");
   }
-  Around around("largest_rise", f, w, ball);
+  Around around("worst_case_sharpness", f, w, ball);
   const double loss = around.loss(around.zero());
   Place best = place(around, around.zero(), loss);
   const bool flat = !(best.top > 0);
@@ -217,19 +218,19 @@ Rise largest_rise(const ObjectiveView& f, std::span<const double> w, const Ball&
     iterations += climb(around, here, options);
     if (here.loss > best.loss) best = std::move(here);
   }
-  Rise rise = rise_of(around, best, loss, options.tolerance);
+  WorstCaseSharpness rise = rise_of(around, best, loss, options.tolerance);
   rise.iterations = iterations;
   return rise;
 }
 
-AverageRise average_rise(const ObjectiveView& f, std::span<const double> w, const Ball& ball,
-                         const AverageOptions& options) {
+AverageCaseSharpness average_case_sharpness(const ObjectiveView& f, std::span<const double> w,
+                                            const Ball& ball, const AverageOptions& options) {
   if (options.pairs < 2) {
-    throw ValueError("average_rise: too few pairs (" + std::to_string(options.pairs) +
+    throw ValueError("average_case_sharpness: too few pairs (" + std::to_string(options.pairs) +
                      "); need at least 2");
   }
-  Around around("average_rise", f, w, ball);
-  AverageRise rise;
+  Around around("average_case_sharpness", f, w, ball);
+  AverageCaseSharpness rise;
   rise.loss = around.loss(around.zero());
   const Random radii(options.seed, Purpose::direction, stream_of("average rise radius"));
   std::vector<double> samples, z = around.zero();
@@ -309,7 +310,7 @@ ScaledSharpness spherical_sharpness(const ObjectiveView& f, std::span<const doub
                 radius);
 }
 
-std::vector<MetricValue> values_of(const Rise& rise) {
+std::vector<MetricValue> values_of(const WorstCaseSharpness& rise) {
   const std::string how = "radius " + number_text(rise.radius) + ", a lower bound";
   return {{"rise", "loss", rise.value, how},
           {"rise_gap", "loss", rise.gap, "of a straight loss"},
@@ -320,9 +321,9 @@ std::vector<MetricValue> values_of(const Rise& rise) {
           {"rise_converged", "1", rise.converged ? 1.0 : 0.0, "stationary"}};
 }
 
-std::vector<MetricValue> values_of(const AverageRise& rise) {
+std::vector<MetricValue> values_of(const AverageCaseSharpness& rise) {
   const std::string how = "radius " + number_text(rise.radius) + ", pairs";
-  return {{"average_rise", "loss", rise.value, how},
+  return {{"average_case_sharpness", "loss", rise.value, how},
           {"average_rise_standard_error", "loss", rise.standard_error, how},
           {"average_rise_loss", "loss", rise.loss, "at w"},
           {"average_rise_pairs", "pairs", double(rise.pairs), ""},

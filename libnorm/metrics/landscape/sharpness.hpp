@@ -25,7 +25,7 @@ struct Ball {
 Ball adaptive_ball(std::span<const double> w, double radius, double floor = 0.01);
 
 /// How far a loss rises within a ball: a lower bound of the largest rise, as any point is.
-struct Rise {
+struct WorstCaseSharpness {
   /// L(w + d) - L(w), in the unit of the loss.
   double value = 0;
   /// L(w)
@@ -52,7 +52,8 @@ struct Rise {
 /// 0 with d = 0 where g is 0. Two losses, two gradients (the second for the gap).
 /// Throws: ValueError for a ball that does not fit, or a loss or gradient that is not finite.
 /// Source: Foret et al. 2021 (arXiv:2010.01412), equation 2; with a shape, Kwon et al. 2021.
-Rise first_order_rise(const ObjectiveView& f, std::span<const double> w, const Ball& ball);
+WorstCaseSharpness first_order_sharpness(const ObjectiveView& f, std::span<const double> w,
+                                         const Ball& ball);
 
 /// How long, from where and how far the ascent goes.
 struct AscentOptions {
@@ -68,13 +69,13 @@ struct AscentOptions {
 
 /// The largest rise that an ascent finds: d goes to radius t^2 g / ||t g||, g the gradient at
 /// w + d, or as far on the way there (halved up to 30 times) as the loss rises; until the gap is
-/// small, or no step rises. It never falls, so it is first_order_rise at least where that is above
-/// 0; for a convex loss full steps always rise, and at a minimum of a quadratic they are power
-/// iteration, to radius^2 lambda_max / 2. The best of all starts; d = 0 counts as one.
-/// Order: along the axis; same bits everywhere if f's are. Throws: as first_order_rise, ValueError
+/// small, or no step rises. It never falls, so it is first_order_sharpness at least where that is
+/// above 0; for a convex loss full steps always rise, and at a minimum of a quadratic they are
+/// power iteration, to radius^2 lambda_max / 2. The best of all starts; d = 0 counts as one. Order:
+/// along the axis; same bits everywhere if f's are. Throws: as first_order_sharpness, ValueError
 /// for options outside their domain. Source: Frank, Wolfe 1956; what SAM's inner problem asks.
-Rise largest_rise(const ObjectiveView& f, std::span<const double> w, const Ball& ball,
-                  const AscentOptions& options = {});
+WorstCaseSharpness worst_case_sharpness(const ObjectiveView& f, std::span<const double> w,
+                                        const Ball& ball, const AscentOptions& options = {});
 
 /// Where displacements are drawn.
 enum class Region { sphere, ball };
@@ -90,7 +91,7 @@ struct AverageOptions {
 };
 
 /// The mean rise over random displacements.
-struct AverageRise {
+struct AverageCaseSharpness {
   /// In the unit of the loss.
   double value = 0;
   /// Over the pairs.
@@ -109,9 +110,9 @@ struct AverageRise {
 /// its ball: pairs, so that a slope cancels exactly. Of a quadratic: radius^2 tr(T H T) / (2 n) on
 /// the sphere, / (2 (n + 2)) in the ball, T = diag(t). One sample of a pair, standard error over
 /// them. Order: along the axis; same bits everywhere if f's are.
-/// Throws: as first_order_rise, ValueError for fewer than 2 pairs.
-AverageRise average_rise(const ObjectiveView& f, std::span<const double> w, const Ball& ball,
-                         const AverageOptions& options = {});
+/// Throws: as first_order_sharpness, ValueError for fewer than 2 pairs.
+AverageCaseSharpness average_case_sharpness(const ObjectiveView& f, std::span<const double> w,
+                                            const Ball& ball, const AverageOptions& options = {});
 
 /// An eigenvalue in the measure of the weights, with its certificate.
 struct ScaledSharpness {
@@ -154,9 +155,9 @@ ScaledSharpness spherical_sharpness(const ObjectiveView& f, std::span<const doub
                                     const LanczosOptions& options = {});
 
 /// rise, rise_gap, rise_loss, rise_iterations, rise_losses, rise_gradients, rise_converged.
-std::vector<MetricValue> values_of(const Rise& rise);
-/// average_rise, its standard error, loss, pairs and losses.
-std::vector<MetricValue> values_of(const AverageRise& rise);
+std::vector<MetricValue> values_of(const WorstCaseSharpness& rise);
+/// average_case_sharpness, its standard error, loss, pairs and losses.
+std::vector<MetricValue> values_of(const AverageCaseSharpness& rise);
 /// scaled_sharpness, its residual, the weights' length, products, converged.
 std::vector<MetricValue> values_of(const ScaledSharpness& sharpness);
 

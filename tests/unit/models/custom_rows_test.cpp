@@ -30,7 +30,7 @@ struct OwnRms {
     for (Index c = 0; c < channels; ++c) g[c] = (T(g[c]) - T(z[c]) * share) * scale;
   }
 };
-const Norm kOwn{own_rows(OwnRms{}), Affine::gain};
+const Norm kOwn{custom_rows(OwnRms{}), Affine::gain};
 const Norm kLibrarys{Rms{double(1e-5f)}, Affine::gain};
 
 template <class T>
@@ -54,7 +54,7 @@ Batch small_batch() {
   return batch;
 }
 
-TEST(OwnRows, HaveTheLossAndGradientOfTheLibrarysNorm) {
+TEST(CustomRows, HaveTheLossAndGradientOfTheLibrarysNorm) {
   for (Placement placement : {Placement::post, Placement::pre, Placement::deep}) {
     Transformer<double> own = model_with<double>(kOwn, placement);
     Transformer<double> librarys = model_with<double>(kLibrarys, placement);
@@ -66,7 +66,7 @@ TEST(OwnRows, HaveTheLossAndGradientOfTheLibrarysNorm) {
   }
 }
 
-TEST(OwnRows, HaveExactHessianVectorProducts) {
+TEST(CustomRows, HaveExactHessianVectorProducts) {
   const Batch batch = small_batch();
   Curvature own(model_with<double>(kOwn, Placement::post), batch, {});
   Curvature librarys(model_with<double>(kLibrarys, Placement::post), batch, {});
@@ -78,7 +78,7 @@ TEST(OwnRows, HaveExactHessianVectorProducts) {
   for (std::size_t i = 0; i < n; ++i) ASSERT_NEAR(product[i], expected[i], 1e-11) << i;
 }
 
-TEST(OwnRows, TrainWithTheSameBitsEverywhere) {
+TEST(CustomRows, TrainWithTheSameBitsEverywhere) {
   expect_same_everywhere("weights", [] {
     Transformer<float> model = model_with<float>(kOwn, Placement::post);
     Adam<float> adam(model.size(), {});
@@ -93,8 +93,8 @@ TEST(OwnRows, TrainWithTheSameBitsEverywhere) {
 }
 
 /// Rows of zeros and rows whose squares overflow are the library's business.
-TEST(OwnRows, AreGivenRowsWithinTheirRange) {
-  const Norm norm{own_rows(OwnRms{}), Affine::none};
+TEST(CustomRows, AreGivenRowsWithinTheirRange) {
+  const Norm norm{custom_rows(OwnRms{}), Affine::none};
   for (float size : {0.0f, 1e-30f, 1e30f}) {
     std::vector<float> x(9, size), z(9);
     std::vector<float> scale(std::size_t(norm_scale_size(norm, 1, 9, 0)));

@@ -120,7 +120,7 @@ Quotient quotient_of(const StandardizeInstances& s, Wide n) {
   return root_quotient(true, s.epsilon, EpsilonPlace::inside_root, n);
 }
 /// The one in the list below.
-Quotient quotient_of(const OwnRows&, Wide) { return constant_quotient(false); }
+Quotient quotient_of(const CustomRows&, Wide) { return constant_quotient(false); }
 
 /// z and dz/dx of one number.
 struct Point {
@@ -182,7 +182,7 @@ struct Run {
     d_y = place(set.gradient(), draw_vector<T>(size, 4));
     y.assign(x.size(), T(NAN));
     d_x = saved = y;
-    for (const ShapeNumber& s : norm.shape_numbers(cols)) shape.push_back(T(s.initial));
+    for (const StabilizerParameter& s : norm.shape_numbers(cols)) shape.push_back(T(s.initial));
     d_shape.assign(shape.size(), T(NAN));
     scale.assign(std::size_t(norm_scale_size(norm, rows, cols, 1)), T(NAN));
   }
@@ -345,7 +345,7 @@ std::vector<std::pair<std::string, Stabilizer>> stabilizers() {
       {"erf", DynamicErf{}},
       {"erf with a shift", DynamicErf{2, 0.5}},
       {"isru", DynamicIsru{}},
-      {"one's own, which leaves rows as they are", own_rows(Nothing{})},
+      {"one's own, which leaves rows as they are", custom_rows(Nothing{})},
   };
 }
 

@@ -87,14 +87,14 @@ TEST(Judge, MeasuresEachPartInItsUnit) {
 
 TEST(Judge, TakesEachSliceFromItsOwnProtocol) {
   auto rows = planted_rows(paper_world());
-  for (Row& row : rows) {
+  for (RunResult& row : rows) {
     if (row.arm == "none") row.metrics["slice_range.accumulated"] = 1e-6;
   }
   auto verdicts = judge(rows);
   EXPECT_EQ(outcome(verdicts, "e2.flatness", "published"), "SUPPORTED");
   EXPECT_NE(outcome(verdicts, "e2.flatness", "accumulated"), "SUPPORTED");
   EXPECT_EQ(outcome(verdicts, "e1.flatness", "published"), "SUPPORTED");
-  for (Row& row : rows) {
+  for (RunResult& row : rows) {
     if (row.arm.rfind("none", 0) == 0) row.metrics["slice_range.published_e1"] = 1e-6;
   }
   verdicts = judge(rows);
@@ -190,7 +190,7 @@ TEST(Judge, StagnationIsAgainstTheHighestOfTheOthers) {
 
 TEST(Judge, IsInconclusiveWhereSeedsDisagree) {
   auto rows = planted_rows(paper_world());
-  for (Row& row : rows) {
+  for (RunResult& row : rows) {
     // 115 on average as layernorm has, with swings of 40 ranks.
     if (row.arm == "none") row.metrics["effective_rank"] = row.seed % 2 == 0 ? 75 : 155;
   }
@@ -204,7 +204,7 @@ TEST(Judge, IsInconclusiveWhereSeedsDisagree) {
 TEST(Judge, AsksForWinsOnNineOfTenSeeds) {
   auto rows = planted_rows(paper_world());
   const auto lose = [&rows](std::uint64_t seeds) {
-    for (Row& row : rows) {
+    for (RunResult& row : rows) {
       if (row.arm == "none" && row.seed < seeds) row.metrics["effective_rank"] = 116.5;
     }
     return find(judge(rows), "e1.isotropy");
@@ -240,8 +240,9 @@ TEST(Judge, FewerSeedsThanGoldenDecideNothing) {
 TEST(Judge, NamesWhatIsMissing) {
   auto rows = planted_rows(paper_world());
   const auto drop = [&rows](const std::string& arm, std::uint64_t seed) {
-    rows.erase(std::find_if(rows.begin(), rows.end(),
-                            [&](const Row& row) { return row.arm == arm && row.seed == seed; }));
+    rows.erase(std::find_if(rows.begin(), rows.end(), [&](const RunResult& row) {
+      return row.arm == arm && row.seed == seed;
+    }));
   };
   drop("none_matched", 3);
   drop("batchnorm", 7);
@@ -256,34 +257,34 @@ TEST(Judge, NamesWhatIsMissing) {
 }
 
 TEST(Judge, RefusesRowsThatHoldNoAnswer) {
-  const auto spoil = [](const std::function<void(Row&)>& change) {
+  const auto spoil = [](const std::function<void(RunResult&)>& change) {
     auto rows = planted_rows(paper_world());
-    for (Row& row : rows) {
+    for (RunResult& row : rows) {
       if (row.arm == "layernorm" && row.seed == 4) change(row);
     }
     return judge(rows);
   };
-  auto verdicts = spoil([](Row& row) { row.diverged_at = 120; });
+  auto verdicts = spoil([](RunResult& row) { row.diverged_at = 120; });
   EXPECT_THAT(find(verdicts, "e3.stagnation").notes,
               ElementsAre("layernorm seed 4: diverged at step 120"));
   for (const Verdict& verdict : verdicts) EXPECT_EQ(verdict.outcome, Outcome::could_not_check);
 
-  verdicts = spoil([](Row& row) { row.metrics.erase("effective_rank"); });
+  verdicts = spoil([](RunResult& row) { row.metrics.erase("effective_rank"); });
   EXPECT_THAT(find(verdicts, "e1.isotropy").notes,
               ElementsAre(HasSubstr("metric is absent (effective_rank)")));
   EXPECT_EQ(outcome(verdicts, "e1.flatness"), "SUPPORTED");
 
-  verdicts = spoil([](Row& row) { row.metrics["effective_rank"] = NAN; });
+  verdicts = spoil([](RunResult& row) { row.metrics["effective_rank"] = NAN; });
   EXPECT_THAT(find(verdicts, "e1.isotropy").notes, ElementsAre(HasSubstr("is not finite")));
 
-  verdicts = spoil([](Row& row) { row.metrics["slice_range.published_e1"] = 0; });
+  verdicts = spoil([](RunResult& row) { row.metrics["slice_range.published_e1"] = 0; });
   EXPECT_THAT(find(verdicts, "e1.flatness").notes, ElementsAre(HasSubstr("has no logarithm")));
 
-  verdicts = spoil([](Row& row) { row.slices["filter_normalized"].alpha[1] = 0.1; });
+  verdicts = spoil([](RunResult& row) { row.slices["filter_normalized"].alpha[1] = 0.1; });
   EXPECT_THAT(find(verdicts, "e1.flatness", "filter_normalized").notes,
               ElementsAre(HasSubstr("no loss at alpha 0")));
 
-  verdicts = spoil([](Row& row) { row.singular_values.clear(); });
+  verdicts = spoil([](RunResult& row) { row.singular_values.clear(); });
   EXPECT_EQ(outcome(verdicts, "e1.isotropy"), "COULD NOT CHECK");
 }
 
@@ -313,11 +314,11 @@ TEST(Judge, RefusesRowsThatAreNotOneExperiment) {
 }
 
 /// Rows whose final loss is `a` (10 seeds), b = 0 and `c`, for claims made for a test.
-std::vector<Row> loss_rows(const std::vector<double>& a, const std::vector<double>& c) {
-  std::vector<Row> rows;
+std::vector<RunResult> loss_rows(const std::vector<double>& a, const std::vector<double>& c) {
+  std::vector<RunResult> rows;
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
     for (const auto& [arm, loss] : {std::pair{"a", a[seed]}, {"b", 0.0}, {"c", c[seed]}}) {
-      Row row;
+      RunResult row;
       row.arm = arm;
       row.seed = seed;
       row.final_loss = loss;
@@ -328,7 +329,7 @@ std::vector<Row> loss_rows(const std::vector<double>& a, const std::vector<doubl
 }
 
 Part loss_part(const std::string& arm) {
-  const Metric metric{"planted", 1, "units", [](const Row& row) { return row.final_loss; }};
+  const Metric metric{"planted", 1, "units", [](const RunResult& row) { return row.final_loss; }};
   return {Relation::larger, arm, {"b"}, metric, {1e-3, "test"}, {}};
 }
 

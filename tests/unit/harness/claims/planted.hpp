@@ -32,10 +32,10 @@ inline std::vector<Arm> paper_world() {
           {"none_matched", 70, 9e-2, 5.5, 5e-3}, {"sphere", 113, 1.1e-3, 0.95, 3.5}};
 }
 
-inline Row planted_row(const Arm& arm, std::uint64_t seed) {
+inline RunResult planted_row(const Arm& arm, std::uint64_t seed) {
   // A spread that depends on the arm too, or paired differences would not vary.
   const double wobble = 1 + 0.01 * std::sin(3.0 * static_cast<double>(seed) + arm.rank);
-  Row row;
+  RunResult row;
   row.profile = "paper";
   row.arm = arm.name;
   row.seed = seed;
@@ -54,8 +54,8 @@ inline Row planted_row(const Arm& arm, std::uint64_t seed) {
   return row;
 }
 
-inline std::vector<Row> planted_rows(const std::vector<Arm>& arms, std::uint64_t seeds = 10) {
-  std::vector<Row> rows;
+inline std::vector<RunResult> planted_rows(const std::vector<Arm>& arms, std::uint64_t seeds = 10) {
+  std::vector<RunResult> rows;
   for (const Arm& arm : arms) {
     for (std::uint64_t seed = 0; seed < seeds; ++seed) rows.push_back(planted_row(arm, seed));
   }
@@ -71,7 +71,8 @@ inline std::vector<Arm> with(std::vector<Arm> arms, const std::string& name,
 }
 
 /// The twelve claims on experiments 1 to 3.
-inline std::vector<Verdict> judge(const std::vector<Row>& rows, std::size_t golden_seeds = 0) {
+inline std::vector<Verdict> judge(const std::vector<RunResult>& rows,
+                                  std::size_t golden_seeds = 0) {
   return judge_study("recall", rows, golden_seeds);
 }
 
@@ -93,9 +94,9 @@ inline std::vector<PlantedEncoder> encoder_world() {
 inline constexpr const char* kSpectra[] = {"published", "centred", "no_padding",
                                            "no_padding_centred"};
 
-inline Row planted_row(const PlantedEncoder& arm, std::uint64_t seed) {
+inline RunResult planted_row(const PlantedEncoder& arm, std::uint64_t seed) {
   const double wobble = std::sin(3.0 * static_cast<double>(seed) + arm.ranks[5]);
-  Row row;
+  RunResult row;
   row.task = "ag_news";
   row.data = "AG News, planted";
   row.profile = "quick";
@@ -117,9 +118,9 @@ inline Row planted_row(const PlantedEncoder& arm, std::uint64_t seed) {
   return row;
 }
 
-inline std::vector<Row> planted_rows(const std::vector<PlantedEncoder>& arms,
-                                     std::uint64_t seeds = 8) {
-  std::vector<Row> rows;
+inline std::vector<RunResult> planted_rows(const std::vector<PlantedEncoder>& arms,
+                                           std::uint64_t seeds = 8) {
+  std::vector<RunResult> rows;
   for (const PlantedEncoder& arm : arms) {
     for (std::uint64_t seed = 0; seed < seeds; ++seed) rows.push_back(planted_row(arm, seed));
   }

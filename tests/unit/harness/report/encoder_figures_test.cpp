@@ -21,7 +21,7 @@ namespace {
 
 using harness::draw_figures;
 using harness::FigureSpec;
-using harness::Row;
+using harness::RunResult;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -37,8 +37,8 @@ FigureSpec under(const std::string& protocol) {
 
 // Layer L of seed s: two singular values, 10 L (s + 1) and (s + 1); other matrices have ten and
 // more times that.
-Row make_row(const std::string& arm, std::uint64_t seed, int layers = 6) {
-  Row row;
+RunResult make_row(const std::string& arm, std::uint64_t seed, int layers = 6) {
+  RunResult row;
   row.task = "ag_news";
   row.data = "AG News, planted";
   row.profile = "quick";
@@ -63,8 +63,8 @@ Row make_row(const std::string& arm, std::uint64_t seed, int layers = 6) {
   return row;
 }
 
-std::vector<Row> make_rows(std::uint64_t seeds, int layers = 6) {
-  std::vector<Row> rows;
+std::vector<RunResult> make_rows(std::uint64_t seeds, int layers = 6) {
+  std::vector<RunResult> rows;
   for (const char* arm : {"layernorm", "none"}) {
     for (std::uint64_t seed = 0; seed < seeds; ++seed) rows.push_back(make_row(arm, seed, layers));
   }
@@ -72,8 +72,8 @@ std::vector<Row> make_rows(std::uint64_t seeds, int layers = 6) {
 }
 
 /// All three arms of the figure.
-std::vector<Row> all_arms(const std::string& suffix = "") {
-  std::vector<Row> rows;
+std::vector<RunResult> all_arms(const std::string& suffix = "") {
+  std::vector<RunResult> rows;
   for (const char* arm : {"layernorm", "manual_l2", "none"})
     rows.push_back(make_row(arm + suffix, 0));
   return rows;
@@ -98,7 +98,8 @@ int count(const std::string& text, const std::string& part) {
 }
 
 template <typename Error>
-void expect_error(const std::vector<Row>& rows, const FigureSpec& spec, const std::string& part) {
+void expect_error(const std::vector<RunResult>& rows, const FigureSpec& spec,
+                  const std::string& part) {
   for (const auto script : {harness::layer_figure_script, harness::depth_figure_script}) {
     EXPECT_THAT(harness::message_of<Error>([&] { script(rows, spec); }), HasSubstr(part));
   }
@@ -159,7 +160,7 @@ TEST(LayerFigure, AProtocolHasItsOwnMatrixAndSaysWhich) {
 }
 
 TEST(LayerFigure, ArmsTrainedWithoutPaddingAreDrawnAsTheArmTheyStandBeside) {
-  const std::vector<Row> rows = {make_row("none_masked", 0)};
+  const std::vector<RunResult> rows = {make_row("none_masked", 0)};
   const std::string script =
       harness::layer_figure_script(rows, {4, "e4", {"none_masked"}, "masked"});
   EXPECT_EQ(data(script, 1, 1), "0 1000 1000 1000\n1 100 100 100\n");
@@ -181,7 +182,7 @@ TEST(DepthFigure, HasAPanelOfEachMetric) {
 }
 
 TEST(LayerFigure, OrderOfRowsAndOtherArmsDoNotMatter) {
-  std::vector<Row> rows = make_rows(3);
+  std::vector<RunResult> rows = make_rows(3);
   const std::string layers = harness::layer_figure_script(rows, kSpec);
   const std::string depth = harness::depth_figure_script(rows, kSpec);
   std::ranges::reverse(rows);
@@ -191,17 +192,17 @@ TEST(LayerFigure, OrderOfRowsAndOtherArmsDoNotMatter) {
 }
 
 TEST(LayerFigure, SaysWhatItIsOf) {
-  std::vector<Row> rows = make_rows(2);
+  std::vector<RunResult> rows = make_rows(2);
   for (const auto script : {harness::layer_figure_script, harness::depth_figure_script}) {
     EXPECT_THAT(script(rows, kSpec), AllOf(HasSubstr("'Profile quick: 2 epochs, 240 steps.'"),
                                            HasSubstr("'Data: AG News, planted.'")));
     EXPECT_THAT(script(rows, kSpec), HasSubstr("Line: median of 2 seeds"));
     EXPECT_THAT(script(rows, kSpec), Not(HasSubstr("GENERATED")));
-    std::vector<Row> generated = rows;
-    for (Row& row : generated) row.task = "topics";
+    std::vector<RunResult> generated = rows;
+    for (RunResult& row : generated) row.task = "topics";
     EXPECT_THAT(script(generated, kSpec), HasSubstr("'GENERATED CORPUS `topics`, NOT AG NEWS: "));
   }
-  for (Row& row : rows) {
+  for (RunResult& row : rows) {
     row.data = "";
     for (int word = 0; word < 40; ++word) row.data += "nine ends ";
   }
@@ -211,8 +212,8 @@ TEST(LayerFigure, SaysWhatItIsOf) {
 
 /// The notes under a figure of rows that say this of their data, in one line.
 std::string notes_on(const std::string& data) {
-  std::vector<Row> rows = make_rows(1);
-  for (Row& row : rows) row.data = data;
+  std::vector<RunResult> rows = make_rows(1);
+  for (RunResult& row : rows) row.data = data;
   const std::string script = harness::depth_figure_script(rows, kSpec);
   const std::regex note("'([^\n]*)' at screen");
   std::string notes;
@@ -275,7 +276,7 @@ TEST(Wrap, BreaksBetweenWords) {
 }
 
 TEST(LayerFigure, ADivergedRunIsLeftOutAndSaid) {
-  std::vector<Row> rows = make_rows(3);
+  std::vector<RunResult> rows = make_rows(3);
   rows[2].diverged_at = 17;
   rows[2].metrics.clear();
   rows[2].spectra.clear();
@@ -286,7 +287,7 @@ TEST(LayerFigure, ADivergedRunIsLeftOutAndSaid) {
   EXPECT_THAT(script, HasSubstr("'layernorm: 1 of 3 runs diverged, the first at step 17.'"));
   EXPECT_EQ(data(harness::depth_figure_script(rows, kSpec), 1, 1).substr(0, 17),
             "1 0.375 0.25 0.5\n");
-  for (Row& row : rows) {
+  for (RunResult& row : rows) {
     if (row.arm != "none") continue;
     row.diverged_at = 3;
     row.metrics.clear();
@@ -300,11 +301,11 @@ TEST(LayerFigure, ADivergedRunIsLeftOutAndSaid) {
 TEST(LayerFigure, RefusesWhatItCannotDraw) {
   using libnorm::DataError;
   using libnorm::ValueError;
-  const std::vector<Row> good = make_rows(2);
+  const std::vector<RunResult> good = make_rows(2);
   expect_error<ValueError>(good, under("accumulated"), "no spectra are measured");
   expect_error<ValueError>(good, {4, "e4", {}, "published"}, "no arms");
   expect_error<DataError>(good, {4, "e4", {"none", "sphere"}, "published"}, "no run of arm sphere");
-  std::vector<Row> rows = good;
+  std::vector<RunResult> rows = good;
   rows.back().task = "topics";
   expect_error<DataError>(rows, kSpec, "tasks are mixed (ag_news and topics)");
   rows = good;
@@ -314,7 +315,7 @@ TEST(LayerFigure, RefusesWhatItCannotDraw) {
   rows.back().data = "other texts";
   expect_error<DataError>(rows, kSpec, "data sets are mixed");
   rows = good;
-  for (Row& row : rows) row.spectra.clear();
+  for (RunResult& row : rows) row.spectra.clear();
   expect_error<DataError>(rows, kSpec, "no run has spectra of its layers");
   rows = good;
   rows.back().spectra.erase("layer6.published");
@@ -354,20 +355,20 @@ TEST(DrawFigures, AProtocolOfOtherRunsIsDrawnWhereTheyAreThereOrIsNamed) {
   EXPECT_THAT(harness::message_of<libnorm::DataError>(
                   [&] { draw_figures(all_arms(), masked, scratch.path()); }),
               HasSubstr("no run of arm layernorm_masked"));
-  std::vector<Row> rows = all_arms("_masked");
+  std::vector<RunResult> rows = all_arms("_masked");
   rows.push_back(make_row("sphere_masked", 0));
   EXPECT_THAT(names(draw_figures(rows, masked, scratch.path()), scratch.path()),
               ElementsAre("figure4-masked.svg"));
-  for (const Row& row : all_arms()) rows.push_back(row);
+  for (const RunResult& row : all_arms()) rows.push_back(row);
   EXPECT_EQ(draw_figures(rows, {"e4", "all"}, scratch.path()).figures.size(), 7u);
   EXPECT_EQ(draw_figures(rows, {"e4", "all", {"none"}}, scratch.path()).figures.size(), 6u);
 }
 
 TEST(DrawFigures, ProfilesAndAStandInAreDrawnApart) {
   const harness::ScratchFolder scratch;
-  std::vector<Row> rows;
+  std::vector<RunResult> rows;
   for (const char* profile : {"paper", "quick"}) {
-    for (Row row : all_arms()) {
+    for (RunResult row : all_arms()) {
       row.profile = profile;
       rows.push_back(row);
       row.task = "topics";
@@ -382,8 +383,8 @@ TEST(DrawFigures, ProfilesAndAStandInAreDrawnApart) {
   EXPECT_EQ(drawing.figures[3].heading,
             "Figure 4, centred protocol, profile quick (generated corpus topics, not AG News)");
   EXPECT_THAT(drawing.figures[3].caption, HasSubstr("Generated corpus topics, not AG News."));
-  std::erase_if(rows,
-                [](const Row& row) { return row.task != "topics" || row.profile != "quick"; });
+  std::erase_if(
+      rows, [](const RunResult& row) { return row.task != "topics" || row.profile != "quick"; });
   EXPECT_THAT(names(draw_figures(rows, {"e4", "centred"}, scratch.path()), scratch.path()),
               ElementsAre("figure4-centred.svg"));
 }

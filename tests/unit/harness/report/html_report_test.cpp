@@ -13,7 +13,7 @@ using harness::Agreement;
 using harness::ReportData;
 using harness::ReportFigure;
 using harness::ReportVerdict;
-using harness::Row;
+using harness::RunResult;
 
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -28,7 +28,7 @@ int count(const std::string& text, const std::string& part) {
 }
 
 ReportData make_data() {
-  Row row;
+  RunResult row;
   row.profile = "paper";
   row.arm = "layernorm";
   row.seed = 3;
@@ -134,7 +134,7 @@ TEST(HtmlReport, EveryTextIsEscaped) {
   }
   verdict.agreement = Agreement::differs;
   data.figures[0].heading = data.figures[0].caption = data.figures[0].alt = bad;
-  Row& row = data.rows[0];
+  RunResult& row = data.rows[0];
   row.arm = row.profile = row.weights_sha256 = bad;
   row.metrics[bad] = 1;
   row.environment = {bad, bad, bad, bad, bad, bad, 1};
@@ -191,7 +191,7 @@ TEST(HtmlReport, RowsOfSeveralTasksAndProfilesAreKeptApart) {
   ReportData data = make_data();
   EXPECT_FALSE(has(harness::html_report(data), "<h3>associative_recall"));
   for (const char* profile : {"quick", "subset"}) {
-    Row row;
+    RunResult row;
     row.task = "ag_news";
     row.profile = profile;
     row.arm = "sphere";

@@ -17,15 +17,15 @@
 namespace {
 
 using harness::FigureSpec;
-using harness::Row;
+using harness::RunResult;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 const FigureSpec kSpec{1, "e1", {"layernorm", "none"}, "published"};
 
 // Ten steps in bins of four: the middles are 2, 6 and 9. Seed s scales every value by s + 1.
-Row make_row(const std::string& arm, std::uint64_t seed) {
+RunResult make_row(const std::string& arm, std::uint64_t seed) {
   const double scale = static_cast<double>(seed) + 1;
-  Row row;
+  RunResult row;
   row.profile = "smoke";
   row.arm = arm;
   row.seed = seed;
@@ -38,8 +38,8 @@ Row make_row(const std::string& arm, std::uint64_t seed) {
   return row;
 }
 
-std::vector<Row> make_rows(std::uint64_t seeds) {
-  std::vector<Row> rows;
+std::vector<RunResult> make_rows(std::uint64_t seeds) {
+  std::vector<RunResult> rows;
   for (const char* arm : {"layernorm", "none"}) {
     for (std::uint64_t seed = 0; seed < seeds; ++seed) rows.push_back(make_row(arm, seed));
   }
@@ -66,7 +66,8 @@ std::string read(const std::filesystem::path& path) {
 }
 
 template <typename Error>
-void expect_error(const std::vector<Row>& rows, const FigureSpec& spec, const std::string& part) {
+void expect_error(const std::vector<RunResult>& rows, const FigureSpec& spec,
+                  const std::string& part) {
   try {
     harness::figure_script(rows, spec);
     FAIL() << "nothing thrown; want: " << part;
@@ -98,13 +99,13 @@ TEST(FigureScript, OneSeedHasNoRange) {
 }
 
 TEST(FigureScript, SaysWhenArmsHaveDifferentNumbersOfSeeds) {
-  std::vector<Row> rows = make_rows(3);
+  std::vector<RunResult> rows = make_rows(3);
   rows.pop_back();
   EXPECT_TRUE(has(harness::figure_script(rows, kSpec), "Seeds: layernorm 3, none 2."));
 }
 
 TEST(FigureScript, OrderOfRowsAndOtherArmsDoNotMatter) {
-  std::vector<Row> rows = make_rows(3);
+  std::vector<RunResult> rows = make_rows(3);
   const std::string before = harness::figure_script(rows, kSpec);
   std::ranges::reverse(rows);
   rows.push_back(make_row("batchnorm", 0));
@@ -112,8 +113,8 @@ TEST(FigureScript, OrderOfRowsAndOtherArmsDoNotMatter) {
 }
 
 TEST(FigureScript, AnExperimentsOwnSliceIsPreferred) {
-  std::vector<Row> rows = make_rows(1);
-  for (Row& row : rows) row.slices["published_e1"] = {{-0.25, 0.25}, {7, 9}};
+  std::vector<RunResult> rows = make_rows(1);
+  for (RunResult& row : rows) row.slices["published_e1"] = {{-0.25, 0.25}, {7, 9}};
   EXPECT_EQ(data(harness::figure_script(rows, kSpec), 2, 1), "-0.25 7 7 7\n0.25 9 9 9\n");
   const FigureSpec other{2, "e2", {"layernorm", "none"}, "published"};
   EXPECT_EQ(data(harness::figure_script(rows, other), 2, 1), "-0.5 3 3 3\n0 2 2 2\n0.5 3 3 3\n");
@@ -134,7 +135,7 @@ TEST(FigureScript, AnUnderscoreIsNoSubscript) {
 }
 
 TEST(FigureScript, ADivergedLossCountsAsInfinite) {
-  std::vector<Row> rows = make_rows(3);
+  std::vector<RunResult> rows = make_rows(3);
   rows[2].diverged_at = 5;  // the largest of the three: the median stays, the band shrinks
   rows[2].loss_curve = {12, kNaN, kNaN};
   rows[2].singular_values.clear();
@@ -153,7 +154,7 @@ TEST(FigureScript, ADivergedLossCountsAsInfinite) {
 }
 
 TEST(FigureScript, ALineIsBrokenWhereItHasNoMedian) {
-  std::vector<Row> rows = make_rows(1);
+  std::vector<RunResult> rows = make_rows(1);
   rows[0].slices["published"].loss = {kNaN, 2, kNaN};
   rows[1].slices["published"].loss = {3, kNaN, 4};
   const std::string script = harness::figure_script(rows, kSpec);
@@ -162,7 +163,7 @@ TEST(FigureScript, ALineIsBrokenWhereItHasNoMedian) {
 }
 
 TEST(FigureScript, ZeroOnALogarithmicAxisIsDrawnAtItsFootAndSaid) {
-  std::vector<Row> rows = make_rows(1);
+  std::vector<RunResult> rows = make_rows(1);
   EXPECT_FALSE(has(harness::figure_script(rows, kSpec), "are drawn at"));
   rows[0].singular_values = {8, 4, 0.02, 0};
   const std::string script = harness::figure_script(rows, kSpec);
@@ -172,7 +173,7 @@ TEST(FigureScript, ZeroOnALogarithmicAxisIsDrawnAtItsFootAndSaid) {
 }
 
 TEST(FigureScript, AStrayValueDoesNotSqueezeTheSpectrum) {
-  std::vector<Row> rows = make_rows(1);
+  std::vector<RunResult> rows = make_rows(1);
   rows[0].singular_values.back() = 1e-11;
   EXPECT_TRUE(
       has(harness::figure_script(rows, kSpec), "(c): values below 1e-4 are drawn at 1e-4."));
@@ -181,13 +182,13 @@ TEST(FigureScript, AStrayValueDoesNotSqueezeTheSpectrum) {
 TEST(FigureScript, RefusesWhatItCannotDraw) {
   using libnorm::DataError;
   using libnorm::ValueError;
-  const std::vector<Row> good = make_rows(2);
+  const std::vector<RunResult> good = make_rows(2);
   expect_error<ValueError>(good, {1, "e1", {}, "published"}, "no arms");
   expect_error<ValueError>(good, {1, "e1", {"none", "none"}, "published"}, "named twice");
   expect_error<DataError>(good, {1, "e1", {"none", "sphere"}, "published"}, "no run of arm sphere");
   expect_error<DataError>(good, {1, "e1", {"none"}, "accumulated"},
                           "no run has this panel (accumulated)");
-  std::vector<Row> rows = good;
+  std::vector<RunResult> rows = good;
   rows.push_back(good.back());
   expect_error<DataError>(rows, kSpec, "two runs of arm none, seed 1");
   rows = good;
@@ -202,7 +203,7 @@ TEST(FigureScript, RefusesWhatItCannotDraw) {
   rows = good;
   rows.back().slices["published"].alpha.back() = 0.6;
   expect_error<DataError>(rows, kSpec, "another grid (arm none, seed 1)");
-  for (Row& row : rows) row.slices["published"] = {{0.5}, {1}};
+  for (RunResult& row : rows) row.slices["published"] = {{0.5}, {1}};
   expect_error<DataError>(rows, kSpec, "spans nothing");
   rows = good;
   rows.back().curve_stride = 5;
@@ -236,7 +237,7 @@ class DrawFigure : public testing::Test {
     setenv("PATH", (program.parent_path().string() + ":" + path_).c_str(), 1);
   }
 
-  void expect_backend_error(const std::vector<Row>& rows, const std::string& part) {
+  void expect_backend_error(const std::vector<RunResult>& rows, const std::string& part) {
     try {
       harness::draw_figure(rows, kSpec, directory_);
       FAIL() << "nothing thrown; want: " << part;
@@ -250,7 +251,7 @@ class DrawFigure : public testing::Test {
 };
 
 TEST_F(DrawFigure, WritesPicturesAndTheScriptThatRedrawsThem) {
-  const std::vector<Row> rows = make_rows(3);
+  const std::vector<RunResult> rows = make_rows(3);
   const auto paths = harness::draw_figure(rows, kSpec, directory_ / "new");
   ASSERT_EQ(paths.size(), 3u);
   EXPECT_EQ(paths[0].filename(), "figure1.svg");
@@ -278,7 +279,7 @@ TEST_F(DrawFigure, WritesPicturesAndTheScriptThatRedrawsThem) {
 }
 
 TEST_F(DrawFigure, DrawsWhenAnArmHasNothingFinite) {
-  std::vector<Row> rows = make_rows(1);
+  std::vector<RunResult> rows = make_rows(1);
   rows[1].diverged_at = 0;
   rows[1].loss_curve = {kNaN, kNaN, kNaN};
   rows[1].singular_values.clear();
@@ -290,7 +291,7 @@ TEST_F(DrawFigure, DrawsWhenAnArmHasNothingFinite) {
 }
 
 TEST_F(DrawFigure, AMissingGnuplotIsAnErrorAndLeavesTheOldPicture) {
-  const std::vector<Row> rows = make_rows(1);
+  const std::vector<RunResult> rows = make_rows(1);
   const auto paths = harness::draw_figure(rows, kSpec, directory_);
   const std::string svg = read(paths[0]);
   setenv("PATH", directory_.c_str(), 1);
@@ -382,8 +383,8 @@ TEST_F(DrawFigure, NoTextOfARowIsCode) {
         "''", "#", "'';system('touch STRAY');#", ";system(\"touch STRAY\");#"}) {
     const std::size_t place = text.find("STRAY");
     if (place != std::string::npos) text.replace(place, 5, stray);
-    std::vector<Row> rows = make_rows(1);
-    for (Row& row : rows) row.arm = row.arm == "none" ? text : row.arm + text;
+    std::vector<RunResult> rows = make_rows(1);
+    for (RunResult& row : rows) row.arm = row.arm == "none" ? text : row.arm + text;
     FigureSpec spec = kSpec;
     spec.arms = {rows[0].arm, rows[1].arm};
     spec.experiment += text;

@@ -20,16 +20,17 @@ using testing::HasSubstr;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-Row golden_row() { return sample_row("layernorm", 3); }
+RunResult golden_row() { return sample_row("layernorm", 3); }
 
-std::vector<Difference> compare_changed(const std::function<void(Row&)>& change) {
-  Row fresh = golden_row();
+std::vector<Difference> compare_changed(const std::function<void(RunResult&)>& change) {
+  RunResult fresh = golden_row();
   change(fresh);
   return compare(fresh, golden_row());
 }
 
 /// The one difference that a change makes: what differs, and by whose fault.
-void expect_one(const std::string& what, Cause cause, const std::function<void(Row&)>& change) {
+void expect_one(const std::string& what, Cause cause,
+                const std::function<void(RunResult&)>& change) {
   SCOPED_TRACE(what);
   const auto differences = compare_changed(change);
   ASSERT_EQ(differences.size(), 1u);
@@ -45,32 +46,32 @@ void expect_one(const std::string& what, Cause cause, const std::function<void(R
 
 TEST(Compare, TheSameRowDoesNotDiffer) {
   EXPECT_TRUE(compare(golden_row(), golden_row()).empty());
-  EXPECT_TRUE(compare_changed([](Row& row) {
+  EXPECT_TRUE(compare_changed([](RunResult& row) {
                 row.seconds = 99;
                 row.environment = {};
               }).empty());
 }
 
 TEST(Compare, WhatIsKeptIsNoResult) {
-  EXPECT_TRUE(compare_changed([](Row& row) { row.kept.reset(); }).empty());
-  EXPECT_TRUE(compare_changed([](Row& row) { row.kept->what = Keep::weights; }).empty());
+  EXPECT_TRUE(compare_changed([](RunResult& row) { row.kept.reset(); }).empty());
+  EXPECT_TRUE(compare_changed([](RunResult& row) { row.kept->what = Keep::weights; }).empty());
 }
 
 TEST(Compare, HeldOutTextsAreComparedWhereBothRowsHaveThem) {
-  EXPECT_TRUE(compare_changed([](Row& row) { row.held_out_correct.clear(); }).empty());
-  Row old = golden_row();
+  EXPECT_TRUE(compare_changed([](RunResult& row) { row.held_out_correct.clear(); }).empty());
+  RunResult old = golden_row();
   old.held_out_correct.clear();
   EXPECT_TRUE(compare(golden_row(), old).empty());
   expect_one("held_out_correct", Cause::kPlatformDrift,
-             [](Row& row) { row.held_out_correct[3].flip(); });
-  const auto fewer = compare_changed([](Row& row) { row.held_out_correct.pop_back(); });
+             [](RunResult& row) { row.held_out_correct[3].flip(); });
+  const auto fewer = compare_changed([](RunResult& row) { row.held_out_correct.pop_back(); });
   ASSERT_EQ(fewer.size(), 1u);
   EXPECT_THAT(fewer[0].message, HasSubstr("got 4 of 9 right, expected 5 of 10 right; the first "
                                           "that differs is text 9"));
 }
 
 TEST(Compare, NanEqualsNan) {
-  Row row = golden_row();
+  RunResult row = golden_row();
   row.final_loss = std::nan("");
   row.loss_curve[1] = std::nan("");
   row.metrics["effective_rank"] = std::nan("");
@@ -84,24 +85,24 @@ TEST(Compare, NanEqualsNan) {
 TEST(Compare, ExactValuesTakeNoToleranceAtAll) {
   const auto nudge = [](double& value) { value = std::nextafter(value, kInfinity); };
   const auto drift = Cause::kPlatformDrift;
-  expect_one("final_loss", drift, [&](Row& row) { nudge(row.final_loss); });
-  expect_one("loss_curve[1]", drift, [&](Row& row) { nudge(row.loss_curve[1]); });
+  expect_one("final_loss", drift, [&](RunResult& row) { nudge(row.final_loss); });
+  expect_one("loss_curve[1]", drift, [&](RunResult& row) { nudge(row.loss_curve[1]); });
   expect_one("slices.published.loss[2]", drift,
-             [&](Row& row) { nudge(row.slices["published"].loss[2]); });
+             [&](RunResult& row) { nudge(row.slices["published"].loss[2]); });
   expect_one("slices.published.alpha[0]", drift,
-             [&](Row& row) { nudge(row.slices["published"].alpha[0]); });
+             [&](RunResult& row) { nudge(row.slices["published"].alpha[0]); });
   expect_one("slices.published.alpha[1]", drift,
-             [&](Row& row) { row.slices["published"].alpha[1] = -0.0; });
+             [&](RunResult& row) { row.slices["published"].alpha[1] = -0.0; });
   expect_one("epochs.training_loss[1]", drift,
-             [&](Row& row) { nudge(row.epochs["training_loss"][1]); });
+             [&](RunResult& row) { nudge(row.epochs["training_loss"][1]); });
 }
 
 TEST(Compare, LossesAndAccuraciesAmongMetricsAreExactToo) {
   for (const std::string name : {"training_loss", "training_accuracy", "held_out_accuracy"}) {
-    Row golden = golden_row();
+    RunResult golden = golden_row();
     golden.metrics[name] = 0.25;
     golden.epochs[name] = {0.125, 0.5, 0.25};
-    Row fresh = golden;
+    RunResult fresh = golden;
     EXPECT_TRUE(compare(fresh, golden).empty());
     fresh.metrics[name] = std::nextafter(0.25, 1);
     fresh.epochs[name][1] = std::nextafter(0.5, 1);
@@ -115,7 +116,7 @@ TEST(Compare, LossesAndAccuraciesAmongMetricsAreExactToo) {
 }
 
 TEST(Compare, SolverValuesAgreeToTheirTolerance) {
-  EXPECT_TRUE(compare_changed([](Row& row) {
+  EXPECT_TRUE(compare_changed([](RunResult& row) {
                 row.metrics["effective_rank"] *= 1 + 5e-10;
                 row.metrics["condition_number"] *= 1 + 1e-6;  // 3e-11 of the largest value
                 row.singular_values[0] *= 1 + 5e-10;
@@ -123,16 +124,17 @@ TEST(Compare, SolverValuesAgreeToTheirTolerance) {
               }).empty());
   const auto drift = Cause::kPlatformDrift;
   expect_one("metrics.effective_rank", drift,
-             [](Row& row) { row.metrics["effective_rank"] *= 1 + 2e-9; });
+             [](RunResult& row) { row.metrics["effective_rank"] *= 1 + 2e-9; });
   expect_one("metrics.condition_number", drift,
-             [](Row& row) { row.metrics["condition_number"] *= 1 + 1e-3; });
-  expect_one("singular_values[2]", drift, [](Row& row) { row.singular_values[2] += 2e-9 * 700; });
+             [](RunResult& row) { row.metrics["condition_number"] *= 1 + 1e-3; });
+  expect_one("singular_values[2]", drift,
+             [](RunResult& row) { row.singular_values[2] += 2e-9 * 700; });
 }
 
 TEST(Compare, EpochsAndSpectraAgreeToTheSolversTolerance) {
   const std::string rank = "layer3.no_padding.effective_rank";
   const std::string condition = "layer3.no_padding.condition_number";
-  EXPECT_TRUE(compare_changed([&](Row& row) {
+  EXPECT_TRUE(compare_changed([&](RunResult& row) {
                 row.epochs[rank][1] *= 1 + 5e-10;
                 row.epochs[condition][1] *= 1 + 1e-6;  // 3e-11 of the largest value
                 row.spectra["layer3.no_padding"][0] *= 1 + 5e-10;
@@ -140,21 +142,22 @@ TEST(Compare, EpochsAndSpectraAgreeToTheSolversTolerance) {
                 row.spectra["layer3.published"][1] += 5e-10 * 4;
               }).empty());
   const auto drift = Cause::kPlatformDrift;
-  expect_one("epochs." + rank + "[1]", drift, [&](Row& row) { row.epochs[rank][1] *= 1 + 2e-9; });
+  expect_one("epochs." + rank + "[1]", drift,
+             [&](RunResult& row) { row.epochs[rank][1] *= 1 + 2e-9; });
   expect_one("epochs." + condition + "[0]", drift,
-             [&](Row& row) { row.epochs[condition][0] *= 1 + 1e-3; });
+             [&](RunResult& row) { row.epochs[condition][0] *= 1 + 1e-3; });
   expect_one("spectra.layer3.no_padding[2]", drift,
-             [](Row& row) { row.spectra["layer3.no_padding"][2] += 2e-9 * 500; });
+             [](RunResult& row) { row.spectra["layer3.no_padding"][2] += 2e-9 * 500; });
   // Each spectrum by its own largest: 4, not 700 or 500.
   expect_one("spectra.layer3.published[1]", drift,
-             [](Row& row) { row.spectra["layer3.published"][1] += 2e-9 * 4; });
+             [](RunResult& row) { row.spectra["layer3.published"][1] += 2e-9 * 4; });
 }
 
 TEST(Compare, AMetricIsKnownByTheLastPartOfItsName) {
   const auto differs = [](const std::string& name, double factor) {
-    Row golden = golden_row();
+    RunResult golden = golden_row();
     golden.metrics[name] = 1e5;
-    Row fresh = golden;
+    RunResult fresh = golden;
     fresh.metrics[name] *= factor;
     return !compare(fresh, golden).empty();
   };
@@ -166,9 +169,9 @@ TEST(Compare, AMetricIsKnownByTheLastPartOfItsName) {
 }
 
 TEST(Compare, AnotherDataSetIsAnotherResultThoughTheNumbersAgree) {
-  expect_one("data", Cause::kDifferentResult, [](Row& row) { row.data = "made up"; });
-  expect_one("data", Cause::kDifferentResult, [](Row& row) { row.data.clear(); });
-  const auto differences = compare_changed([](Row& row) {
+  expect_one("data", Cause::kDifferentResult, [](RunResult& row) { row.data = "made up"; });
+  expect_one("data", Cause::kDifferentResult, [](RunResult& row) { row.data.clear(); });
+  const auto differences = compare_changed([](RunResult& row) {
     row.data = "made up";
     row.spec_sha256 = sha256_hex("other");
     row.final_loss = 7;
@@ -182,51 +185,54 @@ TEST(Compare, AnotherDataSetIsAnotherResultThoughTheNumbersAgree) {
 TEST(Compare, TellsDriftFromAnotherResultByTheNumbers) {
   const auto drift = Cause::kPlatformDrift;
   const auto result = Cause::kDifferentResult;
-  expect_one("final_loss", drift, [](Row& row) { row.final_loss *= 1 + 9e-4; });
-  expect_one("final_loss", result, [](Row& row) { row.final_loss *= 1 + 2e-3; });
-  expect_one("final_loss", result, [](Row& row) { row.final_loss = std::nan(""); });
-  expect_one("loss_curve[0]", result, [](Row& row) {
+  expect_one("final_loss", drift, [](RunResult& row) { row.final_loss *= 1 + 9e-4; });
+  expect_one("final_loss", result, [](RunResult& row) { row.final_loss *= 1 + 2e-3; });
+  expect_one("final_loss", result, [](RunResult& row) { row.final_loss = std::nan(""); });
+  expect_one("loss_curve[0]", result, [](RunResult& row) {
     row.loss_curve[0] *= 1 + 1e-12;
     row.loss_curve[1] = kInfinity;
   });
   expect_one("metrics.effective_rank", result,
-             [](Row& row) { row.metrics["effective_rank"] = 68; });
-  expect_one("singular_values[1]", result, [](Row& row) { row.singular_values[1] = 5; });
-  expect_one("epochs.training_loss[0]", result, [](Row& row) {
+             [](RunResult& row) { row.metrics["effective_rank"] = 68; });
+  expect_one("singular_values[1]", result, [](RunResult& row) { row.singular_values[1] = 5; });
+  expect_one("epochs.training_loss[0]", result, [](RunResult& row) {
     row.epochs["training_loss"] = {1.6, 1.0 / 7.0, 0.125};
   });
   expect_one("spectra.layer3.published[1]", result,
-             [](Row& row) { row.spectra["layer3.published"][1] = 0.6; });
-  expect_one("steps", result, [](Row& row) { row.steps = 5; });
-  expect_one("diverged_at", result, [](Row& row) { row.diverged_at = 2; });
-  expect_one("curve_stride", result, [](Row& row) { row.curve_stride = 1; });
+             [](RunResult& row) { row.spectra["layer3.published"][1] = 0.6; });
+  expect_one("steps", result, [](RunResult& row) { row.steps = 5; });
+  expect_one("diverged_at", result, [](RunResult& row) { row.diverged_at = 2; });
+  expect_one("curve_stride", result, [](RunResult& row) { row.curve_stride = 1; });
 }
 
 TEST(Compare, WhatIsThereOnOneSideOnlyIsAnotherResult) {
   const auto result = Cause::kDifferentResult;
   expect_one("metrics.effective_rank", result,
-             [](Row& row) { row.metrics.erase("effective_rank"); });
-  expect_one("metrics.stable_rank", result, [](Row& row) { row.metrics["stable_rank"] = 1; });
-  expect_one("slices.published", result, [](Row& row) { row.slices.clear(); });
-  expect_one("slices.accumulated", result, [](Row& row) { row.slices["accumulated"] = {}; });
-  expect_one("loss_curve", result, [](Row& row) { row.loss_curve.pop_back(); });
-  expect_one("singular_values", result, [](Row& row) { row.singular_values.clear(); });
-  expect_one("epochs.training_loss", result, [](Row& row) { row.epochs.erase("training_loss"); });
-  expect_one("epochs.seconds", result, [](Row& row) { row.epochs["seconds"] = {1, 2, 3}; });
+             [](RunResult& row) { row.metrics.erase("effective_rank"); });
+  expect_one("metrics.stable_rank", result, [](RunResult& row) { row.metrics["stable_rank"] = 1; });
+  expect_one("slices.published", result, [](RunResult& row) { row.slices.clear(); });
+  expect_one("slices.accumulated", result, [](RunResult& row) { row.slices["accumulated"] = {}; });
+  expect_one("loss_curve", result, [](RunResult& row) { row.loss_curve.pop_back(); });
+  expect_one("singular_values", result, [](RunResult& row) { row.singular_values.clear(); });
   expect_one("epochs.training_loss", result,
-             [](Row& row) { row.epochs["training_loss"].pop_back(); });
+             [](RunResult& row) { row.epochs.erase("training_loss"); });
+  expect_one("epochs.seconds", result, [](RunResult& row) { row.epochs["seconds"] = {1, 2, 3}; });
+  expect_one("epochs.training_loss", result,
+             [](RunResult& row) { row.epochs["training_loss"].pop_back(); });
   expect_one("spectra.layer3.published", result,
-             [](Row& row) { row.spectra.erase("layer3.published"); });
-  expect_one("spectra.layer9", result, [](Row& row) { row.spectra["layer9"] = {1}; });
+             [](RunResult& row) { row.spectra.erase("layer3.published"); });
+  expect_one("spectra.layer9", result, [](RunResult& row) { row.spectra["layer9"] = {1}; });
   expect_one("spectra.layer3.published", result,
-             [](Row& row) { row.spectra["layer3.published"].push_back(0); });
+             [](RunResult& row) { row.spectra["layer3.published"].push_back(0); });
 }
 
 TEST(Compare, AHashIsAsFarOffAsTheNumbersOfItsRow) {
   const std::string hash = sha256_hex("other");
-  expect_one("weights_sha256", Cause::kPlatformDrift, [&](Row& row) { row.weights_sha256 = hash; });
-  expect_one("losses_sha256", Cause::kPlatformDrift, [&](Row& row) { row.losses_sha256 = hash; });
-  const auto differences = compare_changed([&](Row& row) {
+  expect_one("weights_sha256", Cause::kPlatformDrift,
+             [&](RunResult& row) { row.weights_sha256 = hash; });
+  expect_one("losses_sha256", Cause::kPlatformDrift,
+             [&](RunResult& row) { row.losses_sha256 = hash; });
+  const auto differences = compare_changed([&](RunResult& row) {
     row.weights_sha256 = hash;
     row.final_loss = 7;
   });
@@ -235,7 +241,7 @@ TEST(Compare, AHashIsAsFarOffAsTheNumbersOfItsRow) {
 }
 
 TEST(Compare, AHashTellsExpectedGotAndBothEnvironments) {
-  const auto differences = compare_changed([](Row& row) {
+  const auto differences = compare_changed([](RunResult& row) {
     row.weights_sha256 = sha256_hex("other");
     row.environment.compiler = "Clang 14";
   });
@@ -246,7 +252,7 @@ TEST(Compare, AHashTellsExpectedGotAndBothEnvironments) {
 }
 
 TEST(Compare, AnotherSpecIsSaidAloneSinceNothingElseCanAgree) {
-  expect_one("spec_sha256", Cause::kDifferentResult, [](Row& row) {
+  expect_one("spec_sha256", Cause::kDifferentResult, [](RunResult& row) {
     row.spec_sha256 = sha256_hex("other");
     row.weights_sha256 = sha256_hex("other");
     row.final_loss = 7;
@@ -256,8 +262,8 @@ TEST(Compare, AnotherSpecIsSaidAloneSinceNothingElseCanAgree) {
 TEST(Compare, RefusesRowsOfTwoRuns) {
   EXPECT_THROW(compare(sample_row("none", 3), golden_row()), libnorm::ValueError);
   EXPECT_THROW(compare(sample_row("layernorm", 4), golden_row()), libnorm::ValueError);
-  EXPECT_THROW(compare_changed([](Row& row) { row.profile = "paper"; }), libnorm::ValueError);
-  EXPECT_THROW(compare_changed([](Row& row) { row.task = "topics"; }), libnorm::ValueError);
+  EXPECT_THROW(compare_changed([](RunResult& row) { row.profile = "paper"; }), libnorm::ValueError);
+  EXPECT_THROW(compare_changed([](RunResult& row) { row.task = "topics"; }), libnorm::ValueError);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ TEST_F(GoldenFolder, HoldsWhatWasBlessed) {
   EXPECT_TRUE(has_golden(path()));
   const Golden golden = load_golden(path().string() + "/");
   std::vector<std::string> runs;
-  for (const Row& row : golden.rows) runs.push_back(row.arm + std::to_string(row.seed));
+  for (const RunResult& row : golden.rows) runs.push_back(row.arm + std::to_string(row.seed));
   EXPECT_THAT(runs, testing::ElementsAre("layernorm1", "none9", "none10"));
   EXPECT_EQ(golden.verdicts, json({{"e1.flatness", "CONTRADICTED"}}));
   ASSERT_EQ(golden.blessings.size(), 1u);
@@ -48,9 +48,9 @@ TEST_F(GoldenFolder, HoldsWhatWasBlessed) {
 
 TEST_F(GoldenFolder, BlessingReplacesTheSameRunAndKeepsTheRest) {
   bless_two_arms();
-  Row changed = sample_row("none", 9);
+  RunResult changed = sample_row("none", 9);
   changed.final_loss = 0.75;
-  Row other_profile = sample_row("none", 9);
+  RunResult other_profile = sample_row("none", 9);
   other_profile.profile = "paper";
   bless(path(), {changed, other_profile, sample_row("none", 2)}, {{"e2", 1}}, "e2", "a fix");
   const Golden golden = load_golden(path());
@@ -66,7 +66,7 @@ TEST_F(GoldenFolder, BlessingReplacesTheSameRunAndKeepsTheRest) {
 
 TEST_F(GoldenFolder, RunsOfTwoTasksDoNotMeet) {
   bless_two_arms();
-  Row other = sample_row("none", 9);
+  RunResult other = sample_row("none", 9);
   other.task = "ag_news";
   other.final_loss = 0.75;
   bless(path(), {other}, {}, "e4", "another task");
@@ -178,12 +178,12 @@ TEST_F(GoldenFolder, RefusesWithoutAReasonAndLeavesTheFolderAsItWas) {
   EXPECT_THROW(bless(path(), {sample_row("../none", 1)}, {}, "e1", "why"), ValueError);
   EXPECT_THROW(bless(path(), {sample_row("", 1)}, {}, "e1", "why"), ValueError);
   for (const std::string task : {"", "../up", "AG News", "reference"}) {
-    Row named = sample_row("none", 1);
+    RunResult named = sample_row("none", 1);
     named.task = task;
     EXPECT_THAT(message_of<ValueError>([&] { bless(path(), {named}, {}, "e1", "why"); }),
                 HasSubstr("a row has the task \"" + task + "\""));
   }
-  Row custom = sample_row("none", 1);
+  RunResult custom = sample_row("none", 1);
   custom.profile = "custom";
   EXPECT_THROW(bless(path(), {custom}, {}, "e1", "why"), ValueError);
   EXPECT_THROW(bless(path(), {sample_row("none", 1)}, {}, "e1", "\xff"), ValueError);
@@ -208,7 +208,7 @@ TEST_F(GoldenFolder, RowsInTheWrongPlaceAreNamedThoughTheHashesHold) {
 }
 
 TEST_F(GoldenFolder, ARowOfAnotherTaskIsInTheWrongPlace) {
-  Row other = sample_row("none", 9);
+  RunResult other = sample_row("none", 9);
   other.task = "topics";
   scribble("verdicts.json", "{}\n");
   for (const std::string folder : {"associative_recall/smoke", "smoke"}) {

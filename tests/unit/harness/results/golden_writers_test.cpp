@@ -49,7 +49,7 @@ class BusyGolden : public GoldenFolder {
   void bless_one(std::uint64_t seed) const {
     bless_judged(
         path(), {sample_row("none", seed)},
-        [](const std::vector<Row>& rows) {
+        [](const std::vector<RunResult>& rows) {
           return json({{"rows", rows.size()}});
         },
         "e1", "why");

@@ -43,7 +43,7 @@ class OldGoldenFolder : public GoldenFolder {
   }
   static std::string old_line(const std::string& profile, const std::string& arm,
                               std::uint64_t seed) {
-    Row row = sample_row(arm, seed);
+    RunResult row = sample_row(arm, seed);
     row.profile = profile;
     json value = to_json(row);
     for (const char* key : {"task", "data", "epochs", "spectra"}) value.erase(key);
@@ -106,7 +106,7 @@ TEST_F(OldGoldenFolder, IsMovedByTheNextBlessing) {
   const Golden golden = load_golden(path());
   EXPECT_EQ(golden.rows.size(), 5u);
   EXPECT_NE(golden.find("associative_recall", "smoke", "none", 11), nullptr);
-  Row moved = sample_row("none", 9);
+  RunResult moved = sample_row("none", 9);
   moved.data.clear();
   moved.epochs.clear();
   moved.spectra.clear();
@@ -150,7 +150,7 @@ TEST_F(OldGoldenFolder, AMoveCutShortWhileItRemovesIsNoticedAndCanBeEnded) {
 
 TEST_F(OldGoldenFolder, ARunInBothPlacesIsNamed) {
   fs::create_directories(path() / "associative_recall/paper");
-  Row row = sample_row("none", 0);
+  RunResult row = sample_row("none", 0);
   row.profile = "paper";
   scribble("associative_recall/paper/none.jsonl", to_line(row) + "\n");
   forge_manifest(path(), {"smoke/layernorm.jsonl", "smoke/none.jsonl", "paper/none.jsonl",

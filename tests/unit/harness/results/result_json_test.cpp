@@ -24,12 +24,12 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 
-TEST(RowJson, EveryMemberComesBack) {
-  Row row = sample_row("layernorm", std::numeric_limits<std::uint64_t>::max());
+TEST(ResultJson, EveryMemberComesBack) {
+  RunResult row = sample_row("layernorm", std::numeric_limits<std::uint64_t>::max());
   row.task = "ag_news";
   row.diverged_at = 3;
   row.environment.device = "a GPU";
-  const Row back = row_from_line(to_line(row), "row");
+  const RunResult back = row_from_line(to_line(row), "row");
   EXPECT_EQ(back.task, row.task);
   EXPECT_EQ(back.data, row.data);
   EXPECT_EQ(back.profile, row.profile);
@@ -63,15 +63,15 @@ TEST(RowJson, EveryMemberComesBack) {
   EXPECT_EQ(back.environment.device, row.environment.device);
 }
 
-TEST(RowJson, RowsFromBeforeGpusWereMadeOnTheProcessor) {
+TEST(ResultJson, RowsFromBeforeGpusWereMadeOnTheProcessor) {
   json old = to_json(sample_row("none", 0));
   EXPECT_EQ(old["environment"].erase("device"), 1u);
   EXPECT_EQ(row_from_json(old, "row").environment.device, "cpu");
 }
 
-TEST(RowJson, DoublesComeBackBitForBit) {
+TEST(ResultJson, DoublesComeBackBitForBit) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  Row row = sample_row("none", 0);
+  RunResult row = sample_row("none", 0);
   row.loss_curve = {0.1,       1.0 / 3.0, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308,
                     0.0,       -0.0,      1e22,   123456789012345678.0,    kInfinity,
                     -kInfinity};
@@ -80,7 +80,7 @@ TEST(RowJson, DoublesComeBackBitForBit) {
     const double value = std::bit_cast<double>(i * 0x9e3779b97f4a7c15u);
     if (!std::isnan(value)) row.loss_curve.push_back(value);
   }
-  const Row back = row_from_line(to_line(row), "row");
+  const RunResult back = row_from_line(to_line(row), "row");
   ASSERT_EQ(back.loss_curve.size(), row.loss_curve.size());
   for (std::size_t i = 0; i < row.loss_curve.size(); ++i) {
     EXPECT_EQ(std::bit_cast<std::uint64_t>(back.loss_curve[i]),
@@ -89,9 +89,9 @@ TEST(RowJson, DoublesComeBackBitForBit) {
   }
 }
 
-TEST(RowJson, NonFiniteNumbersSurviveEverywhere) {
+TEST(ResultJson, NonFiniteNumbersSurviveEverywhere) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  Row row = sample_row("none", 0);
+  RunResult row = sample_row("none", 0);
   row.final_loss = std::nan("");
   row.metrics["effective_rank"] = kInfinity;
   row.singular_values = {-kInfinity, std::nan("")};
@@ -101,7 +101,7 @@ TEST(RowJson, NonFiniteNumbersSurviveEverywhere) {
   row.seconds = kInfinity;
   const std::string line = to_line(row);
   EXPECT_THAT(line, HasSubstr("\"final_loss\":\"nan\""));
-  const Row back = row_from_line(line, "row");
+  const RunResult back = row_from_line(line, "row");
   EXPECT_TRUE(std::isnan(back.final_loss));
   EXPECT_EQ(back.metrics.at("effective_rank"), kInfinity);
   EXPECT_EQ(back.singular_values[0], -kInfinity);
@@ -113,14 +113,14 @@ TEST(RowJson, NonFiniteNumbersSurviveEverywhere) {
   EXPECT_EQ(to_line(back), line);
 }
 
-TEST(RowJson, ALineIsOneLine) {
-  Row row = sample_row("none", 0);
+TEST(ResultJson, ALineIsOneLine) {
+  RunResult row = sample_row("none", 0);
   row.environment.cpu = "two\nlines";
   EXPECT_EQ(to_line(row).find('\n'), std::string::npos);
   EXPECT_EQ(row_from_line(to_line(row), "row").environment.cpu, "two\nlines");
 }
 
-TEST(RowJson, EveryMissingKeyIsNamedWithItsSource) {
+TEST(ResultJson, EveryMissingKeyIsNamedWithItsSource) {
   const json whole = to_json(sample_row("none", 0));
   EXPECT_EQ(whole.size(), 22u);
   const std::set<std::string> may_lack = {"task", "data", "epochs", "spectra", "held_out_correct",
@@ -139,8 +139,8 @@ TEST(RowJson, EveryMissingKeyIsNamedWithItsSource) {
               HasSubstr("row.json: environment: the key isa is missing"));
 }
 
-TEST(RowJson, WhatIsEmptyIsLeftOutButForTheTask) {
-  Row row = sample_row("none", 0);
+TEST(ResultJson, WhatIsEmptyIsLeftOutButForTheTask) {
+  RunResult row = sample_row("none", 0);
   row.data.clear();
   row.epochs.clear();
   row.spectra.clear();
@@ -149,7 +149,7 @@ TEST(RowJson, WhatIsEmptyIsLeftOutButForTheTask) {
   const json value = to_json(row);
   EXPECT_EQ(value.size(), 17u);
   EXPECT_EQ(value["task"], "associative_recall");
-  const Row back = row_from_json(value, "row.json");
+  const RunResult back = row_from_json(value, "row.json");
   EXPECT_EQ(back.data, "");
   EXPECT_TRUE(back.epochs.empty());
   EXPECT_TRUE(back.spectra.empty());
@@ -159,8 +159,8 @@ TEST(RowJson, WhatIsEmptyIsLeftOutButForTheTask) {
   EXPECT_EQ(to_json(back), value);
 }
 
-TEST(RowJson, HeldOutBitsLieHighestFirst) {
-  Row row = sample_row("none", 0);
+TEST(ResultJson, HeldOutBitsLieHighestFirst) {
+  RunResult row = sample_row("none", 0);
   EXPECT_EQ(to_json(row)["held_out_correct"], (json{{"count", 10}, {"hex", "9940"}}));
   for (const std::size_t count : {1, 7, 8, 9, 16, 7600}) {
     row.held_out_correct.assign(count, false);
@@ -184,8 +184,8 @@ TEST(RowJson, HeldOutBitsLieHighestFirst) {
   }
 }
 
-TEST(RowJson, WhatIsKeptIsWeightsOrAState) {
-  Row row = sample_row("none", 0);
+TEST(ResultJson, WhatIsKeptIsWeightsOrAState) {
+  RunResult row = sample_row("none", 0);
   row.kept->what = Keep::weights;
   EXPECT_EQ(to_json(row)["kept"]["what"], "weights");
   EXPECT_EQ(row_from_line(to_line(row), "row").kept, row.kept);
@@ -198,8 +198,8 @@ TEST(RowJson, WhatIsKeptIsWeightsOrAState) {
   EXPECT_THROW(to_line(row), ValueError);
 }
 
-TEST(RowJson, ARowWithoutATaskIsOfTheOneThatThereWasFirst) {
-  Row row = sample_row("none", 0);
+TEST(ResultJson, ARowWithoutATaskIsOfTheOneThatThereWasFirst) {
+  RunResult row = sample_row("none", 0);
   row.task = "ag_news";
   json value = to_json(row);
   EXPECT_EQ(row_from_json(value, "row.json").task, "ag_news");
@@ -207,14 +207,14 @@ TEST(RowJson, ARowWithoutATaskIsOfTheOneThatThereWasFirst) {
   EXPECT_EQ(row_from_json(value, "row.json").task, "associative_recall");
 }
 
-TEST(RowJson, EpochsOfUnequalLengthsAreRefusedBothWays) {
+TEST(ResultJson, EpochsOfUnequalLengthsAreRefusedBothWays) {
   json value = to_json(sample_row("none", 0));
   value["epochs"]["training_loss"].push_back(1);
   const auto named = HasSubstr(
       "epochs: layer3.no_padding.condition_number and training_loss differ in length (3 and 4)");
   EXPECT_THAT(message_of<DataError>([&] { row_from_json(value, "row.json"); }),
               AllOf(HasSubstr("row.json: "), named));
-  Row row = sample_row("none", 0);
+  RunResult row = sample_row("none", 0);
   row.epochs["training_loss"].push_back(1);
   EXPECT_THAT(message_of<ValueError>([&] { to_line(row); }), named);
   value = to_json(sample_row("none", 0));
@@ -222,7 +222,7 @@ TEST(RowJson, EpochsOfUnequalLengthsAreRefusedBothWays) {
   EXPECT_NO_THROW(row_from_json(value, "row.json"));
 }
 
-TEST(RowJson, UnknownKeysAreNamed) {
+TEST(ResultJson, UnknownKeysAreNamed) {
   json more = to_json(sample_row("none", 0));
   more["accuracy"] = 1;
   EXPECT_THAT(message_of<DataError>([&] { row_from_json(more, "row.json"); }),
@@ -233,7 +233,7 @@ TEST(RowJson, UnknownKeysAreNamed) {
               HasSubstr("row.json: slices.published: unknown key (beta)"));
 }
 
-TEST(RowJson, WrongTypesAreNamed) {
+TEST(ResultJson, WrongTypesAreNamed) {
   const json whole = to_json(sample_row("none", 0));
   const auto refuse = [&](const char* pointer, const json& value) {
     json wrong = whole;
@@ -261,14 +261,14 @@ TEST(RowJson, WrongTypesAreNamed) {
   EXPECT_THAT(refuse("/weights_sha256", "abc"), HasSubstr("weights_sha256 has a wrong value"));
 }
 
-TEST(RowJson, RefusesTextThatIsNoRow) {
+TEST(ResultJson, RefusesTextThatIsNoRow) {
   EXPECT_THAT(message_of<DataError>([] { row_from_line("{\"arm\":", "row.json"); }),
               HasSubstr("row.json: is not JSON"));
   EXPECT_THROW(row_from_line("[]", "row.json"), DataError);
   EXPECT_THROW(row_from_line("", "row.json"), DataError);
 }
 
-TEST(RowJson, NestsNoDeeperThanItsReadersCallThemselves) {
+TEST(ResultJson, NestsNoDeeperThanItsReadersCallThemselves) {
   const std::string line = to_line(sample_row("none", 0));
   for (const char* brackets : {"[]", "{}"}) {
     std::string deep;
@@ -287,7 +287,7 @@ TEST(RowJson, NestsNoDeeperThanItsReadersCallThemselves) {
   EXPECT_THROW(parse_json("[" + value + "]", "a"), DataError);
 }
 
-TEST(RowJson, AKeyThatComesTwiceIsRefused) {
+TEST(ResultJson, AKeyThatComesTwiceIsRefused) {
   const std::string line = to_line(sample_row("none", 0));
   EXPECT_THAT(
       message_of<DataError>([&] { row_from_line("{\"arm\":\"x\"," + line.substr(1), "row.json"); }),
@@ -297,7 +297,7 @@ TEST(RowJson, AKeyThatComesTwiceIsRefused) {
   EXPECT_NO_THROW(parse_json("[{\"a\":{\"a\":1},\"b\":{\"a\":1}},{\"a\":[{\"a\":2}]}]", "a"));
 }
 
-TEST(RowJson, NamesAreNames) {
+TEST(ResultJson, NamesAreNames) {
   const json whole = to_json(sample_row("none", 0));
   for (const std::string name :
        {"", "../../../x", "a/b", ".hidden", "two\nlines", "\x1b]0;title\x07", "<script>", "a b",
@@ -314,7 +314,7 @@ TEST(RowJson, NamesAreNames) {
       EXPECT_THAT(message_of<DataError>([&] { row_from_json(value, "row"); }),
                   AllOf(HasSubstr("row: " + std::string(member)), HasSubstr("need a name")));
     }
-    Row row = sample_row("none", 0);
+    RunResult row = sample_row("none", 0);
     row.spectra[name] = {1};
     EXPECT_THROW(to_line(row), ValueError);
   }
@@ -323,8 +323,8 @@ TEST(RowJson, NamesAreNames) {
   }
 }
 
-TEST(RowJson, RefusesToWriteWhatItCouldNotRead) {
-  Row row = sample_row("none", 0);
+TEST(ResultJson, RefusesToWriteWhatItCouldNotRead) {
+  RunResult row = sample_row("none", 0);
   row.environment.cpu = "\xff";
   EXPECT_THROW(to_line(row), ValueError);
   row = sample_row("none", 0);

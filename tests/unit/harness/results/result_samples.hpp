@@ -73,8 +73,8 @@ class FileSizeLimit {
 };
 
 /// A row with something in every member.
-inline Row sample_row(const std::string& arm, std::uint64_t seed) {
-  Row row;
+inline RunResult sample_row(const std::string& arm, std::uint64_t seed) {
+  RunResult row;
   row.task = "associative_recall";
   row.data = "AG News, 4 rows, sha256 12ab";
   row.profile = "smoke";

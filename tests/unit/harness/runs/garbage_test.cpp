@@ -54,7 +54,7 @@ class GarbageTest : public testing::Test {
   std::string name(const Spec& spec) const { return store_.folder(spec).filename().string(); }
   std::vector<std::string> rows_left() const {
     std::vector<std::string> left;
-    for (const Row& row : store_.rows()) left.push_back(row.spec_sha256.substr(0, 16));
+    for (const RunResult& row : store_.rows()) left.push_back(row.spec_sha256.substr(0, 16));
     return left;
   }
   std::vector<std::string> expected() const {
@@ -95,7 +95,7 @@ TEST_F(GarbageTest, GoesAndAllElseStays) {
               testing::UnorderedElementsAreArray(expected()));
   for (const StoredThing& thing : found.things) EXPECT_FALSE(fs::exists(thing.path)) << thing.path;
   EXPECT_THAT(rows_left(), testing::UnorderedElementsAre(name(good_), name(left_), name(old_)));
-  for (const Row& row : store_.rows()) EXPECT_NO_THROW(store_.kept_file(row));
+  for (const RunResult& row : store_.rows()) EXPECT_NO_THROW(store_.kept_file(row));
   EXPECT_EQ(store_.lock(open_).load_checkpoint(), bytes_of("state"));
   EXPECT_EQ(read_file(runs() / "notes/of mine"), "keep this");
   EXPECT_TRUE(fs::exists(scratch_.path() / "cache/corpus-1.bin"));
@@ -153,7 +153,7 @@ TEST_F(GarbageTest, KilledAtAnyMomentItLeavesASoundStore) {
     ASSERT_TRUE(child.wait_until_told());
     usleep(useconds_t(round) * 150);
     child.kill_now();
-    for (const Row& row : store_.rows()) EXPECT_NO_THROW(store_.kept_file(row));
+    for (const RunResult& row : store_.rows()) EXPECT_NO_THROW(store_.kept_file(row));
     EXPECT_TRUE(collect_garbage(scratch_.path(), Removal::nothing).faults.empty());
   }
   collect_garbage(scratch_.path(), Removal::things_and_old_runs);

@@ -116,7 +116,7 @@ TEST(Store, ListsRowsInOrderAndPassesOverUnfinishedRuns) {
   }
   fs::create_directory(scratch.path() / "runs" / "0123456789abcdef");  // killed before spec.txt
   std::vector<std::uint64_t> seeds;
-  for (const Row& row : store.rows()) seeds.push_back(row.seed);
+  for (const RunResult& row : store.rows()) seeds.push_back(row.seed);
   EXPECT_THAT(seeds, testing::ElementsAre(1, 2, 3));
 }
 
@@ -133,7 +133,7 @@ TEST(Store, OrdersRowsByTaskProfileArmSeedAndSpec) {
           for (int i = 0; i < 2; ++i) {
             const Spec spec =
                 sample_spec(seed).set("task", task).set("arm", arm).set("variant", variant++);
-            Row row = sample_row(arm, seed);
+            RunResult row = sample_row(arm, seed);
             row.task = task;
             row.profile = profile;
             row.spec_sha256 = spec.sha256();
@@ -147,7 +147,7 @@ TEST(Store, OrdersRowsByTaskProfileArmSeedAndSpec) {
     }
   }
   std::vector<std::string> hashes;
-  for (const Row& row : store.rows()) hashes.push_back(row.spec_sha256);
+  for (const RunResult& row : store.rows()) hashes.push_back(row.spec_sha256);
   EXPECT_EQ(hashes, expected);
 }
 
@@ -217,9 +217,9 @@ TEST(Store, ARowThatSaysOtherwiseThanItsSpecIsNamed) {
   const Store store(scratch.path(), Access::writing);
   const Spec spec = sample_spec(1).set("task", "associative_recall").set("steps", 4);
   const LockedRun run = store.lock(spec);
-  const Row good = sample_row_of(spec);
-  const auto refuse = [&](const std::function<void(Row&)>& change, const std::string& text) {
-    Row row = good;
+  const RunResult good = sample_row_of(spec);
+  const auto refuse = [&](const std::function<void(RunResult&)>& change, const std::string& text) {
+    RunResult row = good;
     change(row);
     EXPECT_THAT(message_of<ValueError>([&] { run.finish(row); }), HasSubstr(text));
     scribble(run.folder() / "row.json", seal("row", to_line(row)));
@@ -227,12 +227,13 @@ TEST(Store, ARowThatSaysOtherwiseThanItsSpecIsNamed) {
                 AllOf(HasSubstr("row.json"), HasSubstr(text)));
     EXPECT_THROW(store.find(spec), DataError);
   };
-  refuse([](Row& row) { row.arm = "none"; }, "has the arm none where the spec says layernorm");
-  refuse([](Row& row) { row.task = "topics"; }, "has the task topics where the spec says");
-  refuse([](Row& row) { row.seed = 2; }, "has the seed 2 where the spec says 1");
-  refuse([](Row& row) { row.steps = 3; }, "has the steps 3 where the spec says 4");
-  refuse([](Row& row) { row.steps = 5, row.diverged_at = 4; }, "has the steps 5");
-  Row diverged = good;
+  refuse([](RunResult& row) { row.arm = "none"; },
+         "has the arm none where the spec says layernorm");
+  refuse([](RunResult& row) { row.task = "topics"; }, "has the task topics where the spec says");
+  refuse([](RunResult& row) { row.seed = 2; }, "has the seed 2 where the spec says 1");
+  refuse([](RunResult& row) { row.steps = 3; }, "has the steps 3 where the spec says 4");
+  refuse([](RunResult& row) { row.steps = 5, row.diverged_at = 4; }, "has the steps 5");
+  RunResult diverged = good;
   diverged.steps = 3;
   diverged.diverged_at = 2;
   run.finish(diverged);
@@ -330,7 +331,7 @@ TEST(KeptFile, ComesBackAndNoDamageGoesUnnoticed) {
   const ScratchFolder scratch;
   const Store store(scratch.path(), Access::writing);
   const LockedRun run = store.lock(sample_spec(1));
-  const Row row = finish_with_kept(run, "weights and moments");
+  const RunResult row = finish_with_kept(run, "weights and moments");
   const fs::path path = run.folder() / "kept.safetensors";
   EXPECT_EQ(row.kept->sha256, sha256_hex("weights and moments"));
   EXPECT_EQ(store.kept_file(row), path);
@@ -348,7 +349,7 @@ TEST(KeptFile, ComesBackAndNoDamageGoesUnnoticed) {
   fs::create_directory(path);
   EXPECT_THROW(store.kept_file(row), DataError);
   EXPECT_EQ(store.find(sample_spec(1))->kept, row.kept);
-  Row none = row;
+  RunResult none = row;
   none.kept.reset();
   EXPECT_THAT(message_of<DataError>([&] { store.kept_file(none); }),
               AllOf(HasSubstr("has kept no weights"), HasSubstr("--keep weights")));
@@ -358,7 +359,7 @@ TEST(KeptFile, AWriterThatFailsLeavesTheOneBefore) {
   const ScratchFolder scratch;
   const Store store(scratch.path(), Access::writing);
   const LockedRun run = store.lock(sample_spec(1));
-  const Row row = finish_with_kept(run, "first");
+  const RunResult row = finish_with_kept(run, "first");
   EXPECT_THROW(run.keep([](const fs::path& file) {
     scribble(file, "half");
     throw DataError("a full disk");

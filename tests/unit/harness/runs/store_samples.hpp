@@ -27,15 +27,15 @@ inline Spec sample_spec(std::uint64_t seed) {
   return Spec().set("arm", "layernorm").set("seed", seed).set("epsilon", 1e-8);
 }
 
-inline Row sample_row_of(const Spec& spec) {
-  Row row = sample_row(spec.text("arm"), spec.unsigned_integer("seed"));
+inline RunResult sample_row_of(const Spec& spec) {
+  RunResult row = sample_row(spec.text("arm"), spec.unsigned_integer("seed"));
   row.spec_sha256 = spec.sha256();
   return row;
 }
 
 /// Finishes a run that keeps a file of this content.
-inline Row finish_with_kept(const LockedRun& run, const std::string& content) {
-  Row row = sample_row_of(run.spec());
+inline RunResult finish_with_kept(const LockedRun& run, const std::string& content) {
+  RunResult row = sample_row_of(run.spec());
   row.kept = Kept{Keep::state,
                   run.keep([&](const std::filesystem::path& file) { scribble(file, content); })};
   run.finish(row);

@@ -26,7 +26,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::vector<Verdict> judge_encoder(const std::vector<Row>& rows) {
+std::vector<Verdict> judge_encoder(const std::vector<RunResult>& rows) {
   return judge_study("encoder", rows, 8);
 }
 
@@ -105,7 +105,7 @@ TEST(EncoderJudge, MeasuresEachPartInItsUnit) {
 TEST(EncoderJudge, TakesEachSpectrumFromItsOwnProtocol) {
   for (const char* variant : kSpectra) {
     auto rows = planted_rows(encoder_world());
-    for (Row& row : rows) {
+    for (RunResult& row : rows) {
       if (row.arm != "none") continue;
       // Flat, at half of the rank.
       for (int layer = 1; layer <= 6; ++layer) {
@@ -139,7 +139,8 @@ TEST(EncoderJudge, TheCascadeMustGoOn) {
   const auto little = with(encoder_world(), "none",
                            [](PlantedEncoder& arm) { arm.ranks = {100, 97, 93.7, 60, 40, 20}; });
   auto rows = planted_rows(little);
-  for (Row& row : rows) row.metrics["layer3.published.effective_rank"] += row.seed % 2 ? 4 : -4;
+  for (RunResult& row : rows)
+    row.metrics["layer3.published.effective_rank"] += row.seed % 2 ? 4 : -4;
   verdict = find(judge_encoder(rows), "e4.cascade");
   EXPECT_THAT(part_words(verdict), ElementsAre("INCONCLUSIVE", "SUPPORTED"));
   EXPECT_EQ(verdict.outcome, Outcome::inconclusive);
@@ -162,7 +163,7 @@ TEST(EncoderJudge, WhatStaysMayRiseButNotFall) {
   EXPECT_THAT(part_words(verdict), ElementsAre("SUPPORTED", "CONTRADICTED", "SUPPORTED"));
   // Just at the margin, with seeds on both sides.
   auto rows = planted_rows(encoder_world());
-  for (Row& row : rows) {
+  for (RunResult& row : rows) {
     if (row.arm == "layernorm") {
       row.metrics["layer6.published.effective_rank"] =
           row.metrics["layer1.published.effective_rank"] - 12.8 + (row.seed % 2 ? 2 : -2);
@@ -175,7 +176,7 @@ TEST(EncoderJudge, WhatStaysMayRiseButNotFall) {
 
 TEST(EncoderJudge, OneWildSeedDoesNotStay) {
   auto rows = planted_rows(encoder_world());
-  for (Row& row : rows) {
+  for (RunResult& row : rows) {
     if (row.arm != "layernorm" || row.seed != 0) continue;
     // Above the margin on every seed, and on average far above: by one seed alone.
     for (int layer = 2; layer <= 6; ++layer) {
@@ -239,7 +240,7 @@ TEST(EncoderJudge, IsFragileWhereTheRadiusExplainsIt) {
 
 TEST(EncoderJudge, AsksForAllOfEightSeeds) {
   auto rows = planted_rows(encoder_world());
-  for (Row& row : rows) {
+  for (RunResult& row : rows) {
     if (row.arm == "layernorm" && row.seed == 3) row.metrics["held_out_accuracy"] = 0.84;
   }
   const auto verdicts = judge_encoder(rows);
@@ -253,7 +254,7 @@ TEST(EncoderJudge, AsksForAllOfEightSeeds) {
 
 TEST(EncoderJudge, NamesWhatIsMissing) {
   auto rows = planted_rows(encoder_world());
-  std::erase_if(rows, [](const Row& row) { return row.arm == "manual_l2" && row.seed == 5; });
+  std::erase_if(rows, [](const RunResult& row) { return row.arm == "manual_l2" && row.seed == 5; });
   auto verdicts = judge_encoder(rows);
   EXPECT_EQ(outcome(verdicts, "e4.cascade"), "SUPPORTED");
   EXPECT_THAT(find(verdicts, "e4.preserved").notes, ElementsAre("manual_l2 seed 5: missing"));
@@ -261,27 +262,27 @@ TEST(EncoderJudge, NamesWhatIsMissing) {
 
   const auto spoil = [](const auto& change) {
     auto spoilt = planted_rows(encoder_world());
-    for (Row& row : spoilt) {
+    for (RunResult& row : spoilt) {
       if (row.arm == "none" && row.seed == 2) change(row);
     }
     return judge_encoder(spoilt);
   };
-  verdicts = spoil([](Row& row) { row.spectra.erase("layer3.centred"); });
+  verdicts = spoil([](RunResult& row) { row.spectra.erase("layer3.centred"); });
   EXPECT_THAT(find(verdicts, "e4.cascade", "centred").notes,
               ElementsAre(HasSubstr("none seed 2: claims: spectrum is absent (layer3.centred)")));
   EXPECT_EQ(outcome(verdicts, "e4.cascade"), "SUPPORTED");
-  verdicts = spoil([](Row& row) { row.metrics.erase("layer6.published.effective_rank"); });
+  verdicts = spoil([](RunResult& row) { row.metrics.erase("layer6.published.effective_rank"); });
   EXPECT_EQ(outcome(verdicts, "e4.cascade"), "COULD NOT CHECK");
-  verdicts = spoil([](Row& row) { row.metrics["held_out_accuracy"] = NAN; });
+  verdicts = spoil([](RunResult& row) { row.metrics["held_out_accuracy"] = NAN; });
   EXPECT_EQ(outcome(verdicts, "e4.ordering", "held_out"), "COULD NOT CHECK");
-  verdicts = spoil([](Row& row) { row.diverged_at = 31; });
+  verdicts = spoil([](RunResult& row) { row.diverged_at = 31; });
   EXPECT_THAT(words(verdicts), Each("COULD NOT CHECK"));
   EXPECT_THAT(find(verdicts, "e4.cascade").notes, ElementsAre("none seed 2: diverged at step 31"));
 }
 
 TEST(EncoderJudge, DoesNotAverageOverDataSets) {
   auto rows = planted_rows(encoder_world());
-  for (Row& row : rows) {
+  for (RunResult& row : rows) {
     if (row.seed == 7) row.data = "other texts";
   }
   const auto verdicts = judge_encoder(rows);
@@ -296,7 +297,7 @@ TEST(EncoderJudge, ClaimsOfTwoTasksAreNoFamily) {
 
 TEST(JudgeClaims, AStandInIsNoEvidence) {
   auto rows = planted_rows(encoder_world());
-  for (Row& row : rows) row.task = "topics";
+  for (RunResult& row : rows) row.task = "topics";
   auto verdicts = judge_claims(rows);
   ASSERT_EQ(verdicts.size(), 22u);
   EXPECT_THAT(words(verdicts), Each("COULD NOT CHECK"));
@@ -306,7 +307,7 @@ TEST(JudgeClaims, AStandInIsNoEvidence) {
   // Nor does it get in the way of the real one, whatever it says.
   const auto real = planted_rows(encoder_world());
   const auto alone = judge_claims(real);
-  for (Row& row : rows) {
+  for (RunResult& row : rows) {
     for (auto& [name, value] : row.metrics) value = 1;
   }
   rows.insert(rows.end(), real.begin(), real.end());
@@ -320,7 +321,7 @@ TEST(JudgeClaims, TakesWhatWasPlannedAndNothingElse) {
   auto rows = planted_rows(encoder_world(), 9);
   const auto of_eight = judge_claims(planted_rows(encoder_world()));
   EXPECT_EQ(judge_claims(rows), of_eight);
-  for (const Row& row : planted_rows(encoder_world())) {
+  for (const RunResult& row : planted_rows(encoder_world())) {
     rows.push_back(row);
     rows.back().profile = "subset";
     rows.back().metrics.clear();
@@ -338,7 +339,7 @@ TEST(JudgeClaims, TakesWhatWasPlannedAndNothingElse) {
 TEST(JudgeClaims, FamiliesDoNotInfluenceEachOther) {
   const auto recall = planted_rows(paper_world());
   auto both = recall;
-  for (const Row& row : planted_rows(encoder_world())) both.push_back(row);
+  for (const RunResult& row : planted_rows(encoder_world())) both.push_back(row);
   const auto verdicts = judge_claims(both);
   const auto alone = judge_study("recall", recall, 10);
   ASSERT_EQ(verdicts.size(), 22u);

@@ -41,7 +41,7 @@ std::shared_ptr<const EncoderData> data(const EncoderOptions& options, std::uint
   return harness::EncoderCorpora(options, {}, harness::Trust::known, {}).of_seed(seed);
 }
 
-harness::Row train(EncoderRun& run) {
+harness::RunResult train(EncoderRun& run) {
   while (!run.finished()) run.step();
   return run.row("custom");
 }
@@ -51,14 +51,14 @@ class EveryEncoderArm : public testing::TestWithParam<EncoderArm> {};
 TEST_P(EveryEncoderArm, GoesOnFromAnyStepWithTheSameBits) {
   const auto texts = data(small());
   EncoderRun whole(small(), GetParam(), 3, texts);
-  const harness::Row expected = train(whole);
+  const harness::RunResult expected = train(whole);
   EXPECT_EQ(expected.steps, 10);
   // Before, within and after an epoch.
   for (const int steps : {0, 1, 4, 5, 6, 9, 10}) {
     EncoderRun first(small(), GetParam(), 3, texts), second(small(), GetParam(), 3, texts);
     for (int i = 0; i < steps; ++i) first.step();
     second.restore(first.state());
-    const harness::Row row = train(second);
+    const harness::RunResult row = train(second);
     EXPECT_EQ(row.weights_sha256, expected.weights_sha256) << steps;
     EXPECT_EQ(row.losses_sha256, expected.losses_sha256) << steps;
     EXPECT_EQ(row.metrics, expected.metrics) << steps;
@@ -74,7 +74,7 @@ TEST_P(EveryEncoderArm, HasTheSameBitsWithAnyThreads) {
   for (const int threads : {1, 2, 8}) {
     libnorm::with_threads(threads, [&] {
       EncoderRun run(small(), GetParam(), 0, texts);
-      const harness::Row row = train(run);
+      const harness::RunResult row = train(run);
       if (expected.empty()) expected = row.weights_sha256;
       EXPECT_EQ(row.weights_sha256, expected) << threads;
     });
@@ -103,7 +103,7 @@ TEST_P(EveryEncoderArm, DenseTrainingIsTheSameButForRounding) {
 
 TEST_P(EveryEncoderArm, RowHoldsWhatClaimsAndFiguresNeed) {
   EncoderRun run(small(), GetParam(), 0, data(small()));
-  const harness::Row row = train(run);
+  const harness::RunResult row = train(run);
   EXPECT_EQ(row.task, "topics");
   EXPECT_THAT(row.data, testing::HasSubstr("NOT AG News"));
   EXPECT_EQ(row.spectra.size(), 3u * 4u);
@@ -132,7 +132,7 @@ TEST(EncoderRun, TakesTheSpectraOfThePositionsThatPyTorchHas) {
   const auto texts = data(options);
   const EncoderArm& arm = harness::find_encoder_arm("layernorm");
   EncoderRun run(options, arm, 5, texts);
-  const harness::Row row = train(run);
+  const harness::RunResult row = train(run);
 
   libnorm::Transformer<float> model(harness::model_options(options, arm, *texts));
   model.initialize(5);
@@ -175,7 +175,7 @@ TEST(EncoderRun, CountsRunningAndHeldOutAccuracy) {
   const auto texts = data(options);
   const EncoderArm& arm = harness::find_encoder_arm("none");
   EncoderRun run(options, arm, 2, texts);
-  const harness::Row row = train(run);
+  const harness::RunResult row = train(run);
   libnorm::Transformer<float> model(harness::model_options(options, arm, *texts));
   model.initialize(2);
   std::vector<bool> right;
@@ -202,7 +202,7 @@ TEST(EncoderRun, EachTextsBitIsOfTheTrainedModel) {
   const auto texts = data(small());
   for (const char* name : {"layernorm", "none", "batchnorm"}) {
     EncoderRun run(small(), harness::find_encoder_arm(name), 4, texts);
-    const harness::Row row = train(run);
+    const harness::RunResult row = train(run);
     ASSERT_EQ(row.held_out_correct.size(), 20u);
     const auto right = std::count(row.held_out_correct.begin(), row.held_out_correct.end(), true);
     EXPECT_EQ(double(right) / 20.0, row.metrics.at("held_out_accuracy")) << name;
@@ -225,7 +225,7 @@ TEST(EncoderRun, LearnsGeneratedTexts) {
   options.learning_rate = 3e-3;
   const auto texts = data(options);
   EncoderRun run(options, harness::find_encoder_arm("layernorm"), 0, texts);
-  const harness::Row row = train(run);
+  const harness::RunResult row = train(run);
   EXPECT_LT(row.epochs.at("training_loss").back(), 0.8 * row.epochs.at("training_loss").front());
   // Of four classes; the words of 512 texts do not tell as much of others.
   EXPECT_GT(row.metrics.at("training_accuracy"), 0.6);
@@ -250,7 +250,7 @@ TEST(EncoderRun, EndsAtALossThatIsNotFinite) {
   EncoderOptions options = small();
   options.learning_rate = 1e30;
   EncoderRun run(options, harness::find_encoder_arm("none"), 0, data(options));
-  const harness::Row row = train(run);
+  const harness::RunResult row = train(run);
   EXPECT_GE(row.diverged_at, 1);
   EXPECT_EQ(row.diverged_at, row.steps - 1);
   EXPECT_TRUE(row.held_out_correct.empty());

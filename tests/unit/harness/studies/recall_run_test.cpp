@@ -30,7 +30,7 @@ harness::RecallOptions small() {
   return o;
 }
 
-harness::Row train(RecallRun& run) {
+harness::RunResult train(RecallRun& run) {
   while (!run.finished()) run.step();
   return run.row("custom");
 }
@@ -39,14 +39,14 @@ class EveryArm : public testing::TestWithParam<harness::RecallArm> {};
 
 TEST_P(EveryArm, GoesOnFromAnyStepWithTheSameBits) {
   RecallRun whole(small(), GetParam(), 3);
-  const harness::Row expected = train(whole);
+  const harness::RunResult expected = train(whole);
   for (const int steps : {0, 1, 7, 12}) {
     RecallRun first(small(), GetParam(), 3);
     for (int i = 0; i < steps; ++i) first.step();
     RecallRun second(small(), GetParam(), 3);
     second.restore(first.state());
     EXPECT_EQ(second.steps_done(), steps);
-    const harness::Row row = train(second);
+    const harness::RunResult row = train(second);
     EXPECT_EQ(row.weights_sha256, expected.weights_sha256) << steps;
     EXPECT_EQ(row.losses_sha256, expected.losses_sha256) << steps;
     EXPECT_EQ(row.metrics, expected.metrics) << steps;
@@ -70,7 +70,7 @@ TEST_P(EveryArm, DenseTrainingIsTheSameButForRounding) {
 
 TEST_P(EveryArm, RowHoldsWhatClaimsAndFiguresNeed) {
   RecallRun run(small(), GetParam(), 0);
-  const harness::Row row = train(run);
+  const harness::RunResult row = train(run);
   EXPECT_EQ(row.arm, GetParam().name);
   EXPECT_EQ(row.steps, 12);
   EXPECT_EQ(row.loss_curve.size(), 12u);
@@ -112,7 +112,7 @@ TEST(RecallRun, EndsAtALossThatIsNotFinite) {
   auto options = small();
   options.learning_rate_none = 1e30;
   RecallRun run(options, harness::find_recall_arm("none"), 0);
-  const harness::Row row = train(run);
+  const harness::RunResult row = train(run);
   EXPECT_GE(row.diverged_at, 1);
   EXPECT_EQ(row.diverged_at, row.steps - 1);
   EXPECT_TRUE(row.slices.empty());
@@ -165,9 +165,9 @@ TEST(Runner, TrainsWhatIsMissingOnceAndSaysSo) {
 /// Runs of the smoke profile, as `norm-harness run` makes them.
 class KeptState : public testing::Test {
  protected:
-  harness::Row make(const harness::Study& study, const std::string& arm,
-                    std::optional<harness::Keep> keep,
-                    std::optional<double> checkpoint_every = std::nullopt) {
+  harness::RunResult make(const harness::Study& study, const std::string& arm,
+                          std::optional<harness::Keep> keep,
+                          std::optional<double> checkpoint_every = std::nullopt) {
     plan_ = study.plan(request(arm));
     std::ostringstream out;
     harness::Progress progress(out, harness::Progress::Style::quiet);
@@ -193,7 +193,7 @@ class KeptState : public testing::Test {
 TEST_F(KeptState, OfARecallRunGivesTheRowsNumbersToAFreshModel) {
   for (const char* arm : {"layernorm", "batchnorm", "none"}) {
     for (const harness::Keep keep : {harness::Keep::weights, harness::Keep::state}) {
-      const harness::Row row = make(harness::recall_study(), arm, keep);
+      const harness::RunResult row = make(harness::recall_study(), arm, keep);
       ASSERT_TRUE(row.kept.has_value()) << arm;
       EXPECT_EQ(row.kept->what, keep);
       const auto options = harness::find_recall_profile("smoke").options;
@@ -221,7 +221,7 @@ TEST_F(KeptState, OfARecallRunGivesTheRowsNumbersToAFreshModel) {
 }
 
 TEST_F(KeptState, OfAnEncoderRunGivesTheRowsNumbersToAFreshModel) {
-  const harness::Row row = make(harness::encoder_study(), "batchnorm", harness::Keep::state);
+  const harness::RunResult row = make(harness::encoder_study(), "batchnorm", harness::Keep::state);
   const auto fresh = plan_[0].make();
   harness::load_kept(store_.kept_file(row), row, fresh->model(), &fresh->adam());
   EXPECT_EQ(harness::weights_sha256(fresh->model()), row.weights_sha256);
@@ -253,8 +253,8 @@ TEST_F(KeptState, IsWhatTrainingGoesOnFrom) {
   const auto& arm = harness::find_recall_arm("batchnorm");
   const std::filesystem::path file = folder_.path() / "file";
   RecallRun whole(options(12), arm, 3), half(options(6), arm, 3);
-  const harness::Row expected = train(whole);
-  harness::Row row = train(half);
+  const harness::RunResult expected = train(whole);
+  harness::RunResult row = train(half);
   harness::write_kept(file, harness::Keep::state, half.model(), half.adam());
   row.kept = harness::Kept{harness::Keep::state, ""};
   RecallRun fresh(options(12), arm, 3);
@@ -269,7 +269,7 @@ TEST_F(KeptState, IsWhatTrainingGoesOnFrom) {
 }
 
 TEST_F(KeptState, IsReadByAReaderThatIsNotOurs) {
-  const harness::Row row = make(harness::recall_study(), "batchnorm", harness::Keep::state);
+  const harness::RunResult row = make(harness::recall_study(), "batchnorm", harness::Keep::state);
   const auto fresh = plan_[0].make();
   while (!fresh->finished()) fresh->step();
   std::vector<std::string> lines;
@@ -286,12 +286,12 @@ TEST_F(KeptState, IsReadByAReaderThatIsNotOurs) {
 
 TEST_F(KeptState, TakesTheCheckpointsPlaceUnlessNoneIsKept) {
   using testing::UnorderedElementsAre;
-  const harness::Row small = make(harness::recall_study(), "layernorm", {}, 0.0);
+  const harness::RunResult small = make(harness::recall_study(), "layernorm", {}, 0.0);
   ASSERT_TRUE(small.kept.has_value());
   EXPECT_EQ(small.kept->what, harness::Keep::state) << "a small model's whole state";
   EXPECT_THAT(harness::names_in(store_.folder(small)),
               UnorderedElementsAre("lock", "spec.txt", "row.json", "kept.safetensors"));
-  const harness::Row none = make(harness::recall_study(), "none", harness::Keep::none, 0.0);
+  const harness::RunResult none = make(harness::recall_study(), "none", harness::Keep::none, 0.0);
   EXPECT_EQ(none.kept, std::nullopt);
   EXPECT_THAT(harness::names_in(store_.folder(none)),
               UnorderedElementsAre("lock", "spec.txt", "row.json"));
@@ -302,14 +302,14 @@ TEST_F(KeptState, TakesTheCheckpointsPlaceUnlessNoneIsKept) {
 }
 
 TEST_F(KeptState, OfAnotherModelOrRowIsRefused) {
-  const harness::Row row = make(harness::recall_study(), "layernorm", harness::Keep::weights);
+  const harness::RunResult row = make(harness::recall_study(), "layernorm", harness::Keep::weights);
   const auto fresh = plan_[0].make();
-  const auto refusal = [&](const harness::Row& other, libnorm::Adam<float>* adam) {
+  const auto refusal = [&](const harness::RunResult& other, libnorm::Adam<float>* adam) {
     return harness::message_of<libnorm::DataError>(
         [&] { harness::load_kept(store_.kept_file(row), other, fresh->model(), adam); });
   };
   EXPECT_THAT(refusal(row, &fresh->adam()), HasSubstr("has weights alone"));
-  harness::Row other = row;
+  harness::RunResult other = row;
   other.weights_sha256[0] ^= 1;
   EXPECT_THAT(refusal(other, nullptr), HasSubstr("other weights than the row's"));
   other.kept->what = harness::Keep::state;

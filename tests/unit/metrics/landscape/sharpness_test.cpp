@@ -29,7 +29,7 @@ double norm(const std::vector<double>& x) { return samples::seen(std::span(x)).n
 TEST(FirstOrderRise, IsTheLossAtTheEndOfTheGradient) {
   const samples::Quadratic f{samples::symmetric(8, 0), samples::normals(8, 1, 1)};
   const VectorXd w = samples::normals(8, 1, 2), g = f.b + f.a * w;
-  const auto rise = libnorm::first_order_rise(f, span_of(w), {.radius = 0.3});
+  const auto rise = libnorm::first_order_sharpness(f, span_of(w), {.radius = 0.3});
   const VectorXd d = 0.3 * g / g.norm(), there = g + f.a * d;
   EXPECT_NEAR(rise.value, g.dot(d) + d.dot(f.a * d) / 2, 1e-13);
   EXPECT_LT((samples::seen(std::span<const double>(rise.displacement)) - d).norm(), 1e-14);
@@ -46,7 +46,7 @@ TEST(FirstOrderRise, OfAShapeIsAdaptiveSams) {
   const VectorXd tg = t.cwiseProduct(g);
   const VectorXd d = 0.2 * t.cwiseProduct(tg) / tg.norm();
   const Ball ball = libnorm::adaptive_ball(span_of(w), 0.2);
-  const auto rise = libnorm::first_order_rise(f, span_of(w), ball);
+  const auto rise = libnorm::first_order_sharpness(f, span_of(w), ball);
   EXPECT_NEAR(rise.value, g.dot(d) + d.dot(f.a * d) / 2, 1e-13);
   // It is the first-order best: no other displacement of the ball goes further along g.
   EXPECT_NEAR((d.cwiseQuotient(t)).norm(), 0.2, 1e-14);
@@ -64,28 +64,29 @@ TEST(AdaptiveBall, MakesTheRiseInvariantToARescalingOfWeights) {
     }
   } f;
   const std::vector<double> w = {2, 0.75}, v = {16, 0.75 / 8};
-  const auto one = libnorm::largest_rise(f, w, libnorm::adaptive_ball(w, 0.1, 0));
-  const auto other = libnorm::largest_rise(f, v, libnorm::adaptive_ball(v, 0.1, 0));
+  const auto one = libnorm::worst_case_sharpness(f, w, libnorm::adaptive_ball(w, 0.1, 0));
+  const auto other = libnorm::worst_case_sharpness(f, v, libnorm::adaptive_ball(v, 0.1, 0));
   EXPECT_NEAR(one.value, other.value, 1e-12);
   // d = w (a, b), a^2 + b^2 = 0.01: the largest 1.5 (1 + a) (1 + b) - 1 has a = b.
   const double a = 0.1 / std::sqrt(2.0);
   EXPECT_NEAR(one.value, std::pow(1.5 * (1 + a) * (1 + a) - 1, 2) - 0.25, 1e-9);
-  const auto plain = libnorm::largest_rise(f, w, {.radius = 0.1});
-  const auto moved = libnorm::largest_rise(f, v, {.radius = 0.1});
+  const auto plain = libnorm::worst_case_sharpness(f, w, {.radius = 0.1});
+  const auto moved = libnorm::worst_case_sharpness(f, v, {.radius = 0.1});
   EXPECT_GT(std::abs(plain.value - moved.value), 0.1);
 }
 
 TEST(LargestRise, AtTheMinimumOfAQuadraticIsHalfLambdaMax) {
   const samples::Quadratic f = bowl(12, 3);
   const VectorXd w = VectorXd::Zero(12);
-  const auto rise = libnorm::largest_rise(f, span_of(w), {.radius = 0.5}, {.iterations = 500});
+  const auto rise =
+      libnorm::worst_case_sharpness(f, span_of(w), {.radius = 0.5}, {.iterations = 500});
   EXPECT_TRUE(rise.converged);
   EXPECT_NEAR(rise.value, 0.25 * 2 / 2, 1e-5);
   EXPECT_LE(rise.value, 0.25 + 1e-14);
   EXPECT_NEAR(norm(rise.displacement), 0.5, 1e-13);
   EXPECT_LE(rise.gap, 1e-6 * 0.5 * (0.5 * 2));
   // One step of SAM has no direction there.
-  const auto first = libnorm::first_order_rise(f, span_of(w), {.radius = 0.5});
+  const auto first = libnorm::first_order_sharpness(f, span_of(w), {.radius = 0.5});
   EXPECT_EQ(first.value, 0);
   EXPECT_EQ(norm(first.displacement), 0);
 }
@@ -104,11 +105,11 @@ TEST(LargestRise, OfAQuadraticSolvesTheSecularEquation) {
     (at(mu).norm() > r ? low : high) = mu;
   }
   const VectorXd d = at(high);
-  const auto rise =
-      libnorm::largest_rise(f, span_of(w), {.radius = r}, {.iterations = 1000, .tolerance = 1e-9});
+  const auto rise = libnorm::worst_case_sharpness(f, span_of(w), {.radius = r},
+                                                  {.iterations = 1000, .tolerance = 1e-9});
   EXPECT_TRUE(rise.converged);
   EXPECT_NEAR(rise.value, g.dot(d) + d.dot(f.a * d) / 2, 1e-7);
-  const auto first = libnorm::first_order_rise(f, span_of(w), {.radius = r});
+  const auto first = libnorm::first_order_sharpness(f, span_of(w), {.radius = r});
   EXPECT_LT(first.value, rise.value - 1e-4);
 }
 
@@ -117,16 +118,17 @@ TEST(LargestRise, IsNeverBelowZeroAndStopsInsideWhereTheLossIsConcave) {
   const VectorXd c = samples::normals(6, 1, 0).normalized() * 0.3;
   const samples::Quadratic f{-MatrixXd::Identity(6, 6), c};
   const VectorXd w = VectorXd::Zero(6);
-  const auto first = libnorm::first_order_rise(f, span_of(w), {.radius = 1});
+  const auto first = libnorm::first_order_sharpness(f, span_of(w), {.radius = 1});
   EXPECT_NEAR(first.value, -0.2, 1e-13);
-  const auto rise =
-      libnorm::largest_rise(f, span_of(w), {.radius = 1}, {.iterations = 300, .tolerance = 1e-4});
+  const auto rise = libnorm::worst_case_sharpness(f, span_of(w), {.radius = 1},
+                                                  {.iterations = 300, .tolerance = 1e-4});
   EXPECT_NEAR(rise.value, 0.045, 1e-6);
   EXPECT_LE(rise.value, 0.045 + 1e-15);
   // Of a concave loss the gap bounds what is missing.
   EXPECT_GE(rise.value + rise.gap, 0.045 - 1e-15);
   // At the top itself nothing rises.
-  const auto none = libnorm::largest_rise(f, span_of(c), {.radius = 1}, {.random_starts = 2});
+  const auto none =
+      libnorm::worst_case_sharpness(f, span_of(c), {.radius = 1}, {.random_starts = 2});
   EXPECT_GE(none.value, 0);
   EXPECT_LT(none.value, 1e-9);
 }
@@ -139,11 +141,12 @@ TEST(LargestRise, TakesTheBestOfItsStarts) {
     void gradient(samples::In w, samples::Out g) const { g[0] = 0.1 + (w[0] < 0 ? 2 * w[0] : 0); }
   } f;
   const std::vector<double> w = {0};
-  EXPECT_NEAR(libnorm::largest_rise(f, w, {.radius = 1}).value, 0.1, 1e-14);
-  EXPECT_NEAR(libnorm::largest_rise(f, w, {.radius = 1}, {.random_starts = 8}).value, 0.9, 1e-14);
+  EXPECT_NEAR(libnorm::worst_case_sharpness(f, w, {.radius = 1}).value, 0.1, 1e-14);
+  EXPECT_NEAR(libnorm::worst_case_sharpness(f, w, {.radius = 1}, {.random_starts = 8}).value, 0.9,
+              1e-14);
 }
 
-TEST(AverageRise, OfAQuadraticIsItsTrace) {
+TEST(AverageCaseSharpness, OfAQuadraticIsItsTrace) {
   const samples::Quadratic f{samples::symmetric(15, 7), samples::normals(15, 1, 8)};
   const VectorXd w = samples::normals(15, 1, 9);
   const double r = 0.4;
@@ -160,8 +163,8 @@ TEST(AverageRise, OfAQuadraticIsItsTrace) {
       {{r, {}}, libnorm::Region::ball, r * r * round / 34},
       {libnorm::adaptive_ball(span_of(w), r, 0.5), libnorm::Region::sphere, r * r * shaped / 30}};
   for (const Case& each : cases) {
-    const auto rise =
-        libnorm::average_rise(f, span_of(w), each.ball, {.pairs = 4000, .region = each.region});
+    const auto rise = libnorm::average_case_sharpness(f, span_of(w), each.ball,
+                                                      {.pairs = 4000, .region = each.region});
     EXPECT_NEAR(rise.value, each.expected, 4 * rise.standard_error);
     EXPECT_LT(rise.standard_error, 0.05 * r * r);
     EXPECT_EQ(rise.losses, 8001);
@@ -169,14 +172,14 @@ TEST(AverageRise, OfAQuadraticIsItsTrace) {
   }
 }
 
-TEST(AverageRise, InABallOfOneWeightHasASquaresMean) {
+TEST(AverageCaseSharpness, InABallOfOneWeightHasASquaresMean) {
   const samples::Quadratic f{MatrixXd::Constant(1, 1, 6), VectorXd::Constant(1, 2)};
   const std::vector<double> w = {1};
-  const auto sphere = libnorm::average_rise(f, w, {.radius = 0.5}, {.pairs = 10});
+  const auto sphere = libnorm::average_case_sharpness(f, w, {.radius = 0.5}, {.pairs = 10});
   EXPECT_NEAR(sphere.value, 0.75, 1e-14);
   EXPECT_LT(sphere.standard_error, 1e-15);
-  const auto ball = libnorm::average_rise(f, w, {.radius = 0.5},
-                                          {.pairs = 4000, .region = libnorm::Region::ball});
+  const auto ball = libnorm::average_case_sharpness(
+      f, w, {.radius = 0.5}, {.pairs = 4000, .region = libnorm::Region::ball});
   EXPECT_NEAR(ball.value, 0.25, 4 * ball.standard_error);
 }
 
@@ -234,8 +237,8 @@ TEST(Rises, RefuseASlopeBeyondNumbers) {
   // Radius times slope is infinite: no place could be told from a stationary one.
   const samples::Quadratic f{1e-200 * MatrixXd::Identity(2, 2), VectorXd::Constant(2, 1e200)};
   const std::vector<double> w = {0, 0};
-  EXPECT_THAT(message([&] { libnorm::largest_rise(f, w, {.radius = 1e150}); }),
-              HasSubstr("largest_rise: the "));
+  EXPECT_THAT(message([&] { libnorm::worst_case_sharpness(f, w, {.radius = 1e150}); }),
+              HasSubstr("worst_case_sharpness: the "));
 }
 
 TEST(SphericalSharpness, AtAnEigenvectorIsTwiceTheGap) {
@@ -316,14 +319,16 @@ TEST(Rises, RefuseWhatHasNoMeaning) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const Ball& wrong : {Ball{0, {}}, Ball{-1, {}}, Ball{nan, {}}, Ball{1, {1, 1}},
                             Ball{1, {1, 1, -1}}, Ball{1, {1, 1, nan}}}) {
-    EXPECT_THROW(libnorm::first_order_rise(f, w, wrong), libnorm::ValueError);
-    EXPECT_THROW(libnorm::largest_rise(f, w, wrong), libnorm::ValueError);
-    EXPECT_THROW(libnorm::average_rise(f, w, wrong), libnorm::ValueError);
+    EXPECT_THROW(libnorm::first_order_sharpness(f, w, wrong), libnorm::ValueError);
+    EXPECT_THROW(libnorm::worst_case_sharpness(f, w, wrong), libnorm::ValueError);
+    EXPECT_THROW(libnorm::average_case_sharpness(f, w, wrong), libnorm::ValueError);
   }
   EXPECT_THROW(libnorm::adaptive_ball(w, 0), libnorm::ValueError);
   EXPECT_THROW(libnorm::adaptive_ball(w, 1, -1), libnorm::ValueError);
-  EXPECT_THROW(libnorm::largest_rise(f, w, {.radius = 1}, {.iterations = 0}), libnorm::ValueError);
-  EXPECT_THROW(libnorm::average_rise(f, w, {.radius = 1}, {.pairs = 1}), libnorm::ValueError);
+  EXPECT_THROW(libnorm::worst_case_sharpness(f, w, {.radius = 1}, {.iterations = 0}),
+               libnorm::ValueError);
+  EXPECT_THROW(libnorm::average_case_sharpness(f, w, {.radius = 1}, {.pairs = 1}),
+               libnorm::ValueError);
   struct Cliff {
     Index dimension() const { return 1; }
     double loss(samples::In at) const {
@@ -333,15 +338,16 @@ TEST(Rises, RefuseWhatHasNoMeaning) {
   } cliff;
   const std::vector<double> edge = {0.5};
   try {
-    libnorm::largest_rise(cliff, edge, {.radius = 1});
+    libnorm::worst_case_sharpness(cliff, edge, {.radius = 1});
     FAIL() << "need a throw";
   } catch (const libnorm::ValueError& error) {
-    EXPECT_THAT(error.what(),
-                HasSubstr("largest_rise: the loss is not finite (inf, at a distance of 1)"));
+    EXPECT_THAT(
+        error.what(),
+        HasSubstr("worst_case_sharpness: the loss is not finite (inf, at a distance of 1)"));
   }
   // With floor 0, weights of 0 stay: the ball is a point.
   const std::vector<double> zeros = {0, 0, 0};
-  const auto point = libnorm::largest_rise(f, zeros, libnorm::adaptive_ball(zeros, 1, 0));
+  const auto point = libnorm::worst_case_sharpness(f, zeros, libnorm::adaptive_ball(zeros, 1, 0));
   EXPECT_EQ(point.value, 0);
   EXPECT_TRUE(point.converged);
 }
@@ -349,10 +355,11 @@ TEST(Rises, RefuseWhatHasNoMeaning) {
 TEST(Rises, PrintTheirCertificates) {
   const samples::Quadratic f = bowl(3, 0);
   const std::vector<double> w = {1, 2, 3};
-  const auto rise = libnorm::largest_rise(f, w, {.radius = 0.5});
+  const auto rise = libnorm::worst_case_sharpness(f, w, {.radius = 0.5});
   EXPECT_THAT(libnorm::text_of(libnorm::values_of(rise)), HasSubstr("rise_converged = 1"));
-  EXPECT_THAT(libnorm::json_of(libnorm::values_of(libnorm::average_rise(f, w, {.radius = 0.5}))),
-              HasSubstr("\"average_rise_standard_error\""));
+  EXPECT_THAT(
+      libnorm::json_of(libnorm::values_of(libnorm::average_case_sharpness(f, w, {.radius = 0.5}))),
+      HasSubstr("\"average_rise_standard_error\""));
   const std::vector<IndexRange> all = {{0, 3}};
   EXPECT_THAT(libnorm::text_of(libnorm::values_of(libnorm::spherical_sharpness(f, w, all))),
               HasSubstr("of block of Hessian on the sphere"));

@@ -12,13 +12,13 @@ namespace libnorm {
 /// asked for there and has changed since, and only then: a model that trains on a GPU moves nothing
 /// until its weights are looked at.
 template <class T>
-class Resident {
+class Mirrored {
  public:
-  Resident() = default;
+  Mirrored() = default;
   /// Copies the numbers, up to date, into the processor's memory.
   /// @{
-  Resident(const Resident& other) : host_(other.host()) {}
-  Resident& operator=(const Resident& other) {
+  Mirrored(const Mirrored& other) : host_(other.host()) {}
+  Mirrored& operator=(const Mirrored& other) {
     host_ = other.host();
     newer_ = Side::host;
     return *this;
@@ -26,8 +26,8 @@ class Resident {
   /// @}
   /// Takes the numbers on both sides.
   /// @{
-  Resident(Resident&&) = default;
-  Resident& operator=(Resident&&) = default;
+  Mirrored(Mirrored&&) = default;
+  Mirrored& operator=(Mirrored&&) = default;
   /// @}
 
   /// `size` times x. What host() returned before must not be written to any more.

@@ -8,9 +8,9 @@
 
 namespace libnorm {
 
-/// A stabilizer of rows that the library does not know, from a program that links it: see own_rows.
-/// It runs on the processor alone, row by row, in the order that its author gave it.
-class OwnRows {
+/// A stabilizer of rows that the library does not know, from a program that links it: see
+/// custom_rows. It runs on the processor alone, row by row, in the order that its author gave it.
+class CustomRows {
  public:
   /// It looks at rows.
   static constexpr Family kFamily = Family::row;
@@ -21,7 +21,7 @@ class OwnRows {
   class Functions {
    public:
     virtual ~Functions() = default;
-    /// The author's templates for float, double and duals; see own_rows.
+    /// The author's templates for float, double and duals; see custom_rows.
     /// @{
     virtual float forward(float* x, Index channels) const = 0;
     virtual double forward(double* x, Index channels) const = 0;
@@ -32,9 +32,10 @@ class OwnRows {
                           Index channels) const = 0;
     /// @}
   };
-  /// Copies share them. What own_rows makes of an author's object. Throws: ValueError for null.
-  explicit OwnRows(std::shared_ptr<const Functions> functions) : functions_(std::move(functions)) {
-    if (functions_ == nullptr) throw ValueError("OwnRows: no functions (null); need an object");
+  /// Copies share them. What custom_rows makes of an author's object. Throws: ValueError for null.
+  explicit CustomRows(std::shared_ptr<const Functions> functions)
+      : functions_(std::move(functions)) {
+    if (functions_ == nullptr) throw ValueError("CustomRows: no functions (null); need an object");
   }
 
   /// x [C] becomes z. Returns the number that the author's forward returns.
@@ -48,7 +49,7 @@ class OwnRows {
     functions_->backward(z, scale, g, channels);
   }
   /// Itself: a row times a power of two is given to the same functions.
-  const OwnRows& scaled(double) const { return *this; }
+  const CustomRows& scaled(double) const { return *this; }
 
  private:
   std::shared_ptr<const Functions> functions_;
@@ -66,8 +67,8 @@ class OwnRows {
 /// asked again with x times a power of two. backward makes the gradient by x of that by z, in
 /// place. What stands in memory is read as T(x[i]). Both may be called by several threads at once.
 template <class Author>
-OwnRows own_rows(Author author) {
-  class Bound final : public OwnRows::Functions {
+CustomRows custom_rows(Author author) {
+  class Bound final : public CustomRows::Functions {
    public:
     explicit Bound(Author a) : author_(std::move(a)) {}
     float forward(float* x, Index n) const override {
@@ -93,7 +94,7 @@ OwnRows own_rows(Author author) {
    private:
     Author author_;
   };
-  return OwnRows(std::make_shared<const Bound>(std::move(author)));
+  return CustomRows(std::make_shared<const Bound>(std::move(author)));
 }
 
 }  // namespace libnorm

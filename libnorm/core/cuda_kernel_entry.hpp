@@ -32,7 +32,7 @@ __global__ void __launch_bounds__(kWarpsPerTeam * 32) run_teams(Body body) {
 
 /// All outputs; `begin` is 0.
 template <class Body>
-struct Runner<Cuda, Body> {
+struct KernelEntry<Cuda, Body> {
   static void run(const Body& body, Index, Index end) {
     if constexpr (sums_rows<Body>) {
       const auto config = launch_config(dim3(unsigned(end)), kWarpsPerTeam * 32,

@@ -17,7 +17,7 @@ auto runs() {
     if constexpr (std::is_same_v<IsaTag, Cuda> && !runs_on_gpu<Body>) {
       return std::tuple<>();
     } else {
-      return std::tuple(&Runner<IsaTag, Body>::run);
+      return std::tuple(&KernelEntry<IsaTag, Body>::run);
     }
   };
   return std::tuple_cat(run_of(std::type_identity<Bodies>{})...);

@@ -9,7 +9,7 @@
 namespace libnorm {
 
 template <class IsaTag, class Body>
-void Runner<IsaTag, Body>::run(const Body& body, Index begin, Index end) {
+void KernelEntry<IsaTag, Body>::run(const Body& body, Index begin, Index end) {
   for (Index output = begin; output < end; ++output) body(Warp<IsaTag>{}, output);
 }
 

@@ -1,0 +1,25 @@
+#pragma once
+
+// Included by the translation units that are compiled for one instruction set or device.
+
+#include "libnorm/core/instantiate.hpp"
+#include "libnorm/ops/attention_body.hpp"
+#include "libnorm/ops/cross_entropy_body.hpp"
+#include "libnorm/ops/gelu_body.hpp"
+#include "libnorm/ops/rows_body.hpp"
+
+namespace libnorm {
+
+/// The bodies of every operation but the product.
+template <class IsaTag, class T>
+struct OpKernels {
+  static auto all() {
+    return instantiate<IsaTag, AttentionBody<T>, AttentionBackwardBody<T>, ReadoutAttentionBody<T>,
+                       ReadoutQueryBackwardBody<T>, ReadoutKeyBackwardBody<T>, GeluBody<T>,
+                       MultiplyBody<T>, CrossEntropyBody<T>, MeanBody<Real<T>>, GatherRowsBody<T>,
+                       ZeroRowsBody<T>, AddRowsBody<T>, AddScaledRowsBody<T>, ScatterRowsBody<T>,
+                       SumGroupsBody<T>, SumColumnsBody<T>>();
+  }
+};
+
+}  // namespace libnorm
