@@ -74,7 +74,7 @@ BenchRow bench_run(const std::string& experiment, const PlannedRun& planned, Ind
 }
 
 BenchRow bench_product(const Product& p, double peak) {
-  libnorm::Resident<float> a, b, c;
+  libnorm::Mirrored<float> a, b, c;
   a.assign(std::size_t(p.m * p.k), 1.0f);
   b.assign(std::size_t(p.k * p.n), 0.5f);
   c.assign(std::size_t(p.m * p.n), 0.0f);

@@ -1,9 +1,11 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
+#include "harness/results/golden.hpp"
 #include "harness/results/result_json.hpp"
 #include "harness/studies/stored_verdicts.hpp"
 #include "harness/studies/study.hpp"

@@ -10,6 +10,7 @@
 #include "harness/base/files.hpp"
 #include "harness/base/output.hpp"
 #include "harness/base/threads.hpp"
+#include "harness/results/golden.hpp"
 #include "harness/studies/study.hpp"
 
 namespace harness {

@@ -6,13 +6,14 @@
 
 #include <boost/program_options.hpp>
 
-#include "harness/results/golden.hpp"
 #include "harness/results/result.hpp"
 #include "harness/runs/run_store.hpp"
 #include "libnorm/core/device.hpp"
 #include "libnorm/ops/gemm.hpp"
 
 namespace harness {
+
+struct Golden;
 
 /// How the process ends.
 enum class Exit {

@@ -8,6 +8,7 @@
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/report/draw_figures.hpp"
+#include "harness/results/golden.hpp"
 #include "harness/studies/stored_verdicts.hpp"
 #include "libnorm/data/printable.hpp"
 

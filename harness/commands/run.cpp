@@ -8,6 +8,7 @@
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/results/compare.hpp"
+#include "harness/results/golden.hpp"
 #include "harness/runs/runner.hpp"
 #include "harness/studies/study.hpp"
 #include "libnorm/data/printable.hpp"

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"

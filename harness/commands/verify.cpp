@@ -1,8 +1,10 @@
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/results/compare.hpp"
+#include "harness/results/golden.hpp"
 #include "harness/studies/stored_verdicts.hpp"
 #include "harness/studies/study.hpp"
 #include "libnorm/data/printable.hpp"

@@ -8,6 +8,8 @@
 #include <tuple>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "harness/base/files.hpp"
 #include "harness/base/sha256.hpp"
 #include "harness/results/golden_files.hpp"

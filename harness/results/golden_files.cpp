@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstdint>
 
+#include <nlohmann/json.hpp>
+
 #include "harness/results/result_json.hpp"
 #include "libnorm/core/error.hpp"
 

@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "harness/base/sha256.hpp"
 #include "libnorm/core/error.hpp"
 
@@ -227,6 +229,8 @@ JsonObjectReader::JsonObjectReader(const json& object, std::string where)
     : object_(object), where_(std::move(where)) {
   if (!object.is_object()) refuse(where_, object, "an object");
 }
+
+bool JsonObjectReader::has(const std::string& key) const { return object_.contains(key); }
 
 const json& JsonObjectReader::take(const std::string& key) {
   const auto found = object_.find(key);

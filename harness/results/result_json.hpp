@@ -1,6 +1,6 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,7 +45,7 @@ class JsonObjectReader {
   JsonObjectReader(const nlohmann::json& object, std::string where);
 
   /// Whether there is such a member, for those that may be missing.
-  bool has(const std::string& key) const { return object_.contains(key); }
+  bool has(const std::string& key) const;
   const nlohmann::json& take(const std::string& key);
   std::string text(const std::string& key);
   const std::string& where() const { return where_; }

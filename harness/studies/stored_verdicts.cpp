@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "harness/claims/judge.hpp"
+#include "harness/results/golden.hpp"
 #include "harness/studies/study.hpp"
 
 namespace harness {

@@ -5,10 +5,11 @@
 #include <vector>
 
 #include "harness/claims/verdict.hpp"
-#include "harness/results/golden.hpp"
 #include "harness/results/result.hpp"
 
 namespace harness {
+
+struct Golden;
 
 /// Judges every claim, study by study, from rows of any tasks and profiles. Evidence is what was
 /// planned: a row of the claim's task, at its study's claim profile, from one of its claim seeds.

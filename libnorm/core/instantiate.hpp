@@ -9,18 +9,18 @@
 
 namespace libnorm {
 
-/// The runs of bodies for one instruction set, or of those among them that a GPU has. Naming a
+/// The entries of bodies for one instruction set, or of those among them that a GPU has. Naming a
 /// function makes the compiler emit it.
 template <class IsaTag, class... Bodies>
-auto runs() {
-  const auto run_of = []<class Body>(std::type_identity<Body>) {
+auto instantiate() {
+  const auto entry_of = []<class Body>(std::type_identity<Body>) {
     if constexpr (std::is_same_v<IsaTag, Cuda> && !runs_on_gpu<Body>) {
       return std::tuple<>();
     } else {
       return std::tuple(&KernelEntry<IsaTag, Body>::run);
     }
   };
-  return std::tuple_cat(run_of(std::type_identity<Bodies>{})...);
+  return std::tuple_cat(entry_of(std::type_identity<Bodies>{})...);
 }
 
 }  // namespace libnorm

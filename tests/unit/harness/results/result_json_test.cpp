@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "libnorm/core/error.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
 
