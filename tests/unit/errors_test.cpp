@@ -311,8 +311,8 @@ TEST(Errors, Adam) {
   });
   EXPECT_NO_THROW(Adam<double>(1, {0.5, 0.9, 0.99999999, 1e-46}));
   // As floats: 0, infinite, and infinite once it is divided by 1 - beta1.
-  for (const double rate : {1e-46, 1e39, 1e38, double(INFINITY), -1.0}) {
-    EXPECT_THROW(Adam<float>(1, {rate, 0.9, 0.999, 1e-8}), ValueError) << rate;
+  for (const double wrong : {1e-46, 1e39, 1e38, double(INFINITY), -1.0}) {
+    EXPECT_THROW(Adam<float>(1, {wrong, 0.9, 0.999, 1e-8}), ValueError) << wrong;
   }
   EXPECT_THROW(Adam<float>(-1, {}), ValueError);
   EXPECT_THROW(Adam<float>(1, {}).set_steps(-1), ValueError);

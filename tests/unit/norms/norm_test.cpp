@@ -228,8 +228,12 @@ TYPED_TEST(Norms, MakeNothingOfNoRows) {
     run.forward(Phase::evaluation);
     run.backward();
     EXPECT_EQ(run.running_mean, mean);
-    if (has_gain(c.norm.affine)) EXPECT_EQ(run.d_gain[0], T(0));
-    if (has_bias(c.norm.affine)) EXPECT_EQ(run.d_bias[5], T(0));
+    if (has_gain(c.norm.affine)) {
+      EXPECT_EQ(run.d_gain[0], T(0));
+    }
+    if (has_bias(c.norm.affine)) {
+      EXPECT_EQ(run.d_bias[5], T(0));
+    }
   }
 }
 

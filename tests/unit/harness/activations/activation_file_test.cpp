@@ -23,6 +23,7 @@ namespace {
 using libnorm::DataError;
 using libnorm::Index;
 using libnorm::MatrixView;
+using libnorm::ValueError;
 using libnorm::test::bytes_of_numbers;
 using libnorm::test::read_all;
 using libnorm::test::zip_bytes;

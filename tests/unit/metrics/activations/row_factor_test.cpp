@@ -171,7 +171,9 @@ TEST(RowFactor, KnowsTheRankOfFewRows) {
   ASSERT_EQ(many.size(), 20u);
   for (std::size_t i = 0; i < 20; ++i) {
     EXPECT_NEAR(many[i], i < 7 ? centred[i] * std::sqrt(1000.0) : 0, 1e-12);
-    if (i >= 7) EXPECT_EQ(many[i], 0);
+    if (i >= 7) {
+      EXPECT_EQ(many[i], 0);
+    }
   }
   one.add(View(x.data(), 1, 20));
   EXPECT_THAT(one.singular_values(Centring::mean), testing::ElementsAre(0));
