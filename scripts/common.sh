@@ -1,26 +1,25 @@
-# Sourced by scripts/test and scripts/reproduce: what both need before they can start.
-# Sets `root`, the top of the checkout, and works from there; `from` is where the caller stands.
+# Sourced by the scripts: installing, configuring and building.
+# Sets `root`, the top of the checkout, and works from there; `from` is the caller's folder.
 
 from=$PWD
 name=scripts/$(basename "$(readlink -f "$0")")
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 cd "$root"
 
-# What must be there, a command or what a function below looks for, and the Debian or Ubuntu package
-# that brings it. This is what a build takes.
+# COMMAND:PACKAGE: a command, or a name that a function has_NAME below checks, and the Debian or
+# Ubuntu package that has it. A build needs these.
 tools=(c++:g++ cmake:cmake ninja:ninja-build pkg-config:pkg-config gnuplot:gnuplot-nox
        python3:python3)
 libraries=(libeigen3-dev libtbb-dev librandom123-dev libboost-program-options-dev
            libboost-context-dev libfmt-dev nlohmann-json3-dev libssl-dev libutf8proc-dev zlib1g-dev
            libgtest-dev
            libgmock-dev fonts-dejavu-core)
-# And this what the tests take besides.
+# The tests also need these.
 test_tools=(clang++:clang clang_runtime:libclang-rt-dev curl:curl doxygen:doxygen venv:python3-venv)
 test_libraries=(ca-certificates)
 
-# Labels of heavy tests (tests/heavy.cmake has why each is one); of each the minutes it takes on 2
-# cores, the packages that it alone needs, COMMAND:PACKAGE or that of a library, and what it runs of
-# build/release.
+# Labels of heavy tests (tests/heavy.cmake). For each: minutes on 2 cores; packages that it alone
+# needs, as COMMAND:PACKAGE or the package of a library; and targets of build/release that it runs.
 heavy=(compilers sanitized exhaustive tier2)
 declare -A heavy_minutes=([compilers]=25 [sanitized]=20 [exhaustive]=15 [tier2]=160)
 declare -A heavy_packages=()
@@ -28,7 +27,7 @@ declare -A heavy_targets=([exhaustive]=math_exhaustive_test [tier2]=norm-harness
 
 say() { printf '%s: %s\n' "$name" "$*"; }
 
-# Ends with a code and a sentence: 2 for wrong usage, 3 for what could not be done.
+# Ends with a code and a sentence: 2 for wrong usage, 3 if something could not be done.
 fail() {
   local code=$1
   shift
@@ -38,12 +37,12 @@ fail() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# What Clang's sanitizers and libFuzzer link.
+# The libraries of Clang's sanitizers and of libFuzzer.
 has_clang_runtime() {
   has clang++ && compgen -G "$(clang++ -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null
 }
 
-# Debian's Python comes without what a virtual environment is filled with.
+# Debian's Python lacks the modules that create a virtual environment.
 has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
 is_there() {
@@ -66,9 +65,9 @@ missing_packages() {
   fi
 }
 
-# Where there is no dpkg nobody says which libraries are there; CMake finds out.
+# Without dpkg only CMake can tell which libraries are there.
 name_packages() {
-  printf 'Under Debian and Ubuntu, what is needed is called\n  %s\n  %s\n' \
+  printf 'The packages of Debian and Ubuntu that are needed:\n  %s\n  %s\n' \
     "${tools[*]#*:}" "${libraries[*]}" >&2
 }
 
@@ -79,38 +78,53 @@ install_packages() {
   ((${#missing[@]})) || return 0
   if ! has apt-get || ! has dpkg-query; then
     name_packages
-    fail 3 "this system has no apt-get, and these are missing: ${missing[*]}." \
-      "Install what they are called here, and start again."
+    fail 3 "this system has no apt-get, and these packages are missing: ${missing[*]}." \
+      "Install them under the names that they have here, and start again."
   fi
   install="apt-get update && apt-get install --no-install-recommends ${missing[*]}"
   [[ $1 == may ]] ||
     fail 3 "packages are missing, and --no-install was given. As root, run: $install"
   if ((EUID != 0)); then
     has sudo ||
-      fail 3 "packages are missing; installing takes root, and there is no sudo here." \
+      fail 3 "packages are missing; installing needs root, and there is no sudo here." \
         "As root, run: $install"
     as_root=(sudo)
-    # Without a terminal nobody can type a password: sudo must do without, or say no at once.
+    # Without a terminal nobody can type a password, so sudo must not ask.
     [[ -t 0 ]] || as_root=(sudo -n)
-    say "installing takes root, so sudo may ask for a password"
+    say "installing needs root, so sudo may ask for a password"
   fi
-  say "installing what is missing: ${missing[*]}"
+  say "installing missing packages: ${missing[*]}"
   local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q
              -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
   "${apt[@]}" update </dev/null ||
-    fail 3 "could not update apt's lists; the reason stands above. As root, run: $install"
-  # Before Debian 12 the package clang has it, and apt knows no such name.
+    fail 3 "could not update apt's lists; see the reason above. As root, run: $install"
+  # Before Debian 12 the package clang contains it, and apt does not know this name.
   if ! apt-cache show libclang-rt-dev >/dev/null 2>&1; then
     mapfile -t missing < <(printf '%s\n' "${missing[@]}" | grep -vx libclang-rt-dev)
   fi
   "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null ||
-    fail 3 "could not install; the reason stands above. As root, run: $install"
+    fail 3 "could not install; see the reason above. As root, run: $install"
   mapfile -t missing < <(missing_packages)
   ((${#missing[@]} == 0)) ||
-    fail 3 "installed, and yet something of these is missing: ${missing[*]}"
+    fail 3 "these are still missing after the installation: ${missing[*]}"
 }
 
-# Jobs that fit: one for each core, and 1.5 GB of free memory for each.
+# clang-format in the version that counts, in a virtual environment. Fails where it cannot be had.
+formatter=build/clang-format/bin/clang-format
+# get_formatter may|never
+get_formatter() {
+  local pinned
+  pinned=$(<tests/lint/requirements.txt)
+  [[ $("$formatter" --version 2>/dev/null) != *"version ${pinned#*==}"* ]] || return 0
+  rm -rf build/clang-format
+  [[ $1 == may ]] || return 1
+  say "getting $pinned from PyPI"
+  python3 -m venv build/clang-format &&
+    build/clang-format/bin/pip install --quiet --disable-pip-version-check --no-deps --retries 2 \
+      --requirement tests/lint/requirements.txt </dev/null
+}
+
+# The number of jobs: one for each core, but at least 1.5 GB of free memory for each.
 build_jobs() {
   local cores kilobytes limit jobs
   cores=$(nproc)
@@ -126,11 +140,11 @@ build_jobs() {
   echo "$jobs"
 }
 
-# A checkout that was moved or copied with its build folder: CMake would refuse the old cache.
+# CMake refuses the cache of a checkout that was moved or copied with its build folder.
 drop_foreign_cache() {
   local cache=build/release/CMakeCache.txt
   if [[ -f $cache ]] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$cache"; then
-    say "build/release was made for another folder; making it anew"
+    say "build/release was made for another folder; creating it again"
     rm -rf build/release
   fi
 }
@@ -142,7 +156,7 @@ configure() {
     fail 3 "build/release belongs to another user; remove it: sudo rm -r $root/build/release"
   if ! cmake --preset release "$@"; then
     has dpkg-query || name_packages
-    fail 3 "CMake could not configure; its message stands above"
+    fail 3 "CMake could not configure; see its message above"
   fi
 }
 
@@ -153,5 +167,5 @@ build() {
   jobs=$(build_jobs)
   say "building with $jobs jobs"
   cmake --build --preset release "${targets[@]}" --parallel "$jobs" ||
-    fail 3 "the build failed; the compiler's message stands above"
+    fail 3 "the build failed; see the compiler's message above"
 }

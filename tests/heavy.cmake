@@ -1,11 +1,11 @@
-# Heavy tests take long and add little to what the others tell, or need what nothing else needs. They
-# are listed as disabled unless their label is asked for:
+# Heavy tests take long and find little that the others do not, or need what nothing else needs. They
+# are listed as disabled unless you ask for their label:
 #   scripts/test --everything, or scripts/test --label compilers
 #   cmake --preset release "-DLIBNORM_HEAVY_TESTS=compilers;sanitized"
 set(LIBNORM_HEAVY_TESTS "" CACHE STRING "Labels of the heavy tests to run; others are disabled")
 
-# mark_heavy(label reason tests...): behind all that sets these tests' properties. What a label takes
-# of packages and time is said in scripts/common.sh.
+# mark_heavy(label reason tests...): call it after everything that sets these tests' properties.
+# scripts/common.sh has the packages and the time of each label.
 function(mark_heavy label reason)
   set_property(GLOBAL APPEND PROPERTY libnorm_heavy_labels ${label})
   foreach(test ${ARGN})
@@ -21,7 +21,7 @@ function(mark_heavy label reason)
   endif()
 endfunction()
 
-# Where all tests are known: a label that marks none was mistyped, and nothing would be run for it.
+# Call it when all tests are known: a label that marks none was mistyped.
 function(check_heavy_labels)
   get_property(known GLOBAL PROPERTY libnorm_heavy_labels)
   list(REMOVE_DUPLICATES known)

@@ -45,14 +45,17 @@ enum class NpyNumbers {
   real,
   /// What read_npy_integers reads.
   whole,
+  /// Numbers of any other dtype.
   other,
 };
 
 /// What a .npy file says of itself.
 struct NpySummary {
+  /// The kind of its numbers.
   NpyNumbers numbers;
   /// NumPy's word.
   std::string dtype;
+  /// Extents; empty for a scalar.
   std::vector<Index> shape;
 };
 

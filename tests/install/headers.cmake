@@ -13,6 +13,13 @@ foreach(header ${headers})
   file(WRITE ${WORK}/one.cpp "#include \"${header}\"\n")
   run("compiling ${header} alone" ${CXX} -std=c++20 -fsyntax-only -Wall -Wextra -Wconversion
       -Werror ${with_eigen} -I${STAGE}/include ${WORK}/one.cpp)
+  # A path that a header had before says so, and that alone.
+  string(FIND "${output}" "${header} is deprecated" note)
+  string(REGEX REPLACE "^libnorm/metrics/([^/]+)$" "\\1" name ${header})
+  file(GLOB moved ${STAGE}/include/libnorm/metrics/*/${name})
+  if((moved AND note EQUAL -1) OR (NOT moved AND NOT note EQUAL -1))
+    message(FATAL_ERROR "${header}: is also ${moved}\n${output}")
+  endif()
 endforeach()
 # Others' own headers do not stand what ours have to, and come before.
 set(with_suspects "#include <bits/stdc++.h>\n#include <immintrin.h>\n#include <Eigen/Core>\n#include \"${CMAKE_CURRENT_LIST_DIR}/suspects.hpp\"\n${lines}")

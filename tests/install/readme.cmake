@@ -1,18 +1,22 @@
-# The project that README shows, made from README's own words: its `cmake` block is CMakeLists.txt,
-# its `cpp` block consumer.cpp.
-file(READ ${SOURCE}/README.md readme)
+# The project that a GUIDE shows, made from its own words: its `cmake` block is CMakeLists.txt, its
+# `cpp` block consumer.cpp.
+file(READ ${SOURCE}/${GUIDE} guide)
 
 function(extract language file)
-  string(FIND "${readme}" "```${language}\n" first)
+  string(FIND "${guide}" "```${language}\n" first)
   if(first EQUAL -1)
-    message(FATAL_ERROR "README.md has no ```${language} block")
+    message(FATAL_ERROR "${GUIDE} has no ```${language} block")
   endif()
   string(LENGTH "```${language}\n" fence)
   math(EXPR first "${first} + ${fence}")
-  string(SUBSTRING "${readme}" ${first} -1 rest)
+  string(SUBSTRING "${guide}" ${first} -1 rest)
   string(FIND "${rest}" "```" length)
   string(SUBSTRING "${rest}" 0 ${length} block)
   file(WRITE ${WORK}-source/${file} "${block}")
+  string(FIND "${rest}" "```${language}\n" another)
+  if(NOT another EQUAL -1)
+    message(FATAL_ERROR "${GUIDE} has two ```${language} blocks, and only the first would be built")
+  endif()
 endfunction()
 
 file(REMOVE_RECURSE ${WORK}-source)

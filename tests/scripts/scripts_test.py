@@ -83,7 +83,8 @@ class Scripts(unittest.TestCase):
 
     def test_refuses_what_it_does_not_know(self):
         for name, *arguments in (["test", "--all"], ["test", "--label"], ["test", "--minutes", "0"],
-                                 ["check_bare", "11"], ["check_bare", "--mirror", "mirror"]):
+                                 ["check_bare", "11"], ["check_bare", "--mirror", "mirror"],
+                                 ["format", "--all"]):
             with self.subTest(script=name, arguments=arguments):
                 outcome = self.run_script(name, *arguments)
                 self.assertEqual(outcome.returncode, 2, outcome.stdout)

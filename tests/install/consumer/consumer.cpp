@@ -35,7 +35,7 @@ int train() {
     task.draw(0, libnorm::Purpose::training_batch, step, libnorm::Path::shortcut, batch);
     last = model.loss_and_gradient(batch);
     if (step == 0) first = last;
-    adam.step(model.weights().data(), model.gradient().data());
+    adam.step(model.weights_data(), model.gradient_data());
   }
   std::printf("loss %.4f, after %u steps %.4f\n", first, kSteps, last);
   // 18 ids: a model that knows nothing has a loss near log 18 = 2.9.

@@ -17,6 +17,9 @@
 #include "libnorm/metrics/activations/row_gram.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"
 #include "libnorm/metrics/landscape/slice.hpp"
+// Paths that headers had before, of both halves.
+#include "libnorm/metrics/spectrum.hpp"
+#include "libnorm/metrics/trace.hpp"
 
 static_assert(libnorm::kVersion >= libnorm::Version{0, 1});
 
