@@ -218,7 +218,13 @@ bool Norm::mixes_rows(Phase phase) const {
 }
 
 bool Norm::has_running_mean() const {
-  return std::holds_alternative<StandardizeColumns>(stabilizer);
+  return std::visit(
+      [](const auto& s) {
+        using S = std::decay_t<decltype(s)>;
+        if constexpr (S::kFamily == Family::column) return S::kCentred;
+        return false;
+      },
+      stabilizer);
 }
 
 std::vector<StabilizerParameter> Norm::shape_numbers(Index channels) const {
