@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "libnorm/norms/norm.hpp"
@@ -55,5 +56,9 @@ struct Normalization {
 /// sandwich or deep; residual_scalar or residual_channels; qk:NORM. `rms+gain@pre@qk:rms+gain`.
 /// Throws: ValueError for a word that is unknown or stands there twice.
 Normalization parse_normalization(std::string_view text);
+
+/// The text with each norm in it as canonical_norm writes it, and all else as it is: texts that
+/// differ only in aliases become one.
+std::string canonical_normalization(std::string_view text);
 
 }  // namespace libnorm

@@ -32,14 +32,20 @@ struct NamedStabilizer {
   Stabilizer stabilizer;
   /// What it makes of x, for people.
   std::string_view formula;
+  /// The name that others use, `l2` for `unit_sphere`, where there is one. Both give one norm.
+  std::string_view alias = {};
 };
 /// All of them.
 const std::vector<NamedStabilizer>& named_stabilizers();
 
 /// A norm from a text: a published name (`layernorm`), or a stabilizer and what is learned on top
-/// of it (`rms+gain`, `unit_sphere+scalar_gain`, `standardize+gain+bias`); `groups=8` among the
-/// words takes the channels in 8 groups. Throws: ValueError for a word that is unknown or has no
-/// place there.
+/// of it (`rms+gain`, `unit_sphere+scalar_gain`, `standardize+gain+bias`; a stabilizer's alias will
+/// do); `groups=8` among the words takes the channels in 8 groups. Throws: ValueError for a word
+/// that is unknown or has no place there.
 Norm parse_norm(std::string_view text);
+
+/// The text with its stabilizer under its name where it stands under its alias: `l2+gain` becomes
+/// `unit_sphere+gain`. Any other text stays as it is.
+std::string canonical_norm(std::string_view text);
 
 }  // namespace libnorm

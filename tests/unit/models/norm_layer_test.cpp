@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "libnorm/models/normalization.hpp"
 #include "libnorm/norms/catalogue.hpp"
 #include "tests/support/compare.hpp"
 
@@ -37,6 +38,17 @@ TEST(NormLayer, DoesInPlaceWhatItDoesApart) {
     const std::vector<float> apart(out.data, out.data + x.size());
     layer.forward_in_place(pass, {x.data(), rows, kChannels});
     EXPECT_TRUE(same_bits("in place", apart, x));
+  }
+}
+
+TEST(Normalization, HasOneTextForAliases) {
+  EXPECT_EQ(canonical_normalization("l2+gain@pre@residual_scalar@qk:mean_center+bias"),
+            "unit_sphere+gain@pre@residual_scalar@qk:centre+bias");
+  EXPECT_EQ(parse_normalization("rms@qk:l2_sqrt").query_key_norm->stabilizer.index(),
+            parse_normalization("root_sphere").norm.stabilizer.index());
+  // Only a whole alias where a norm stands.
+  for (const char* text : {"layernorm", "rms+gain@pre", "l2x@l2", "x+l2", "@qk:", "a@@", ""}) {
+    EXPECT_EQ(canonical_normalization(text), text);
   }
 }
 
