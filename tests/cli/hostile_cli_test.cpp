@@ -88,7 +88,7 @@ TEST_F(HostileStore, TextIsShownAndNeverDone) {
        {"figures e1 --profile smoke --rows store --store s --output f --protocol published",
         "report --profile smoke --rows store --store s --output r/report.html",
         "verify --profile smoke --store s", "show --store s", "show --json --store s",
-        "run e1 --profile smoke --store s"}) {
+        "show --csv --store s", "run e1 --profile smoke --store s"}) {
     const auto outcome = run(scratch_.path(), command);
     // Data that golden has not are a difference; and claims are of another profile.
     const bool verifies = command.starts_with("verify");
