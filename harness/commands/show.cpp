@@ -87,7 +87,7 @@ Exit show_command(const std::vector<std::string>& words) {
       "csv", "a table for pandas, R or a spreadsheet: one line a run, one column a measure");
   if (!arguments.parse(words)) return Exit::ok;
   if (arguments.has("json") && arguments.has("csv")) {
-    throw UsageError("--csv: of no use with --json; need one of them");
+    throw UsageError("--csv: cannot be combined with --json; need one of them");
   }
   const auto rows = Store(arguments.text("store"), Access::reading).rows();
   if (arguments.has("json")) {

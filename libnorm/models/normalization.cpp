@@ -61,7 +61,7 @@ Normalization parse_normalization(std::string_view text) {
     } else if (word.starts_with(kQueryKey) && !n.query_key_norm) {
       n.query_key_norm = parse_norm(word.substr(kQueryKey.size()));
     } else {
-      throw ValueError("Normalization: a word without a place (@" + std::string(word) + " in `" +
+      throw ValueError("Normalization: unexpected token '@" + std::string(word) + "' (in `" +
                        std::string(text) +
                        "`); need one of @post, @pre, @sandwich, @deep, one of @residual_scalar, "
                        "@residual_channels, and @qk:NORM, each at most once");

@@ -154,7 +154,7 @@ Norm parse_norm(std::string_view text) {
     } else if (part != nullptr && takes_affine && !*part) {
       *part = true;
     } else {
-      throw ValueError("norm: a word without a place (" + std::string(words[i]) + " in `" +
+      throw ValueError("norm: unexpected token '" + std::string(words[i]) + "' (in `" +
                        std::string(text) +
                        "`); need gain, bias or scalar_gain once each behind a stabilizer, or "
                        "groups=N");

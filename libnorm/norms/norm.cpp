@@ -61,8 +61,8 @@ void check(const std::string& where, const NormArrays<T>& a, const Norm& norm) {
   }
   if (norm.family() == Family::instance && a.first == nullptr) {
     throw ValueError(where +
-                     ": the norm takes sequences one by one, and none are told (first is "
-                     "null); need the first row of each");
+                     ": a norm of instances without sequences (first is null); need the first "
+                     "row of each");
   }
   check_affine(where, a, norm);
 }

@@ -61,7 +61,7 @@ TEST(StoreCli, WithoutAStoreGoldenIsEnoughButForWhatAsksForRuns) {
   EXPECT_THAT(verify.out, HasSubstr("No store at out/store"));
   const auto checked = run(scratch.path(), "verify --check");
   EXPECT_EQ(checked.code, 3);
-  EXPECT_THAT(checked.err, HasSubstr("there is no run to hold against golden"));
+  EXPECT_THAT(checked.err, HasSubstr("there is no run to compare with golden"));
   for (const char* command : {"show", "verify --rows store", "figures --rows store", "gc"}) {
     const auto outcome = run(scratch.path(), command);
     EXPECT_EQ(outcome.code, 3) << command;
@@ -157,7 +157,7 @@ TEST(StoreCli, VerifyCheckFailsWhereThereIsNoRunToCheck) {
     EXPECT_EQ(plain.code, 0) << plain.err;
     const auto checked = run(scratch.path(), "verify --check --golden g --store s" + arguments);
     EXPECT_EQ(checked.code, 3) << arguments;
-    EXPECT_THAT(checked.err, HasSubstr("there is no run to hold against golden (s)")) << arguments;
+    EXPECT_THAT(checked.err, HasSubstr("there is no run to compare with golden (s)")) << arguments;
   }
   EXPECT_EQ(run(scratch.path(), "verify --check --golden g --store s --profile smoke").code, 0);
 }

@@ -313,7 +313,7 @@ TEST(WordPiece, AListThatIsNoVocabularyIsRefused) {
   using testing::HasSubstr;
   EXPECT_THAT(failure({}), HasSubstr("there are no tokens (an empty list)"));
   EXPECT_THAT(failure(with_specials({"a", "b", "a"})),
-              HasSubstr("stands there twice ('a': token 7, and 5)"));
+              HasSubstr("duplicate token ('a': token 7, and 5)"));
   EXPECT_THAT(failure(with_specials({"a", ""})), HasSubstr("a token is empty (token 6)"));
   EXPECT_THAT(failure(with_specials({"\xc3"})), HasSubstr("a token is not UTF-8 (token 5)"));
   for (const char* special : {"[PAD]", "[UNK]", "[CLS]", "[SEP]"}) {

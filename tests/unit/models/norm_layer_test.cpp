@@ -34,7 +34,7 @@ TEST(NormLayer, DoesInPlaceWhatItDoesApart) {
     const Pass<float> pass{batch, Phase::training, weights.data(), nullptr};
     std::vector<float> x = rows_of_all_sizes();
     const Index rows = Index(x.size()) / kChannels;
-    const auto out = layer.forward(pass, RowSet::readout, {x.data(), rows, kChannels}, {});
+    const auto out = layer.forward(pass, RowSet::prediction, {x.data(), rows, kChannels}, {});
     const std::vector<float> apart(out.data, out.data + x.size());
     layer.forward_in_place(pass, {x.data(), rows, kChannels});
     EXPECT_TRUE(same_bits("in place", apart, x));
