@@ -197,7 +197,7 @@ nlohmann::json read_by_csv_module(const fs::path& directory) {
 }
 
 TEST(ShowCsv, PythonReadsBackWhatTheRunsHave) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  static constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
   const cli::Scratch scratch;
   finish(scratch, "layernorm", 7, [](harness::RunResult& row) {
