@@ -45,14 +45,17 @@ enum class NpyNumbers {
   real,
   /// Numbers that read_npy_integers reads.
   whole,
+  /// Numbers of any other dtype.
   other,
 };
 
 /// The header of a .npy file.
 struct NpySummary {
+  /// The kind of its numbers.
   NpyNumbers numbers;
   /// As NumPy spells it.
   std::string dtype;
+  /// Extents; empty for a scalar.
   std::vector<Index> shape;
 };
 
