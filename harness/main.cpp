@@ -25,7 +25,7 @@ constexpr Command kCommands[] = {
     {"verify", "judge the claims and hold the verdicts against golden", &verify_command},
     {"figures", "draw the paper's figures from stored rows", &figures_command},
     {"report", "write one HTML page with verdicts, figures and all numbers", &report_command},
-    {"show", "list the stored runs, as a table or as JSON", &show_command},
+    {"show", "list the stored runs, as a table, as JSON or as CSV", &show_command},
     {"bless", "make the stored rows golden, with a reason", &bless_command},
     {"gc", "name, and remove, what a store has no use for any more", &gc_command},
     {"bench", "time training steps and products against the machine's peak", &bench_command},

@@ -10,7 +10,7 @@
 
 namespace harness {
 
-/// Rows of a file, and what it calls them.
+/// Rows of a file, and their name there.
 struct ActivationFile {
   std::filesystem::path path;
   /// Of a safetensors file, or the array of a .npz file.
@@ -28,13 +28,14 @@ struct ArrayChoice {
   std::string option;
 };
 
-/// Opens a .npy file, an array of a .npz file or a tensor of a safetensors file; one that is the
-/// only one that can be read needs no name. Contents decide what a file is, not its name.
-/// Throws: ValueError for an array that has to be named, is not there, or is of no use; DataError
-/// for a file that cannot be read, is of another kind, which it names, or holds no numbers.
+/// Opens a .npy file, an array of a .npz file or a tensor of a safetensors file. A single readable
+/// array needs no name. The content decides the kind of file, not its name.
+/// Throws: ValueError for an array name that is missing, unknown or superfluous; DataError for a
+/// file that cannot be read, is of another kind (which the text names), or holds no numbers.
 ActivationFile open_activations(const std::filesystem::path& path, const ArrayChoice& choice);
 
-/// The integers of a .npy file, or of an array of a .npz file, in NumPy's order. Throws: as above.
+/// The integers of a .npy file, or of an array of a .npz file, in C order. Throws: as
+/// open_activations.
 std::vector<std::int64_t> read_labels(const std::filesystem::path& path, const ArrayChoice& choice);
 
 }  // namespace harness

@@ -9,22 +9,22 @@
 
 namespace harness {
 
-/// A file that holds no array that can be read here, or none as it is.
+/// A file of a kind that cannot be read here.
 struct ForeignKind {
   /// `a GGUF file`
   std::string what;
-  /// What to do, behind `need`.
+  /// What to do instead, as the text after `need`.
   std::string advice;
 };
 
-/// What a file is by its first bytes, or by its name where those say nothing; none for .npy, zip
-/// and safetensors files, and for what nobody knows.
+/// The kind of a file by its first bytes, or by its name if those do not tell; none for .npy, zip
+/// and safetensors files, and for unknown kinds.
 std::optional<ForeignKind> foreign_kind(const libnorm::StoredBytes& file,
                                         const std::filesystem::path& path);
-/// The same of a zip file without any .npy member, or with PyTorch's own.
+/// The same for a zip file without a .npy member, or with PyTorch's members.
 std::optional<ForeignKind> foreign_kind(const ZipFile& zip);
 
-/// Whether a file begins as one.
+/// Whether a file begins like one.
 /// @{
 bool begins_as_npy(const libnorm::StoredBytes& file);
 bool begins_as_zip(const libnorm::StoredBytes& file);

@@ -14,17 +14,17 @@
 
 namespace harness {
 
-/// What a metric needs, and so when it can be had.
+/// The input that a metric needs.
 enum class MetricNeeds {
-  /// One pass over rows, few at a time.
+  /// One pass over the rows, a few at a time.
   spectrum,
   moments,
   directions,
   /// All rows in memory.
   rows,
-  /// That, and time that grows with the square of the rows.
+  /// All rows in memory, and time quadratic in their number.
   pairs,
-  /// A class for each row; and a head, [classes, C].
+  /// A class for each row; optionally a head, [classes, C].
   labels,
   head,
   /// A second file.
@@ -37,48 +37,48 @@ struct MeasuredMetric {
   MetricNeeds needs;
 };
 
-/// All that libnorm/metrics makes of rows.
+/// The catalogue of libnorm/metrics on rows.
 const std::vector<MeasuredMetric>& measured_metrics();
 
-/// What is asked of some rows.
+/// A request: rows, and the metrics to compute.
 struct Measuring {
   ActivationFile file;
-  /// Those of its rows that are measured.
+  /// The rows to measure.
   RowSelection rows;
-  /// Names; empty: all that can be had.
+  /// Names; empty: all that the input allows.
   std::vector<std::string> metrics;
   std::vector<libnorm::Centring> centrings;
   /// A class for each row that is measured, from 0 to classes - 1, or empty.
   std::vector<std::int32_t> labels;
   libnorm::Index classes = 0;
   std::optional<ActivationFile> head, head_bias;
-  /// Of which the same rows are taken.
+  /// A second file; its same rows are used.
   std::optional<ActivationFile> other;
 };
 
-/// Metrics that were not made, and why.
+/// Metrics that were not computed, and why.
 struct LeftOut {
   std::vector<std::string> metrics;
   std::string reason;
 };
 
-/// What came of it.
+/// The results of a request.
 struct Measurement {
   std::vector<libnorm::ActivationSpectrum> spectra;
   std::vector<libnorm::MetricValue> values;
   std::vector<LeftOut> left_out;
 };
 
-/// Rows and metrics that fit: rows in memory take at most 2^30 bytes, pairs of rows are taken of at
-/// most 20,000, and spectra of at most 8192 channels, or of more where rows are fewer and fit. What
-/// was named and does not fit is an error, what was not is left out. progress: called with the rows
-/// read so far. Throws: DataError for what does not fit, and for rows that no metric can be made
-/// of; it tells where in the file a number is NaN or infinite.
+/// Computes the metrics within these limits: 2^30 bytes of rows in memory, 20,000 rows for metrics
+/// of pairs, 8192 channels for spectra (more if there are fewer rows that fit in memory). A named
+/// metric beyond a limit is an error; others are left out. progress: called with the rows read so
+/// far. Throws: DataError beyond a limit and for unusable rows; the text says where in the file a
+/// number is NaN or infinite.
 Measurement measure_activations(const Measuring& asked,
                                 const std::function<void(libnorm::Index)>& progress);
 
-/// Milliseconds that each of `times` spectra takes, metrics included, of rows in memory; those of
-/// the first centring.
+/// Milliseconds of each of `times` computations of a spectrum and its metrics, for rows in memory
+/// and the first centring.
 std::vector<double> time_spectrum(const Measuring& asked, int times);
 
 }  // namespace harness

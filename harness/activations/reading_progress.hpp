@@ -9,11 +9,11 @@
 
 namespace harness {
 
-/// Tells people how far a long reading is, and what time is left: from two seconds on, one line
-/// that renews itself on a terminal, a plain line every 15 seconds elsewhere.
+/// Shows the progress of a long reading and the time left, after two seconds: one line that is
+/// rewritten on a terminal, a plain line every 15 seconds elsewhere.
 class ReadingProgress {
  public:
-  /// total: rows to be read. descriptor: as Progress has it.
+  /// total: rows to read. descriptor: as in Progress.
   ReadingProgress(std::ostream& out, Progress::Style style, std::int64_t total,
                   int descriptor = -1);
   ~ReadingProgress();

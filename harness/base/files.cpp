@@ -89,7 +89,7 @@ void write_through(const fs::path& path, std::span<const std::byte> bytes) {
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (file.get() < 0 && errno == ENXIO) {
     throw DataError("file: cannot write " + path.string() +
-                    " (nobody reads from it); need a reader at its other end");
+                    " (no process reads from it); need a reader at its other end");
   }
   if (file.get() < 0) fail_to_write(path, "open", errno);
   const int flags = ::fcntl(file.get(), F_GETFL);
@@ -159,7 +159,7 @@ void fail_to_write(const fs::path& path, const char* action, int reason) {
 
 void fail_to_read(const fs::path& path, int reason) {
   throw DataError("file: cannot read " + path.string() + " (" + reason_of(reason) +
-                  "); need a file that is there and can be read");
+                  "); need a readable file");
 }
 
 bool is_there(const fs::path& path) {

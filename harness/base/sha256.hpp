@@ -8,17 +8,17 @@
 
 namespace harness {
 
-/// SHA-256 of bytes that arrive in pieces; how they are cut does not matter.
+/// SHA-256 of bytes added in pieces of any size.
 /// Source: FIPS 180-4, by OpenSSL.
 class Sha256 {
  public:
-  /// Throws: BackendError when OpenSSL has no SHA-256 to give.
+  /// Throws: BackendError if OpenSSL does not provide SHA-256.
   Sha256();
 
   Sha256& update(std::span<const std::byte> bytes);
   Sha256& update(std::string_view bytes);
 
-  /// Of all bytes so far, as 64 lower-case hexadecimal digits. More bytes may follow.
+  /// The hash of all bytes so far, as 64 lower-case hexadecimal digits. More bytes may follow.
   std::string hex() const;
 
  private:
@@ -28,7 +28,7 @@ class Sha256 {
   std::unique_ptr<void, Free> context_;
 };
 
-/// Of all bytes at once. Floats go in as `std::as_bytes(std::span(values))`.
+/// The hash of bytes. Pass floats as `std::as_bytes(std::span(values))`.
 std::string sha256_hex(std::span<const std::byte> bytes);
 std::string sha256_hex(std::string_view bytes);
 

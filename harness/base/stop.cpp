@@ -32,7 +32,7 @@ void on_signal(int) {
   const std::int64_t now = milliseconds();
   const bool again = !requested_at.compare_exchange_strong(first, now);
   if (again ? now - first < kTogether : unsaved > 0) return;
-  constexpr std::string_view kText = "norm-harness: stopped; the same command goes on from there\n";
+  constexpr std::string_view kText = "norm-harness: stopped; the same command resumes from there\n";
   // Whether it can be written changes nothing.
   if (::write(STDERR_FILENO, kText.data(), kText.size()) < 0) ::_exit(130);
   ::_exit(130);
@@ -55,7 +55,7 @@ void stop_on_signals() {
 bool stop_requested() { return requested_at != 0; }
 
 void check_stop() {
-  if (stop_requested()) throw Interrupted("stopped; the same command goes on from there");
+  if (stop_requested()) throw Interrupted("stopped; the same command resumes from there");
 }
 
 Unsaved::Unsaved() { ++unsaved; }

@@ -10,10 +10,9 @@ class Interrupted : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// From now on SIGINT (Ctrl-C), SIGTERM and SIGHUP ask for a stop while something is Unsaved. They
-/// end the process at once, with exit code 130, where nothing is, or where one was asked for
-/// before. A signal that the parent ignored, as nohup does and a shell for what runs in the
-/// background, stays ignored.
+/// From now on SIGINT (Ctrl-C), SIGTERM and SIGHUP request a stop while an Unsaved object lives.
+/// Without one, or at the second signal, they end the process at once with exit code 130. A signal
+/// that the parent ignored (nohup, or a shell for background jobs) stays ignored.
 void stop_on_signals();
 
 bool stop_requested();
@@ -21,8 +20,8 @@ bool stop_requested();
 /// Throws: Interrupted if a stop is requested.
 void check_stop();
 
-/// While one lives, a signal does not end the process: its owner looks at stop_requested() every
-/// now and then, saves what would be lost, and ends.
+/// While an object lives, a signal does not end the process: its owner polls stop_requested(),
+/// saves unsaved work, and ends.
 class Unsaved {
  public:
   Unsaved();
@@ -30,7 +29,7 @@ class Unsaved {
   Unsaved(const Unsaved&) = delete;
   Unsaved& operator=(const Unsaved&) = delete;
 
-  /// Whether there is one in any thread.
+  /// Whether an object lives in any thread.
   static bool any();
 };
 

@@ -6,12 +6,12 @@
 
 namespace harness {
 
-/// Starts `count` threads that call `work`, or fewer where the system gives no more (a limit on
-/// processes or on memory). They are waited for when the list goes. `work` throws nothing.
+/// Starts `count` threads that call `work`, or fewer if the system refuses (a limit on processes or
+/// memory). Destroying the list joins them. `work` must not throw.
 std::vector<std::jthread> start_threads(int count, const std::function<void()>& work);
 
-/// How many of `wanted` threads the system gives now, the calling one counted: starts them, and
-/// lets them end. For who cannot cope with a refusal, as TBB, which then ends the process.
+/// The number of `wanted` threads, including the calling one, that the system allows now: starts
+/// and joins them. For libraries that end the process if a thread is refused, such as TBB.
 int obtainable_threads(int wanted);
 
 }  // namespace harness

@@ -285,7 +285,7 @@ class MemberBytes : public StoredBytes {
     std::byte beyond{};
     const std::uint32_t crc = from.crc();
     if (from.taken() > size() || from.take(std::span(&beyond, 1)).value_or(1) > 0) {
-      fail("goes on behind its size", kWhole);
+      fail("is longer than its size", kWhole);
     }
     if (crc != member_.crc) fail("differs from its checksum (damaged)", kWhole);
   }

@@ -6,12 +6,12 @@
 
 namespace harness {
 
-/// One place of a curve: a middle value and the range around it.
+/// A point of a curve: a middle value and the range around it.
 struct Point {
   double x = 0, median = 0, smallest = 0, largest = 0;
 };
 
-/// Points by rising x. Where a median is not finite the line is broken.
+/// Points by ascending x. The line is broken where a median is not finite.
 struct Curve {
   std::vector<Point> points;
 };
@@ -26,8 +26,8 @@ struct Tick {
 struct Axis {
   Scale scale = Scale::linear;
   double low = 0, high = 1;
-  /// The lowest value drawn where it is; what lies below is drawn here. Minus infinity if nothing
-  /// does.
+  /// The lowest value drawn at its place; values below are drawn here. Minus infinity if there are
+  /// none.
   double foot = 0;
   std::vector<Tick> ticks;
 };
@@ -37,10 +37,10 @@ Axis linear_axis(double low, double high);
 
 enum class ScaleChoice { log, by_data };
 
-/// An axis that holds every curve. by_data: logarithmic if the values span more than two decades.
-/// A logarithmic axis shows at most this many decades, so that one stray value does not squeeze the
-/// rest, and with values that are not positive it ends at the decade under the smallest positive
-/// one; either way its foot says where.
+/// An axis that contains every curve. by_data: logarithmic if the values span more than two
+/// decades. A logarithmic axis shows at most `decades` decades, so that an outlier does not squeeze
+/// the rest; if some values are not positive, it ends at the decade below the smallest positive
+/// one. Its foot is set in both cases.
 Axis fit_axis(const std::vector<Curve>& curves, ScaleChoice choice, int decades);
 
 struct Panel {
@@ -64,16 +64,16 @@ struct Chart {
   std::vector<Panel> panels;
   std::vector<KeyEntry> key;
   std::vector<std::string> notes;
-  /// Panels in a row; 0: all of them.
+  /// Panels in a row; 0: all.
   std::size_t columns = 0;
   YAxes y_axes = YAxes::separate;
 };
 
-/// The text, or the first so many bytes of it and three dots.
+/// The text, cut to `bytes` bytes and three dots if it is longer.
 std::string shortened(const std::string& text, std::size_t bytes);
 
-/// Texts of at most so many letters, broken between words: the lines of a note that is too long for
-/// the width of a chart. A word that is too long by itself is shortened.
+/// Breaks a text between words into lines of at most `letters` letters, for notes that are wider
+/// than a chart. A longer word is shortened.
 std::vector<std::string> wrap(const std::string& text, std::size_t letters = 100);
 
 }  // namespace harness

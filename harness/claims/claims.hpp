@@ -9,15 +9,14 @@
 
 namespace harness {
 
-/// A number taken from a row. `value` throws DataError where the row does not hold it.
+/// A number of a row. `value` throws DataError if the row lacks it.
 struct Metric {
   std::string name;
   /// Raised when the definition changes, so that old verdicts are not compared with new ones.
   int version = 1;
   std::string unit;
   std::function<double(const RunResult&)> value;
-  /// Where in the model it is taken, in labels after the arm: `layer 3`. Empty if it is of the
-  /// whole.
+  /// Its place in the model, put after the arm in labels: `layer 3`. Empty for the whole model.
   std::string at = {};
 };
 
@@ -27,7 +26,7 @@ struct Margin {
   std::string why;
 };
 
-/// The part is looked at again with `stand_in` in the place of `arm`.
+/// A control: the part is evaluated again with `stand_in` instead of `arm`.
 struct Control {
   std::string arm;
   std::string stand_in;
@@ -36,8 +35,8 @@ struct Control {
 enum class Relation { larger, equivalent, not_less };
 
 /// `larger`: A's metric is larger than B's by at least the margin. `equivalent`: the two differ by
-/// less than the margin. `not_less`: A's is below B's by less than the margin, if it is below at
-/// all. Where B names several arms it is the largest of them, seed by seed.
+/// less than the margin. `not_less`: A's is not below B's by the margin or more. If B names several
+/// arms, B is the largest of them for each seed.
 struct Part {
   Relation relation = Relation::larger;
   std::string a;
@@ -45,7 +44,7 @@ struct Part {
   Metric metric;
   Margin margin;
   std::vector<Control> controls;
-  /// What is read from B, where that is not what is read from A: one arm at two depths.
+  /// B's metric if it differs from A's, as for one arm at two depths.
   std::optional<Metric> b_metric = std::nullopt;
 };
 
@@ -56,12 +55,12 @@ struct Claim {
   std::string protocol;
   std::string sentence;
   std::vector<Part> parts;
-  /// The study that makes its runs, at whose claim profile and seeds it is judged.
+  /// The study of its runs; its claim profile and seeds are the evidence.
   std::string study = "recall";
-  /// What they must have been trained on: the rows of a stand-in are no evidence.
+  /// The runs' task: rows of substitute data are no evidence.
   std::string task = "associative_recall";
-  /// Claims of one family are adjusted for one another. With n seeds a claim of k parts, in a
-  /// family of m, can be contradicted only if m k 2^-n <= 0.05.
+  /// The family for the adjustment of p. With n seeds, a claim of k parts in a family of m can be
+  /// contradicted only if m k 2^-n <= 0.05.
   std::string family = "e1-e3";
 };
 

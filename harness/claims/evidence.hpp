@@ -9,11 +9,11 @@
 #include "harness/claims/verdict.hpp"
 #include "harness/results/result.hpp"
 
-// What is measured of a claim before it is judged.
+// The numbers of a claim before it is judged.
 
 namespace harness {
 
-/// Above it no p decides anything.
+/// The significance level.
 inline constexpr double kAlpha = 0.05;
 
 /// The rows of one task: by arm, then by seed.
@@ -22,8 +22,8 @@ using RowsOfArms = std::map<std::string, std::map<std::uint64_t, const RunResult
 /// Throws: DataError if two rows of the task have the same arm and seed, or the profiles differ.
 RowsOfArms index_rows(const std::vector<RunResult>& rows, const std::string& task);
 
-/// Everything of a verdict but its outcomes and adjusted p. What stands in the way of judging is in
-/// its notes; then it has no parts.
+/// A verdict without its outcomes and adjusted p. If the claim cannot be judged, the notes say why
+/// and there are no parts.
 Verdict gather_evidence(const Claim& claim, std::size_t family, const RowsOfArms& arms,
                         const std::vector<std::uint64_t>& seeds);
 

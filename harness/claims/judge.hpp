@@ -44,7 +44,7 @@ namespace harness {
 std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<RunResult>& rows,
                            std::size_t golden_seeds = 0);
 
-/// The same for all claims of a study, in their order, each family by itself.
+/// The same for all claims of a study, in their order, each family separately.
 std::vector<Verdict> judge_study(std::string_view study, const std::vector<RunResult>& rows,
                                  std::size_t golden_seeds = 0);
 

@@ -10,13 +10,14 @@
 
 namespace harness {
 
-/// What becomes of a claim, or of one part of it.
+/// The outcome of a claim or of a part.
 ///   supported       it holds
 ///   contradicted    the opposite holds
-///   negligible      the difference is smaller than what matters, which is what an equivalence part
-///                   asks for and what a difference part fails by
+///   negligible      the difference is smaller than the margin: what an equivalence part claims,
+///   and
+///                   a failure of a difference part
 ///   fragile         it holds as published, and a control flips it
-///   inconclusive    none of these can be said with these seeds
+///   inconclusive    these seeds support none of the above
 ///   could_not_check a needed row is missing or unusable; never a success
 enum class Outcome { supported, contradicted, negligible, fragile, inconclusive, could_not_check };
 
@@ -26,7 +27,7 @@ std::string word(Outcome outcome);
 /// Throws: DataError if no outcome has that word.
 Outcome outcome_of(const std::string& word);
 
-/// The numbers of A against B over the paired seeds. What n seeds leave undefined is empty.
+/// The comparison of A with B over paired seeds. Numbers that n seeds do not define are empty.
 struct Comparison {
   /// Mean of A - B, in the part's unit.
   double effect = 0;
@@ -34,7 +35,7 @@ struct Comparison {
   /// d_z with Hedges' correction; empty with fewer than 3 seeds or differences that do not vary.
   std::optional<double> standardized;
   Superiority superiority;
-  /// p of what the part says, of its opposite, and of "within the margin"; not adjusted.
+  /// p of the part's statement, of its opposite, and of "within the margin"; not adjusted.
   double p_claimed = 1;
   double p_opposite = 1;
   double p_negligible = 1;
@@ -63,7 +64,7 @@ struct PartResult {
   std::string why;
   Outcome outcome = Outcome::could_not_check;
   Comparison numbers;
-  /// The p that the outcome rests on, as the claim's family adjusts it.
+  /// The p that decides the outcome, adjusted in the claim's family.
   double p_holm = 1;
   std::vector<ControlResult> controls;
 };
@@ -74,8 +75,8 @@ struct Verdict {
   std::string experiment;
   std::string protocol;
   std::string sentence;
-  /// What the runs were trained on and for how long, so that no verdict is read beyond it: `profile
-  /// paper: associative_recall, 4000 steps, 10 seeds`. Empty in verdicts stored without it.
+  /// Data and length of training, which limit the verdict's scope: `profile paper:
+  /// associative_recall, 4000 steps, 10 seeds`. Empty in verdicts stored without it.
   std::string regime;
   // design
   std::vector<std::uint64_t> seeds;
@@ -84,9 +85,9 @@ struct Verdict {
   Outcome outcome = Outcome::could_not_check;
   double p = 1;
   double p_holm = 1;
-  /// Empty where the claim could not be checked.
+  /// Empty if the claim could not be checked.
   std::vector<PartResult> parts;
-  /// Why nothing could be decided: missing rows, too few seeds. Empty otherwise.
+  /// Why it could not be decided: missing rows, too few seeds. Empty otherwise.
   std::vector<std::string> notes;
   // evidence
   /// `arm/seed`, then the first 12 digits of the hash of the final weights.
@@ -94,13 +95,13 @@ struct Verdict {
   std::vector<std::string> environments;
 };
 
-/// Where `now` departs from `golden`, one line each: identity, seeds, outcomes (of the claim, its
-/// parts and controls), and numbers to six digits (1e-6 relative or 1e-9). Evidence and notes are
-/// not compared: the same verdict may come from another machine. Nor is a regime that one
-/// of them lacks.
+/// Differences between `now` and `golden`, one line each: identity, seeds, outcomes (of the claim,
+/// its parts and controls), and numbers to six digits (1e-6 relative or 1e-9). Evidence and notes
+/// are not compared, since another machine may give the same verdict; nor is a regime that one of
+/// them lacks.
 std::vector<std::string> differences(const Verdict& golden, const Verdict& now);
 
-/// No differences. Being to six digits it is not transitive.
+/// No differences. Compares six digits, so it is not transitive.
 bool operator==(const Verdict& x, const Verdict& y);
 
 void to_json(nlohmann::json& json, const Verdict& verdict);
@@ -112,8 +113,8 @@ void from_json(const nlohmann::json& json, Verdict& verdict);
 /// [-1.60, -1.46] decades, P(A>B) = 0.00; p = 0.0117, n = 10`.
 std::string summary(const Verdict& verdict);
 
-/// A plain-text table: a line per claim, and below it a line per part and per control. Above the
-/// claims of one regime, that.
+/// A plain-text table: a line per claim, followed by a line per part and per control. The regime is
+/// printed above the claims that share it.
 std::string table(const std::vector<Verdict>& verdicts);
 
 }  // namespace harness

@@ -144,9 +144,9 @@ std::vector<Product> recall_products() {
   const Index c = 128, h = 512, keys = 400, vocabulary = 402, b = 128, rows = 128 * 41;
   return {
       {"table: queries, keys, values", keys, 3 * c, c, false, true},
-      {"ffn 1, read-out rows", b, h, c, false, true},
-      {"ffn 2, read-out rows", b, c, h, false, true},
-      {"ffn 1 gradient, read-out rows", h, c, b, true, false},
+      {"ffn 1, prediction rows", b, h, c, false, true},
+      {"ffn 2, prediction rows", b, c, h, false, true},
+      {"ffn 1 gradient, prediction rows", h, c, b, true, false},
       {"head", b, vocabulary, c, false, true},
       {"ffn 1, all rows", rows, h, c, false, true},
       {"ffn 2, all rows", rows, c, h, false, true},

@@ -153,7 +153,8 @@ std::vector<std::string> split_list(const std::string& text, const std::string& 
       throw UsageError(fmt::format("--{}: an empty item ({}); need a,b,c", option, text));
     }
     if (std::count(items.begin(), items.end(), items.back()) > 1) {
-      throw UsageError(fmt::format("--{}: an item stands there twice ({})", option, items.back()));
+      throw UsageError(
+          fmt::format("--{}: duplicate item ({}); need each once", option, items.back()));
     }
     at = end + 1;
   }
@@ -203,8 +204,8 @@ int checked_threads(const Arguments& arguments) {
   // One more, since whoever waits for the others is a thread too.
   const int there = std::max(1, obtainable_threads(threads + 1) - 1);
   if (there < threads) {
-    complain("norm-harness: the system gives no more than {} of {} threads; goes on with them",
-             there, threads);
+    complain("norm-harness: the system allows only {} of {} threads; continuing with them", there,
+             threads);
   }
   return there;
 }

@@ -15,7 +15,7 @@ namespace harness {
 
 struct Golden;
 
-/// How the process ends.
+/// The process's exit codes.
 enum class Exit {
   ok = 0,
   differs = 1,
@@ -26,7 +26,7 @@ enum class Exit {
   interrupted = 130,
 };
 
-/// A word of the command line: `norm-harness <name> ...`.
+/// A command: `norm-harness <name> ...`.
 struct Command {
   const char* name;
   const char* summary;
@@ -60,14 +60,14 @@ class Arguments {
 
   boost::program_options::options_description_easy_init options() { return options_.add_options(); }
   void add(const boost::program_options::options_description& more) { options_.add(more); }
-  /// One word without a name, as `run e1`.
+  /// Declares one positional argument, as in `run e1`.
   void positional(const char* name) { positional_.add(name, 1); }
 
-  /// False if --help was asked for, which it has then printed. Throws: UsageError.
+  /// Returns false after printing --help. Throws: UsageError.
   bool parse(const std::vector<std::string>& arguments);
 
   bool has(const std::string& name) const { return values_.count(name) > 0; }
-  /// Given on the command line or in the config file, not defaulted.
+  /// Whether it was given on the command line or in the config file, not defaulted.
   bool given(const std::string& name) const { return has(name) && !values_[name].defaulted(); }
   template <class T>
   const T& get(const std::string& name) const {
@@ -82,21 +82,21 @@ class Arguments {
   boost::program_options::variables_map values_;
 };
 
-/// Whether a row is what its profile means today; false for a custom run, and for one made before
-/// the numerics or the measures changed.
+/// Whether a row is of its profile's current definition; false for a custom run, and for one made
+/// before the numerics or the measures changed.
 bool is_current(const RunResult& row);
 
-/// The store that --store names, opened for reading; or nothing, where none was named and none has
-/// been made yet. Throws: DataError for a named one that is not there.
+/// The store of --store, opened for reading; or nothing if none was named and the default does not
+/// exist yet. Throws: DataError if a named one does not exist.
 std::optional<Store> store_to_read(const Arguments& arguments);
 
-/// Adds --store, --golden, --profile and --rows, which tell where rows come from.
+/// Declares --store, --golden, --profile and --rows, which select the rows.
 void add_row_options(Arguments& arguments);
 
-/// Rows of one profile (each study's claim profile if none is named), from the store, from golden,
-/// or from both (the store's row where both have one). Rows of another definition of the profile
-/// are passed over. `golden` is filled where it was read. Throws: DataError if golden, or a store
-/// that was named, is asked for and missing.
+/// Rows of one profile (by default each study's claim profile), from the store, from golden, or
+/// from both (the store's row if both have one). Rows of another definition of the profile are
+/// skipped. `golden` is set if golden was read. Throws: DataError if golden or a named store is
+/// needed and missing.
 std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden = nullptr);
 
 /// `a,b,c` as a list. Throws: UsageError for an empty item.
@@ -105,25 +105,25 @@ std::vector<std::string> split_list(const std::string& text, const std::string& 
 /// Seeds as `N` (0 .. N-1), `0,2,5`, or `3..7`, each once. Throws: UsageError.
 std::vector<std::uint64_t> parse_seeds(const std::string& text);
 
-/// Threads of this machine.
+/// The machine's hardware threads.
 int default_threads();
-/// Those of --threads; fewer, with a line that says so, where the system gives no more.
+/// The value of --threads; fewer, with a message, if the system allows no more.
 /// Throws: UsageError unless 1 .. 1024.
 int checked_threads(const Arguments& arguments);
 
 /// Declares --device.
 void add_device(Arguments& arguments);
-/// The device that --device names; with `auto`, a GPU where there is one. Throws: UsageError for an
-/// unknown name, BackendError for a GPU that cannot be used.
+/// The device of --device; `auto` is a GPU if there is one. Throws: UsageError for an unknown name,
+/// BackendError for a GPU that cannot be used.
 libnorm::Device chosen_device(const Arguments& arguments);
 
 /// Declares --gemm.
 void add_gemm(Arguments& arguments);
-/// Who is to make products on `device`. Throws: UsageError for an unknown name, or for cuBLAS
-/// without a GPU.
+/// The implementation of products of --gemm on `device`. Throws: UsageError for an unknown name, or
+/// for cuBLAS without a GPU.
 libnorm::Gemm chosen_gemm(const Arguments& arguments, libnorm::Device device);
 
-/// Where golden lies unless --golden says otherwise: the source tree's own.
+/// The default of --golden: the source tree's.
 std::string default_golden();
 
 }  // namespace harness

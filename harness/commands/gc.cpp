@@ -79,7 +79,7 @@ Exit gc_command(const std::vector<std::string>& words) {
       "old-runs", "with --remove: also remove runs of other numerics, with their rows");
   if (!arguments.parse(words)) return Exit::ok;
   if (arguments.has("old-runs") && !arguments.has("remove")) {
-    throw UsageError("--old-runs: of no use without --remove; `gc` alone names these runs");
+    throw UsageError("--old-runs: needs --remove too; `gc` alone names these runs");
   }
   const Removal removal = !arguments.has("remove")    ? Removal::nothing
                           : arguments.has("old-runs") ? Removal::things_and_old_runs

@@ -47,9 +47,11 @@ Exit list_command(const std::vector<std::string>& words) {
   }
   print_out(
       "\nStabilizers; an arm is one of them with what is learned: +gain, +bias, +gain+bias,\n"
-      "+scalar_gain or nothing; +groups=N takes a row's channels in N groups\n");
+      "+scalar_gain or nothing; +groups=N takes a row's channels in N groups; an alias in\n"
+      "brackets is another name of the same arm\n");
   for (const libnorm::NamedStabilizer& s : libnorm::named_stabilizers()) {
-    print_out("  {:22} {}\n", s.name, s.formula);
+    const std::string alias = s.alias.empty() ? "" : fmt::format(" ({})", s.alias);
+    print_out("  {:22} {}\n", fmt::format("{}{}", s.name, alias), s.formula);
   }
   print_out(
       "\nBehind either, where it stands: @post (unless told), @pre, @sandwich, @deep; what a "

@@ -145,7 +145,7 @@ void check_uses(const Arguments& arguments) {
         std::pair("labels-tensor", "labels"), std::pair("head-tensor", "head"),
         std::pair("head-bias-tensor", "head-bias")}) {
     if (!arguments.has(option) || arguments.has(needed)) continue;
-    throw UsageError(fmt::format("--{}: of no use without --{}", option, needed));
+    throw UsageError(fmt::format("--{}: needs --{} too", option, needed));
   }
 }
 

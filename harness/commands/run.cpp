@@ -12,6 +12,7 @@
 #include "harness/runs/runner.hpp"
 #include "harness/studies/study.hpp"
 #include "libnorm/data/printable.hpp"
+#include "libnorm/models/normalization.hpp"
 
 namespace harness {
 namespace {
@@ -62,11 +63,24 @@ std::vector<std::string> default_arms(const Chosen& chosen, const std::string& p
   return arms;
 }
 
+/// The arms of --arms, by their names where it has aliases.
+std::vector<std::string> named_arms(const Arguments& arguments) {
+  std::vector<std::string> arms;
+  for (const std::string& text : split_list(arguments.text("arms"), "arms")) {
+    arms.push_back(libnorm::canonical_normalization(text));
+    if (std::count(arms.begin(), arms.end(), arms.back()) > 1) {
+      throw UsageError(
+          fmt::format("--arms: duplicate arm ({} is {}); need each once", text, arms.back()));
+    }
+  }
+  return arms;
+}
+
 /// The arms named with --arms that a study has, or those of its experiments.
 std::vector<std::string> arms_of(const Chosen& chosen, const Arguments& arguments) {
   if (!arguments.has("arms")) return default_arms(chosen, arguments.text("protocol"));
   std::vector<std::string> arms;
-  for (const std::string& name : split_list(arguments.text("arms"), "arms")) {
+  for (const std::string& name : named_arms(arguments)) {
     if (chosen.study->has_arm(name) || is_normalization(name)) arms.push_back(name);
   }
   return arms;
@@ -81,7 +95,7 @@ void check_names(const std::vector<Chosen>& chosen, const Arguments& arguments) 
     });
   };
   if (arguments.has("arms")) {
-    for (const std::string& name : split_list(arguments.text("arms"), "arms")) {
+    for (const std::string& name : named_arms(arguments)) {
       if (is_normalization(name)) continue;
       if (fits(
               [](const Study& s) -> const auto& { return s.arms(); }, name))

@@ -3,8 +3,10 @@
 
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
+#include "harness/results/result_csv.hpp"
 #include "harness/results/result_json.hpp"
 #include "harness/studies/study.hpp"
+#include "libnorm/metrics/activations/spectrum.hpp"
 
 namespace harness {
 namespace {
@@ -22,31 +24,22 @@ nlohmann::json experiments_of(const RunResult& row) {
   return list;
 }
 
-}  // namespace
-
-Exit show_command(const std::vector<std::string>& words) {
-  Arguments arguments(
-      "show [options]",
-      "Lists every run in the store; with --json, everything that is known of each.");
-  arguments.options()("store", po::value<std::string>()->default_value("out/store"),
-                      "folder of the runs made here")("json", "a JSON list of runs");
-  if (!arguments.parse(words)) return Exit::ok;
-  const auto rows = Store(arguments.text("store"), Access::reading).rows();
-  if (arguments.has("json")) {
-    nlohmann::json list = nlohmann::json::array();
-    for (const RunResult& row : rows) {
-      nlohmann::json json = to_json(row);
-      json["experiment"] = experiments_of(row);
-      json["protocol"] = nlohmann::json::array();
-      for (const Protocol& p : study_of(row).protocols()) {
-        if (row.slices.count(std::string(p.name)) > 0) json["protocol"].push_back(p.name);
-      }
-      list.push_back(std::move(json));
+void print_json(const std::vector<RunResult>& rows) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const RunResult& row : rows) {
+    nlohmann::json json = to_json(row);
+    json["experiment"] = experiments_of(row);
+    json["protocol"] = nlohmann::json::array();
+    for (const Protocol& p : study_of(row).protocols()) {
+      if (row.slices.count(std::string(p.name)) > 0) json["protocol"].push_back(p.name);
     }
-    // No character beyond ASCII, so none that a terminal acts on.
-    print_out("{}\n", list.dump(2, ' ', true));
-    return Exit::ok;
+    list.push_back(std::move(json));
   }
+  // No character beyond ASCII, so none that a terminal acts on.
+  print_out("{}\n", list.dump(2, ' ', true));
+}
+
+void print_table(const std::vector<RunResult>& rows) {
   print_out("{:18} {:8} {:18} {:>6} {:>7} {:>12} {:>9} {:>8}  {}\n", "task", "profile", "arm",
             "seed", "steps", "loss", "seconds", "kept", "weights");
   for (const RunResult& row : rows) {
@@ -54,6 +47,55 @@ Exit show_command(const std::vector<std::string>& words) {
     print_out("{:18} {:8} {:18} {:6} {:7} {:12.4e} {:9.1f} {:>8}  {}\n", row.task, row.profile,
               row.arm, row.seed, row.steps, row.final_loss, row.seconds, kKeepWords[int(kept)],
               row.weights_sha256);
+  }
+}
+
+/// What --help says of the columns of --csv.
+std::string columns_text() {
+  std::string text = "Columns of --csv, one line a run; then every metric, by name:\n";
+  const auto add = [&](std::string_view name, std::string_view meaning, std::string_view unit) {
+    text += fmt::format("  {:20} {}{}\n", name, meaning, unit);
+  };
+  for (const RunColumn& column : run_columns()) add(column.name, column.meaning, "");
+  text +=
+      "Metrics; layer3.centred.stable_rank is that of block 3's output, under the protocol\n"
+      "centred (`norm-harness list` describes the protocols):\n";
+  for (const libnorm::SpectralMetric& m : libnorm::spectral_metrics()) {
+    add(m.name, m.definition, m.unit == "1" ? "" : fmt::format(", in {}", m.unit));
+  }
+  add("slice_range.PROTOCOL", "max - min of the loss along a slice", ", in nats");
+  add("slice_max.PROTOCOL", "max of the loss along a slice, mean over directions", ", in nats");
+  add("training_loss", "mean over the last epoch", ", in nats");
+  add("training_accuracy", "share of the last epoch's texts that are classified right", "");
+  add("held_out_accuracy", "share of the test texts that are classified right", "");
+  return text +
+         "An empty cell: the run has no such metric. NaN, Inf and -Inf are spelled so. A text\n"
+         "that begins with = + - or @ gets a ' in front, or spreadsheets take it for a formula.\n"
+         "Curves, slices, epochs and spectra are lists; only --json has them.\n"
+         "  pandas: read_csv(FILE, float_precision=\"round_trip\")    R: read.csv(FILE)";
+}
+
+}  // namespace
+
+Exit show_command(const std::vector<std::string>& words) {
+  Arguments arguments(
+      "show [options]",
+      "Lists every run in the store; with --json or --csv, its numbers too.\n\n" + columns_text());
+  arguments.options()("store", po::value<std::string>()->default_value("out/store"),
+                      "folder of the runs made here")(
+      "json", "a JSON list of runs: everything that is known of each")(
+      "csv", "a table for pandas, R or a spreadsheet: one line a run, one column a measure");
+  if (!arguments.parse(words)) return Exit::ok;
+  if (arguments.has("json") && arguments.has("csv")) {
+    throw UsageError("--csv: cannot be combined with --json; need one of them");
+  }
+  const auto rows = Store(arguments.text("store"), Access::reading).rows();
+  if (arguments.has("json")) {
+    print_json(rows);
+  } else if (arguments.has("csv")) {
+    print_text(to_csv(rows));
+  } else {
+    print_table(rows);
   }
   return Exit::ok;
 }

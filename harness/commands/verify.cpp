@@ -50,7 +50,7 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
   if (unknown > 0) {
     complain("verify: --check was asked for, and golden lacks {} of the runs", unknown);
   } else if (same == 0) {
-    complain("verify: --check was asked for, and there is no run to hold against golden ({})",
+    complain("verify: --check was asked for, and there is no run to compare with golden ({})",
              libnorm::printable(directory));
   }
   return unknown > 0 || same == 0 ? Exit::no_data : Exit::ok;
@@ -72,7 +72,8 @@ Exit verify_command(const std::vector<std::string>& words) {
                                                                        "the verdicts as JSON");
   if (!arguments.parse(words)) return Exit::ok;
   if (arguments.has("check") && arguments.text("rows") == "golden") {
-    throw UsageError("--check: of no use with --rows golden, which leaves the store's runs out");
+    throw UsageError(
+        "--check: cannot be combined with --rows golden, which leaves the store's runs out");
   }
 
   Golden golden;

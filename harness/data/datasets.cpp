@@ -267,7 +267,7 @@ fs::path find_vocabulary(const std::string& option) {
   std::error_code ignored;
   if (fs::is_regular_file(file, ignored)) return file;
   throw DataError(fmt::format(
-      "vocabulary: there is none (the folder {}{} has no wordpiece/vocab.txt); need --vocab FILE, "
+      "vocabulary: not found (the folder {}{} has no wordpiece/vocab.txt); need --vocab FILE, "
       "or a folder of data; `scripts/fetch_data --output {}` makes one",
       folder.path.string(), who_named(folder.origin), folder.path.string()));
 }

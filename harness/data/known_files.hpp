@@ -8,7 +8,7 @@
 
 namespace harness {
 
-/// What a data file is, told by the checksum of all its bytes.
+/// The identity of a data file, by the checksum of its bytes.
 enum class KnownFile {
   unknown,
   /// AG News's train split as published: 120000 rows.
@@ -24,16 +24,16 @@ enum class KnownFile {
 /// Lines of KnownFile::bert_vocabulary.
 inline constexpr libnorm::Index kBertVocabulary = 30522;
 
-/// A data file as it is on disk.
+/// Size and checksum of a data file.
 struct FileIdentity {
   std::filesystem::path path;
   KnownFile known = KnownFile::unknown;
   std::uintmax_t bytes = 0;
-  /// Line feeds, and one for a last line without. One for each row, where no row has any inside.
+  /// Line feeds, plus one for a last line without. Equals the rows if no row contains a line feed.
   libnorm::Index lines = 0;
   std::string sha256;
 
-  /// What the file is, for results: a name, or for an unknown file its size, lines and sum.
+  /// Description for results: a name, or for an unknown file its size, lines and checksum.
   std::string description() const;
 };
 

@@ -90,7 +90,7 @@ void check_names(const RunResult& row) {
   add_keys(row.spectra);
   for (const std::string_view name : names) {
     if (is_name(name)) continue;
-    throw ValueError("row: a name is none (" + std::string(name) + "); need " + kNameWanted);
+    throw ValueError("row: invalid name (" + std::string(name) + "); need " + kNameWanted);
   }
 }
 
@@ -392,8 +392,7 @@ json parse_json(std::string_view text, const std::string& source) {
     } else if (event == Event::object_end || event == Event::array_end) {
       open.pop_back();
     } else if (event == Event::key && !open.back().insert(parsed.get<std::string>()).second) {
-      throw DataError(source + ": the key " + parsed.get<std::string>() +
-                      " stands there twice; need each once");
+      throw DataError(source + ": duplicate key " + parsed.get<std::string>() + "; need each once");
     }
     return true;
   };

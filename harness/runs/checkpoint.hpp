@@ -24,17 +24,17 @@ void append(std::vector<std::byte>& state, const std::vector<T>& values) {
 /// Reads the next bytes of a state. Throws: DataError if it has fewer.
 void take_bytes(std::span<const std::byte>& state, std::span<std::byte> to);
 
-/// Reads as many numbers as the vector has places.
+/// Reads as many numbers as the vector has elements.
 template <class T>
 void take(std::span<const std::byte>& state, std::vector<T>& values) {
   take_bytes(state, std::as_writable_bytes(std::span(values)));
 }
 
-/// Throws: DataError for a state that goes on behind what was read.
+/// Throws: DataError if the state has unread bytes.
 void require_empty(std::span<const std::byte> state);
 
-/// Steps, divergence, final loss, loss curve and hash of a run's losses, one for each step done of
-/// the steps it was to have.
+/// Sets a row's steps, divergence, final loss, loss curve and hash of the losses. losses: one for
+/// each step done; steps: the planned number.
 void add_losses(RunResult& row, const std::vector<float>& losses, std::int64_t steps,
                 bool diverged);
 

@@ -11,31 +11,31 @@ namespace harness {
 struct StoredThing {
   std::filesystem::path path;
   std::uintmax_t bytes = 0;
-  /// What it is, in words.
+  /// A description.
   std::string what;
 };
 
-/// What was found in a store that belongs to nothing.
+/// Files and folders of a store that nothing needs.
 struct Garbage {
-  /// Checkpoints of finished runs, files that a killed writer left half, kept states that no row
-  /// names, folders of runs that had not begun.
+  /// Checkpoints of finished runs, incomplete files of killed writers, kept states that no row
+  /// names, folders of runs that never began.
   std::vector<StoredThing> things;
-  /// Folders of runs of other numerics than this version's, which makes and compares none of them.
-  /// Their rows are results all the same.
+  /// Folders of runs of other numerics than this version's, which it neither makes nor compares.
+  /// Their rows are still results.
   std::vector<StoredThing> old_runs;
-  /// Folders that a process was at work in: nothing in them was looked at.
+  /// Folders in use by a process; not inspected.
   std::vector<std::filesystem::path> held;
-  /// A sentence for each thing that is damaged, and so was left alone, or could not be removed.
+  /// A sentence for each thing that was left because it is damaged or could not be removed.
   std::vector<std::string> faults;
 };
 
-/// What of the garbage is removed.
+/// Which garbage to remove.
 enum class Removal { nothing, things, things_and_old_runs };
 
-/// Looks through a store, and removes what it was asked to and finds, under the lock of each run.
-/// Killed at any moment, it leaves a store of the same finished runs; an old run is no finished one
-/// from the first file on that goes.
-/// Throws: DataError for a folder that is no store.
+/// Finds garbage in a store and removes what `removal` selects, under the lock of each run. If
+/// killed, the store keeps the same finished runs; an old run is unfinished once its first file is
+/// removed.
+/// Throws: DataError if the folder is not a store.
 Garbage collect_garbage(const std::filesystem::path& store, Removal removal);
 
 }  // namespace harness

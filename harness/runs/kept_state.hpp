@@ -9,10 +9,10 @@
 
 namespace harness {
 
-/// Of a model's weights and running statistics, as 4-byte floats: a row's weights_sha256.
+/// Hash of a model's weights and running statistics as 4-byte floats: a row's weights_sha256.
 std::string weights_sha256(const libnorm::Transformer<float>& model);
 
-/// What a run keeps where nothing else was asked for: its state up to 16 MB, else its weights.
+/// What a run keeps by default: its state up to 16 MB, else its weights.
 Keep default_keep(const libnorm::Transformer<float>& model);
 
 /// Writes what a run keeps as a safetensors file, F32: weights and running statistics under the
@@ -23,9 +23,9 @@ void write_kept(const std::filesystem::path& file, Keep what,
                 const libnorm::Transformer<float>& model, const libnorm::Adam<float>& adam);
 
 /// Reads into a model, and an optimizer if there is one, what the run of `row` has kept.
-/// file: that of Store::kept_file, or a copy of it.
-/// Throws: DataError for a file that does not fit the model, or has not the row's weights; and for
-/// an optimizer where the row has kept no state. The model is not to be used then.
+/// file: Store::kept_file, or a copy of it.
+/// Throws: DataError if the file does not fit the model or has other weights than the row, or if an
+/// optimizer is given and the row has kept no state. The model is then undefined.
 void load_kept(const std::filesystem::path& file, const RunResult& row,
                libnorm::Transformer<float>& model, libnorm::Adam<float>* adam = nullptr);
 

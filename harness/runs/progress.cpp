@@ -51,7 +51,7 @@ void Progress::start(std::size_t run, std::int64_t steps) {
   runs_[run].done_before = steps;
   runs_[run].done = steps;
   runs_[run].active = true;
-  if (steps > 0) say(fmt::format("{}: goes on from step {}", runs_[run].name, steps));
+  if (steps > 0) say(fmt::format("{}: resumes at step {}", runs_[run].name, steps));
 }
 
 void Progress::step(std::size_t run, std::int64_t steps, double loss) {

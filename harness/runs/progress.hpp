@@ -15,29 +15,29 @@ namespace harness {
 /// `40 s`, `3 min` or `1.5 h`; rounded up.
 std::string duration_text(double seconds);
 
-/// Tells people how far the runs are: one line that renews itself on a terminal, plain lines
-/// elsewhere. Its members may be called from several threads.
+/// Shows the runs' progress: one line that is rewritten on a terminal, plain lines elsewhere.
+/// Threads may share an object.
 class Progress {
  public:
   enum class Style { terminal, lines, quiet };
 
-  /// descriptor: that of `out`, whose width counts, where it is a terminal.
+  /// descriptor: of `out` if it is a terminal, for its width.
   Progress(std::ostream& out, Style style, int descriptor = -1)
       : out_(out), style_(style), descriptor_(descriptor) {}
 
-  /// One line on a terminal that can renew it, plain lines elsewhere.
+  /// The style for a descriptor: one line on a terminal that can rewrite it, plain lines elsewhere.
   static Style style_of(int descriptor);
 
   void add(std::string name, std::int64_t steps);
-  /// The store has the run already.
+  /// The run is in the store already.
   void found(std::size_t run);
-  /// The run begins, `steps` of it done by an earlier process.
+  /// The run begins; an earlier process did `steps` of it.
   void start(std::size_t run, std::int64_t steps);
   void step(std::size_t run, std::int64_t steps, double loss);
   void finish(std::size_t run, const RunResult& row);
-  /// What is waited for, when that is another thing than the last time.
+  /// Says what is being waited for, if it changed.
   void wait(const std::string& for_what);
-  /// Nothing more comes: leaves the terminal on a line of its own.
+  /// Ends the output: moves the terminal to a new line.
   void done();
 
  private:

@@ -14,7 +14,7 @@ double bytes_of_training(const TrainingSizes& sizes) {
   // A block, whatever its width: the names of its tensors, and what knows where its arrays are.
   constexpr double kBlock = 4096;
 
-  // The last block computes the rows that are read out alone, unless the batch is dense.
+  // The last block computes the prediction positions' rows only, unless the batch is dense.
   const double rows = sizes.sequences * sizes.rows;
   const double full_blocks = sizes.path == libnorm::Path::dense ? blocks : blocks - 1;
   const double last_rows = sizes.path == libnorm::Path::dense ? 0 : sizes.sequences;

@@ -5,7 +5,7 @@
 
 namespace harness {
 
-/// What decides the memory that training a model takes.
+/// The sizes that determine the memory of training a model.
 struct TrainingSizes {
   libnorm::TransformerOptions model;
   /// Sequences of a batch, positions of each, and of these the rows that are computed.
@@ -14,9 +14,9 @@ struct TrainingSizes {
   double steps = 0;
 };
 
-/// Bytes that a run takes at least: weights, gradient and Adam's moments, the copy of them that
-/// becomes a checkpoint, what blocks keep for the backward pass, batch, logits and losses. In
-/// double, so that no product of sizes overflows.
+/// A lower bound of a run's bytes: weights, gradient and Adam's moments, their copy for a
+/// checkpoint, the blocks' saved activations, batch, logits and losses. In double, so that products
+/// of sizes do not overflow.
 double bytes_of_training(const TrainingSizes& sizes);
 
 }  // namespace harness

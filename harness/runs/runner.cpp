@@ -114,7 +114,7 @@ void train(const PlannedRun& planned, const WorkerState& worker_state, const Run
     const Unsaved until_saved;
     clock.save();
     throw Interrupted(
-        fmt::format("stopped at step {} of {}, seed {}; the same command goes on from there",
+        fmt::format("stopped at step {} of {}, seed {}; the same command resumes from there",
                     run.steps_done(), planned.arm, planned.seed));
   }
 }
@@ -153,7 +153,7 @@ RunResult make_run(const PlannedRun& planned, const WorkerState& worker_state, c
   progress.done();
   try {
     if (failure) std::rethrow_exception(failure);
-    complain("norm-harness: stopped; the same command goes on from there");
+    complain("norm-harness: stopped; the same command resumes from there");
   } catch (const std::exception& error) {
     complain_text("norm-harness: ", error.what());
   }

@@ -13,39 +13,38 @@
 
 namespace harness {
 
-/// What is done about runs that other processes are making.
+/// What to do about runs that other processes are training.
 enum class Others { wait_for, leave };
 
-/// How runs are made; bits depend on none of it.
+/// How runs are trained. Results do not depend on it.
 struct RunnerOptions {
   int threads = 1;
-  /// Where runs train; bits do not depend on it. Small runs that are made at once share a GPU, each
-  /// with a stream of its own.
+  /// The device. Small runs that train at the same time share a GPU, each with its own stream.
   libnorm::Device device = libnorm::Device::cpu;
-  /// Seconds between checkpoints, or nothing: 10, and 120 for large runs, whose checkpoints take a
-  /// while to write, with one at each landmark too.
+  /// Seconds between checkpoints. Default: 10; for large runs, whose checkpoints take long to
+  /// write, 120 and at each landmark.
   std::optional<double> checkpoint_every;
-  /// What runs keep when they are finished; by default, what default_keep() says of each.
+  /// What finished runs keep; by default default_keep() of each.
   std::optional<Keep> keep;
   Others others = Others::wait_for;
 };
 
-/// What came of a plan.
+/// The results of a plan.
 struct MadeRuns {
   /// In the order of the plan.
   std::vector<RunResult> rows;
-  /// Runs that are left to other processes, and have no row.
+  /// Number of runs left to other processes; they have no row here.
   std::size_t left = 0;
 };
 
-/// Makes the runs that the store lacks, going on from checkpoints, and returns the rows of all. As
-/// many small runs at once as there are threads and memory for, since one small model keeps few
-/// threads busy; threads that are left over, as at the end, work within a run. Large runs come one
-/// after the other, each with all threads. Bits depend on none of this.
+/// Trains the runs that the store lacks, resuming from checkpoints, and returns the rows of all
+/// runs. Small runs train at the same time, as many as threads and memory allow, since a small
+/// model keeps few threads busy; spare threads work within a run. Large runs train one after the
+/// other, each with all threads. Results do not depend on this.
 ///
-/// Runs that another process holds come last: they are waited for, and taken over where it ends
-/// without a row; or they are left. Throws: DataError; Interrupted after a signal, with checkpoints
-/// written.
+/// Runs that another process holds come last: depending on Others, this waits for them, and takes
+/// over if that process ends without a row, or leaves them. Throws: DataError; Interrupted after a
+/// signal, with checkpoints written.
 MadeRuns make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& options,
                    const Store& store, Progress& progress);
 

@@ -25,8 +25,7 @@ namespace harness {
 
 using libnorm::Index;
 
-/// One arm in training, from one seed: step by step, and able to stop and go on at any of them with
-/// the same bits.
+/// One arm in training from one seed. It can stop after any step and resume with the same bits.
 class TrainingRun {
  public:
   virtual ~TrainingRun() = default;
@@ -36,10 +35,10 @@ class TrainingRun {
   virtual double last_loss() const = 0;
   /// Floating-point operations of the products so far, a multiply-add counting two.
   virtual double flop() const = 0;
-  /// Whether much was done in the last step, so that a checkpoint is worth its price.
+  /// Whether the last step did so much work that a checkpoint is worthwhile.
   virtual bool at_landmark() const { return false; }
 
-  /// What is trained, and what trains it, after the steps done: to be kept, or to take what was.
+  /// The model and its optimizer after the steps done, to save or to restore them.
   /// @{
   virtual libnorm::Transformer<float>& model() = 0;
   virtual libnorm::Adam<float>& adam() = 0;
@@ -48,30 +47,30 @@ class TrainingRun {
   /// One training step. A loss that is not finite ends the run.
   virtual void step() = 0;
 
-  /// All that a later step depends on.
+  /// Everything that later steps depend on.
   virtual std::vector<std::byte> state() const = 0;
   /// Throws: DataError for a state of another size.
   virtual void restore(std::span<const std::byte> state) = 0;
 
-  /// The row of a finished run, with everything measured; of a diverged run, without.
+  /// The row of a finished run with its measures; without them if it diverged.
   virtual RunResult row(std::string_view profile) = 0;
 };
 
-/// How many runs keep a machine busy: small ones stand side by side, a large one is alone.
+/// Whether runs train side by side (small) or one after the other (large).
 enum class RunSize { small, large };
 
-/// One run to be made.
+/// A run to train.
 struct PlannedRun {
   std::string task, profile, arm;
   std::uint64_t seed = 0;
   Index steps = 0;
   RunSize size = RunSize::small;
-  /// All that decides the bits.
+  /// Everything that the run's bits depend on.
   Spec spec;
   std::function<std::unique_ptr<TrainingRun>()> make;
-  /// Who makes the products; the spec says so too.
+  /// Implementation of products; the spec has it too.
   libnorm::Gemm gemm = libnorm::Gemm::exact;
-  /// Memory that it takes at least.
+  /// Lower bound of its memory.
   double bytes = 0;
 };
 

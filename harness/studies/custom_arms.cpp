@@ -8,8 +8,10 @@ namespace harness {
 
 bool is_normalization(std::string_view name) {
   if (name.find_first_of("+@") != std::string_view::npos) return true;
+  const std::string canonical = libnorm::canonical_normalization(name);
   const auto has = [&](const auto& list) {
-    return std::any_of(list.begin(), list.end(), [&](const auto& x) { return x.name == name; });
+    return std::any_of(list.begin(), list.end(),
+                       [&](const auto& x) { return x.name == canonical; });
   };
   return has(libnorm::named_norms()) || has(libnorm::named_stabilizers());
 }

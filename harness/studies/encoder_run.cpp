@@ -22,7 +22,7 @@ using libnorm::Random;
 using libnorm::RowFactor;
 
 /// The position whose row the head reads: [CLS].
-constexpr Index kReadout = 0;
+constexpr Index kPrediction = 0;
 /// What a row tells of each spectrum; part of the study's version of measures.
 constexpr std::string_view kSpectralMetrics[] = {
     "effective_rank", "participation_ratio", "stable_rank", "decay_exponent", "condition_number"};
@@ -68,7 +68,7 @@ libnorm::Padding EncoderRun::padding() const {
 }
 
 void EncoderRun::lay_out(const libnorm::Corpus& corpus, std::span<const std::int32_t> which) {
-  batch_.assign(corpus, which, padding(), kReadout, data_->vocabulary, options_.path);
+  batch_.assign(corpus, which, padding(), kPrediction, data_->vocabulary, options_.path);
 }
 
 void EncoderRun::shuffle(Index epoch) {

@@ -110,10 +110,12 @@ void add_execution_keys(Spec& spec, const Options& options) {
 }
 
 /// The arm of a list with this name; or, for a normalization's text such as `rms+gain@pre`, an arm
-/// of that, made when it is first asked for and kept. Throws: ValueError for what is neither.
+/// of that, made when it is first asked for and kept. Aliases stand for names. Throws: ValueError
+/// for what is neither.
 template <class Arm>
-const Arm& find_or_make_arm(const std::vector<Arm>& list, std::string_view name,
+const Arm& find_or_make_arm(const std::vector<Arm>& list, std::string_view text,
                             const std::function<Arm(std::string_view)>& make) {
+  const std::string name = libnorm::canonical_normalization(text);
   const bool listed =
       std::any_of(list.begin(), list.end(), [&](const Arm& arm) { return arm.name == name; });
   if (listed || !is_normalization(name)) return find_named(list, &Arm::name, name, "arm");

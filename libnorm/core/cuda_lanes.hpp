@@ -8,7 +8,7 @@
 
 namespace libnorm {
 
-/// A thread's own number of the 32; what stands in Register<Isa, T> for so many lanes of a vector.
+/// One lane's number, held by its thread: the CUDA counterpart of a register, Register<Isa, T>.
 template <class T>
 struct Register<Cuda, T> {
   using V = T;
@@ -45,21 +45,21 @@ struct Warp<Cuda> {
   static LIBNORM_INLINE bool leads() { return true; }
 };
 
-/// A warp of a block that shares an output: every warp does the whole body, but for sums over rows,
-/// whose shards are dealt out (`sum_rows_in_shards`), and for what is written.
+/// One of the warps of a block that share an output. Every warp executes the whole body, except
+/// that the shards of a sum over rows are dealt out (`sum_rows_in_shards`) and one warp writes.
 struct CudaTeam : Warp<Cuda> {
   static LIBNORM_INLINE bool leads() { return threadIdx.x < 32; }
 };
 
-/// The block's shared memory, as much of it as its launch asked for.
+/// The block's shared memory; its launch sets the size.
 LIBNORM_INLINE float* shared_memory() {
   extern __shared__ float shared_floats[];
   return shared_floats;
 }
 
 namespace detail {
-/// The value of the lane that differs in one bit, and one's own, the lower lane's first, so that
-/// all lanes do the same operation.
+/// f of this lane's value and that of the lane whose number differs in one bit; the lower lane's
+/// value is the first argument, so that both lanes compute the same.
 template <class T, class F>
 LIBNORM_INLINE T fold_threads(F f, T v) {
 #pragma unroll

@@ -14,8 +14,8 @@ enum class Device { cpu, cuda };
 /// such device in the machine, or a driver too old.
 void require_device(Device device);
 
-/// What `device` is, for records: `NVIDIA H100 80GB HBM3, compute capability 9.0, CUDA 13.0, driver
-/// 13.0`; of the processor, `cpu`. Throws: as require_device.
+/// A description of `device` for records: `NVIDIA H100 80GB HBM3, compute capability 9.0, CUDA
+/// 13.0, driver 13.0`; for the processor, `cpu`. Throws: as require_device.
 std::string describe_device(Device device);
 
 /// The device of the calling thread: that of its innermost DeviceScope, or the processor.
@@ -38,36 +38,36 @@ class DeviceScope {
   [[maybe_unused]] bool owns_stream_ = false;
 };
 
-/// Floating-point operations a second that the GPU's cores could do on float, a multiply-add as
-/// two: its data sheet's number, not a measurement. Throws: as require_device.
+/// The GPU's peak float operations per second, a multiply-add counting two: the data sheet's
+/// number, not a measurement. Throws: as require_device.
 double nominal_gpu_flops();
 
 /// Waits for what the calling thread has launched. Throws: BackendError where a launch failed.
 void finish_launches();
 
-/// Bytes on a GPU, from a pool that keeps what is given back. They are scratch, or mirror what lies
-/// elsewhere: a copy has none at first.
+/// Bytes on a GPU, from a pool that keeps freed memory. They are scratch or mirror an array
+/// elsewhere, so a copy of this object starts empty.
 class DeviceMemory {
  public:
   DeviceMemory() = default;
-  /// Copies nothing: what is assigned to keeps its own bytes.
+  /// Copies no bytes: the target of an assignment keeps its own.
   /// @{
   DeviceMemory(const DeviceMemory&) {}
   DeviceMemory& operator=(const DeviceMemory&) { return *this; }
   /// @}
-  /// Takes the bytes; what is assigned from gets those of this.
+  /// Moving takes the other's bytes; move assignment swaps.
   /// @{
   DeviceMemory(DeviceMemory&& other) noexcept;
   DeviceMemory& operator=(DeviceMemory&& other) noexcept;
   /// @}
   ~DeviceMemory();
 
-  /// At least `bytes`; where there were fewer, what stood there is lost. `what` is for messages.
-  /// Throws: BackendError if they do not fit, with what is free.
+  /// Makes room for at least `bytes`; growing loses the content. `what` names the memory in
+  /// messages. Throws: BackendError if they do not fit, with the bytes that are free.
   void* reserve(std::size_t bytes, const std::string& what);
   /// The bytes on the GPU; null before reserve.
   void* data() const { return data_; }
-  /// Bytes that are there.
+  /// Bytes reserved.
   std::size_t size() const { return bytes_; }
 
  private:
@@ -77,9 +77,11 @@ class DeviceMemory {
   std::size_t bytes_ = 0;
 };
 
-/// In the order of the calling thread's launches. copy_to_host waits until the bytes are there.
+/// Copies, in the order of the calling thread's launches. copy_to_host waits until the bytes have
+/// arrived.
+/// @{
 void copy_to_device(void* to, const void* from, std::size_t bytes);
-/// As above.
 void copy_to_host(void* to, const void* from, std::size_t bytes);
+/// @}
 
 }  // namespace libnorm

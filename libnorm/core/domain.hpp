@@ -6,8 +6,8 @@
 
 #include "libnorm/core/error.hpp"
 
-// Options are doubles, and what computes with them may be a float: 1e-46 is above 0 as the one and
-// 0 as the other. So they are looked at in the type that is used.
+// Options are doubles, but a float may compute with them: 1e-46 is above 0 as a double and 0 as a
+// float. So options are checked in the type that computes.
 namespace libnorm {
 
 /// Whether x is finite as a T.

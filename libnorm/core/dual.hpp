@@ -11,8 +11,8 @@ namespace libnorm {
 
 /// value + tangent e with e^2 = 0. A function computed on it gives its value and its derivative
 /// along the tangent. A gradient computed on it gives the gradient at the weights' values and, as
-/// its tangent, the Hessian times the weights' tangent: so every mechanism that has a forward and a
-/// backward pass has exact Hessian-vector products (Pearlmutter 1994), without further code.
+/// its tangent, the Hessian times the weights' tangent. So every mechanism with a forward and a
+/// backward pass has exact Hessian-vector products without further code (Pearlmutter 1994).
 template <class T>
 struct Dual {
   /// The number itself.
@@ -34,19 +34,19 @@ struct NumberTraits {
 };
 }  // namespace detail
 
-/// Where duals lie: values and tangents are arrays of their own, so that products of matrices work
-/// on each as on any other.
+/// A pointer to duals. Values and tangents are two arrays, so that matrix products work on each as
+/// on any array.
 template <class T>
 struct DualPointer {
-  /// Both null, or both arrays of one size, which whoever made them keeps alive.
+  /// Both null, or two arrays of one size, which their owner keeps alive.
   /// @{
   T* value = nullptr;
   T* tangent = nullptr;
   /// @}
 
-  /// A dual in memory.
+  /// A reference to a dual in memory.
   struct Reference {
-    /// Where its two numbers lie.
+    /// Addresses of its two numbers.
     /// @{
     T* value;
     T* tangent;
@@ -62,14 +62,14 @@ struct DualPointer {
   };
 
   DualPointer() = default;
-  /// Null.
+  /// A null pointer.
   LIBNORM_INLINE DualPointer(std::nullptr_t) {}
-  /// Of two arrays.
+  /// A pointer to two arrays.
   LIBNORM_INLINE DualPointer(T* value_, T* tangent_) : value(value_), tangent(tangent_) {}
-  /// As T* becomes const T*.
+  /// Converts as T* converts to const T*.
   LIBNORM_INLINE operator DualPointer<const T>() const { return {value, tangent}; }
 
-  /// As of T*. Values stand for both: tangents are not compared.
+  /// Pointer arithmetic and comparison as of T*; only the values' addresses are compared.
   /// @{
   LIBNORM_INLINE DualPointer operator+(Index n) const { return {value + n, tangent + n}; }
   LIBNORM_INLINE Reference operator[](Index i) const { return {value + i, tangent + i}; }
@@ -78,11 +78,11 @@ struct DualPointer {
   /// @}
 };
 
-/// Memory for duals, with what of std::vector is needed.
+/// Memory for duals: the part of std::vector's interface that the library needs.
 template <class T>
 class DualArray {
  public:
-  /// As of std::vector, on both arrays.
+  /// As in std::vector, for both arrays.
   /// @{
   void assign(std::size_t size, const Dual<T>& x) {
     value_.assign(size, x.value);
@@ -99,7 +99,7 @@ class DualArray {
   DualPointer<T> data() { return {value_.data(), tangent_.data()}; }
   DualPointer<const T> data() const { return {value_.data(), tangent_.data()}; }
   /// @}
-  /// The arrays, which must keep one size.
+  /// The two arrays; their sizes must stay equal.
   /// @{
   std::vector<T>& values() { return value_; }
   const std::vector<T>& values() const { return value_; }
@@ -129,11 +129,10 @@ struct NumberTraits<const Dual<T>> {
 /// The real type of a number type: T itself, or that of a dual.
 template <class T>
 using Real = typename detail::NumberTraits<T>::Real;
-/// T*, or what stands for it where T is a dual. Write `Pointer<const T>` for a pointer to
-/// constants.
+/// T*, or a DualPointer if T is a dual. Write `Pointer<const T>` for a pointer to constants.
 template <class T>
 using Pointer = typename detail::NumberTraits<T>::Pointer;
-/// std::vector<T>, or what stands for it where T is a dual.
+/// std::vector<T>, or a DualVector if T is a dual.
 template <class T>
 using Array = typename detail::NumberTraits<T>::Array;
 
@@ -141,27 +140,29 @@ using Array = typename detail::NumberTraits<T>::Array;
 template <class T>
 inline constexpr bool is_dual = !std::is_same_v<Real<T>, std::remove_const_t<T>>;
 
-/// The values of numbers in memory.
+/// A pointer to the values of numbers in memory.
+/// @{
 template <class T>
 LIBNORM_INLINE T* value_of(T* p) {
   return p;
 }
-/// The same of duals.
 template <class T>
 LIBNORM_INLINE T* value_of(const DualPointer<T>& p) {
   return p.value;
 }
-/// The value of a number; itself where it is real.
+/// @}
+/// The value of a number: of a dual its value, of a real number itself.
+/// @{
 LIBNORM_INLINE float value_of(float x) { return x; }
-/// As above.
 LIBNORM_INLINE double value_of(double x) { return x; }
-/// As above.
 template <class T>
 LIBNORM_INLINE T value_of(const Dual<T>& x) {
   return x.value;
 }
+/// @}
 
-/// By the rules of the derivative; the value has the bits that it has without a tangent.
+/// Arithmetic; tangents follow the rules of differentiation. The value's bits are those of the
+/// operation on real numbers.
 /// @{
 template <class T>
 LIBNORM_INLINE Dual<T> operator+(const Dual<T>& a, const Dual<T>& b) {
@@ -185,7 +186,7 @@ LIBNORM_INLINE Dual<T> operator/(const Dual<T>& a, const Dual<T>& b) {
   return {q, fused(-q, b.tangent, a.tangent) / b.value};
 }
 /// @}
-/// By the values alone.
+/// Compares the values only.
 /// @{
 template <class T>
 LIBNORM_INLINE bool operator<(const Dual<T>& a, const Dual<T>& b) {

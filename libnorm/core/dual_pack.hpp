@@ -15,7 +15,7 @@ struct Pack<Tag, Dual<R>> {
 
   Pack() = default;
   LIBNORM_PACK_INLINE Pack(const Dual<R>& x) : value(x.value), tangent(x.tangent) {}
-  /// Constants.
+  /// Constants: tangents of 0.
   LIBNORM_PACK_INLINE explicit Pack(const Pack<Tag, R>& value_) : value(value_), tangent(R(0)) {}
   LIBNORM_PACK_INLINE Pack(const Pack<Tag, R>& value_, const Pack<Tag, R>& tangent_)
       : value(value_), tangent(tangent_) {}
@@ -85,7 +85,8 @@ template <class Tag, class R>
 LIBNORM_PACK_INLINE Dual<R> sum(const Pack<Tag, Dual<R>>& a) {
   return {sum(a.value), sum(a.tangent)};
 }
-/// The largest value, as a constant: what is subtracted before an exponential cancels behind it.
+/// The largest value, as a constant: a number subtracted before exponentials cancels in their
+/// quotient, so its tangent cancels too.
 template <class Tag, class R>
 LIBNORM_PACK_INLINE Dual<R> largest(const Pack<Tag, Dual<R>>& a) {
   return {largest(a.value)};
@@ -124,8 +125,8 @@ LIBNORM_PACK_INLINE GeluResult<Pack<Tag, Dual<R>>> gelu(const Pack<Tag, Dual<R>>
   return {{g.value, g.slope * x.tangent}, {g.slope, narrow<R>(bend) * x.tangent}};
 }
 
-/// exp of what is at most 0, as exp(x): infinities and numbers far below 0 are brought to where exp
-/// is 0 too, so that no exception is raised for them. A NaN stays one.
+/// exp(x) for x <= 0. Numbers far below 0 and -infinity are clamped to a number whose exp is 0
+/// too, so that they raise no floating-point exception. NaN stays NaN.
 template <class P>
 LIBNORM_PACK_INLINE P exp_of_difference(const P& x) {
   return exp(larger(P(typename P::value_type(-1000)), x));

@@ -8,9 +8,9 @@
 
 namespace libnorm {
 
-/// The same memory as an Eigen matrix of `rows x cols`, rows contiguous; nothing is copied. For
-/// programs that have Eigen (3.4), to look at results: its products and sums have an order of their
-/// own. The library itself neither needs nor links any.
+/// The same memory as a row-major Eigen matrix of `rows x cols`; nothing is copied. For programs
+/// that use Eigen (3.4) to look at results: Eigen's products and sums have their own order. The
+/// library itself neither needs nor links Eigen.
 template <class T>
 auto as_eigen(const MatrixView<T>& m) {
   using Plain =

@@ -7,7 +7,7 @@
 
 namespace libnorm {
 
-/// What every failure of the library is. The text reads
+/// The base of all the library's errors. The text reads
 /// `where: what is wrong (what arrived); what would be right`.
 class Error : public std::runtime_error {
  public:

@@ -1,7 +1,7 @@
 #pragma once
 
-// How functions are marked for where they run. The build defines LIBNORM_CUDA_KERNELS where kernels
-// are compiled; what is a body's runs on the device alone there.
+// Marks functions for the host, the device or both. The build defines LIBNORM_CUDA_KERNELS where
+// kernels are compiled; there a body's functions run on the device only.
 
 #if defined(LIBNORM_CUDA_KERNELS)
 #include <cuda_runtime.h>
@@ -12,11 +12,11 @@
 #define LIBNORM_HOST_DEVICE
 #endif
 
-/// Code for one instruction set must never stand alone as a symbol that another could be linked to.
-/// Names tell sets apart too where they have a set's tag (isa.hpp), as those of packs do; what a
-/// sanitizer checks relies on these alone, since the compiler does not come to an end with
-/// thousands of its checks in one function. So do the packs of the scalar set, 32 lanes one by one:
-/// all in one function they take six times as long to compile.
+/// Forces inlining, so that no symbol holds code for one instruction set that the linker could use
+/// for another. Names that contain a set's tag (isa.hpp), such as those of packs, are safe too.
+/// Sanitizer builds rely on these names alone, since the compiler does not finish with thousands of
+/// checks in one function. So do the packs of the scalar set, whose 32 lanes in one function take
+/// six times as long to compile.
 #if defined(__CUDACC__)
 #define LIBNORM_ALWAYS
 #define LIBNORM_INLINE __device__ __forceinline__

@@ -5,28 +5,28 @@
 
 namespace libnorm {
 
-/// Instruction sets a body is compiled for; this one is what every machine has. A tag is the last
-/// word in every name that code for one set instantiates, so that no linker can merge code for two
-/// of them.
+/// Tags of the instruction sets that bodies are compiled for; this one exists on every machine. The
+/// tag is part of every name that is instantiated for a set, so that no linker can merge code for
+/// two sets.
 struct Scalar {
-  /// Of a register.
+  /// Width of a register.
   static constexpr int kBytes = 16;
 };
 /// AVX2 with FMA, the floor for speed.
 struct Avx2 {
-  /// Of a register.
+  /// Width of a register.
   static constexpr int kBytes = 32;
 };
 /// AVX-512 F, DQ, VL and BW.
 struct Avx512 {
-  /// Of a register.
+  /// Width of a register.
   static constexpr int kBytes = 64;
 };
 
 /// One lane to a thread: 32 lanes are a warp of a CUDA device.
 struct Cuda {};
 
-/// Those of the processor as a value.
+/// The processor's instruction sets as a value.
 enum class Isa { scalar, avx2, avx512 };
 
 /// `scalar`, `avx2` or `avx512`.

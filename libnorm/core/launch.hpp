@@ -8,22 +8,23 @@
 
 namespace libnorm {
 
-/// How a body is run for one instruction set. Declared here, defined in `runner.hpp`, and
+/// Runs a body with one instruction set. Declared here, defined in `kernel_entry.hpp`, and
 /// instantiated only in the translation units compiled for that set (`*.isa.cpp`).
 template <class IsaTag, class Body>
 struct KernelEntry {
-  /// Outputs begin .. end - 1, ascending; on a GPU, where begin is 0, it only queues them.
+  /// Runs outputs begin .. end - 1, ascending. On a GPU begin is 0, and the call only queues them.
   static void run(const Body& body, Index begin, Index end);
 };
 
-/// Whether a body is one of those that training takes.
+/// Whether a body has a kernel: bodies of float that are not for the processor alone.
+/// @{
 template <class Body>
 inline constexpr bool runs_on_gpu = false;
-/// As above.
 template <template <class...> class Body, class... Rest>
 inline constexpr bool runs_on_gpu<Body<float, Rest...>> = !(requires {
   Body<float, Rest...>::kOnProcessorAlone;
 } || (requires { Rest::kOnProcessorAlone; } || ...));
+/// @}
 
 namespace detail {
 /// Calls chunk(begin, end) over [0, count) in pieces of at least `grain`, on the threads of the
@@ -38,10 +39,11 @@ void for_chunks(Index count, Index grain, void (*chunk)(const void*, Index, Inde
 ///
 /// Bodies of float, but for those that say `kOnProcessorAlone`, run on the thread's device.
 ///
-/// What a program's thread must have: IEEE's default rounding and no flushing to zero, which is
-/// checked; 128 KiB of stack, where the library is optimised. Floating-point exceptions may be
-/// signals (feenableexcept): with an epsilon above 0, finite numbers of magnitude below 1e15 raise
-/// neither invalid nor division by zero nor overflow. What is beyond is found by its overflow.
+/// Requirements on the calling thread: IEEE's default rounding and no flushing to zero (checked);
+/// 128 KiB of stack if the library is optimised. Floating-point exceptions may be trapped
+/// (feenableexcept): with an epsilon above 0, finite numbers of magnitude below 1e15 raise neither
+/// invalid nor division by zero nor overflow. Larger numbers may overflow: that is how the kernels
+/// detect them.
 template <class Body>
 void launch(Index count, Index grain, const Body& body) {
 #if defined(LIBNORM_CUDA)
@@ -76,8 +78,8 @@ void launch(Index count, Index grain, const Body& body) {
       &call);
 }
 
-/// Calls f(i) for i = 0 .. count-1 on the threads of the current arena: for work of one's own that
-/// is not a body, such as a solver. Each call writes what no other does.
+/// Calls f(i) for i = 0 .. count-1 on the threads of the current arena: for work that is not a
+/// body, such as a solver. No two calls may write the same memory.
 void for_each_output(Index count, const std::function<void(Index)>& f);
 
 /// Calls f with `threads` threads for the launches within.

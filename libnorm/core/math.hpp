@@ -9,10 +9,9 @@
 
 /// exp, log, erf, tanh and GELU from + - * / and fma alone, written once over one double or one
 /// register of doubles: the same bits from every compiler, optimisation level and instruction set,
-/// which no libm promises, and whatever the flags of who includes this, since no product meets a
-/// sum but in an fma or where it is exact. The float versions widen, use the same code and round
-/// once. NaN gives NaN, with bits that may differ; it and infinities may raise the exception
-/// invalid.
+/// which no libm promises. The includer's flags do not matter either, since every product that is
+/// added is in an fma or exact. The float versions widen, use the same code and round once. NaN
+/// gives NaN, whose payload may differ; NaN and infinities may raise the exception invalid.
 namespace libnorm::math {
 
 /// 2 / sqrt(pi), the slope of erf at 0.
@@ -74,7 +73,7 @@ inline constexpr double kTailDown[] = {
     0x1.91586b69812efp-1,  0x1.05e0166550fc9p-2,  0x1.f0f8e538e6b1bp-5, 0x1.5486115654b18p-7,
     0x1.44f97aab88c5fp-10, 0x1.8a4c817be0dcdp-14, 0x1.d5f127ac70440p-19};
 
-/// What the functions need of their number type: here, one double.
+/// The operations that the functions need of their number type: here, one double.
 struct One {
   using V = double;
   using U = std::uint64_t;

@@ -8,14 +8,14 @@
 
 namespace libnorm {
 
-/// An array that lives where the calling thread computes. It is copied to the other side when it is
-/// asked for there and has changed since, and only then: a model that trains on a GPU moves nothing
-/// until its weights are looked at.
+/// An array with a mirror on the GPU. It is copied from one side to the other only when it is asked
+/// for there and has changed since: a model that trains on a GPU moves no weights until they are
+/// looked at.
 template <class T>
 class Mirrored {
  public:
   Mirrored() = default;
-  /// Copies the numbers, up to date, into the processor's memory.
+  /// The copy holds the current numbers, in the processor's memory.
   /// @{
   Mirrored(const Mirrored& other) : host_(other.host()) {}
   Mirrored& operator=(const Mirrored& other) {
@@ -24,13 +24,13 @@ class Mirrored {
     return *this;
   }
   /// @}
-  /// Takes the numbers on both sides.
+  /// Moves both sides.
   /// @{
   Mirrored(Mirrored&&) = default;
   Mirrored& operator=(Mirrored&&) = default;
   /// @}
 
-  /// `size` times x. What host() returned before must not be written to any more.
+  /// `size` times x. Arrays that host() returned before must not be written to any more.
   void assign(std::size_t size, const T& x) {
     host_.assign(size, x);
     newer_ = Side::host;
@@ -39,28 +39,28 @@ class Mirrored {
   /// Numbers in the array.
   std::size_t size() const { return host_.size(); }
 
-  /// The array in the processor's memory, up to date. It may be written to, at any time until a GPU
-  /// writes: until then it is copied whenever a GPU reads.
+  /// The current array in the processor's memory. It may be written to until a GPU writes: up to
+  /// then it is copied whenever a GPU reads.
   Array<T>& host() {
     fetch();
     newer_ = Side::host;
     lent_ = true;
     return host_;
   }
-  /// The same, to be read; up to date until a GPU writes.
+  /// The same for reading; current until a GPU writes.
   const Array<T>& host() const {
     fetch();
     return host_;
   }
 
-  /// The array where the calling thread computes, up to date.
+  /// The current array on the calling thread's device.
   Pointer<const T> read() const {
     if constexpr (kMoves) {
       if (current_device() == Device::cuda) return send();
     }
     return host().data();
   }
-  /// The same, where the type asks for more than reading.
+  /// The same for interfaces whose type allows writing but that only read.
   Pointer<T> read_as_mutable() {
     if constexpr (kMoves) {
       if (current_device() == Device::cuda) return send();
@@ -68,7 +68,7 @@ class Mirrored {
     fetch();
     return host_.data();
   }
-  /// The same, to be written to.
+  /// The same for writing.
   Pointer<T> write() {
     if constexpr (kMoves) {
       if (current_device() == Device::cuda) {

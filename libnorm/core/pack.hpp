@@ -9,18 +9,18 @@
 
 namespace libnorm {
 
-/// Lanes that work in step: 32, whatever the machine (two AVX-512 registers of float, four of AVX2,
-/// or one CUDA warp). The number is part of the order of every sum.
+/// Lanes of a pack: 32 on every machine (two AVX-512 registers of float, four of AVX2, or one CUDA
+/// warp). The number is part of the order of every sum.
 inline constexpr Index kLanes = 32;
 /// Whether each lane is a thread.
 template <class IsaTag>
 inline constexpr bool lane_per_thread = std::is_same_v<IsaTag, Cuda>;
 
-/// One value for each of the 32 lanes. Bodies are written against this type and nothing narrower,
-/// so that every instruction set does the same operations in the same order.
+/// One value for each of the 32 lanes. Bodies use this type and nothing narrower, so that every
+/// instruction set does the same operations in the same order.
 template <class IsaTag, class T>
 struct Pack {
-  /// What a register can do, its type, and as many registers as hold 32 lanes.
+  /// The register's operations, its type, and the registers that hold 32 lanes.
   /// @{
   using Reg = Register<IsaTag, T>;
   using V = typename Reg::V;
@@ -28,7 +28,7 @@ struct Pack {
   /// @}
   /// The type of a lane.
   using value_type = T;
-  /// Lanes 0..31 from left to right; of a thread that is a lane, its own number.
+  /// Lanes 0..31 from left to right; on a GPU, where a thread is a lane, its own value.
   Tree regs;
 
   Pack() = default;
@@ -217,8 +217,8 @@ LIBNORM_PACK_INLINE Pack<Tag, T> narrow(const Pack<Tag, double>& a) {
   }
 }
 
-/// What a body is told about the machine it runs on: the type of 32 lanes, and what has to be said
-/// where these are threads. On a processor, that is nothing.
+/// A body's view of the machine: the type of 32 lanes, and the synchronisation that lanes need
+/// where they are threads. On a processor it compiles to nothing.
 template <class IsaTag>
 struct Warp {
   /// The instruction set.
@@ -227,15 +227,15 @@ struct Warp {
   template <class T>
   using Lanes = Pack<IsaTag, T>;
 
-  /// What one lane wrote before is read by any lane after.
+  /// Writes of any lane before it are visible to every lane after it.
   static LIBNORM_PACK_INLINE void sync() {}
-  /// f for all lanes together: for what is a single number in memory. Lanes are synchronised before
-  /// and after.
+  /// Calls f once for all lanes, for a single number in memory. Lanes are synchronised before and
+  /// after.
   template <class F>
   static LIBNORM_PACK_INLINE void once(F f) {
     f();
   }
-  /// Whether this warp writes the output, of those that share it.
+  /// Whether this warp, of those that share an output, writes it.
   static LIBNORM_PACK_INLINE bool leads() { return true; }
 };
 

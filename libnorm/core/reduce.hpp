@@ -67,8 +67,8 @@ LIBNORM_PACK_INLINE T largest(const Pack<Tag, T>& a) {
   return detail::fold<T>([](auto x, auto y) LIBNORM_PACK_ALWAYS { return x < y ? y : x; }, a.regs);
 }
 
-/// Calls f(zero) and returns what it returns. zero is 32 lanes of 0 of the type in which n numbers
-/// of type T, and nothing else, are added.
+/// Calls f(zero) and returns its result. zero is 32 lanes of 0 of the type in which n numbers of
+/// type T are added: T, or double for long sums.
 template <class T, class W, class F>
 LIBNORM_PACK_INLINE auto with_sums(W, Index n, F f) {
   if constexpr (std::is_same_v<T, float>) {
@@ -77,7 +77,7 @@ LIBNORM_PACK_INLINE auto with_sums(W, Index n, F f) {
   return f(typename W::template Lanes<T>(T(0)));
 }
 
-/// 32 numbers in the type of the sums that they join, or sums in that of the numbers.
+/// Converts 32 numbers to the type of their sums, or sums back to the type of the numbers.
 template <class To, class IsaTag, class T>
 LIBNORM_PACK_INLINE To as(const Pack<IsaTag, T>& x) {
   if constexpr (std::is_same_v<To, Pack<IsaTag, T>>) {
@@ -99,7 +99,7 @@ LIBNORM_PACK_INLINE T sum_along(W warp, Index n, F term) {
   });
 }
 
-/// The same of products, each joined by one fma: x(i) y(i).
+/// The same for the products x(i) y(i), each added by one fma.
 template <class T, class W, class X, class Y>
 LIBNORM_PACK_INLINE T sum_products_along(W warp, Index n, X x, Y y) {
   return with_sums<T>(warp, n, [&](auto total) LIBNORM_PACK_ALWAYS {

@@ -7,8 +7,8 @@
 
 namespace libnorm {
 
-/// What a stream of random numbers is drawn for. Each purpose has streams of its own, so that arms
-/// share what they should share and an addition changes no other draw.
+/// The purpose that random numbers are drawn for. Each purpose has its own streams, so that arms
+/// share the draws they should share and a new purpose changes no other draw.
 enum class Purpose : std::uint32_t {
   initial_values = 1,
   training_batch = 2,
@@ -23,7 +23,7 @@ enum class Purpose : std::uint32_t {
 /// order of calls. Source: Philox4x32-10 (Salmon et al. 2011, doi:10.1145/2063384.2063405).
 class Random {
  public:
-  /// `stream` tells apart what a purpose draws: a batch's number, or stream_of a name.
+  /// `stream` distinguishes the draws of one purpose: a batch's number, or stream_of(name).
   Random(std::uint64_t seed, Purpose purpose, std::uint32_t stream = 0)
       : seed_(seed), purpose_(static_cast<std::uint32_t>(purpose)), stream_(stream) {}
 

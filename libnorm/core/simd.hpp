@@ -14,8 +14,8 @@
 
 namespace libnorm {
 
-/// One register of the instruction set: arithmetic and comparisons are the compiler's vector
-/// extension, and here stands only what that lacks.
+/// One register of the instruction set. Arithmetic and comparisons are the compiler's vector
+/// extension; this adds the operations that it lacks.
 template <class IsaTag, class T>
 struct Register;
 

@@ -12,7 +12,7 @@
 namespace libnorm {
 
 /// A view of `rows x cols` numbers whose rows are contiguous and `stride` elements apart.
-/// It owns nothing: whoever made the memory keeps it alive.
+/// It owns nothing: the owner of the memory keeps it alive.
 template <class T>
 struct MatrixView {
   /// Element (0, 0); null in an empty view.
@@ -25,7 +25,7 @@ struct MatrixView {
   Index stride = 0;
 
   MatrixView() = default;
-  /// Without a stride, rows follow each other.
+  /// Without a stride, rows are adjacent.
   /// @{
   LIBNORM_HOST_DEVICE MatrixView(Pointer<T> data_, Index rows_, Index cols_)
       : MatrixView(data_, rows_, cols_, cols_) {}
@@ -33,10 +33,10 @@ struct MatrixView {
       : data(data_), rows(rows_), cols(cols_), stride(stride_) {}
   /// @}
 
-  /// The same numbers, not to be written to.
+  /// A read-only view of the same numbers.
   LIBNORM_HOST_DEVICE operator MatrixView<const T>() const { return {data, rows, cols, stride}; }
 
-  /// Where row r begins. Nothing here checks bounds.
+  /// The start of row r. Bounds are not checked.
   LIBNORM_HOST_DEVICE Pointer<T> row(Index r) const { return data + r * stride; }
   /// Element (r, c), to be read or written.
   LIBNORM_HOST_DEVICE decltype(auto) operator()(Index r, Index c) const {
@@ -56,12 +56,13 @@ struct MatrixView {
   /// @}
 };
 
-/// A pointer tells the type of its matrix.
+/// Deduces T from the pointer.
+/// @{
 template <class T>
 MatrixView(T*, Index, Index) -> MatrixView<T>;
-/// As above.
 template <class T>
 MatrixView(T*, Index, Index, Index) -> MatrixView<T>;
+/// @}
 
 /// The values of a matrix of duals.
 template <class T>
@@ -79,19 +80,19 @@ inline std::string shape_text(Index rows, Index cols) {
   return "[" + std::to_string(rows) + ", " + std::to_string(cols) + "]";
 }
 
-/// Memory for one matrix at a time, on the thread's device: it grows to the largest asked for and
-/// stays, so that a training step allocates nothing after the first.
+/// Memory for one matrix at a time, on the thread's device. It grows to the largest size asked for
+/// and is kept, so that no training step after the first allocates.
 template <class T>
 class Buffer {
  public:
-  /// A view of `rows x cols`; what stood there before is lost.
+  /// A view of `rows x cols`; the content is undefined.
   MatrixView<T> view(Index rows, Index cols) {
     if constexpr (std::is_same_v<T, float>) {
       if (current_device() == Device::cuda) return device_view(rows, cols);
     }
     if (Index(memory_.size()) < rows * cols) {
-      // The old memory goes first, and a little more is taken, or batches that grow by a row would
-      // each move all of it.
+      // Frees the old memory first, and reserves a little more, so that batches that grow by a row
+      // do not reallocate each time.
       memory_ = {};
       memory_.resize(std::size_t(rows * cols + rows * cols / 16));
     }

@@ -27,7 +27,8 @@ struct DotRowsBody {
   }
 };
 
-/// One output is kChunk numbers of y, which stay in the nearest cache while rows go by.
+/// One output is kChunk numbers of y, which stay in the first-level cache while the rows stream
+/// through.
 struct AddCombinationBody {
   static constexpr Index kChunk = 512;
   MatrixView<const double> rows;

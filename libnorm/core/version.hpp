@@ -3,12 +3,12 @@
 #include <compare>
 #include <string_view>
 
-/// Everything of the library.
+/// The library.
 namespace libnorm {
 
 /// A version; `<` and its like compare the numbers from left to right.
 struct Version {
-  /// As in `major.minor.patch`.
+  /// The numbers of `major.minor.patch`.
   /// @{
   int major = 0;
   int minor = 0;

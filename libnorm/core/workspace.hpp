@@ -4,9 +4,10 @@
 
 namespace libnorm {
 
-/// Memory of this thread for what a body packs: at least `bytes`, at a multiple of 64. Nothing big
-/// is on the stack, which is 128 KiB of some threads. It grows to the largest asked for and stays;
-/// what stood there before is lost, so a body that has it asks nobody who might want it too.
+/// This thread's scratch memory for a body: at least `bytes`, aligned to 64. Scratch is not on the
+/// stack, since some threads have only 128 KiB of it. It grows to the largest size asked for and is
+/// kept. Each call invalidates the memory of the call before, so a body that uses it must not call
+/// code that does too.
 void* workspace(std::size_t bytes);
 
 }  // namespace libnorm

@@ -11,17 +11,17 @@
 
 namespace libnorm {
 
-/// Takes a row of AG News: its class, 0 .. 3 (World, Sports, Business, Sci/Tech), and its text,
-/// which lives for the call alone.
+/// Receives a row of AG News: its class, 0 .. 3 (World, Sports, Business, Sci/Tech), and its text,
+/// which is valid only during the call.
 using AgNewsVisitor = std::function<void(std::int32_t label, std::string_view text)>;
 
-/// Bytes that a row's fields may have together. Texts of AG News have some hundreds; what is longer
-/// is a quote that nobody closed, and memory is bounded by this.
+/// The most bytes of a row's fields together. AG News's rows have some hundred; a longer one is an
+/// unclosed quote. Bounds the memory.
 inline constexpr Index kLongestAgNewsRow = Index{1} << 20;
 
 /// Reads AG News as it is published: rows `"class","title","description"`, class 1 .. 4, no header.
 /// The text of a row is strip(title + " " + description), ASCII whitespace stripped off both ends.
-/// What is inside stays as it is, bytes that are no UTF-8 too.
+/// Everything inside stays unchanged, even bytes that are not UTF-8.
 ///
 /// Fields may have quotes around them or not; inside quotes a quote is doubled, and commas and line
 /// ends are text. Lines end in LF or CRLF, the last one with or without if quotes show that its
@@ -29,12 +29,12 @@ inline constexpr Index kLongestAgNewsRow = Index{1} << 20;
 ///
 /// input, name: the file's content, and what errors call it.
 /// Returns: the number of rows.
-/// Throws: DataError with file, line (where the row begins, from 1) and reason, for a row that is
-/// none, for a file without rows and for one that cannot be read; what visit throws. Rows before
-/// the error have been visited then.
+/// Throws: DataError with file, line (where the row begins, from 1) and reason, for a malformed
+/// row, a file without rows and a file that cannot be read; and all that visit throws. Rows before
+/// the error have been visited.
 /// Source: Zhang, Zhao, LeCun 2015, arXiv:1509.01626; CSV as in RFC 4180.
 Index read_ag_news(std::istream& input, const std::string& name, const AgNewsVisitor& visit);
-/// The same of a file.
+/// Reads a file.
 Index read_ag_news(const std::filesystem::path& path, const AgNewsVisitor& visit);
 
 }  // namespace libnorm

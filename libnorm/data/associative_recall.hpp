@@ -10,10 +10,10 @@ namespace libnorm {
 /// The synthetic task of Experiments 1 to 3 as its notebooks draw it. Keys are entities x
 /// attributes; a sequence has rank + 1 positions: rank distinct keys are drawn, the first is the
 /// query, the others fill positions 0 .. rank-2, position rank-1 is never written and stays id 0
-/// (which is a key too), and the last position holds the query, which is also the target. So the
-/// task is solved by copying the last token; nothing has to be recalled.
+/// (which is a key too), and the last position holds the query, which is also the target. So
+/// copying the last token solves the task; nothing has to be recalled.
 struct AssociativeRecall {
-  /// Each with each is a key.
+  /// Every pair (entity, attribute) is a key.
   /// @{
   Index entities = 20;
   Index attributes = 20;

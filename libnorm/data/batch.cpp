@@ -34,14 +34,14 @@ void check_ids(std::span<const std::int32_t> ids, Index vocabulary) {
 }  // namespace
 
 void Batch::assign(const std::vector<std::int32_t>& sequence_ids, Index sequence_count,
-                   Index length, Index readout, const std::vector<std::int32_t>& target_ids,
-                   Index vocabulary, Path layout) {
-  if (sequence_count < 1 || length < 1 || readout < 0 || readout >= length ||
-      Index(sequence_ids.size()) != sequence_count * length ||
+                   Index length, Index prediction_position,
+                   const std::vector<std::int32_t>& target_ids, Index vocabulary, Path layout) {
+  if (sequence_count < 1 || length < 1 || prediction_position < 0 ||
+      prediction_position >= length || Index(sequence_ids.size()) != sequence_count * length ||
       (!target_ids.empty() && Index(target_ids.size()) != sequence_count)) {
     throw ShapeError("Batch: sizes differ (" + std::to_string(sequence_ids.size()) + " ids for " +
                      std::to_string(sequence_count) + " sequences of " + std::to_string(length) +
-                     ", read-out " + std::to_string(readout) + ", " +
+                     ", prediction position " + std::to_string(prediction_position) + ", " +
                      std::to_string(target_ids.size()) +
                      " targets); need sequences x length ids and a target each");
   }
@@ -49,22 +49,26 @@ void Batch::assign(const std::vector<std::int32_t>& sequence_ids, Index sequence
   begin(sequence_count, vocabulary, layout);
   targets = target_ids;
   for (Index b = 0; b < sequence_count; ++b) {
-    add_sequence({sequence_ids.data() + b * length, std::size_t(length)}, 0, 0, readout);
+    add_sequence({sequence_ids.data() + b * length, std::size_t(length)}, 0, 0,
+                 prediction_position);
   }
   group_by_token(vocabulary);
 }
 
 void Batch::assign(const Corpus& corpus, std::span<const std::int32_t> which,
-                   const Padding& padding, Index readout, Index vocabulary, Path layout) {
+                   const Padding& padding, Index prediction_position, Index vocabulary,
+                   Path layout) {
   if (which.empty()) throw ShapeError("Batch: no sequences (0); need at least one");
   for (const std::int32_t i : which) {
     const auto sequence = corpus.sequence(i);
     const Index length = Index(sequence.size());
-    if (readout < 0 || readout >= length || (padding.length > 0 && length > padding.length)) {
-      throw ShapeError("Batch: sequence " + std::to_string(i) + " does not fit (" +
-                       std::to_string(length) + " tokens, read-out " + std::to_string(readout) +
-                       ", padded length " + std::to_string(padding.length) +
-                       "); need a token at the read-out and no more than the padded length");
+    if (prediction_position < 0 || prediction_position >= length ||
+        (padding.length > 0 && length > padding.length)) {
+      throw ShapeError(
+          "Batch: sequence " + std::to_string(i) + " does not fit (" + std::to_string(length) +
+          " tokens, prediction position " + std::to_string(prediction_position) +
+          ", padded length " + std::to_string(padding.length) +
+          "); need a token at the prediction position and no more than the padded length");
     }
     check_ids(sequence, vocabulary);
   }
@@ -74,7 +78,7 @@ void Batch::assign(const Corpus& corpus, std::span<const std::int32_t> which,
   for (const std::int32_t i : which) {
     const auto sequence = corpus.sequence(i);
     const Index padded = padding.length > 0 ? padding.length - Index(sequence.size()) : 0;
-    add_sequence(sequence, padding.id, padded, readout);
+    add_sequence(sequence, padding.id, padded, prediction_position);
     targets.push_back(corpus.labels[std::size_t(i)]);
   }
   group_by_token(vocabulary);
@@ -84,7 +88,7 @@ void Batch::begin(Index sequence_count, Index vocabulary, Path layout) {
   path = layout;
   sequences = sequence_count;
   positions = 0;
-  for (auto* list : {&ids, &sequence_of_row, &readout_row, &readout_id}) list->clear();
+  for (auto* list : {&ids, &sequence_of_row, &prediction_row, &prediction_id}) list->clear();
   counts.clear();
   log_counts.clear();
   first.assign(1, 0);
@@ -94,18 +98,18 @@ void Batch::begin(Index sequence_count, Index vocabulary, Path layout) {
 }
 
 void Batch::add_sequence(std::span<const std::int32_t> sequence, std::int32_t padding_id,
-                         Index padded, Index readout) {
+                         Index padded, Index prediction_position) {
   const std::int32_t b = std::int32_t(first.size()) - 1;
   const Index start = first.back(), length = Index(sequence.size()) + padded;
-  const std::int32_t read_id = sequence[std::size_t(readout)];
+  const std::int32_t read_id = sequence[std::size_t(prediction_position)];
   positions += length;
-  readout_id.push_back(read_id);
+  prediction_id.push_back(read_id);
   if (path == Path::dense) {
     ids.insert(ids.end(), sequence.begin(), sequence.end());
     ids.insert(ids.end(), std::size_t(padded), padding_id);
     counts.insert(counts.end(), std::size_t(length), 1.0f);
     log_counts.insert(log_counts.end(), std::size_t(length), 0.0);
-    readout_row.push_back(std::int32_t(start + readout));
+    prediction_row.push_back(std::int32_t(start + prediction_position));
   } else {
     const auto add = [&](std::int32_t id, Index count) {
       present_[std::size_t(id) / 64] |= std::uint64_t{1} << id % 64;
@@ -117,7 +121,7 @@ void Batch::add_sequence(std::span<const std::int32_t> sequence, std::int32_t pa
       for (; present_[word] != 0; present_[word] &= present_[word] - 1) {
         const std::int32_t id = std::int32_t(word * 64) + std::countr_zero(present_[word]);
         std::int32_t& count = repeats_[std::size_t(id)];
-        if (id == read_id) readout_row.push_back(std::int32_t(ids.size()));
+        if (id == read_id) prediction_row.push_back(std::int32_t(ids.size()));
         ids.push_back(id);
         counts.push_back(float(count));
         log_counts.push_back(count == 1 ? 0.0 : math::log(double(count)));
@@ -146,9 +150,9 @@ void Batch::group_by_token(Index vocabulary) {
   };
   places(ids, token_of_row);
   group(token_of_row, Index(tokens.size()), rows_of_token_first, rows_of_token_members);
-  places(readout_id, token_of_readout_);
-  group(token_of_readout_, Index(tokens.size()), readouts_of_token_first,
-        readouts_of_token_members);
+  places(prediction_id, token_of_prediction_);
+  group(token_of_prediction_, Index(tokens.size()), predictions_of_token_first,
+        predictions_of_token_members);
 }
 
 }  // namespace libnorm

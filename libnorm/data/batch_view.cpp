@@ -17,15 +17,15 @@ void for_arrays(const Batch& batch, BatchView& view, F f) {
   f(batch.first, view.first);
   f(batch.sequence_of_row, view.sequence_of_row);
   f(batch.square_first, view.square_first);
-  f(batch.readout_row, view.readout_row);
-  f(batch.readout_id, view.readout_id);
+  f(batch.prediction_row, view.prediction_row);
+  f(batch.prediction_id, view.prediction_id);
   f(batch.targets, view.targets);
   f(batch.tokens, view.tokens);
   f(batch.token_of_row, view.token_of_row);
   f(batch.rows_of_token_first, view.rows_of_token.first);
   f(batch.rows_of_token_members, view.rows_of_token.members);
-  f(batch.readouts_of_token_first, view.readouts_of_token.first);
-  f(batch.readouts_of_token_members, view.readouts_of_token.members);
+  f(batch.predictions_of_token_first, view.predictions_of_token.first);
+  f(batch.predictions_of_token_members, view.predictions_of_token.members);
 }
 
 std::size_t aligned(std::size_t bytes) {
@@ -41,7 +41,7 @@ BatchView BatchMemory::view(const Batch& batch) {
   view.positions = batch.positions;
   view.rows = batch.rows();
   view.squares = batch.square_first.back();
-  view.rows_of_token.count = view.readouts_of_token.count = Index(batch.tokens.size());
+  view.rows_of_token.count = view.predictions_of_token.count = Index(batch.tokens.size());
   if (current_device() == Device::cpu) {
     for_arrays(batch, view, [](const auto& from, auto& to) { to = from.data(); });
     return view;

@@ -19,7 +19,7 @@ struct Corpus {
 
   /// N
   Index size() const { return Index(labels.size()); }
-  /// The ids of sequence i, which is not checked; as long as `ids` stays.
+  /// The ids of sequence i, which is not checked; valid while `ids` does not change.
   std::span<const std::int32_t> sequence(Index i) const {
     const Index begin = first[std::size_t(i)], end = first[std::size_t(i) + 1];
     return {ids.data() + begin, std::size_t(end - begin)};

@@ -276,7 +276,7 @@ void require_numbers(const OpenArray& array, NpyNumbers numbers, const std::stri
 void require_bytes(const OpenArray& array, Index bytes, const std::string& of) {
   const Index there = array.file->size() - array.begin;
   if (there == bytes) return;
-  array.file->fail(std::string(there < bytes ? "is cut short" : "goes on behind its numbers") +
+  array.file->fail(std::string(there < bytes ? "is cut short" : "has bytes after its numbers") +
                        " (" + std::to_string(there) + " bytes behind the header)",
                    std::to_string(bytes) + ", for " + of + " of " + shown(*array.header.dtype));
 }

@@ -268,7 +268,7 @@ void check_places(const StoredBytes& file, const std::vector<StoredTensor>& tens
     end = t->end;
   }
   if (end != data) {
-    file.fail("goes on behind its tensors (" + std::to_string(data) + " bytes of data)",
+    file.fail("has bytes after its tensors (" + std::to_string(data) + " bytes of data)",
               std::to_string(end));
   }
 }

@@ -14,11 +14,11 @@ namespace libnorm {
 /// Bytes that a header may have; the format's own bound.
 inline constexpr Index kLongestSafetensorsHeader = 100'000'000;
 
-/// What a safetensors file says of a tensor.
+/// A tensor in the header of a safetensors file.
 struct StoredTensor {
-  /// As the file has it.
+  /// As in the file.
   std::string name;
-  /// The file's word: `F32`.
+  /// As in the file: `F32`.
   std::string dtype;
   /// Extents; empty for a number alone.
   std::vector<Index> shape;
@@ -27,16 +27,16 @@ struct StoredTensor {
   Index begin = 0, end = 0;
   /// @}
 
-  /// None where the numbers cannot be read: integers, truth values, 8 bits and fewer.
+  /// None for numbers that cannot be read: integers, booleans, floats of 8 bits and fewer.
   std::optional<NumberFormat> format() const;
 };
 
 /// A safetensors file, as PyTorch users save weights and activations. F16, BF16, F32 and F64 can
-/// be read; what else the format has may be there, and is listed.
+/// be read; other dtypes are listed only.
 ///
-/// Throws, when it is opened: DataError with file and reason, unless the header is strictly what
-/// the format asks for (no key twice, and none that is unknown), every tensor's bytes are as many
-/// as dtype and shape make, and all together are the file's data without gap, overlap or rest.
+/// Opening throws: DataError with file and reason, unless the header follows the format strictly
+/// (no duplicate or unknown key), every tensor has as many bytes as dtype and shape make, and the
+/// tensors cover the file's data without gap, overlap or rest.
 /// Source: the format's description in the repository of safetensors, "Format".
 class SafetensorsFile {
  public:
@@ -45,13 +45,13 @@ class SafetensorsFile {
 
   /// In the order of their names' bytes.
   const std::vector<StoredTensor>& tensors() const { return tensors_; }
-  /// Empty where the file has none.
+  /// Empty if the file has none.
   const Metadata& metadata() const { return metadata_; }
-  /// None if there is no such tensor.
+  /// Null if there is no such tensor.
   const StoredTensor* find(const std::string& name) const;
 
-  /// The numbers of a tensor; they may outlive this.
-  /// Throws: DataError for a name that is not there, and a dtype that cannot be read.
+  /// The numbers of a tensor; they may outlive this object.
+  /// Throws: DataError for an unknown name and for a dtype that cannot be read.
   StoredRows rows(const std::string& name) const;
 
  private:

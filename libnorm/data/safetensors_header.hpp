@@ -7,13 +7,13 @@
 
 namespace libnorm {
 
-/// What a file says of itself: texts by key.
+/// A file's metadata: texts by key.
 using Metadata = std::map<std::string, std::string>;
 
 /// The header's key of the metadata, which no tensor may have for a name.
 inline constexpr std::string_view kMetadataName = "__metadata__";
 
-/// Where text stops being UTF-8, or its size.
+/// The position of the first byte that is not UTF-8, or the text's size.
 std::size_t utf8_end(std::string_view text);
 
 }  // namespace libnorm

@@ -39,7 +39,7 @@ std::string json_entry(const NamedTensor<T>& tensor, Index& offset) {
   Index bytes = sizeof(T);
   for (const Index extent : tensor.shape) {
     if (extent < 0 || (extent > 0 && bytes > kLargest / 8 / extent)) {
-      throw ShapeError("safetensors: a shape that is none (" + shown(tensor.name) + ", extent " +
+      throw ShapeError("safetensors: invalid shape (" + shown(tensor.name) + ", extent " +
                        std::to_string(extent) + "); need 0 or more, and less than 2^63 bits");
     }
     bytes *= extent;

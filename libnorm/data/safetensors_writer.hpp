@@ -10,10 +10,10 @@
 
 namespace libnorm {
 
-/// A tensor to be written, its numbers in C order; they stay where they are.
+/// A tensor to write, its numbers in C order. They are not copied.
 template <class T>
 struct NamedTensor {
-  /// In UTF-8.
+  /// UTF-8.
   std::string name;
   /// Extents; empty for a number alone.
   std::vector<Index> shape;
@@ -21,11 +21,11 @@ struct NamedTensor {
   const T* values = nullptr;
 };
 
-/// Writes tensors in the order of their names, F32 or F64, data from a multiple of 8 bytes on, as
-/// PyTorch's reader wants it; what was in the file before is lost. Nothing is copied on the way.
+/// Writes tensors in the order of their names, F32 or F64, replacing an existing file. Data begins
+/// at a multiple of 8 bytes, as PyTorch's reader requires. No tensor is copied.
 ///
-/// Throws, before anything is written: ValueError for a name that is there twice, that is no UTF-8
-/// or is kept for the metadata, ShapeError for a shape that is none. DataError if it cannot write.
+/// Throws, before anything is written: ValueError for a name that is duplicate, not UTF-8 or
+/// reserved for the metadata, ShapeError for an invalid shape. DataError if it cannot write.
 template <class T>
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor<T>> tensors,
                        const Metadata& metadata = {});

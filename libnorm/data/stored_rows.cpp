@@ -117,7 +117,7 @@ OpenFile::OpenFile(const std::filesystem::path& path, std::string where)
     const std::string reason = descriptor_ < 0 ? std::strerror(errno) : "no regular file";
     if (descriptor_ >= 0) ::close(descriptor_);
     throw DataError(this->where() + ": cannot open " + name() + " (" + reason +
-                    "); need a file that is there and can be read");
+                    "); need a readable file");
   }
   set_size(Index(status.st_size));
 }

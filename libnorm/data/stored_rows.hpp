@@ -14,13 +14,13 @@
 
 namespace libnorm {
 
-/// What a number that can be read is in its file.
+/// The formats of numbers that can be read.
 enum class NumberFormat { float16, bfloat16, float32, float64 };
 
 /// Which byte of a number comes first in a file: the lowest (little) or the highest.
 enum class ByteOrder { little, big };
 
-/// Which numbers lie side by side in a file: those of the last dimension (C), or of the first.
+/// Which numbers are adjacent in a file: those of the last dimension (C), or of the first.
 enum class ArrayOrder { c, fortran };
 
 /// Bytes of one number.
@@ -32,30 +32,29 @@ std::string_view name_of(NumberFormat format);
 /// A piece of a file as an error shows it: in quotes, short, and printable.
 std::string shown(std::string_view text);
 
-/// Turns the bytes of each of numbers that are `width` bytes wide.
+/// Reverses the bytes of each number; a number has `width` bytes.
 void swap_bytes(std::span<std::byte> numbers, Index width);
 
-/// a b of two that are not below 0; nothing where that is 2^63 or more.
+/// a b for a, b >= 0; nothing if it is 2^63 or more.
 std::optional<Index> checked_product(Index a, Index b);
 
 /// Most dimensions that a shape may have; NumPy's own bound.
 inline constexpr Index kMostDimensions = 64;
 
-/// Bytes that are read at any place, never as a whole: of a file, or of something inside one.
-/// Reading changes nothing in them, so threads may share one.
+/// Bytes with random access: a file, or a member inside one. Threads may share an object.
 class StoredBytes {
  public:
-  /// name: of the file, which errors tell. where: what they begin with. size: bytes, 0 or more.
+  /// name: the file's, for errors. where: the beginning of error texts. size: bytes, 0 or more.
   StoredBytes(std::string name, std::string where, Index size = 0);
   StoredBytes(const StoredBytes&) = delete;
   StoredBytes& operator=(const StoredBytes&) = delete;
   virtual ~StoredBytes() = default;
 
-  /// Bytes, when they were opened.
+  /// Bytes at the time of opening.
   Index size() const { return size_; }
-  /// As errors tell it.
+  /// The file's name in error texts.
   const std::string& name() const { return name_; }
-  /// As given.
+  /// The beginning of error texts.
   const std::string& where() const { return where_; }
 
   /// Fills `into` with the bytes from `offset` on.
@@ -66,7 +65,7 @@ class StoredBytes {
   [[noreturn]] void fail(const std::string& wrong, const std::string& right) const;
 
  protected:
-  /// For who knows it only once it is open.
+  /// For classes that learn the size after opening.
   void set_size(Index size) { size_ = size; }
 
  private:
@@ -74,10 +73,10 @@ class StoredBytes {
   Index size_;
 };
 
-/// A file.
+/// A file on disk.
 class OpenFile : public StoredBytes {
  public:
-  /// Throws: DataError for what is no file that can be read.
+  /// Throws: DataError if it is not a readable file.
   OpenFile(const std::filesystem::path& path, std::string where);
   ~OpenFile() override;
 
@@ -88,24 +87,25 @@ class OpenFile : public StoredBytes {
   int descriptor_ = -1;
 };
 
-/// An array of numbers in a file, of any size: it lies in memory only where it is read into.
+/// An array of numbers in a file of any size. Only the rows that are read come into memory.
 ///
-/// Leading dimensions are rows, [..., C] -> [R, C]; [C] is one row, and a number alone [1, 1].
+/// Leading dimensions are rows, [..., C] -> [R, C]; [C] is one row, and a scalar is [1, 1].
 /// Copies share the open file, and const members may be called from several threads.
 ///
-/// In Fortran order a column lies in one piece, of which a row has one number: few rows at a time
-/// are many short reads, and of compressed bytes, which are read from their start each time, slow.
+/// In Fortran order a column is contiguous and a row has one number in each. Reading a few rows at
+/// a time then takes many short reads, and is slow for compressed bytes, which are read from their
+/// start each time.
 class StoredRows {
  public:
-  /// Numbers from `offset` on, whose extent the file has been found to hold.
-  /// Throws: DataError for a shape whose rows or numbers cannot be counted.
+  /// Numbers from `offset` on; the caller has checked that the file holds them.
+  /// Throws: DataError for a shape with 2^63 numbers or more.
   StoredRows(std::shared_ptr<const StoredBytes> file, Index offset, NumberFormat format,
              std::vector<Index> shape, ByteOrder bytes = ByteOrder::little,
              ArrayOrder order = ArrayOrder::c);
 
-  /// As the file has its numbers; read widens or rounds them.
+  /// Format in the file; read() widens or rounds.
   NumberFormat format() const { return format_; }
-  /// As the file has it.
+  /// Shape in the file.
   const std::vector<Index>& shape() const { return shape_; }
   /// R
   Index rows() const { return rows_; }
@@ -116,8 +116,8 @@ class StoredRows {
   /// into float, which rounds to nearest, and to infinity beyond float's range.
   ///
   /// into: [rows wanted, C].
-  /// Throws: ShapeError for rows that are not there, or another width; DataError if the file
-  /// cannot be read any more.
+  /// Throws: ShapeError for rows out of range or another width; DataError if the file can no
+  /// longer be read.
   template <class T>
   void read(Index first, const MatrixView<T>& into) const;
 

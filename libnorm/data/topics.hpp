@@ -7,18 +7,18 @@
 
 namespace libnorm {
 
-/// Generated texts of a few classes, to stand in for AG News where that is missing: with its
-/// lengths and repetitions, and about as hard to tell apart by the words alone. Ids are BERT's:
-/// [PAD] 0, [CLS] 101, [SEP] 102, words from 103, the most frequent first.
+/// Generated texts of a few classes, a substitute for AG News where that is missing. Lengths,
+/// repetitions and the difficulty of telling classes apart by words alone are about AG News's. Ids
+/// are BERT's: [PAD] 0, [CLS] 101, [SEP] 102, words from 103, the most frequent first.
 ///
 /// The word of rank k = 0, 1, ... has a frequency proportional to 1 / (k + 3) (Zipf-Mandelbrot).
 /// The first `common` words belong to no class. Of each 3 x classes words after them the first
 /// `classes` are topic words, one of each class, and the others belong to none. A text draws its
-/// words from all of them; another class's topic word becomes its own class's of the same group,
-/// unless it leaks. Some words of a text are said again, and some texts are told in the words of
-/// another class, which no reader of words can know.
+/// words from all of them; another class's topic word is replaced by its own class's of the same
+/// group, unless it leaks. Some words of a text are repeated, and some texts use the words of
+/// another class, which no classifier of words can detect.
 ///
-/// Integers and comparisons alone, so that the bits are the same everywhere.
+/// Uses only integers and comparisons, so that the bits are the same everywhere.
 ///
 /// Source of the defaults: AG News's test texts under BERT's WordPiece, which have 52.5 tokens
 /// (deviation 16.3) and, [PAD] included, 42.6 distinct ones (mean square 1911); these have 53.0
@@ -36,15 +36,15 @@ struct Topics {
   Index vocabulary = 30522;
   /// Tokens of a text, [CLS] and [SEP] included: the mean before texts are cut.
   Index mean_length = 53;
-  /// The same, of the longest: where texts are cut.
+  /// Tokens of the longest text: longer ones are cut.
   Index length = 128;
-  /// Frequent words that no class has for itself.
+  /// Frequent words that belong to no class.
   Index common = 64;
-  /// Share of other classes' topic words that stay.
+  /// Share of other classes' topic words that are not replaced.
   double leak = 0.2;
-  /// Share of words that are taken from the text so far.
+  /// Share of words repeated from the text so far.
   double repeats = 0.16;
-  /// Share of texts that are told in the words of another class.
+  /// Share of texts that use the words of another class.
   double off_topic = 0.05;
 
   /// Throws: ValueError unless there are 2 classes or more, a group of words after the common ones,

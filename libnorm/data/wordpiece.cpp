@@ -278,9 +278,8 @@ void WordPiece::check(const std::string& file) const {
     }
     const auto [earlier, is_new] = line_of_token.emplace(token, i);
     if (!is_new) {
-      throw DataError("vocabulary: a token stands there twice (" + shown(token) + ": " +
-                      place_of(file, i) + ", and " + std::to_string(earlier->second + 1) +
-                      "); need each once");
+      throw DataError("vocabulary: duplicate token (" + shown(token) + ": " + place_of(file, i) +
+                      ", and " + std::to_string(earlier->second + 1) + "); need each once");
     }
     bytes += token.size();
   }

@@ -13,17 +13,17 @@ namespace libnorm {
 /// The tokenizer of uncased BERT, whose vocabulary has one token a line; a token's id is the number
 /// of its line, from 0.
 ///
-/// A text is read as UTF-8, and bytes that are none are dropped. Then
+/// A text is read as UTF-8; other bytes are dropped. Then
 ///   1. U+0000, U+FFFD and characters of the categories Cc and Cf are dropped, but for tab, line
 ///      feed and carriage return; an ideograph of Chinese stands as a word of its own;
-///   2. words are what stands between white space: those three and the categories Z*;
-///   3. words are lower-cased, decomposed (NFD), and rid of the category Mn: of their accents;
+///   2. words are separated by white space: those three and the categories Z*;
+///   3. words are lower-cased and decomposed (NFD), and the category Mn (accents) is dropped;
 ///   4. every punctuation character is a word of its own: the categories P*, and all of ASCII that
 ///      is neither letter nor digit;
-///   5. a word is cut, from its start, into the longest tokens there are; those after the first are
-///      written with ## before them. A word of more than 100 characters, or with a rest that no
-///      token begins, is [UNK].
-/// Special tokens are not known in the text: "[SEP]" there is three words.
+///   5. a word is cut, from its start, into the longest tokens of the vocabulary; those after the
+///      first are written with ## before them. A word of more than 100 characters, or with a rest
+///      that begins with no token, is [UNK].
+/// Special tokens are not recognised in the text: "[SEP]" there is three words.
 ///
 /// The reference's lower case looks at one character's neighbours: a capital sigma that ends a word
 /// becomes a final one. Here each character is mapped alone, as in Hugging Face's fast tokenizers.
@@ -33,21 +33,20 @@ namespace libnorm {
 /// Source: Devlin et al. 2019, `tokenization.py` of google-research/bert with `do_lower_case`; the
 /// limit of 100 is that of Hugging Face's BertTokenizer, Google's is 200.
 ///
-/// Constant once made: threads can share one.
+/// Immutable: threads can share one.
 class WordPiece {
  public:
-  /// Throws: DataError for no tokens; for one that is empty, not UTF-8, or there twice; and if
-  /// [PAD], [UNK], [CLS] or [SEP] is missing.
+  /// Throws: DataError for no tokens; for one that is empty, not UTF-8 or duplicate; and if [PAD],
+  /// [UNK], [CLS] or [SEP] is missing.
   explicit WordPiece(std::vector<std::string> tokens);
 
-  /// Reads a vocabulary; lines may end as under Windows, and a byte order mark may come first.
-  /// expected_size: how many tokens it must have; 0 for any number.
+  /// Reads a vocabulary; lines end in LF or CRLF, and a byte order mark may come first.
+  /// expected_size: the number of tokens it must have; 0 for any number.
   /// Throws: DataError, naming file and line, for a file that cannot be read, and as above.
   static WordPiece read(const std::filesystem::path& file, Index expected_size = 0);
 
-  /// Appends the ids of [CLS], the text, [SEP], without padding. At most max_length of them: what
-  /// is too much is left out before [SEP].
-  /// Throws: ValueError if max_length < 2.
+  /// Appends the ids of [CLS], the text and [SEP], without padding: at most max_length ids. A
+  /// longer text is cut before [SEP]. Throws: ValueError if max_length < 2.
   void encode(std::string_view text, Index max_length, std::vector<std::int32_t>& out) const;
 
   /// V, the number of tokens.
@@ -64,8 +63,8 @@ class WordPiece {
   /// @}
 
  private:
-  /// A step from a node of the trie to the next: one of a hash table, whose free places have child
-  /// 0.
+  /// A step from a node of the trie to the next: an entry of a hash table, whose free entries have
+  /// child 0.
   struct Edge {
     std::uint32_t node = 0;
     std::uint32_t byte : 8 = 0;

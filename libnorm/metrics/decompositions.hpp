@@ -5,10 +5,10 @@
 
 #include "libnorm/core/tensor.hpp"
 
-/// What goes through Eigen, and all that does: compared to digits, not to bits.
+/// All computations by Eigen: compared to digits, not to bits.
 namespace libnorm::eigen {
 
-/// A matrix [R, C] by columns, as the decompositions take it; zeros at first.
+/// A column-major matrix [R, C] for the decompositions; zeros at first.
 class Columns {
  public:
   /// Zeros, [rows, cols].
@@ -20,17 +20,17 @@ class Columns {
   /// All numbers, column after column.
   std::span<const double> memory() const { return memory_; }
 
-  /// Rows from `first` on become these, [count, C].
+  /// Sets the rows from `first` on; rows [count, C].
   void put_rows(Index first, const MatrixView<const double>& rows);
-  /// Rows from `first` on become a triangle, [C, C] by columns; an empty one is zeros.
+  /// Sets the rows from `first` on to a triangle, [C, C] by columns; an empty one sets zeros.
   void put_triangle(Index first, const std::vector<double>& triangle);
 
-  /// R of a QR decomposition by Householder: [C, C] by columns, zeros below the diagonal. The
-  /// matrix, R >= C, is lost.
+  /// The triangle of a Householder QR decomposition: [C, C] by columns, zeros below the diagonal.
+  /// Needs R >= C; overwrites the matrix.
   std::vector<double> triangle();
-  /// Singular values, descending: min(R, C) of them, 0 beyond as many as there are rows, or
-  /// columns, that hold anything but zeros. Of more rows than columns, they are those of the
-  /// triangle, and the matrix is lost.
+  /// Singular values, descending: min(R, C) of them; those beyond the number of rows, or columns,
+  /// that are not all zeros are 0. With more rows than columns they are computed from the triangle,
+  /// and the matrix is overwritten.
   std::vector<double> singular_values();
 
  private:
@@ -40,35 +40,36 @@ class Columns {
   std::vector<double> memory_;
 };
 
-/// Singular values s, descending, and the vectors on the right, which belong to them.
+/// Singular values s, descending, and their right singular vectors.
 struct RightVectors {
   /// min(R, C)
   std::vector<double> values;
   /// [min(R, C), C]: row i belongs to values[i].
   std::vector<double> vectors;
 };
-/// Those of rows [R, C], contiguous.
+/// Singular values and right singular vectors of contiguous rows [R, C].
 RightVectors right_vectors_of(const MatrixView<const double>& rows);
 
-/// Whether vectors are wanted beside eigenvalues.
+/// Whether to compute eigenvectors too.
 enum class Vectors { dropped, kept };
-/// Eigenvalues, ascending, and their vectors.
+/// Eigenvalues, ascending, and eigenvectors.
 struct Eigensystem {
-  /// n of them; none where the iteration did not end.
+  /// [n]; empty if the iteration did not converge.
   std::vector<double> values;
   /// [n, n], if kept: row i belongs to values[i].
   std::vector<double> vectors;
 };
-/// Those of a symmetric matrix [n, n], of which only what is on and above the diagonal is read.
+/// The eigenvalues of a symmetric matrix [n, n]; only its upper triangle is read.
 Eigensystem eigensystem_of(const MatrixView<const double>& symmetric, Vectors vectors);
-/// Those, with vectors, of the symmetric matrix with `diagonal` [n] and `beside` [n - 1]. Numbers
-/// are compared with absolute ones: they should be near 1.
+/// The eigenvalues and vectors of the symmetric tridiagonal matrix with `diagonal` [n] and `beside`
+/// [n - 1]. Its convergence test is absolute: the numbers should be near 1.
 Eigensystem eigensystem_of(std::span<const double> diagonal, std::span<const double> beside);
 
-/// The triangle U [C, C], by columns, of U^T U = G (Cholesky); empty where G is not positive.
-/// `gram` [C, C], of which only what is on and above the diagonal is read.
+/// The triangle U [C, C], by columns, of U^T U = G (Cholesky); empty if G is not positive definite.
+/// `gram` is G [C, C]; only its upper triangle is read.
 std::vector<double> cholesky_of(const MatrixView<const double>& gram);
-/// tr G^-1, not below 1 over the smallest eigenvalue; infinite where G is not positive.
+/// tr G^-1, which is at least 1 over the smallest eigenvalue; infinite if G is not positive
+/// definite.
 double inverse_trace(const MatrixView<const double>& gram);
 
 }  // namespace libnorm::eigen

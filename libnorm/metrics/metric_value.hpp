@@ -6,23 +6,23 @@
 
 namespace libnorm {
 
-/// A number, with what one must know to read it.
+/// A metric's value, unit and convention.
 struct MetricValue {
   /// `participation_ratio`
   std::string name;
-  /// `1` where it has none.
+  /// `1` if it has none.
   std::string unit;
   /// May be infinite.
   double value = 0;
-  /// Of what it was taken and how: `of l, centred`.
+  /// What it was computed from, and how: `of l, centred`.
   std::string convention;
 };
 
-/// One line a value: `participation_ratio = 63.99 dimensions (of l, centred)`. Six digits.
+/// One line for each value: `participation_ratio = 63.99 dimensions (of l, centred)`. Six digits.
 std::string text_of(std::span<const MetricValue> values);
 
 /// A JSON object of objects: {"participation_ratio": {"value": 63.98..., "unit": ...}, ...}.
-/// Numbers are as short as they can be and give the same double when read; see json_number.
+/// Numbers are the shortest decimals that read back as the same double; see json_number.
 std::string json_of(std::span<const MetricValue> values);
 
 /// The shortest decimal that reads back as the same double. JSON has no infinity: it becomes the

@@ -6,26 +6,26 @@
 
 namespace libnorm {
 
-/// A power of two that brings `largest` to [1, 2), or near it from below 1e-300; 1 for what is 0 or
-/// not finite. Multiplying by it costs no digits.
+/// The power of two that scales `largest` to [1, 2), or near it from below 1e-300; 1 if `largest`
+/// is 0 or not finite. Multiplying by it is exact.
 double unit_scale(double largest);
 
-/// The scale to go on with, a power of two, when numbers as large as `largest` come: the one there
-/// is, unless squares would leave the middle of a double's range in it; small numbers change it
-/// only while there were none before.
+/// The scale, a power of two, for further numbers as large as `largest`: the current one, unless
+/// squares would leave the middle of a double's range. Small numbers change it only if they are the
+/// first.
 double next_scale(double scale, double largest, bool is_first);
 
-/// What a metric has to know of its rows before it starts.
+/// Properties of the rows that a metric needs before it starts.
 struct RowCheck {
-  /// Counts added up.
+  /// Sum of the counts.
   double rows = 0;
-  /// Largest magnitude in rows that count.
+  /// Largest magnitude in rows whose count is above 0.
   double largest = 0;
-  /// unit_scale of `largest`: afterwards no square overflows.
+  /// unit_scale of `largest`: squares of scaled numbers do not overflow.
   double scale = 1;
 };
 
-/// x [R, C], count [R] or null for one each. `first` is what the first row is called.
+/// x [R, C], count [R] or null for one each. `first` is the first row's number in messages.
 /// Throws: ShapeError for no columns, ValueError for a number that is not finite or beyond 1e290,
 /// or a count that is negative or not finite; each names `where` and the row.
 template <class T>

@@ -61,26 +61,26 @@ void AttentionLayer<T>::attend(const Pass<T>& pass, const BlockInput<T>& input, 
   const Pointer<const T> w = pass.weights + in_weight_, bias = pass.weights + in_bias_;
   const MatrixView<T> attended = attended_.view(input.rows.rows, c);
   attended_view_ = attended;
-  if (set == RowSet::readout) {
+  if (set == RowSet::prediction) {
     const auto query = projected_.view(input.rows.rows, c);
-    const auto kv = table_projected_.view(input.table.rows, 2 * c);
+    const auto kv = unique_projected_.view(input.unique_rows.rows, 2 * c);
     scratch.products.multiply(plain(input.rows), transposed(weight_matrix<T>(w, c, c)), query,
                               bias);
-    scratch.products.multiply(plain(input.table), transposed(weight_matrix<T>(w + c * c, 2 * c, c)),
-                              kv, bias + c);
+    scratch.products.multiply(plain(input.unique_rows),
+                              transposed(weight_matrix<T>(w + c * c, 2 * c, c)), kv, bias + c);
     norm_queries_and_keys(pass, query, kv.col_range(0, c));
     const Pointer<T> share = share_.view(heads_, batch.rows).data;
-    readout_attention<T>(query, kv, input.table_row, sequences_of(batch), heads_, share, attended);
+    prediction_attention<T>(query, kv, input.gather, sequences_of(batch), heads_, share, attended);
     scratch.products.count(4.0 * double(batch.rows) * double(c));
     return;
   }
   const auto qkv = projected_.view(batch.rows, 3 * c);
   const auto made =
-      input.table_row == nullptr ? qkv : table_projected_.view(input.table.rows, 3 * c);
-  scratch.products.multiply(plain(input.table), transposed(weight_matrix<T>(w, 3 * c, c)), made,
-                            bias);
+      input.gather == nullptr ? qkv : unique_projected_.view(input.unique_rows.rows, 3 * c);
+  scratch.products.multiply(plain(input.unique_rows), transposed(weight_matrix<T>(w, 3 * c, c)),
+                            made, bias);
   norm_queries_and_keys(pass, made.col_range(0, c), made.col_range(c, c));
-  if (input.table_row != nullptr) gather_rows<T>(made, input.table_row, qkv);
+  if (input.gather != nullptr) gather_rows<T>(made, input.gather, qkv);
   const Pointer<T> share = share_.view(heads_, batch.squares).data;
   attention<T>(qkv, sequences_of(batch), heads_, share, attended);
   scratch.products.count(4.0 * double(batch.squares) * double(c));
@@ -100,7 +100,7 @@ template <class T>
 void AttentionLayer<T>::backward(const Pass<T>& pass, const BlockInput<T>& input, RowSet set,
                                  const MatrixView<const T>& d_branch, Pointer<T> gradient,
                                  const MatrixView<T>& d_rows, Output output,
-                                 const MatrixView<T>& d_table, BlockScratch<T>& scratch) {
+                                 const MatrixView<T>& d_unique_rows, BlockScratch<T>& scratch) {
   const BatchView& batch = pass.batch;
   const Index c = channels_;
   const auto d_attended = scratch.d_attended.view(d_branch.rows, c);
@@ -108,8 +108,8 @@ void AttentionLayer<T>::backward(const Pass<T>& pass, const BlockInput<T>& input
                             plain(weight_matrix<T>(pass.weights + out_weight_, c, c)), d_attended);
   weight_gradient<T>(scratch.products, d_branch, attended_view_, gradient + out_weight_,
                      gradient + out_bias_);
-  if (set == RowSet::readout) {
-    readout_backward(pass, input, d_attended, gradient, d_rows, output, d_table, scratch);
+  if (set == RowSet::prediction) {
+    prediction_backward(pass, input, d_attended, gradient, d_rows, output, d_unique_rows, scratch);
     return;
   }
   const Index squares = batch.squares;
@@ -118,45 +118,47 @@ void AttentionLayer<T>::backward(const Pass<T>& pass, const BlockInput<T>& input
   attention_backward<T>(qkv, sequences_of(batch), heads_, share_.view(heads_, squares).data,
                         d_attended, scratch.d_share.view(heads_, squares).data, d_qkv);
   scratch.products.count(8.0 * double(squares) * double(c));
-  if (input.table_row != nullptr) {
-    const auto d_projected = scratch.d_table_projected.view(input.table.rows, 3 * c);
-    sum_groups<T>(d_qkv, input.users, {}, d_projected);
+  if (input.gather != nullptr) {
+    const auto d_projected = scratch.d_unique_projected.view(input.unique_rows.rows, 3 * c);
+    sum_groups<T>(d_qkv, input.gathered_by, {}, d_projected);
     d_qkv = d_projected;
   }
   norms_backward(d_qkv.col_range(0, c), d_qkv.col_range(c, c), gradient);
-  weight_gradient<T>(scratch.products, d_qkv, input.table, gradient + in_weight_,
+  weight_gradient<T>(scratch.products, d_qkv, input.unique_rows, gradient + in_weight_,
                      gradient + in_bias_);
   const auto w_all = plain(weight_matrix<T>(pass.weights + in_weight_, 3 * c, c));
-  if (d_table.data != nullptr) {
-    scratch.products.multiply(plain(d_qkv), w_all, d_table);
+  if (d_unique_rows.data != nullptr) {
+    scratch.products.multiply(plain(d_qkv), w_all, d_unique_rows);
   } else {
     scratch.products.multiply(plain(d_qkv), w_all, d_rows, nullptr, output);
   }
 }
 
 template <class T>
-void AttentionLayer<T>::readout_backward(const Pass<T>& pass, const BlockInput<T>& input,
-                                         const MatrixView<const T>& d_attended, Pointer<T> gradient,
-                                         const MatrixView<T>& d_rows, Output output,
-                                         const MatrixView<T>& d_table, BlockScratch<T>& scratch) {
+void AttentionLayer<T>::prediction_backward(const Pass<T>& pass, const BlockInput<T>& input,
+                                            const MatrixView<const T>& d_attended,
+                                            Pointer<T> gradient, const MatrixView<T>& d_rows,
+                                            Output output, const MatrixView<T>& d_unique_rows,
+                                            BlockScratch<T>& scratch) {
   const BatchView& batch = pass.batch;
-  const Index c = channels_, n = input.rows.rows, u = input.table.rows;
+  const Index c = channels_, n = input.rows.rows, u = input.unique_rows.rows;
   const Pointer<const T> w = pass.weights + in_weight_;
   const Pointer<T> d_w = gradient + in_weight_, d_bias = gradient + in_bias_;
   const auto query = projected_.view(n, c);
-  const auto kv = table_projected_.view(u, 2 * c);
+  const auto kv = unique_projected_.view(u, 2 * c);
   const auto d_query = scratch.d_projected.view(n, c);
-  const auto d_kv = scratch.d_table_projected.view(u, 2 * c);
-  readout_attention_backward<T>(query, kv, input.table_row, input.users, sequences_of(batch),
-                                heads_, share_.view(heads_, batch.rows).data, d_attended,
-                                scratch.d_share.view(heads_, batch.rows).data, d_query, d_kv);
+  const auto d_kv = scratch.d_unique_projected.view(u, 2 * c);
+  prediction_attention_backward<T>(query, kv, input.gather, input.gathered_by, sequences_of(batch),
+                                   heads_, share_.view(heads_, batch.rows).data, d_attended,
+                                   scratch.d_share.view(heads_, batch.rows).data, d_query, d_kv);
   scratch.products.count(8.0 * double(batch.rows) * double(c));
   norms_backward(d_query, d_kv.col_range(0, c), gradient);
   weight_gradient<T>(scratch.products, d_query, input.rows, d_w, d_bias);
-  weight_gradient<T>(scratch.products, d_kv, input.table, d_w + c * c, d_bias + c);
+  weight_gradient<T>(scratch.products, d_kv, input.unique_rows, d_w + c * c, d_bias + c);
   scratch.products.multiply(plain(d_query), plain(weight_matrix<T>(w, c, c)), d_rows, nullptr,
                             output);
-  scratch.products.multiply(plain(d_kv), plain(weight_matrix<T>(w + c * c, 2 * c, c)), d_table);
+  scratch.products.multiply(plain(d_kv), plain(weight_matrix<T>(w + c * c, 2 * c, c)),
+                            d_unique_rows);
 }
 
 template class AttentionLayer<float>;

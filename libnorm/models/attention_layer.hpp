@@ -8,41 +8,41 @@
 
 namespace libnorm {
 
-/// Sizes of a block, and how many there are in its model.
+/// Sizes of a block, and the number of blocks in its model.
 struct BlockOptions {
-  /// C, the width of the ffn, H (which divides C), and the blocks of the model.
+  /// C, the width of the ffn, H (which divides C), and the number of blocks.
   /// @{
   Index channels, hidden, heads, blocks;
   /// @}
-  /// The same in every block.
+  /// Norms and their places, the same in every block.
   Normalization normalization;
 };
 
-/// What a block is given: its rows [N, C] (all rows of the batch, or the read-out ones), and the
-/// table [U, C] that keys and values are made from. table_row[r] is the row of the table that row r
-/// of the batch uses, null if it is r; users tells which rows use each row of the table.
+/// A block's input: its rows [N, C] (all rows of the batch, or the prediction positions'), and the
+/// unique-token rows [U, C] that keys and values are computed from. The gather map sends row r of
+/// the batch to unique row gather[r] (null: r itself).
 template <class T>
 struct BlockInput {
   /// [N, C]
   MatrixView<const T> rows;
-  /// [U, C]; the same memory as `rows` where those are their own table.
-  MatrixView<const T> table;
-  /// [R], or null.
-  const std::int32_t* table_row = nullptr;
-  /// U groups of rows of the batch.
-  Groups users;
+  /// [U, C]; the same memory as `rows` if those are unique.
+  MatrixView<const T> unique_rows;
+  /// [R], the gather map, or null.
+  const std::int32_t* gather = nullptr;
+  /// U groups: the batch's rows that gather each unique row.
+  Groups gathered_by;
 };
 
-/// Memory for what no pass keeps: blocks work one after the other and share it. With it go the
-/// products of the model.
+/// Scratch memory, which the blocks share as they run one after the other, and the products of the
+/// model.
 template <class T>
 struct BlockScratch {
-  /// All products of the model go through it.
+  /// Computes all matrix products of the model.
   Products<T> products;
-  /// What a branch adds, and the gradients by what the names behind d_ say.
+  /// A branch's output, and gradients: d_NAME is the gradient by NAME.
   /// @{
-  Buffer<T> branch, d_share, d_hidden, d_sum2, d_attended, d_projected, d_table_projected, d_branch,
-      d_out, d_entered, d_entered_table;
+  Buffer<T> branch, d_share, d_hidden, d_sum2, d_attended, d_projected, d_unique_projected,
+      d_branch, d_out, d_entered, d_entered_unique;
   /// @}
 };
 
@@ -54,23 +54,22 @@ class AttentionLayer {
   AttentionLayer(const BlockOptions& options, const std::string& name, ParameterList& parameters,
                  ParameterList& running);
 
-  /// Multiplies the first values of what makes the branch (values, and the projection behind) by
-  /// `factor`.
+  /// Multiplies the first values of the weights of values and of the output projection by `factor`.
   void scale_initial(ParameterList& parameters, double factor) const {
     parameters.scale_initial(in_weight_, 2 * channels_, factor);
     parameters.scale_initial(out_weight_, 0, factor);
   }
 
-  /// branch [N, C].
+  /// Computes branch [N, C].
   void forward(const Pass<T>& pass, const BlockInput<T>& input, RowSet set,
                BlockScratch<T>& scratch, const MatrixView<T>& branch);
 
-  /// From d_branch: the gradients of the layer's tensors, d_rows [N, C] and d_table [U, C]. Where
-  /// the table is the rows themselves (d_table empty), d_rows takes in both. What becomes of the
-  /// numbers in d_rows is `output`.
+  /// From d_branch: the gradients of the layer's tensors, d_rows [N, C] and d_unique_rows [U, C].
+  /// If `rows` are their own unique rows (d_unique_rows empty), d_rows is the sum of both.
+  /// `output`: whether d_rows is overwritten or added to.
   void backward(const Pass<T>& pass, const BlockInput<T>& input, RowSet set,
                 const MatrixView<const T>& d_branch, Pointer<T> gradient,
-                const MatrixView<T>& d_rows, Output output, const MatrixView<T>& d_table,
+                const MatrixView<T>& d_rows, Output output, const MatrixView<T>& d_unique_rows,
                 BlockScratch<T>& scratch);
 
   /// The heads' outputs of the last pass [N, C].
@@ -83,16 +82,16 @@ class AttentionLayer {
                              const MatrixView<T>& keys);
   void norms_backward(const MatrixView<T>& d_queries, const MatrixView<T>& d_keys,
                       Pointer<T> gradient);
-  void readout_backward(const Pass<T>& pass, const BlockInput<T>& input,
-                        const MatrixView<const T>& d_attended, Pointer<T> gradient,
-                        const MatrixView<T>& d_rows, Output output, const MatrixView<T>& d_table,
-                        BlockScratch<T>& scratch);
+  void prediction_backward(const Pass<T>& pass, const BlockInput<T>& input,
+                           const MatrixView<const T>& d_attended, Pointer<T> gradient,
+                           const MatrixView<T>& d_rows, Output output,
+                           const MatrixView<T>& d_unique_rows, BlockScratch<T>& scratch);
 
   Index channels_, heads_;
   bool has_norms_;
   Index in_weight_ = 0, in_bias_ = 0, out_weight_ = 0, out_bias_ = 0;
   NormLayer<T> query_norm_, key_norm_;
-  Buffer<T> projected_, table_projected_, share_, attended_;
+  Buffer<T> projected_, unique_projected_, share_, attended_;
   MatrixView<const T> attended_view_;
 };
 

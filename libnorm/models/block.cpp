@@ -117,13 +117,14 @@ BlockInput<T> Block<T>::enter_attention(const Pass<T>& pass, const BlockInput<T>
                                         RowSet set) {
   if (!residual1_.enters()) return input;
   BlockInput<T> entered = input;
-  const bool own_table = input.table.data != input.rows.data;
-  entered.table = residual1_.enter(pass, own_table ? RowSet::readout : set, input.table);
-  entered.rows = entered.table;
-  if (set == RowSet::readout) {
+  const bool has_unique_rows = input.unique_rows.data != input.rows.data;
+  entered.unique_rows =
+      residual1_.enter(pass, has_unique_rows ? RowSet::prediction : set, input.unique_rows);
+  entered.rows = entered.unique_rows;
+  if (set == RowSet::prediction) {
     if (!norm1_of_rows_) norm1_of_rows_ = residual1_.norm();
     entered.rows = norm1_of_rows_->forward(pass, set, input.rows);
-  } else if (own_table) {
+  } else if (has_unique_rows) {
     entered.rows = input.rows;  // Of these the attention takes the number alone.
   }
   return entered;
@@ -186,16 +187,16 @@ template <class T>
 void Block<T>::enter_backward(const BlockInput<T>& input, RowSet set,
                               const MatrixView<const T>& d_skip,
                               const MatrixView<const T>& d_entered,
-                              const MatrixView<const T>& d_entered_table, Pointer<T> gradient,
-                              const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
+                              const MatrixView<const T>& d_entered_unique, Pointer<T> gradient,
+                              const MatrixView<T>& d_rows, const MatrixView<T>& d_unique_rows,
                               BlockScratch<T>& scratch) {
   const auto d_through = scratch.d_branch.view(input.rows.rows, options_.channels);
-  if (d_table.data == nullptr) {
+  if (d_unique_rows.data == nullptr) {
     residual1_.norm().backward(d_entered, d_through, gradient);
     add_rows<T>(d_skip, d_through, d_rows);
     return;
   }
-  residual1_.norm().backward(d_entered_table, d_table, gradient);
+  residual1_.norm().backward(d_entered_unique, d_unique_rows, gradient);
   if (set == RowSet::all) {
     copy_rows<T>(d_skip, d_rows);
     return;
@@ -207,24 +208,25 @@ void Block<T>::enter_backward(const BlockInput<T>& input, RowSet set,
 template <class T>
 void Block<T>::backward(const Pass<T>& pass, const BlockInput<T>& input, RowSet set,
                         const MatrixView<const T>& d_output, Pointer<T> gradient,
-                        const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
+                        const MatrixView<T>& d_rows, const MatrixView<T>& d_unique_rows,
                         BlockScratch<T>& scratch) {
   const MatrixView<T> d_middle = ffn_backward(pass, d_output, gradient, scratch);
   const auto d_branch = residual1_.branch_backward(
       residual1_.sum_backward(d_middle, d_rows, gradient), gradient, scratch);
   if (!residual1_.enters()) {
     residual1_.skip_backward(d_rows);
-    attention_.backward(pass, entered_, set, d_branch, gradient, d_rows, Output::add, d_table,
+    attention_.backward(pass, entered_, set, d_branch, gradient, d_rows, Output::add, d_unique_rows,
                         scratch);
     return;
   }
   const auto d_entered = scratch.d_entered.view(input.rows.rows, options_.channels);
-  const auto d_entered_table = d_table.data == nullptr
-                                   ? MatrixView<T>()
-                                   : scratch.d_entered_table.view(d_table.rows, options_.channels);
+  const auto d_entered_unique =
+      d_unique_rows.data == nullptr
+          ? MatrixView<T>()
+          : scratch.d_entered_unique.view(d_unique_rows.rows, options_.channels);
   attention_.backward(pass, entered_, set, d_branch, gradient, d_entered, Output::overwrite,
-                      d_entered_table, scratch);
-  enter_backward(input, set, d_middle, d_entered, d_entered_table, gradient, d_rows, d_table,
+                      d_entered_unique, scratch);
+  enter_backward(input, set, d_middle, d_entered, d_entered_unique, gradient, d_rows, d_unique_rows,
                  scratch);
 }
 

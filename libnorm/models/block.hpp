@@ -8,16 +8,16 @@
 
 namespace libnorm {
 
-/// A residual branch f with the norms before it, on it and behind it.
+/// A residual branch f with its norms: before f, on f's output, and after the sum.
 template <class T>
 class Residual {
  public:
-  /// Declares `name`. for the norm before or behind; then `name`_out. with a sandwich, and
-  /// `name`_scale.
+  /// Declares tensors `name`.* for the norm before f or after the sum, `name`_out.* with a
+  /// sandwich, and `name`_scale.
   Residual(const BlockOptions& options, const std::string& name, ParameterList& parameters,
            ParameterList& running);
 
-  /// What f is given: norm(x), or x.
+  /// The input of f: norm(x), or x.
   MatrixView<const T> enter(const Pass<T>& pass, RowSet set, const MatrixView<const T>& x);
   /// y, from x and f's output; kept until the next call.
   MatrixView<const T> leave(const Pass<T>& pass, RowSet set, const MatrixView<const T>& x,
@@ -29,22 +29,22 @@ class Residual {
   /// From d_sum: the gradient of f's output, in scratch memory or d_sum's.
   MatrixView<const T> branch_backward(const MatrixView<const T>& d_sum, Pointer<T> gradient,
                                       BlockScratch<T>& scratch);
-  /// d_sum becomes what of d_x goes past f, for placements that do not enter.
+  /// d_sum becomes the part of d_x that bypasses f, for placements without a norm before f.
   void skip_backward(const MatrixView<T>& d_sum);
 
   /// Whether f is given norm(x), not x.
   bool enters() const { return libnorm::enters(placement_); }
-  /// The norm before f, or behind the sum.
+  /// The norm before f, or after the sum.
   /// @{
   NormLayer<T>& norm() { return norm_; }
   const NormLayer<T>& norm() const { return norm_; }
   /// @}
-  /// What leave returned last.
+  /// The result of the last leave().
   MatrixView<const T> output() const { return output_view_; }
 
  private:
   Placement placement_;
-  /// DeepNorm's alpha, and what makes a sum of alpha d from d: alpha - 1.
+  /// DeepNorm's alpha, and alpha - 1, which added as a branch makes alpha d of d.
   Mirrored<T> alpha_, alpha_less_one_;
   NormLayer<T> norm_;
   std::optional<NormLayer<T>> out_norm_, scale_;
@@ -65,27 +65,27 @@ class Block {
   MatrixView<const T> forward(const Pass<T>& pass, const BlockInput<T>& input, RowSet set,
                               BlockScratch<T>& scratch);
 
-  /// From d_output [N, C]: the gradients of the block's tensors, d_rows [N, C] and d_table [U, C].
-  /// Where the table is the rows themselves (d_table empty), d_rows takes in both.
+  /// From d_output [N, C]: the gradients of the block's tensors, d_rows [N, C] and d_unique_rows
+  /// [U, C]. If `rows` are their own unique rows (d_unique_rows empty), d_rows is the sum of both.
   void backward(const Pass<T>& pass, const BlockInput<T>& input, RowSet set,
                 const MatrixView<const T>& d_output, Pointer<T> gradient,
-                const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
+                const MatrixView<T>& d_rows, const MatrixView<T>& d_unique_rows,
                 BlockScratch<T>& scratch);
 
-  /// What forward returned last.
+  /// The result of the last forward().
   MatrixView<const T> output() const { return residual2_.output(); }
 
-  /// The norms of attention's residual and of the ffn's. These and what follows are the activations
-  /// of the last pass that can be looked at; by name in Transformer::tap.
+  /// The norms of attention's residual and of the ffn's. These and the views below are the last
+  /// pass's activations; Transformer::tap finds them by name.
   /// @{
   const NormLayer<T>& norm1() const { return residual1_.norm(); }
   const NormLayer<T>& norm2() const { return residual2_.norm(); }
   /// @}
   /// The heads' outputs [N, C].
   MatrixView<const T> attended() const { return attention_.attended(); }
-  /// What leaves attention's residual [N, C].
+  /// The output of attention's residual [N, C].
   MatrixView<const T> middle() const { return residual1_.output(); }
-  /// The ffn's numbers behind GELU [N, hidden].
+  /// The ffn's activations after GELU [N, hidden].
   MatrixView<const T> hidden() const { return hidden_view_; }
 
  private:
@@ -94,14 +94,14 @@ class Block {
                              Pointer<T> gradient, BlockScratch<T>& scratch);
   void enter_backward(const BlockInput<T>& input, RowSet set, const MatrixView<const T>& d_skip,
                       const MatrixView<const T>& d_entered,
-                      const MatrixView<const T>& d_entered_table, Pointer<T> gradient,
-                      const MatrixView<T>& d_rows, const MatrixView<T>& d_table,
+                      const MatrixView<const T>& d_entered_unique, Pointer<T> gradient,
+                      const MatrixView<T>& d_rows, const MatrixView<T>& d_unique_rows,
                       BlockScratch<T>& scratch);
 
   BlockOptions options_;
   AttentionLayer<T> attention_;
   Residual<T> residual1_;
-  /// The same norm on the rows that are read out, where keys come of others.
+  /// The same norm for the prediction positions, if keys are of other rows.
   std::optional<NormLayer<T>> norm1_of_rows_;
   Index weight1_ = 0, ffn_bias1_ = 0, weight2_ = 0, ffn_bias2_ = 0;
   Residual<T> residual2_;

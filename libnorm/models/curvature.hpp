@@ -9,28 +9,27 @@
 namespace libnorm {
 
 /// The mean loss of a transformer over one batch, in training (BatchNorm's statistics are the
-/// batch's, and nothing is updated), as a function of its weights: loss, gradient and exact
-/// products with the Hessian and the Gauss-Newton matrix, in double. The model itself is not
-/// touched.
+/// batch's, and are not updated), as a function of its weights: loss, gradient and exact products
+/// with the Hessian and the Gauss-Newton matrix, in double. The model itself does not change.
 ///
-/// Some tensors may be chosen; the others then stay as they are, and dimensions are those of the
-/// chosen ones, in their order in the model.
+/// If tensors are chosen, the others are held fixed, and w holds the chosen ones in the model's
+/// order.
 ///
 /// A product with the Hessian costs about two gradients, one with the Gauss-Newton matrix less: the
-/// passes before the tangent are made once for each w. It satisfies the concept TwiceDifferentiable
-/// of metrics/objective.hpp. Source: Pearlmutter 1994, "Fast exact multiplication by the Hessian";
-/// Schraudolph 2002.
+/// values of a pass are computed once for each w. The class satisfies the concept
+/// TwiceDifferentiable of metrics/landscape/objective.hpp. Source: Pearlmutter 1994, "Fast exact
+/// multiplication by the Hessian"; Schraudolph 2002.
 class Curvature {
  public:
   /// At the model's weights. `tensors` are names of its parameters; empty: all.
-  /// Throws: ValueError for a name that the model does not have, or twice.
+  /// Throws: ValueError for an unknown or duplicate name.
   template <class T>
   Curvature(const Transformer<T>& model, const Batch& batch,
             const std::vector<std::string>& tensors = {});
 
   /// n, the number of chosen weights.
   Index dimension() const { return dimension_; }
-  /// The chosen weights as they stood in the model.
+  /// The chosen weights of the model.
   const std::vector<double>& weights() const { return weights_; }
 
   /// In nats. Throws: ShapeError for a w of another size.
@@ -45,7 +44,7 @@ class Curvature {
                             std::span<double> gv);
 
  private:
-  /// A stretch of the model's flat weights.
+  /// A range of the model's flat weights.
   struct Part {
     Index offset, size;
   };
@@ -54,9 +53,9 @@ class Curvature {
   void require_size(const char* where, std::size_t size) const;
   void spread(std::span<const double> from, std::vector<double>& flat) const;
   void collect(const std::vector<double>& flat, std::span<double> to) const;
-  /// Forward and backward at the weights that are set.
+  /// Forward and backward pass at the current weights.
   void pass();
-  /// Sets the weights' values, unless they stand there already, and their tangents.
+  /// Sets the weights' values, unless they are set already, and their tangents.
   void set(std::span<const double> w, std::span<const double> v);
 
   Transformer<Dual<double>> model_;

@@ -73,7 +73,7 @@ MatrixView<const T> NormLayer<T>::forward(const Pass<T>& pass, RowSet set,
 
 template <class T>
 void NormLayer<T>::forward_in_place(const Pass<T>& pass, const MatrixView<T>& rows) {
-  run(pass, RowSet::readout, rows, {}, rows);
+  run(pass, RowSet::prediction, rows, {}, rows);
 }
 
 template <class T>

@@ -9,29 +9,29 @@
 
 namespace libnorm {
 
-/// Rows that a block computes: all of them, or those that are read out.
-enum class RowSet { all, readout };
+/// Rows that a block computes: all of them, or those of the prediction positions.
+enum class RowSet { all, prediction };
 
-/// What a pass through a model is made with.
+/// The inputs of a pass through a model, beside its rows.
 template <class T>
 struct Pass {
-  /// Outlives the pass.
+  /// The batch; it outlives the pass.
   const BatchView& batch;
-  /// Whose statistics norms take.
+  /// Whether norms use the batch's statistics or the running ones.
   Phase phase;
-  /// All weights of the model, flat, where it computes.
+  /// All weights of the model, flat, on the model's device.
   Pointer<const T> weights;
-  /// Null where running statistics are not to be updated, in training, or there are none.
+  /// Running statistics. Null if there are none, or if training is not to update them.
   Pointer<T> running;
 };
 
-/// A norm of a model: it names its numbers in the model's lists, and keeps what its backward pass
+/// A norm as a layer: it declares its tensors in the model's lists and saves what its backward pass
 /// needs.
 template <class T>
 class NormLayer {
  public:
   NormLayer() = default;
-  /// Declares `name`gain, bias, the shape's numbers, running_mean and running_var.
+  /// Declares `name`gain, bias, the stabilizer parameters, running_mean and running_var.
   /// Throws: as Norm::checked_groups and check_numbers.
   NormLayer(const Norm& norm, Index channels, const std::string& name, ParameterList& parameters,
             ParameterList& running);
@@ -39,7 +39,7 @@ class NormLayer {
   /// norm(input + branch), an empty branch being 0; kept until the next call.
   MatrixView<const T> forward(const Pass<T>& pass, RowSet set, const MatrixView<const T>& input,
                               const MatrixView<const T>& branch = {});
-  /// The same in place, for norms of rows; what stands there has to stay until the backward pass.
+  /// The same in place, for norms of rows; the rows must not change until the backward pass.
   void forward_in_place(const Pass<T>& pass, const MatrixView<T>& rows);
 
   /// d_input from d_output; it is the branch's gradient too, and may be d_output for norms of rows.
@@ -47,7 +47,7 @@ class NormLayer {
   void backward(const MatrixView<const T>& d_output, const MatrixView<T>& d_input,
                 Pointer<T> gradient, Output output = Output::overwrite);
 
-  /// What the last pass made: the stabilizer's output, and the affine part's of that.
+  /// Results of the last pass: the stabilizer's output, and that of the affine part.
   /// @{
   MatrixView<const T> stabilized() const { return arrays_.stabilized; }
   MatrixView<const T> output() const { return arrays_.output; }

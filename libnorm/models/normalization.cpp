@@ -21,6 +21,8 @@ std::optional<ResidualScale> scale_named(std::string_view word) {
   return std::nullopt;
 }
 
+constexpr std::string_view kQueryKey = "qk:";
+
 }  // namespace
 
 void Normalization::check(Index channels, Index heads) const {
@@ -42,7 +44,6 @@ Norm Normalization::scale_norm() const {
 }
 
 Normalization parse_normalization(std::string_view text) {
-  constexpr std::string_view kQueryKey = "qk:";
   Normalization n;
   bool placed = false;
   std::size_t end = text.find('@');
@@ -60,13 +61,27 @@ Normalization parse_normalization(std::string_view text) {
     } else if (word.starts_with(kQueryKey) && !n.query_key_norm) {
       n.query_key_norm = parse_norm(word.substr(kQueryKey.size()));
     } else {
-      throw ValueError("Normalization: a word without a place (@" + std::string(word) + " in `" +
+      throw ValueError("Normalization: unexpected token '@" + std::string(word) + "' (in `" +
                        std::string(text) +
                        "`); need one of @post, @pre, @sandwich, @deep, one of @residual_scalar, "
                        "@residual_channels, and @qk:NORM, each at most once");
     }
   }
   return n;
+}
+
+std::string canonical_normalization(std::string_view text) {
+  std::size_t end = text.find('@');
+  std::string canonical = canonical_norm(text.substr(0, end));
+  while (end != std::string_view::npos) {
+    const std::size_t begin = end + 1;
+    end = text.find('@', begin);
+    const std::string_view word = text.substr(begin, end == text.npos ? end : end - begin);
+    const std::size_t prefix = word.starts_with(kQueryKey) ? kQueryKey.size() : word.size();
+    canonical.append("@").append(word.substr(0, prefix));
+    canonical += canonical_norm(word.substr(prefix));
+  }
+  return canonical;
 }
 
 }  // namespace libnorm

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "libnorm/norms/norm.hpp"
 
 namespace libnorm {
 
-/// Where the norms of a residual branch f stand.
+/// The placement of norms around a residual branch f.
 enum class Placement {
   /// y = norm(x + f(x)): the paper, and Vaswani et al. 2017 (arXiv:1706.03762).
   post,
@@ -17,32 +18,32 @@ enum class Placement {
   /// (Kim et al. 2025, arXiv:2502.02732).
   sandwich,
   /// y = norm(alpha x + f(x)), alpha = (2 L)^(1/4) with L blocks: DeepNorm (Wang et al. 2022,
-  /// arXiv:2203.00555) for an encoder. The first weights of values, of the projection behind
-  /// attention and of the ffn are smaller by (8 L)^(-1/4).
+  /// arXiv:2203.00555) for an encoder. The first weights of values, of attention's output
+  /// projection and of the ffn are multiplied by (8 L)^(-1/4).
   deep,
 };
 
-/// Whether f is given norm(x), not x. Such models have a further norm before their head.
+/// Whether f's input is norm(x), not x. Such models have one more norm before their head.
 constexpr bool enters(Placement placement) {
   return placement == Placement::pre || placement == Placement::sandwich;
 }
 
-/// What a branch is multiplied by before it joins its residual: nothing; one learned number
+/// The learned factor of a branch before it is added to its residual: none; one number, initially 0
 /// (SkipInit, De and Smith 2020, arXiv:2002.10444; ReZero, Bachlechner et al. 2020,
-/// arXiv:2003.04887), at first 0; or one for each channel (LayerScale, Touvron et al. 2021,
-/// arXiv:2103.17239), at first 0.1.
+/// arXiv:2003.04887); or one for each channel, initially 0.1 (LayerScale, Touvron et al. 2021,
+/// arXiv:2103.17239).
 enum class ResidualScale { none, scalar, channels };
 
-/// The norms of a model, and where they stand.
+/// The norms of a model, and their places.
 struct Normalization {
-  /// That of every residual, and of the head's input where norms stand before branches.
+  /// The norm of every residual, and of the head's input where norms stand before branches.
   Norm norm;
-  /// Where `norm` stands.
+  /// The place of `norm`.
   Placement placement = Placement::post;
-  /// Behind a sandwich's norm.
+  /// Applied after a sandwich's second norm.
   ResidualScale residual_scale = ResidualScale::none;
-  /// On the queries and keys of each head (QK-norm: Henry et al. 2020, arXiv:2010.04245): a norm of
-  /// rows.
+  /// The norm of each head's queries and keys (QK-norm: Henry et al. 2020, arXiv:2010.04245): a
+  /// norm of rows.
   std::optional<Norm> query_key_norm = std::nullopt;
 
   /// Throws: ValueError where a norm does not fit the channels and heads, or its place.
@@ -51,9 +52,13 @@ struct Normalization {
   Norm scale_norm() const;
 };
 
-/// From a text: a norm as parse_norm reads it, then where it stands, each behind an `@`: post, pre,
-/// sandwich or deep; residual_scalar or residual_channels; qk:NORM. `rms+gain@pre@qk:rms+gain`.
-/// Throws: ValueError for a word that is unknown or stands there twice.
+/// Parses a norm as parse_norm does, followed by tokens, each after an `@`: post, pre, sandwich or
+/// deep; residual_scalar or residual_channels; qk:NORM. `rms+gain@pre@qk:rms+gain`.
+/// Throws: ValueError for an unexpected token: unknown, or a second of its kind.
 Normalization parse_normalization(std::string_view text);
+
+/// The text with aliases of stabilizers replaced by their names, as canonical_norm does, also in
+/// qk:NORM. Texts that differ only in aliases become equal.
+std::string canonical_normalization(std::string_view text);
 
 }  // namespace libnorm

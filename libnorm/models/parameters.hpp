@@ -20,43 +20,44 @@ struct Parameter {
   Index rows = 0;
   /// Numbers of a row.
   Index cols = 0;
-  /// Where it begins in the flat vector, row by row.
+  /// Position of its first number in the flat vector; rows follow each other.
   Index offset = 0;
   /// How its first values are drawn.
   Initial initial = Initial::zero;
   /// Half-width of the uniform distribution, or the constant.
   double bound = 0;
-  /// Rows from this one on have first values that are `scale` times those.
+  /// First values of rows from scaled_row on are multiplied by `scale`.
   /// @{
   Index scaled_row = 0;
   double scale = 1;
   /// @}
 
-  /// Numbers of it.
+  /// Number of elements.
   Index size() const { return rows * cols; }
-  /// A row is a filter: the weights that feed one output, or one token's embedding.
+  /// Whether it is a matrix; each row is a filter: the weights of one output, or a token's
+  /// embedding.
   bool is_matrix() const { return rows > 1 && cols > 1; }
 };
 
 /// The tensors of a model, by name and in one flat vector, in the order of declaration.
 class ParameterList {
  public:
-  /// Returns the offset. Throws: ValueError for a name that is taken.
+  /// Adds a tensor; returns its offset. Throws: ValueError for a duplicate name.
   Index add(std::string name, Index rows, Index cols, Initial initial, double bound = 0);
 
   /// Multiplies the first values of the tensor at `offset`, from row `first_row` on.
   /// Throws: ValueError where no tensor begins there.
   void scale_initial(Index offset, Index first_row, double scale);
 
-  /// In the order of declaration, which is that of their offsets.
+  /// All tensors, in the order of declaration and so of their offsets.
   const std::vector<Parameter>& all() const { return list_; }
   /// Throws: ValueError for an unknown name.
   const Parameter& find(const std::string& name) const;
-  /// Numbers of the flat vector.
+  /// Size of the flat vector.
   Index size() const { return size_; }
 
-  /// First values: each tensor has a random stream of its own, chosen by its name, so that models
-  /// that share a tensor's name and shape share its first values.
+  /// First values. Each tensor has its own random stream, chosen by its name, so that tensors of
+  /// the same name and shape have the same first values in every model.
   template <class T>
   void draw(std::uint64_t seed, T* values) const;
 

@@ -8,17 +8,17 @@
 
 namespace libnorm {
 
-/// The matrix products of a model, and what they cost.
+/// Computes the matrix products of a model and counts their operations.
 template <class T>
 class Products {
  public:
-  /// As gemm.
+  /// Computes gemm.
   void multiply(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c,
                 Pointer<const T> bias = nullptr, Output output = Output::overwrite) {
     count(2.0 * double(a.rows) * double(a.cols) * double(b.cols));
     gemm<T>(a, b, c, bias, output);
   }
-  /// Adds operations that were done elsewhere.
+  /// Adds operations done elsewhere.
   void count(double flop) { flop_ += flop; }
   /// Floating-point operations so far, a multiply-add counting two.
   double flop() const { return flop_; }
@@ -27,28 +27,27 @@ class Products {
   double flop_ = 0;
 };
 
-/// Products of duals. The values of a pass over one batch at one point are the same whatever the
-/// tangents are, so they are computed once and kept: a further tangent costs two products where a
-/// pass of its own would cost three. A pass that is asked for no tangents costs one.
+/// Products of duals. The values of a pass over one batch at one point do not depend on the
+/// tangents, so they are computed once and kept: each further tangent costs two products instead of
+/// three. A pass without tangents costs one.
 template <class R>
 class Products<Dual<R>> {
  public:
-  /// The next products are those of a pass that was not made before.
+  /// Begins a new pass, whose values are kept.
   void begin_new() {
     kept_.clear();
     next_ = 0;
     pass_ = Pass::first;
   }
-  /// The next products are those of the pass before, in the same order, with other tangents.
+  /// Repeats the last pass with other tangents: the same products in the same order.
   void begin_again() {
     next_ = 0;
     pass_ = Pass::again;
   }
-  /// The next products are those of another pass, of values alone: their tangents mean nothing.
-  /// What was kept stays.
+  /// Begins a pass of values only; its tangents are undefined. Values kept before stay.
   void begin_values() { pass_ = Pass::values; }
 
-  /// As gemm; the values of c come from the pass before where this one repeats it.
+  /// Computes gemm; in a repeated pass the values of c are the ones kept.
   void multiply(const Factor<Dual<R>>& a, const Factor<Dual<R>>& b, const MatrixView<Dual<R>>& c,
                 DualPointer<const R> bias = nullptr, Output output = Output::overwrite) {
     const auto value = value_part(c);
@@ -70,7 +69,7 @@ class Products<Dual<R>> {
     gemm_tangent<R>(a, b, c, bias, output);
     count(2 * product_flop(a, b));
   }
-  /// As of other products; values that are kept are not counted again.
+  /// As in Products; values that are kept are not counted again.
   /// @{
   void count(double flop) { flop_ += flop; }
   double flop() const { return flop_; }

@@ -91,15 +91,15 @@ BlockInput<T> Transformer<T>::first_input(const BatchView& batch, RowSet set) {
                                       options_.channels);
   const bool all = set == RowSet::all;
   const auto rows = input_.view(all ? batch.rows : batch.sequences, options_.channels);
-  gather_rows<T>(embedding, all ? batch.ids : batch.readout_id, rows);
-  // Taps show a norm of the table as a norm of rows.
+  gather_rows<T>(embedding, all ? batch.ids : batch.prediction_id, rows);
+  // Taps show a norm of the unique-token rows as a norm of all rows.
   const Normalization& n = options_.normalization;
   const bool norm_needs_rows =
       enters(n.placement) && (all_taken_ || n.norm.mixes_rows(last_phase_));
   if (batch.path == Path::dense || norm_needs_rows) return {rows, rows, nullptr, {batch.rows}};
-  const auto table = token_rows_.view(batch.token_count(), options_.channels);
-  gather_rows<T>(embedding, batch.tokens, table);
-  return {rows, table, batch.token_of_row, batch.rows_of_token};
+  const auto unique_rows = token_rows_.view(batch.token_count(), options_.channels);
+  gather_rows<T>(embedding, batch.tokens, unique_rows);
+  return {rows, unique_rows, batch.token_of_row, batch.rows_of_token};
 }
 
 template <class T>
@@ -120,9 +120,9 @@ void Transformer<T>::forward(const BatchView& batch, Phase phase, RowSet last_ro
       inputs_[b] = first_input(batch, set);
     } else {
       inputs_[b] = {rows, rows, nullptr, {batch.rows}};
-      if (set == RowSet::readout) {
+      if (set == RowSet::prediction) {
         const auto read = last_input_.view(batch.sequences, options_.channels);
-        gather_rows<T>(rows, batch.readout_row, read);
+        gather_rows<T>(rows, batch.prediction_row, read);
         inputs_[b].rows = read;
       }
     }
@@ -143,7 +143,7 @@ MatrixView<T> Transformer<T>::head(const BatchView& batch) {
   read_rows_ = output_;
   if (last_rows_ == RowSet::all) {
     const auto read = read_.view(batch.sequences, c);
-    gather_rows<T>(output_, batch.readout_row, read);
+    gather_rows<T>(output_, batch.prediction_row, read);
     read_rows_ = read;
   }
   const auto logits = logits_.view(batch.sequences, options_.outputs);
@@ -181,7 +181,7 @@ double Transformer<T>::loss_and_d_logits(const Batch& batch) {
 
 template <class T>
 double Transformer<T>::loss_and_d_logits(const BatchView& batch, Pointer<T> running) {
-  forward(batch, Phase::training, RowSet::readout, running);
+  forward(batch, Phase::training, RowSet::prediction, running);
   const auto logits = head(batch);
   const auto d_logits = d_logits_.view(logits.rows, logits.cols);
   d_logits_view_ = d_logits;
@@ -198,7 +198,7 @@ template <class T>
 double Transformer<T>::loss(const Batch& batch) {
   check(batch, true);
   const BatchView view = batch_memory_.view(batch);
-  forward(view, Phase::evaluation, RowSet::readout, running_.read_as_mutable());
+  forward(view, Phase::evaluation, RowSet::prediction, running_.read_as_mutable());
   return cross_entropy<T>(head(view), view.targets, loss_.view(1, batch.sequences).data, {});
 }
 
@@ -206,7 +206,7 @@ template <class T>
 MatrixView<const T> Transformer<T>::logits(const Batch& batch) {
   check(batch, false);
   const BatchView view = batch_memory_.view(batch);
-  forward(view, Phase::evaluation, RowSet::readout, running_.read_as_mutable());
+  forward(view, Phase::evaluation, RowSet::prediction, running_.read_as_mutable());
   return on_host(head(view));
 }
 
@@ -257,7 +257,7 @@ void Transformer<T>::backward(const BatchView& batch, const MatrixView<const T>&
   if (last_rows_ == RowSet::all) {
     d_output = d_rows_[blocks_.size() % 2].view(batch.rows, c);
     zero_rows<T>(d_output);
-    scatter_rows<T>(d_read, batch.readout_row, d_output, Output::overwrite);
+    scatter_rows<T>(d_read, batch.prediction_row, d_output, Output::overwrite);
   }
   if (final_norm_) {
     const auto d_normed = d_normed_.view(d_output.rows, c);
@@ -267,16 +267,18 @@ void Transformer<T>::backward(const BatchView& batch, const MatrixView<const T>&
   for (std::size_t b = blocks_.size(); b-- > 0;) {
     const RowSet set = b + 1 == blocks_.size() ? last_rows_ : RowSet::all;
     const BlockInput<T>& input = inputs_[b];
-    const auto d_rows = set == RowSet::readout ? d_last_.view(batch.sequences, c)
-                                               : d_rows_[b % 2].view(batch.rows, c);
-    const bool own_table = input.table.data != input.rows.data;
-    const auto d_table = own_table ? d_table_.view(input.table.rows, c) : MatrixView<T>();
-    blocks_[b].backward(pass, input, set, d_output, gradient_.write(), d_rows, d_table, scratch_);
+    const auto d_rows = set == RowSet::prediction ? d_last_.view(batch.sequences, c)
+                                                  : d_rows_[b % 2].view(batch.rows, c);
+    const bool has_unique_rows = input.unique_rows.data != input.rows.data;
+    const auto d_unique_rows =
+        has_unique_rows ? d_unique_rows_.view(input.unique_rows.rows, c) : MatrixView<T>();
+    blocks_[b].backward(pass, input, set, d_output, gradient_.write(), d_rows, d_unique_rows,
+                        scratch_);
     if (b == 0) {
-      embedding_gradient(batch, set, d_rows, d_table);
-    } else if (set == RowSet::readout) {
-      scatter_rows<T>(d_rows, batch.readout_row, d_table, Output::add);
-      d_output = d_table;
+      embedding_gradient(batch, set, d_rows, d_unique_rows);
+    } else if (set == RowSet::prediction) {
+      scatter_rows<T>(d_rows, batch.prediction_row, d_unique_rows, Output::add);
+      d_output = d_unique_rows;
     } else {
       d_output = d_rows;
     }
@@ -286,11 +288,11 @@ void Transformer<T>::backward(const BatchView& batch, const MatrixView<const T>&
 template <class T>
 void Transformer<T>::embedding_gradient(const BatchView& batch, RowSet set,
                                         const MatrixView<const T>& d_rows,
-                                        const MatrixView<const T>& d_table) {
+                                        const MatrixView<const T>& d_unique_rows) {
   const Index c = options_.channels;
   const auto d_tokens = d_tokens_.view(batch.token_count(), c);
-  sum_groups<T>(d_rows, set == RowSet::all ? batch.rows_of_token : batch.readouts_of_token, d_table,
-                d_tokens);
+  sum_groups<T>(d_rows, set == RowSet::all ? batch.rows_of_token : batch.predictions_of_token,
+                d_unique_rows, d_tokens);
   const MatrixView<T> d_embedding(gradient_.write() + embedding_, options_.vocabulary, c);
   zero_rows<T>(d_embedding);
   scatter_rows<T>(d_tokens, batch.tokens, d_embedding, Output::overwrite);

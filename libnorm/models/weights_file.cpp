@@ -72,7 +72,7 @@ std::vector<Place<T>> places_of(Model& model, std::span<const PerWeight<T>> more
   add("", model.running(), model.running_values().data());
   for (const PerWeight<T>& each : more) {
     if (Index(each.values.size()) != model.size()) {
-      throw ShapeError("weights_file: " + each.prefix + ": other numbers than there are weights (" +
+      throw ShapeError("weights_file: " + each.prefix + ": another size than the weights (" +
                        std::to_string(each.values.size()) + "); need " +
                        std::to_string(model.size()));
     }

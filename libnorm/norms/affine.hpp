@@ -6,27 +6,27 @@
 
 namespace libnorm {
 
-/// The half of a norm that is learned: y = gain z + bias, or a part of it. Gain and bias are a
-/// number each for every channel, but for scalar_gain, which is one number for all.
+/// The learned half of a norm: y = gain z + bias, or a part of it. Gain and bias have a number for
+/// each channel; scalar_gain is one number for all channels.
 enum class Affine { none, scalar_gain, gain, bias, gain_and_bias };
 
-/// Whether there is a gain among its numbers.
+/// Whether it has a gain.
 constexpr bool has_gain(Affine affine) { return affine != Affine::none && affine != Affine::bias; }
-/// Whether there is a bias among its numbers.
+/// Whether it has a bias.
 constexpr bool has_bias(Affine affine) {
   return affine == Affine::bias || affine == Affine::gain_and_bias;
 }
-/// Numbers that the gain of an affine part with one holds.
+/// Numbers in the gain, for affine parts with one.
 constexpr Index gain_size(Affine affine, Index channels) {
   return affine == Affine::scalar_gain ? 1 : channels;
 }
 
-/// An affine part with its numbers, for bodies.
+/// An affine part and its arrays, for bodies.
 template <class T>
 struct AffineView {
-  /// Which of the two there are.
+  /// Which of gain and bias it has.
   Affine kind;
-  /// [C], the gain [1] if scalar; null where there is none.
+  /// [C], a scalar gain [1]; null if it has none.
   /// @{
   Pointer<const T> gain, bias;
   /// @}

@@ -101,11 +101,12 @@ const NamedNorm& find_norm(std::string_view name) {
 const std::vector<NamedStabilizer>& named_stabilizers() {
   static const std::vector<NamedStabilizer> stabilizers = {
       {"identity", Identity{}, "x"},
-      {"unit_sphere", Sphere{Sphere::Radius::one}, "x / max(||x||, 1e-9)"},
-      {"root_sphere", Sphere{Sphere::Radius::sqrt_channels}, "sqrt(C) x / max(||x||, 1e-9)"},
+      {"unit_sphere", Sphere{Sphere::Radius::one}, "x / max(||x||, 1e-9)", "l2"},
+      {"root_sphere", Sphere{Sphere::Radius::sqrt_channels}, "sqrt(C) x / max(||x||, 1e-9)",
+       "l2_sqrt"},
       {"rms", Rms{}, "x / sqrt(mean x^2 + 1e-5), over channels"},
       {"standardize", StandardizeRows{}, "(x - mean) / sqrt(var + 1e-5), over channels"},
-      {"centre", CentreRows{}, "x - mean, over channels"},
+      {"centre", CentreRows{}, "x - mean, over channels", "mean_center"},
       {"standardize_columns", StandardizeColumns{},
        "(x - mean) / sqrt(var + 1e-5), over positions"},
       {"power_columns", PowerColumns{}, "x / sqrt(mean x^2 + 1e-5), over positions"},
@@ -118,8 +119,18 @@ const std::vector<NamedStabilizer>& named_stabilizers() {
   return stabilizers;
 }
 
+std::string canonical_norm(std::string_view text) {
+  const std::string_view first = text.substr(0, text.find('+'));
+  for (const NamedStabilizer& s : named_stabilizers()) {
+    if (s.alias.empty() || s.alias != first) continue;
+    return std::string(s.name) + std::string(text.substr(first.size()));
+  }
+  return std::string(text);
+}
+
 Norm parse_norm(std::string_view text) {
-  const std::vector<std::string_view> words = split(text, '+');
+  const std::string canonical = canonical_norm(text);
+  const std::vector<std::string_view> words = split(canonical, '+');
   Norm norm;
   bool takes_affine = true, scalar_gain = false, gain = false, bias = false;
   if (const NamedNorm* named = find(named_norms(), words[0])) {
@@ -143,7 +154,7 @@ Norm parse_norm(std::string_view text) {
     } else if (part != nullptr && takes_affine && !*part) {
       *part = true;
     } else {
-      throw ValueError("norm: a word without a place (" + std::string(words[i]) + " in `" +
+      throw ValueError("norm: unexpected token '" + std::string(words[i]) + "' (in `" +
                        std::string(text) +
                        "`); need gain, bias or scalar_gain once each behind a stabilizer, or "
                        "groups=N");

@@ -5,11 +5,11 @@
 
 namespace libnorm {
 
-/// z = x - mean x over the channels of each row: the half of LayerNorm that RMSNorm leaves out.
-/// The mean is a sum of x / C, which no finite x makes infinite; from numbers that are close
-/// together it is taken twice.
+/// z = x - mean x over the channels of each row: the part of LayerNorm that RMSNorm omits. The mean
+/// is a sum of x / C, which is finite for finite x. It is subtracted twice from numbers that are
+/// close together.
 struct CentreRows {
-  /// It looks at rows.
+  /// A stabilizer of rows.
   static constexpr Family kFamily = Family::row;
 
   /// x [C] becomes z. Returns 1.
@@ -24,7 +24,7 @@ struct CentreRows {
   LIBNORM_INLINE void backward(W warp, Pointer<const T>, T, Pointer<T> g, Index channels) const {
     subtract_mean<T>(warp, g, channels);
   }
-  /// Itself; not asked for where forward returns 1.
+  /// Itself; not called, since forward returns 1.
   LIBNORM_DEVICE CentreRows scaled(double) const { return *this; }
 
  private:

@@ -6,8 +6,8 @@
 namespace libnorm {
 
 /// mean + rest and 1 / sqrt(var + epsilon) of 32 channels over all positions, and their running
-/// values. rest is what the mean's rounding leaves out: 0, but of numbers that are close together
-/// and of many rows. A stabilizer that does not centre has mean 0, and the mean square for var.
+/// values. `rest` is the mean's rounding error: 0, except for numbers that are close together and
+/// for many rows. A stabilizer that does not centre has mean 0, and the mean square as var.
 template <class T, class ColumnStabilizer>
 struct ColumnStatisticsBody {
   static constexpr bool kSumsRows = true;
@@ -60,8 +60,7 @@ struct ColumnStatisticsBody {
     return P(count == nullptr ? T(1) : T(count[r]));
   }
 
-  /// The mean (0 where nothing is centred), what its rounding leaves out, and the sum of squares of
-  /// scaled(x).
+  /// The mean (0 without centring), its rounding error, and the sum of squares of scaled(x).
   template <class W, class P, class Scaled>
   LIBNORM_INLINE void sums(W warp, Index c, Index left, Scaled scaled, P& centre, P& beside,
                            P& squares) const {
@@ -96,8 +95,8 @@ struct ColumnStatisticsBody {
   }
 };
 
-/// mean and 1 / sqrt(var + epsilon) of 32 channels from their running values. A channel without
-/// variance is 0 without epsilon, as in training.
+/// mean and 1 / sqrt(var + epsilon) of 32 channels from their running values. Without epsilon, a
+/// channel of variance 0 gives 0, as in training.
 template <class T, class ColumnStabilizer>
 struct RunningScaleBody {
   ColumnStabilizer stabilizer;

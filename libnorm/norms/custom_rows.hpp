@@ -8,13 +8,13 @@
 
 namespace libnorm {
 
-/// A stabilizer of rows that the library does not know, from a program that links it: see
-/// custom_rows. It runs on the processor alone, row by row, in the order that its author gave it.
+/// A stabilizer of rows defined by a program that links the library: see custom_rows. It runs on
+/// the processor only; its author decides the order of summation.
 class CustomRows {
  public:
-  /// It looks at rows.
+  /// A stabilizer of rows.
   static constexpr Family kFamily = Family::row;
-  /// By being there it keeps bodies of this off a GPU, where norm_forward throws.
+  /// Marks bodies that have no kernels: norm_forward throws on a GPU.
   static constexpr bool kOnProcessorAlone = true;
 
   /// The author's functions, for each type of number that a model may have.
@@ -32,7 +32,7 @@ class CustomRows {
                           Index channels) const = 0;
     /// @}
   };
-  /// Copies share them. What custom_rows makes of an author's object. Throws: ValueError for null.
+  /// For custom_rows. Copies share the functions. Throws: ValueError for null.
   explicit CustomRows(std::shared_ptr<const Functions> functions)
       : functions_(std::move(functions)) {
     if (functions_ == nullptr) throw ValueError("CustomRows: no functions (null); need an object");
@@ -48,24 +48,24 @@ class CustomRows {
   void backward(W, Pointer<const T> z, T scale, Pointer<T> g, Index channels) const {
     functions_->backward(z, scale, g, channels);
   }
-  /// Itself: a row times a power of two is given to the same functions.
+  /// Itself: a scaled row is passed to the same functions.
   const CustomRows& scaled(double) const { return *this; }
 
  private:
   std::shared_ptr<const Functions> functions_;
 };
 
-/// A stabilizer from an object with two templates, which need no more than arithmetic, comparison
-/// and square_root of T (float, double, or a dual, which makes Hessian-vector products exact):
+/// A stabilizer from an object with two member templates. T is float, double, or a dual (for exact
+/// Hessian-vector products) and has arithmetic, comparison and square_root:
 ///
 ///     template <class T> T forward(Pointer<T> x, Index channels) const;
 ///     template <class T> void backward(Pointer<const T> z, T scale, Pointer<T> g,
 ///                                      Index channels) const;
 ///
-/// forward makes z of x, in place, and returns a positive number that backward may want again, such
-/// as what x was multiplied by; where it is not between 0 and 2^60 (doubles: 2^500), forward is
-/// asked again with x times a power of two. backward makes the gradient by x of that by z, in
-/// place. What stands in memory is read as T(x[i]). Both may be called by several threads at once.
+/// forward replaces x by z and returns a positive number for backward, such as the factor of x. If
+/// it is not between 0 and 2^60 (double: 2^500), forward is called again with x times a power of
+/// two. backward replaces the gradient by z with the gradient by x. Read an element as T(x[i]).
+/// Both may be called by several threads at once.
 template <class Author>
 CustomRows custom_rows(Author author) {
   class Bound final : public CustomRows::Functions {

@@ -8,26 +8,26 @@
 namespace libnorm {
 
 /// z = sqrt(C) x / sqrt(beta + x^2) with a learned beta: DyISRU (Stollenwerk 2025,
-/// arXiv:2503.21708), RMSNorm with the squares of the other channels replaced by a number. beta
-/// starts at C, which gives z = x near 0; the paper names no start.
-/// beta has to stay positive; where it does not, z is NaN.
+/// arXiv:2503.21708): RMSNorm with the squares of the other channels replaced by a number. beta's
+/// first value is C, which gives z = x near 0; the paper names none.
+/// beta must stay positive; otherwise z is NaN.
 struct DynamicIsru {
-  /// It looks at numbers one by one.
+  /// A pointwise stabilizer.
   static constexpr Family kFamily = Family::pointwise;
 
-  /// beta alone.
+  /// Number of stabilizer parameters: beta.
   LIBNORM_HOST_DEVICE Index shape_count() const { return 1; }
-  /// Learned number i, 0 .. shape_count() - 1.
+  /// Stabilizer parameter i, 0 .. shape_count() - 1.
   StabilizerParameter stabilizer_parameter(Index, Index channels) const {
     return {"beta", double(channels)};
   }
 
-  /// z of 32 x; shape[i] is learned number i in every lane.
+  /// z of 32 x; shape[i] is stabilizer parameter i in every lane.
   template <class P>
   LIBNORM_INLINE P value(const P& x, const P* shape, Index channels) const {
     return x * inverse(x, shape[0], channels);
   }
-  /// z of 32 x, and what its gradients are made of.
+  /// z of 32 x, with the derivatives that the gradients need.
   template <class P>
   LIBNORM_INLINE PointwiseSlopes<P> slopes(const P& x, const P* shape, Index channels) const {
     using T = typename P::value_type;

@@ -7,7 +7,7 @@ namespace libnorm {
 
 /// z = x: no normalization.
 struct Identity {
-  /// It looks at rows.
+  /// A stabilizer of rows.
   static constexpr Family kFamily = Family::row;
 
   /// x stays. Returns 1.
@@ -18,7 +18,7 @@ struct Identity {
   /// The gradient stays.
   template <class T, class W>
   LIBNORM_INLINE void backward(W, Pointer<const T>, T, Pointer<T>, Index) const {}
-  /// Itself; not asked for where forward returns 1.
+  /// Itself; not called, since forward returns 1.
   LIBNORM_DEVICE Identity scaled(double) const { return *this; }
 };
 

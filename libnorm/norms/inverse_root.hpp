@@ -12,8 +12,8 @@ LIBNORM_INLINE T inverse_root(T m, double epsilon, EpsilonPlace place) {
                                             : T(1) / (square_root(m) + T(epsilon));
 }
 
-/// z = x scale has the gradient scale (g - z mean(z g) k); this is k. Inside the root it is 1;
-/// outside, with s = sqrt(m), it is (s + epsilon) / s.
+/// The k in the gradient of z = scale x, which is scale (g - z mean(z g) k): 1 with epsilon inside
+/// the root; outside, with s = sqrt(m), (s + epsilon) / s.
 template <class T>
 LIBNORM_INLINE T radial_share(T share, T scale, double epsilon, EpsilonPlace place) {
   if (place == EpsilonPlace::inside_root) return share;

@@ -2,16 +2,17 @@
 
 #include "libnorm/core/dual_pack.hpp"
 
-// Numbers that differ from their mean by less than 1/16 of it: the mean's rounding, and that of the
-// sum behind it, would be no small part of what is left of them, and all that is left of equal
-// ones. What is taken off such numbers first comes off exactly where they are within a factor of 2
-// of it.
+// Near-constant rows: numbers that differ from their mean by less than 1/16 of it. The rounding
+// errors of the sum and the mean are then a large part of the differences, and all of them if the
+// numbers are equal. So the mean is subtracted twice: the first difference is exact for numbers
+// within a factor of 2 of the mean, and the second pass subtracts the error.
 namespace libnorm {
 
-/// The share of the mean's square that their mean squared deviation is below.
+/// Numbers are close together if their mean squared deviation is below this share of the mean's
+/// square.
 inline constexpr double kCloseVariance = 0x1p-8;
 
-/// Whether n numbers are close together, from their mean and the sum of their squared deviations.
+/// Whether n numbers are close together, by their mean and the sum of their squared deviations.
 template <class T>
 LIBNORM_INLINE bool are_close(T squares, T mean, Index n) {
   using R = Real<T>;
@@ -19,9 +20,9 @@ LIBNORM_INLINE bool are_close(T squares, T mean, Index n) {
   return value_of(squares) < R(n) * R(kCloseVariance) * m * m;
 }
 
-/// Takes the mean off x [C] as long as its numbers are close together, which they are no more after
-/// once or twice, and off long rows once; equal numbers end as 0. find_mean() finds it for x as it
-/// stands. Returns the last one, and the sum of squared deviations from it.
+/// Subtracts the mean from x [C] until its numbers are no longer close together, which takes one or
+/// two passes, and from long rows once; equal numbers become 0. find_mean() computes the mean of
+/// the current x. Returns the last mean, and the sum of squared deviations from it.
 template <class T, class W, class FindMean>
 LIBNORM_INLINE T take_off_close_means(W warp, Pointer<T> x, Index channels, T& square,
                                       FindMean find_mean) {
@@ -41,7 +42,7 @@ LIBNORM_INLINE T take_off_close_means(W warp, Pointer<T> x, Index channels, T& s
   }
 }
 
-/// The same question lane by lane: 1 where they are close, or else 0.
+/// The same lane by lane: 1 where the numbers are close together, else 0.
 template <class P>
 LIBNORM_INLINE P are_close(const P& squares, const P& mean, const P& n) {
   using T = typename P::value_type;

@@ -61,8 +61,8 @@ void check(const std::string& where, const NormArrays<T>& a, const Norm& norm) {
   }
   if (norm.family() == Family::instance && a.first == nullptr) {
     throw ValueError(where +
-                     ": the norm takes sequences one by one, and none are told (first is "
-                     "null); need the first row of each");
+                     ": a norm of instances without sequences (first is null); need the first "
+                     "row of each");
   }
   check_affine(where, a, norm);
 }
@@ -218,7 +218,13 @@ bool Norm::mixes_rows(Phase phase) const {
 }
 
 bool Norm::has_running_mean() const {
-  return std::holds_alternative<StandardizeColumns>(stabilizer);
+  return std::visit(
+      [](const auto& s) {
+        using S = std::decay_t<decltype(s)>;
+        if constexpr (S::kFamily == Family::column) return S::kCentred;
+        return false;
+      },
+      stabilizer);
 }
 
 std::vector<StabilizerParameter> Norm::shape_numbers(Index channels) const {

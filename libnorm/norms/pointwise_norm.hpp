@@ -6,29 +6,29 @@ namespace libnorm {
 
 /// A learned number that shapes a pointwise stabilizer, the same for all channels.
 struct StabilizerParameter {
-  /// `alpha`: what a model adds to its own name for the norm.
+  /// `alpha`; a model puts its name of the norm before it.
   const char* name;
   /// First value.
   double initial;
 };
-/// As many as a pointwise stabilizer may have.
+/// The most parameters of a pointwise stabilizer.
 inline constexpr Index kMostShapeNumbers = 2;
 
-/// What a pointwise stabilizer says about one x: z, dz/dx, and dz by each stabilizer parameter.
+/// The results of a pointwise stabilizer for one x: z, dz/dx, and dz by each stabilizer parameter.
 template <class P>
 struct PointwiseSlopes {
-  /// What the stabilizer makes of x.
+  /// The stabilizer's output.
   P z;
   /// dz/dx
   P by_x;
-  /// dz by stabilizer parameter i, of those that there are.
+  /// dz by stabilizer parameter i.
   P by_shape[kMostShapeNumbers];
 };
 
 /// The stabilizer parameters, each in all lanes.
 template <class T, class W>
 struct ShapePacks {
-  /// Those from `count` on hold anything.
+  /// Entries from `count` on are undefined.
   typename W::template Lanes<T> numbers[kMostShapeNumbers];
   /// shape [count]
   LIBNORM_INLINE ShapePacks(Pointer<const T> shape, Index count) {

@@ -10,9 +10,9 @@ namespace libnorm {
 /// too, replaces it by a running estimate that is no function's gradient, and is not here.
 /// running = (1 - momentum) running + momentum batch.
 struct PowerColumns {
-  /// It looks at channels, over all positions.
+  /// A stabilizer of channels, over all positions.
   static constexpr Family kFamily = Family::column;
-  /// Whether a mean is taken off, and so a running one kept.
+  /// Whether it subtracts the mean, and so keeps a running one.
   static constexpr bool kCentred = false;
   /// Keeps the root above 0.
   double epsilon = 1e-5;

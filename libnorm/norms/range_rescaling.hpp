@@ -4,12 +4,13 @@
 
 #include "libnorm/core/dual_pack.hpp"
 
-// Channels whose squares are outside the range of T: their statistics are taken of x times a power
-// of two. All functions work lane by lane; other channels have the factor 1 and keep their bits.
+// Rescaling of channels whose squares are outside the range of T: their statistics are those of x
+// times a power of two. All functions work lane by lane; other channels have the factor 1 and keep
+// their bits.
 namespace libnorm {
 
-/// The factor, from what x itself gave: the sum of squares, the inverse deviation and the mean,
-/// which tells a large constant, without squares either, from small numbers.
+/// The factor, from the unscaled x: the sum of squares, the inverse deviation, and the mean, which
+/// distinguishes a large constant from small numbers, since both have no squares.
 template <class P>
 LIBNORM_INLINE P far_factor(const P& squares, const P& inverse, const P& mean) {
   using T = typename P::value_type;
@@ -28,8 +29,8 @@ LIBNORM_INLINE bool none_is_far(const P& factor) {
   return value_of(sum(factor)) == Real<typename P::value_type>(kLanes);
 }
 
-/// 1 / sqrt(squares / n + epsilon) of x, from the squares of factor x. Of a constant, which has no
-/// squares, it is 1 / sqrt(epsilon), and 0 without epsilon: zeros stay zeros. A NaN stays one.
+/// 1 / sqrt(squares / n + epsilon) of x, from the squares of factor x. For a constant, whose
+/// squares are 0, it is 1 / sqrt(epsilon), and 0 without epsilon: zeros stay zeros. NaN stays NaN.
 template <class P>
 LIBNORM_INLINE P far_inverse(const P& squares, const P& n, const P& factor, double epsilon) {
   using T = typename P::value_type;
@@ -39,7 +40,7 @@ LIBNORM_INLINE P far_inverse(const P& squares, const P& n, const P& factor, doub
   return select_less(P(T(0)), squares, factor / root, constant);
 }
 
-/// (x - mean - rest) inverse. Where the difference overflows, it is that of the halves.
+/// (x - mean - rest) inverse. If the difference overflows, it is computed from halves.
 template <class P>
 LIBNORM_INLINE P standardized(const P& x, const P& mean, const P& rest, const P& inverse) {
   using T = typename P::value_type;

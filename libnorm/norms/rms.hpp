@@ -7,7 +7,7 @@ namespace libnorm {
 /// z = x / sqrt(mean x^2 + epsilon) over the channels of each row: the stabilizer of RMSNorm
 /// (Zhang, Sennrich 2019, arXiv:1910.07467). PyTorch's RMSNorm has epsilon inside the root.
 struct Rms {
-  /// It looks at rows.
+  /// A stabilizer of rows.
   static constexpr Family kFamily = Family::row;
   /// Keeps the denominator above 0.
   double epsilon = 1e-5;
@@ -42,7 +42,7 @@ struct Rms {
     }
   }
 
-  /// What does to `factor` x what this does to x.
+  /// The stabilizer with scaled(factor)(factor x) = (*this)(x).
   LIBNORM_DEVICE Rms scaled(double factor) const {
     return {place == EpsilonPlace::inside_root ? epsilon * factor * factor : epsilon * factor,
             place};

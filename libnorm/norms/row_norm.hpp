@@ -6,8 +6,8 @@
 
 namespace libnorm {
 
-/// A stabilizer that looks at one row at a time, or at one group of a row's channels, and the
-/// affine part; one output is a row.
+/// A stabilizer of rows, or of groups of a row's channels, and the affine part; one output is a
+/// row.
 template <class T, class RowStabilizer>
 struct RowNormBody {
   RowStabilizer stabilizer;
@@ -38,14 +38,14 @@ struct RowNormBody {
  private:
   static constexpr bool kIsFloat = sizeof(Real<T>) == sizeof(float);
 
-  /// Whether the squares behind a scale neither overflowed nor lost digits to underflow.
+  /// Whether the squares that gave this scale neither overflowed nor lost digits to underflow.
   static LIBNORM_INLINE bool in_range(T scale) {
     const Real<T> s = value_of(scale), size = s < Real<T>(0) ? -s : s;
     return size > Real<T>(0) && size < Real<T>(kIsFloat ? 0x1p60 : 0x1p500);
   }
 
-  /// The stabilizer of a row whose squares are out of range: it is brought near 1 first, by a power
-  /// of two.
+  /// The stabilizer for a row whose squares are out of range: scales it near 1 by a power of two
+  /// first.
   template <class W>
   LIBNORM_INLINE T rescaled_row(W warp, Index r, Index first, Index width) const {
     using P = typename W::template Lanes<T>;
@@ -72,8 +72,8 @@ struct RowNormBody {
     return was_finite ? zeros(warp, z, width) : T(0);
   }
 
-  /// The stabilizer of zeros, or of a constant of which it leaves zeros. They stay zeros without
-  /// epsilon too.
+  /// The stabilizer for rows of zeros, and for constants that centring turns into zeros. They give
+  /// zeros without epsilon too.
   template <class W>
   LIBNORM_INLINE T zeros(W warp, Pointer<T> z, Index width) const {
     using P = typename W::template Lanes<T>;
@@ -86,7 +86,7 @@ struct RowNormBody {
 
   static LIBNORM_INLINE bool is_finite(T x) { return value_of(x) - value_of(x) == Real<T>(0); }
 
-  /// A power of two that brings a positive x near 1; 0 for 0.
+  /// The power of two that scales a positive x near 1; 0 for 0.
   static LIBNORM_INLINE double towards_one(double x) {
     if (x == 0) return 0;
     constexpr std::int64_t kBias = 1023, kMost = kIsFloat ? 120 : 1000;

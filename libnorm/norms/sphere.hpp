@@ -7,13 +7,13 @@ namespace libnorm {
 
 /// z = r x / max(||x||, floor): each row onto the sphere of radius r.
 struct Sphere {
-  /// It looks at rows.
+  /// A stabilizer of rows.
   static constexpr Family kFamily = Family::row;
   /// What r is: 1 or sqrt(C), C being a group's width where channels are in groups.
   enum class Radius { one, sqrt_channels };
   /// r
   Radius radius = Radius::one;
-  /// What shorter rows are divided by, so that they end within the sphere.
+  /// The divisor of shorter rows, which end inside the sphere.
   double floor = 1e-9;
 
   /// x [C] becomes z. Returns r / max(||x||, floor); negative below the floor, where the gradient
@@ -48,7 +48,7 @@ struct Sphere {
     }
   }
 
-  /// What does to `factor` x what this does to x.
+  /// The stabilizer with scaled(factor)(factor x) = (*this)(x).
   LIBNORM_DEVICE Sphere scaled(double factor) const { return {radius, floor * factor}; }
 
  private:

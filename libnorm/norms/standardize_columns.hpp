@@ -8,11 +8,11 @@ namespace libnorm {
 /// BatchNorm (Ioffe, Szegedy 2015, arXiv:1502.03167). var is the mean squared deviation; the
 /// running variance takes the unbiased one, and
 /// running = (1 - momentum) running + momentum batch, PyTorch's convention.
-/// A row that stands for several positions enters the statistics so often.
+/// A row counts once for each position it represents.
 struct StandardizeColumns {
-  /// It looks at channels, over all positions.
+  /// A stabilizer of channels, over all positions.
   static constexpr Family kFamily = Family::column;
-  /// Whether a mean is taken off, and so a running one kept.
+  /// Whether it subtracts the mean, and so keeps a running one.
   static constexpr bool kCentred = true;
   /// Keeps the root above 0.
   double epsilon = 1e-5;

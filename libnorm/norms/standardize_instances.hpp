@@ -9,10 +9,9 @@ namespace libnorm {
 /// z = (x - mean) / sqrt(var + epsilon) over the positions of a sequence and the channels of a
 /// group: the stabilizer of InstanceNorm (Ulyanov et al. 2016, arXiv:1607.08022), where each
 /// channel is a group, and of GroupNorm (Wu, He 2018, arXiv:1803.08494) on [B, C, T]. Nothing is
-/// kept for evaluation, PyTorch's default. A row that stands for several positions enters the
-/// statistics so often.
+/// kept for evaluation, PyTorch's default. A row counts once for each position it represents.
 struct StandardizeInstances {
-  /// It looks at sequences, a group of channels at a time.
+  /// A stabilizer of instances: a sequence and a group of channels.
   static constexpr Family kFamily = Family::instance;
   /// Keeps the root above 0.
   double epsilon = 1e-5;
@@ -34,22 +33,22 @@ LIBNORM_INLINE void share_in_groups(W warp, Pointer<T> x, Index channels, Index 
   warp.sync();
 }
 
-/// Rows first[b] .. first[b + 1] - 1 of a sequence, and how many positions they stand for.
+/// Rows first[b] .. first[b + 1] - 1 of a sequence, and the number of positions they represent.
 struct InstanceRows {
-  /// As of NormArrays.
+  /// As in NormArrays.
   const float* count;
-  /// The first of them.
+  /// The first row.
   Index row;
-  /// How many.
+  /// Number of rows.
   Index rows;
 
-  /// Of sequence b.
+  /// The rows of sequence b.
   LIBNORM_INLINE InstanceRows(const Index* first, const float* count_, Index b)
       : count(count_), row(first[b]), rows(first[b + 1] - first[b]) {}
 
   /// Positions of row r.
   LIBNORM_INLINE Index weight(Index r) const { return count == nullptr ? 1 : Index(count[r]); }
-  /// Positions of all.
+  /// Positions of all rows.
   LIBNORM_INLINE Index positions() const {
     Index total = 0;
     for (Index r = row; r < row + rows; ++r) total += weight(r);
@@ -68,7 +67,8 @@ struct InstanceNormBody {
   MatrixView<const T> x;
   AffineView<T> affine;
   MatrixView<T> stabilized, output;
-  /// [B, C] each; all but the scale are scratch. As of columns, rest is beside the mean.
+  /// [B, C] each; all but the scale are scratch. `rest` is the mean's rounding error, as in
+  /// ColumnStatisticsBody.
   Pointer<T> scale, mean, rest, factor;
 
   template <class W>
@@ -174,8 +174,8 @@ struct InstanceNormBody {
     }
   }
 
-  /// 1 in `rest` where the numbers of a group are close, or their sums long, or else 0. Whether any
-  /// is 1.
+  /// Sets `rest` to 1 where the numbers of a group are close together or their sums long, else to
+  /// 0. Returns whether any is 1.
   template <class P>
   LIBNORM_INLINE bool mark_close(Index b, const InstanceRows& own, const P& numbers) const {
     const Index channels = x.cols;

@@ -10,7 +10,7 @@ namespace libnorm {
 /// from the centred row, so that large means lose no digits; from numbers that are close together
 /// the mean is taken twice.
 struct StandardizeRows {
-  /// It looks at rows.
+  /// A stabilizer of rows.
   static constexpr Family kFamily = Family::row;
   /// Keeps the denominator above 0.
   double epsilon = 1e-5;
@@ -60,7 +60,7 @@ struct StandardizeRows {
     }
   }
 
-  /// What does to `factor` x what this does to x.
+  /// The stabilizer with scaled(factor)(factor x) = (*this)(x).
   LIBNORM_DEVICE StandardizeRows scaled(double factor) const {
     return {place == EpsilonPlace::inside_root ? epsilon * factor * factor : epsilon * factor,
             place};

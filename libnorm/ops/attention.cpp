@@ -73,11 +73,11 @@ void attention_backward(const MatrixView<const T>& qkv, const Sequences& sequenc
 }
 
 template <class T>
-void readout_attention(const MatrixView<const T>& query, const MatrixView<const T>& kv,
-                       const std::int32_t* table_row, const Sequences& sequences, Index heads,
-                       Pointer<T> p, const MatrixView<T>& out) {
+void prediction_attention(const MatrixView<const T>& query, const MatrixView<const T>& kv,
+                          const std::int32_t* gather, const Sequences& sequences, Index heads,
+                          Pointer<T> p, const MatrixView<T>& out) {
   const T scale = checked_scale<T>(
-      "readout_attention", out.cols, heads,
+      "prediction_attention", out.cols, heads,
       query.cols == out.cols && kv.cols == 2 * out.cols && query.rows == sequences.count,
       [&] {
         return text_of("query", query) + ", " + text_of("kv", kv) + ", " + text_of("out", out) +
@@ -85,18 +85,18 @@ void readout_attention(const MatrixView<const T>& query, const MatrixView<const 
       },
       "query [sequences, C] and kv [R, 2 C] for out [sequences, C]");
   launch(sequences.count * heads, 8,
-         ReadoutAttentionBody<T>{query, kv, table_row, sequences, heads, sequences.rows, p, out,
-                                 scale});
+         PredictionAttentionBody<T>{query, kv, gather, sequences, heads, sequences.rows, p, out,
+                                    scale});
 }
 
 template <class T>
-void readout_attention_backward(const MatrixView<const T>& query, const MatrixView<const T>& kv,
-                                const std::int32_t* table_row, const Groups& groups,
-                                const Sequences& sequences, Index heads, Pointer<const T> p,
-                                const MatrixView<const T>& d_out, Pointer<T> d_score,
-                                const MatrixView<T>& d_query, const MatrixView<T>& d_kv) {
+void prediction_attention_backward(const MatrixView<const T>& query, const MatrixView<const T>& kv,
+                                   const std::int32_t* gather, const Groups& groups,
+                                   const Sequences& sequences, Index heads, Pointer<const T> p,
+                                   const MatrixView<const T>& d_out, Pointer<T> d_score,
+                                   const MatrixView<T>& d_query, const MatrixView<T>& d_kv) {
   const T scale = checked_scale<T>(
-      "readout_attention_backward", d_out.cols, heads,
+      "prediction_attention_backward", d_out.cols, heads,
       query.cols == d_out.cols && kv.cols == 2 * d_out.cols && d_kv.cols == kv.cols &&
           d_kv.rows == groups.count,
       [&] {
@@ -106,10 +106,11 @@ void readout_attention_backward(const MatrixView<const T>& query, const MatrixVi
       "query [., C], kv [R, 2 C] and d_kv [groups, 2 C] for d_out [., C]");
   const Index rows = sequences.rows;
   launch(sequences.count * heads, 8,
-         ReadoutQueryBackwardBody<T>{kv, table_row, sequences, heads, rows, p, d_out, d_score,
-                                     d_query, scale});
-  launch(groups.count, 16,
-         ReadoutKeyBackwardBody<T>{query, groups, sequences, heads, rows, p, d_score, d_out, d_kv});
+         PredictionQueryBackwardBody<T>{kv, gather, sequences, heads, rows, p, d_out, d_score,
+                                        d_query, scale});
+  launch(
+      groups.count, 16,
+      PredictionKeyBackwardBody<T>{query, groups, sequences, heads, rows, p, d_score, d_out, d_kv});
 }
 
 #define LIBNORM_INSTANTIATE(T)                                                                    \
@@ -118,10 +119,10 @@ void readout_attention_backward(const MatrixView<const T>& query, const MatrixVi
   template void attention_backward<T>(const MatrixView<const T>&, const Sequences&, Index,        \
                                       Pointer<const T>, const MatrixView<const T>&, Pointer<T>,   \
                                       const MatrixView<T>&);                                      \
-  template void readout_attention<T>(const MatrixView<const T>&, const MatrixView<const T>&,      \
-                                     const std::int32_t*, const Sequences&, Index, Pointer<T>,    \
-                                     const MatrixView<T>&);                                       \
-  template void readout_attention_backward<T>(                                                    \
+  template void prediction_attention<T>(const MatrixView<const T>&, const MatrixView<const T>&,   \
+                                        const std::int32_t*, const Sequences&, Index, Pointer<T>, \
+                                        const MatrixView<T>&);                                    \
+  template void prediction_attention_backward<T>(                                                 \
       const MatrixView<const T>&, const MatrixView<const T>&, const std::int32_t*, const Groups&, \
       const Sequences&, Index, Pointer<const T>, const MatrixView<const T>&, Pointer<T>,          \
       const MatrixView<T>&, const MatrixView<T>&);

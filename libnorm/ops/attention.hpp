@@ -5,8 +5,8 @@
 
 namespace libnorm {
 
-/// Which rows make a sequence, and how often each of them stands there. A sequence without
-/// positions is a multiset: equal tokens have equal rows, so one row with its multiplicity does.
+/// The rows of each sequence, and their multiplicities. A sequence without positions is a multiset:
+/// equal tokens have equal rows, so one row with its multiplicity is enough.
 struct Sequences {
   /// B
   Index count = 0;
@@ -42,24 +42,24 @@ void attention_backward(const MatrixView<const T>& qkv, const Sequences& sequenc
                         Pointer<const T> p, const MatrixView<const T>& d_out, Pointer<T> d_p,
                         const MatrixView<T>& d_qkv);
 
-/// The same for one query a sequence, the row that is read out.
+/// Attention of one query for each sequence, that of its prediction position.
 ///
-/// query [B, C]; kv [U, 2C] keys and values of a table, row r using its row table_row[r] (null: r
+/// query [B, C]; kv [U, 2C] keys and values of unique rows, row r using kv[gather[r]] (null: r
 /// itself); out [B, C]. Saves: p [H, R].
 /// Order: dot products in the one order over D; out over rows ascending.
 template <class T>
-void readout_attention(const MatrixView<const T>& query, const MatrixView<const T>& kv,
-                       const std::int32_t* table_row, const Sequences& sequences, Index heads,
-                       Pointer<T> p, const MatrixView<T>& out);
+void prediction_attention(const MatrixView<const T>& query, const MatrixView<const T>& kv,
+                          const std::int32_t* gather, const Sequences& sequences, Index heads,
+                          Pointer<T> p, const MatrixView<T>& out);
 
-/// d_query [B, C] and d_kv [U, 2C] from d_out [B, C]. groups: the rows that use each row of the
-/// table. Scratch: d_score [H, R].
+/// d_query [B, C] and d_kv [U, 2C] from d_out [B, C]. groups: the rows that gather each unique row.
+/// Scratch: d_score [H, R].
 /// Order: d_query over rows ascending; d_kv over the members of a group ascending.
 template <class T>
-void readout_attention_backward(const MatrixView<const T>& query, const MatrixView<const T>& kv,
-                                const std::int32_t* table_row, const Groups& groups,
-                                const Sequences& sequences, Index heads, Pointer<const T> p,
-                                const MatrixView<const T>& d_out, Pointer<T> d_score,
-                                const MatrixView<T>& d_query, const MatrixView<T>& d_kv);
+void prediction_attention_backward(const MatrixView<const T>& query, const MatrixView<const T>& kv,
+                                   const std::int32_t* gather, const Groups& groups,
+                                   const Sequences& sequences, Index heads, Pointer<const T> p,
+                                   const MatrixView<const T>& d_out, Pointer<T> d_score,
+                                   const MatrixView<T>& d_query, const MatrixView<T>& d_kv);
 
 }  // namespace libnorm

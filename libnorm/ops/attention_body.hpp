@@ -137,9 +137,9 @@ struct AttentionBackwardBody {
 
 /// One output is one head of one sequence.
 template <class T>
-struct ReadoutAttentionBody {
+struct PredictionAttentionBody {
   MatrixView<const T> query, kv;
-  const std::int32_t* table_row;
+  const std::int32_t* gather;
   Sequences sequences;
   Index heads;
   Index rows;
@@ -173,15 +173,15 @@ struct ReadoutAttentionBody {
 
  private:
   LIBNORM_INLINE Pointer<const T> key(Index r) const {
-    return kv.row(table_row == nullptr ? r : table_row[r]);
+    return kv.row(gather == nullptr ? r : gather[r]);
   }
 };
 
 /// d_score and d_query; one output is one head of one sequence.
 template <class T>
-struct ReadoutQueryBackwardBody {
+struct PredictionQueryBackwardBody {
   MatrixView<const T> kv;
-  const std::int32_t* table_row;
+  const std::int32_t* gather;
   Sequences sequences;
   Index heads;
   Index rows;
@@ -215,13 +215,13 @@ struct ReadoutQueryBackwardBody {
 
  private:
   LIBNORM_INLINE Pointer<const T> key(Index r) const {
-    return kv.row(table_row == nullptr ? r : table_row[r]);
+    return kv.row(gather == nullptr ? r : gather[r]);
   }
 };
 
-/// d_kv; one output is one row of the table.
+/// d_kv; one output is one unique row.
 template <class T>
-struct ReadoutKeyBackwardBody {
+struct PredictionKeyBackwardBody {
   MatrixView<const T> query;
   Groups groups;
   Sequences sequences;

@@ -67,7 +67,7 @@ void gemm(const Factor<std::type_identity_t<T>>& a, const Factor<std::type_ident
           const MatrixView<T>& c, Pointer<const std::type_identity_t<T>> bias = nullptr,
           Output output = Output::overwrite);
 
-/// Who makes products of float on a GPU.
+/// The implementation of float products on a GPU.
 enum class Gemm {
   /// The library, in the order of `gemm`: the processor's bits.
   exact,
@@ -76,10 +76,10 @@ enum class Gemm {
   cublas
 };
 
-/// Products of the calling thread are made by `gemm` while this lives: those of `gemm` on a GPU;
-/// attention's, which are many small ones of several sizes, stay the library's.
+/// Selects the implementation of `gemm` on a GPU for the calling thread while this object lives.
+/// Attention's products, which are many small ones of several sizes, always use the library's.
 ///
-/// cuBLAS is looked for when the program runs (libcublas.so), so that nothing else needs it.
+/// cuBLAS (libcublas.so) is loaded at run time, so that programs do not link it.
 class GemmScope {
  public:
   /// Throws: BackendError for cublas outside of a GPU's DeviceScope, or where it cannot be loaded.
@@ -89,13 +89,13 @@ class GemmScope {
   GemmScope& operator=(const GemmScope&) = delete;
 
  private:
-  /// What the calling thread had before.
+  /// The calling thread's setting before this object.
   void* before_;
   void* own_ = nullptr;
 };
 
-/// What the calling thread's products are made by, for records: `cuBLAS 13.1`; empty for the
-/// library's own.
+/// The calling thread's implementation of products, for records: `cuBLAS 13.1`; empty for the
+/// library's.
 std::string describe_gemm();
 
 /// C' = A' B + A B' + bias', or C' = C' + ..., the tangents of a product of duals; values stay as
@@ -107,9 +107,9 @@ void gemm_tangent(const Factor<Dual<R>>& a, const Factor<Dual<R>>& b, const Matr
   gemm<R>(tangent_part(a), value_part(b), tangent_part(c), nullptr, Output::add);
 }
 
-/// Does nothing but fused multiply-adds on registers, on one thread: `outputs` rounds of about a
-/// microsecond or two. Returns the floating-point operations, a multiply-add counting two. What a
-/// product's speed is held against.
+/// Runs only fused multiply-adds on registers, on one thread: `outputs` rounds of one or two
+/// microseconds each. Returns the floating-point operations, a multiply-add counting two. The speed
+/// of products is compared with its speed.
 double chain_fmas(Index outputs);
 
 }  // namespace libnorm

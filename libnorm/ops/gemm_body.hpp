@@ -174,12 +174,12 @@ LIBNORM_INLINE void pack_rows(const Factor<T>& a, Index row, Index rows, Index f
   }
 }
 
-/// Rows that share a packed panel of B: few enough that their part of A stays in a core's cache.
-/// Columns that share one reading of A.
+/// Rows that share a packed panel of B, few enough that their part of A stays in a core's cache;
+/// and columns that share one pass over A.
 inline constexpr Index kRowBlock = 144;
 inline constexpr Index kColumnBlock = 128;
 
-/// Asks for the lines of `count` numbers, so that packing finds them near.
+/// Prefetches the cache lines of `count` numbers for packing.
 template <class T>
 LIBNORM_INLINE void prefetch(const T* p, Index count) {
   constexpr Index kLine = 64 / Index(sizeof(T));
@@ -187,8 +187,7 @@ LIBNORM_INLINE void prefetch(const T* p, Index count) {
 }
 
 /// Rows [row, row_end) and columns [col, col_end) of the product, on this thread; at most
-/// kRowBlock rows and kColumnBlock columns. A panel of B that serves one tile alone is read where
-/// it stands.
+/// kRowBlock rows and kColumnBlock columns. A panel of B that only one tile needs is not packed.
 template <class Tag, class T>
 LIBNORM_INLINE void multiply_block(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c,
                                    const T* bias, Output output, Index row, Index row_end,
@@ -264,7 +263,7 @@ LIBNORM_INLINE void multiply(const Factor<T>& a, const Factor<T>& b, const Matri
   }
 }
 
-/// The same for duals; not inlined, for three products in place of each would be compiled for long.
+/// The same for duals. Not inlined, since three products at each call take long to compile.
 template <class Tag, class T>
 void multiply_duals(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c, Output output) {
   const auto part = [](const auto& x, const auto& y, const auto& z, Output o) {

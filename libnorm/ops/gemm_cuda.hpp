@@ -4,7 +4,7 @@
 
 namespace libnorm {
 
-/// `gemm` on the thread's GPU, with the same order; sizes are checked.
+/// `gemm` on the thread's GPU, with the same order. The caller has checked the sizes.
 void gemm_on_gpu(const Factor<float>& a, const Factor<float>& b, const MatrixView<float>& c,
                  const float* bias, Output output);
 
@@ -14,7 +14,7 @@ void add_bias_on_gpu(const float* bias, const MatrixView<float>& c);
 /// cuBLAS's state for one thread and its stream. Throws: BackendError where there is no cuBLAS.
 void* open_cublas();
 void close_cublas(void* handle) noexcept;
-/// As describe_gemm.
+/// The text of describe_gemm for cuBLAS.
 std::string describe_cublas(void* handle);
 
 /// C = A B + bias, or C = C + A B + bias, by cuBLAS. Throws: ShapeError for a factor of which

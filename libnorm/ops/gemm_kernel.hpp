@@ -29,8 +29,8 @@ struct GemmSlice {
   static constexpr int kTile = kMicro * kGemmSide;
   /// Numbers that a thread reads at a time, next to each other.
   static constexpr int kVector = kMicro < 4 ? kMicro : 4;
-  /// A line of shared memory is four longer, so that threads that write down a column meet in few
-  /// banks.
+  /// A line of shared memory has four more numbers, so that threads that write along a column have
+  /// few bank conflicts.
   static constexpr int kLine = kTile + 4;
   static constexpr int kStage = kTile * kGemmDepth / kGemmThreads;
   static constexpr int kShared = kGemmDepth * kLine;

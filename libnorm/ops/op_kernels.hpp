@@ -14,11 +14,11 @@ namespace libnorm {
 template <class IsaTag, class T>
 struct OpKernels {
   static auto all() {
-    return instantiate<IsaTag, AttentionBody<T>, AttentionBackwardBody<T>, ReadoutAttentionBody<T>,
-                       ReadoutQueryBackwardBody<T>, ReadoutKeyBackwardBody<T>, GeluBody<T>,
-                       MultiplyBody<T>, CrossEntropyBody<T>, MeanBody<Real<T>>, GatherRowsBody<T>,
-                       ZeroRowsBody<T>, AddRowsBody<T>, AddScaledRowsBody<T>, ScatterRowsBody<T>,
-                       SumGroupsBody<T>, SumColumnsBody<T>>();
+    return instantiate<
+        IsaTag, AttentionBody<T>, AttentionBackwardBody<T>, PredictionAttentionBody<T>,
+        PredictionQueryBackwardBody<T>, PredictionKeyBackwardBody<T>, GeluBody<T>, MultiplyBody<T>,
+        CrossEntropyBody<T>, MeanBody<Real<T>>, GatherRowsBody<T>, ZeroRowsBody<T>, AddRowsBody<T>,
+        AddScaledRowsBody<T>, ScatterRowsBody<T>, SumGroupsBody<T>, SumColumnsBody<T>>();
   }
 };
 

@@ -136,7 +136,8 @@ LIBNORM_INLINE P sum_shards(W, Index count, F value) {
 }
 
 #if defined(LIBNORM_CUDA_KERNELS)
-/// The same by the warps of a block, a shard to each in turn. In shared memory: 32 numbers a warp.
+/// The same by the warps of a block, which take the shards in turn. Shared memory: 32 numbers a
+/// warp.
 template <class P, class F>
 LIBNORM_INLINE P sum_shards(CudaTeam, Index count, F value) {
   using T = typename P::value_type;
@@ -158,8 +159,8 @@ LIBNORM_INLINE P sum_shards(CudaTeam, Index count, F value) {
 }
 #endif
 
-/// Sums value(r) over rows 0 .. count-1 in shards, of more than kManyRows floats in double. One
-/// output of its users is 32 columns.
+/// Sums value(r) over rows 0 .. count-1 in shards; more than kManyRows floats are added in double.
+/// For bodies whose output is 32 columns.
 template <class P, class W, class F>
 LIBNORM_INLINE P sum_rows_in_shards(W warp, Index count, F value) {
   if constexpr (std::is_same_v<typename P::value_type, float>) {

@@ -8,25 +8,25 @@
 
 namespace libnorm {
 
-/// What whoever sets Adam's numbers calls them, for messages.
+/// The caller's names for Adam's options, for messages.
 struct AdamNames {
-  /// As the members of AdamOptions.
+  /// Names of the members of AdamOptions.
   /// @{
   std::string learning_rate = "learning_rate", beta1 = "beta1", beta2 = "beta2",
               epsilon = "epsilon";
   /// @}
 };
 
-/// Adam's numbers; PyTorch's defaults but for the rate, which is the paper's.
+/// Adam's options. The defaults are PyTorch's, except the learning rate, which is the paper's.
 struct AdamOptions {
-  /// The rate of the formula.
+  /// `rate` in the formula of Adam.
   double learning_rate = 1e-4;
-  /// What the moments keep of themselves in a step.
+  /// Decay rates of the moments.
   /// @{
   double beta1 = 0.9;
   double beta2 = 0.999;
   /// @}
-  /// Beside the root, not in it.
+  /// Added to the square root, not inside it.
   double epsilon = 1e-8;
 
   /// Throws: ValueError, which names the number, unless rate and epsilon are positive and finite
@@ -52,15 +52,15 @@ class Adam {
   /// t, the steps so far.
   Index steps() const { return steps_; }
 
-  /// For checkpoints: what a step changes beside the weights. In the processor's memory; see
-  /// Mirrored::host.
+  /// For checkpoints: the state that a step changes besides the weights, in the processor's memory;
+  /// see Mirrored::host.
   /// @{
   std::vector<T>& first_moment() { return m_.host(); }
   std::vector<T>& second_moment() { return v_.host(); }
   const std::vector<T>& first_moment() const { return m_.host(); }
   const std::vector<T>& second_moment() const { return v_.host(); }
   /// @}
-  /// For checkpoints: sets t, and takes the powers of beta by as many products, for the same bits.
+  /// For checkpoints: sets t, and computes the powers of beta by t products, for the same bits.
   /// Throws: ValueError for t < 0.
   void set_steps(Index steps);
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <map>
@@ -48,6 +49,17 @@ struct Mistake {
   const char* sentence;
 };
 
+/// A command line as a test's name: run_e1_store_s_heads_0.
+std::string words_of(const std::string& arguments) {
+  std::string name;
+  for (const char c : arguments) {
+    const bool is_letter = std::isalnum(static_cast<unsigned char>(c)) != 0;
+    if (is_letter) name += c;
+    if (!is_letter && !name.empty() && name.back() != '_') name += '_';
+  }
+  return name;
+}
+
 class MistakeTest : public testing::TestWithParam<Mistake> {};
 
 TEST_P(MistakeTest, EndsWithTwoAndOneClearSentence) {
@@ -66,9 +78,10 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"run", "no experiment given"},
         Mistake{"run e9 --store s", "experiment: unknown name (e9); use one of e1, e2, e3"},
         Mistake{"run e1 --store s --arms layernrom", "arm: unknown name (layernrom)"},
-        Mistake{"run e1 --store s --arms rms+gian", "norm: a word without a place (gian in"},
-        Mistake{"run e1 --store s --arms rms+gain@front", "a word without a place (@front in"},
-        Mistake{"run e1 --store s --arms layernorm,layernorm", "stands there twice"},
+        Mistake{"run e1 --store s --arms rms+gian", "norm: unexpected token 'gian' (in"},
+        Mistake{"run e1 --store s --arms rms+gain@front", "unexpected token '@front' (in"},
+        Mistake{"run e1 --store s --arms layernorm,layernorm",
+                "--arms: duplicate item (layernorm)"},
         Mistake{"run e1 --store s --arms layernorm,,none", "an empty item"},
         Mistake{"run e1 --store s --protocol wandering", "protocol: unknown name (wandering)"},
         Mistake{"run e1 --store s --profile tiny", "profile: unknown name (tiny)"},
@@ -106,10 +119,13 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"bless all --store s", "no reason given"},
         Mistake{"verify --claim e7.flatness", "unknown claim (e7.flatness)"},
         Mistake{"verify --rows elsewhere", "unknown source (elsewhere)"},
-        Mistake{"verify --check --rows golden", "--check: of no use with --rows golden"},
+        Mistake{"verify --check --rows golden", "--check: cannot be combined with --rows golden"},
         Mistake{"run e1 --store s --keep all", "--keep: unknown word (all); need weights, state"},
-        Mistake{"gc --store s --old-runs", "--old-runs: of no use without --remove"}),
-    [](const auto& mistake) { return "Number" + std::to_string(mistake.index); });
+        Mistake{"gc --store s --old-runs", "--old-runs: needs --remove too"},
+        Mistake{"show --store s --json --csv", "--csv: cannot be combined with --json"},
+        Mistake{"run e1 --store s --arms unit_sphere+gain,l2+gain",
+                "--arms: duplicate arm (l2+gain is unit_sphere+gain)"}),
+    [](const auto& mistake) { return words_of(mistake.param.arguments); });
 
 TEST(Cli, HelpTeachesAtEveryLevel) {
   const cli::Scratch scratch;
@@ -129,8 +145,9 @@ TEST(Cli, ListNamesEverything) {
   const cli::Scratch scratch;
   const auto list = run(scratch.path(), "list");
   EXPECT_EQ(list.code, 0);
-  for (const char* name : {"e1", "e3", "layernorm", "none_matched", "smoke", "accumulated",
-                           "effective_rank", "e3.stagnation"}) {
+  for (const char* name :
+       {"e1", "e3", "layernorm", "none_matched", "smoke", "accumulated", "effective_rank",
+        "e3.stagnation", "unit_sphere (l2)", "root_sphere (l2_sqrt)", "centre (mean_center)"}) {
     EXPECT_THAT(list.out, HasSubstr(name));
   }
 }
@@ -154,6 +171,19 @@ TEST(Cli, AnyNormalizationIsAnArm) {
   EXPECT_NE(hashes["layernorm"], hashes["rms+gain@pre"]);
   // The same mechanism by its parts, from the same first values.
   EXPECT_EQ(hashes["layernorm"], hashes["standardize+gain+bias"]);
+}
+
+TEST(Cli, AnAliasIsTheSameRun) {
+  const cli::Scratch scratch;
+  const std::string command = "run e1 --profile smoke --steps 2 --quiet --store s --arms ";
+  ASSERT_EQ(run(scratch.path(), command + "l2+gain@pre@qk:l2_sqrt,mean_center").code, 0);
+  const auto rows = shown(scratch.path());
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["arm"], "centre");
+  EXPECT_EQ(rows[1]["arm"], "unit_sphere+gain@pre@qk:root_sphere");
+  const auto again = run(scratch.path(), command + "unit_sphere+gain@pre@qk:root_sphere,centre");
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(shown(scratch.path()), rows) << "nothing was trained again";
 }
 
 TEST(Cli, ASecondRunTrainsNothing) {

@@ -397,9 +397,9 @@ TEST_F(Measure, RefusesMistakes) {
         Case{"a.npy --centring median", "unknown word (median)"},
         Case{"a.npy --rows 0", "too few (0)"}, Case{"a.npy --rows 6001", "need at most 6000"},
         Case{"a.npy --threads 0", "need 1 .. 1024"}, Case{"a.npy --time 0", "too few (0)"},
-        Case{"a.npy --head a.npy", "of no use without --labels"},
-        Case{"a.npy --against-tensor x", "of no use without --against"},
-        Case{"a.npy --labels-tensor x", "of no use without --labels"},
+        Case{"a.npy --head a.npy", "needs --labels too"},
+        Case{"a.npy --against-tensor x", "needs --against too"},
+        Case{"a.npy --labels-tensor x", "needs --labels too"},
         Case{"a.npy --nan-rows ignore", "unknown word (ignore); use error or drop"},
         Case{"a.npy --against a.npy --against-tensor x",
              "--against-tensor: a.npy is a .npy file"}}) {
@@ -436,7 +436,7 @@ TEST_F(Measure, RefusesBrokenFilesWithOneSentence) {
   };
   for (const Case& c : std::vector<Case>{
            {"cut.npy", whole.substr(0, whole.size() - 1), "is cut short"},
-           {"long.npy", whole + "x", "goes on behind its numbers"},
+           {"long.npy", whole + "x", "has bytes after its numbers"},
            {"header.npy", whole.substr(0, 40), "ends in its header"},
            {"huge.npy", long_header, "too long a header"},
            {"empty.npy", "", "is no .npy file"},
@@ -455,7 +455,7 @@ TEST_F(Measure, RefusesBrokenFilesWithOneSentence) {
             "a gap before 'a'"},
            {"cut.safetensors", safetensors("{" + tensor("a", 0, 8) + "}", "1234"), "is cut short"},
            {"long.safetensors", safetensors("{" + tensor("a", 0, 8) + "}", "123456789"),
-            "goes on behind its tensors"},
+            "has bytes after its tensors"},
            {"junk", "PK and so on and on", "junk: is text; need a .npy file"},
            {"model.safetensors.index.json", "{\"weight_map\": {}}", "is the index of a model"}}) {
     cli::write(scratch_ / c.name, c.content);

@@ -89,7 +89,7 @@ TEST(OtherProcesses, ARunThatAnotherHoldsIsLeftOrWaitedForOrTakenOver) {
   EXPECT_THAT(cli::read(told), HasSubstr(sentence));
   EXPECT_EQ(stopped(holder, SIGKILL).first, 128 + SIGKILL);
   EXPECT_EQ(cli::wait_for(waiting), 0) << cli::read(told);
-  EXPECT_THAT(cli::read(told), HasSubstr("layernorm seed 0: goes on from step"));
+  EXPECT_THAT(cli::read(told), HasSubstr("layernorm seed 0: resumes at step"));
   ASSERT_EQ(run(whole.path(), both).code, 0);
   EXPECT_EQ(weights(scratch / "s"), weights(whole / "s"));
 }

@@ -5,12 +5,16 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <limits>
+#include <set>
 #include <string>
 #include <thread>
 
 #include "harness/results/golden.hpp"
+#include "harness/results/result_csv.hpp"
 #include "harness/runs/run_store.hpp"
 #include "tests/cli/process.hpp"
+#include "tests/unit/harness/runs/store_samples.hpp"
 
 /// What a store keeps, and what is said where it is not there.
 namespace {
@@ -57,7 +61,7 @@ TEST(StoreCli, WithoutAStoreGoldenIsEnoughButForWhatAsksForRuns) {
   EXPECT_THAT(verify.out, HasSubstr("No store at out/store"));
   const auto checked = run(scratch.path(), "verify --check");
   EXPECT_EQ(checked.code, 3);
-  EXPECT_THAT(checked.err, HasSubstr("there is no run to hold against golden"));
+  EXPECT_THAT(checked.err, HasSubstr("there is no run to compare with golden"));
   for (const char* command : {"show", "verify --rows store", "figures --rows store", "gc"}) {
     const auto outcome = run(scratch.path(), command);
     EXPECT_EQ(outcome.code, 3) << command;
@@ -153,7 +157,7 @@ TEST(StoreCli, VerifyCheckFailsWhereThereIsNoRunToCheck) {
     EXPECT_EQ(plain.code, 0) << plain.err;
     const auto checked = run(scratch.path(), "verify --check --golden g --store s" + arguments);
     EXPECT_EQ(checked.code, 3) << arguments;
-    EXPECT_THAT(checked.err, HasSubstr("there is no run to hold against golden (s)")) << arguments;
+    EXPECT_THAT(checked.err, HasSubstr("there is no run to compare with golden (s)")) << arguments;
   }
   EXPECT_EQ(run(scratch.path(), "verify --check --golden g --store s --profile smoke").code, 0);
 }
@@ -168,6 +172,121 @@ TEST(StoreCli, VerifyHoldsRunsAgainstGoldenInJsonToo) {
   EXPECT_NE(outcome.code, 0);
   EXPECT_THAT(outcome.err, HasSubstr("final_loss differs"));
   EXPECT_TRUE(nlohmann::json::accept(outcome.out)) << outcome.out;
+}
+
+/// A finished run in the store `s`, with changes to its row.
+void finish(const cli::Scratch& scratch, const std::string& arm, std::uint64_t seed,
+            const std::function<void(harness::RunResult&)>& change) {
+  const harness::Store store(scratch / "s", harness::Access::writing);
+  const auto run = store.lock(harness::Spec().set("arm", arm).set("seed", seed));
+  harness::RunResult row = harness::sample_row_of(run.spec());
+  row.kept.reset();
+  change(row);
+  run.finish(row);
+}
+
+/// What Python's csv module reads of `show --csv`: a list of cells for every line.
+nlohmann::json read_by_csv_module(const fs::path& directory) {
+  const auto outcome = cli::shell(
+      directory,
+      "set -o pipefail\n\"$H\" show --csv --store s | python3 -c 'import csv, json, sys\n"
+      "lines = open(0, newline=\"\", encoding=\"utf-8\")\n"
+      "json.dump(list(csv.reader(lines, strict=True)), sys.stdout)'");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  return nlohmann::json::parse(outcome.out);
+}
+
+TEST(ShowCsv, PythonReadsBackWhatTheRunsHave) {
+  static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
+  const cli::Scratch scratch;
+  finish(scratch, "layernorm", 7, [](harness::RunResult& row) {
+    row.metrics = {{"b", 1.0 / 3.0}, {"a.x", -kInfinity}};
+    row.data = "a \"quoted\" set, of 4 rows";
+  });
+  finish(scratch, "rms+gain@pre", last, [](harness::RunResult& row) {
+    row.metrics = {{"b", std::nan("")}, {"c", kInfinity}};
+    row.data.clear();
+    row.diverged_at = 3;
+    row.final_loss = 5e-324;
+    row.environment.device = "a GPU";
+  });
+  const auto table = read_by_csv_module(scratch.path());
+  ASSERT_EQ(table.size(), 3u);
+  EXPECT_EQ(table[0].dump(),
+            R"(["task","profile","arm","seed","steps","diverged_at","final_loss","seconds",)"
+            R"("device","threads","data","spec_sha256","weights_sha256","losses_sha256",)"
+            R"("a.x","b","c"])");
+  std::vector<std::map<std::string, std::string>> runs(2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    ASSERT_EQ(table[i + 1].size(), table[0].size());
+    for (std::size_t k = 0; k < table[0].size(); ++k) runs[i][table[0][k]] = table[i + 1][k];
+  }
+  EXPECT_EQ(runs[0]["data"], "a \"quoted\" set, of 4 rows");
+  EXPECT_EQ(runs[0]["arm"], "layernorm");
+  EXPECT_EQ(runs[0]["diverged_at"], "-1");
+  EXPECT_EQ(runs[0]["a.x"], "-Inf");
+  EXPECT_EQ(std::stod(runs[0]["b"]), 1.0 / 3.0);
+  EXPECT_EQ(runs[0]["c"], "");
+  EXPECT_EQ(runs[1]["data"], "");
+  EXPECT_EQ(runs[1]["arm"], "rms+gain@pre");
+  EXPECT_EQ(runs[1]["seed"], "18446744073709551615");
+  EXPECT_EQ(runs[1]["diverged_at"], "3");
+  EXPECT_EQ(runs[1]["final_loss"], "5e-324");
+  EXPECT_EQ(runs[1]["device"], "a GPU");
+  EXPECT_EQ(runs[1]["threads"], "8");
+  EXPECT_EQ(runs[1]["a.x"], "");
+  EXPECT_EQ(runs[1]["b"], "NaN");
+  EXPECT_EQ(runs[1]["c"], "Inf");
+  for (const char* hash : {"spec_sha256", "weights_sha256", "losses_sha256"}) {
+    EXPECT_EQ(runs[1][hash].size(), 64u);
+  }
+}
+
+TEST(ShowCsv, StrangersTextStaysInItsCellAndIsNoFormula) {
+  const cli::Scratch scratch;
+  for (const std::string text : {"=1+1", "+1", "-1", "@x", "a\r\nb,\"c\"\t\x1b[2J", "'", "a=1"}) {
+    finish(scratch, "none", 0, [&](harness::RunResult& row) {
+      row.data = row.environment.device = text;
+      row.metrics = {{"=x", -1.5}};
+    });
+    const auto table = read_by_csv_module(scratch.path());
+    ASSERT_EQ(table.size(), 2u) << text;
+    const std::string mark = "\uFFFD", data = table[1][10];
+    EXPECT_EQ(data, table[1][8]);
+    EXPECT_EQ(data,
+              text[0] == 'a' && text[1] == '\r'
+                  ? "a" + mark + mark + "b,\"c\"" + mark + mark + "[2J"
+                  : (std::string("=+-@").find(text[0]) == std::string::npos ? "" : "'") + text);
+    EXPECT_EQ(table[0].back(), "'=x");
+    EXPECT_EQ(table[1].back(), "-1.5") << "a number is none, whatever its sign";
+  }
+}
+
+TEST(ShowCsv, HelpSaysWhatEveryColumnIs) {
+  const cli::Scratch scratch;
+  const std::string help = run(scratch.path(), "show --help").out;
+  for (const auto& column : harness::run_columns()) {
+    EXPECT_THAT(help, HasSubstr("  " + std::string(column.name) + " ")) << column.name;
+  }
+  std::set<std::string> metrics;
+  for (const auto& row : harness::load_golden(GOLDEN).rows) {
+    for (const auto& metric : row.metrics) metrics.insert(metric.first);
+  }
+  EXPECT_GT(metrics.size(), 100u);
+  for (const std::string& name : metrics) {
+    // slice_range.PROTOCOL, layerN.PROTOCOL.METRIC or METRIC.
+    const std::size_t slice = name.starts_with("slice_") ? name.find('.') : std::string::npos;
+    const std::string known = slice == std::string::npos ? name.substr(name.rfind('.') + 1) + " "
+                                                         : name.substr(0, slice) + ".PROTOCOL ";
+    EXPECT_THAT(help, HasSubstr("  " + known)) << name;
+  }
+}
+
+TEST(ShowCsv, AnEmptyStoreIsAHeading) {
+  const cli::Scratch scratch;
+  harness::Store(scratch / "s", harness::Access::writing);
+  EXPECT_EQ(read_by_csv_module(scratch.path()).size(), 1u);
 }
 
 }  // namespace

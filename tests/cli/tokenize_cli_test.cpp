@@ -148,7 +148,7 @@ TEST(TokenizeCli, AFolderWithoutAVocabularyIsNamed) {
   fs::create_directories(scratch / "golden");
   cli::write(scratch / "golden/manifest.json", "{}");
   expect_failure(run(scratch.path(), "tokenize --data d </dev/null"), 3,
-                 "vocabulary: there is none (the folder d, which --data names, has no "
+                 "vocabulary: not found (the folder d, which --data names, has no "
                  "wordpiece/vocab.txt); need --vocab FILE");
   expect_failure(run(scratch.path(), "tokenize </dev/null", "export LIBNORM_DATA=e; "), 3,
                  "(the folder e, which LIBNORM_DATA names, has no wordpiece/vocab.txt)");

@@ -143,28 +143,28 @@ TEST(DeviceOps, Attention) {
   });
 }
 
-TEST(DeviceOps, ReadoutAttention) {
+TEST(DeviceOps, PredictionAttention) {
   const SequenceSet set({1, 43, 130, 7, 20, 3, 9});
   const Index c = 86, heads = 2, count = 7;
-  const auto table_row = set.table_rows(50);
-  const GroupLists users(table_row, 50);
+  const auto gather = set.gather_map(50);
+  const GroupLists gathered_by(gather, 50);
   const Padded<float> query = draw<float>(count, c, 11), kv = draw<float>(50, 2 * c, 12);
   const Padded<float> d_out = draw<float>(count, c, 13);
-  expect_same_on_gpu("readout_attention", [&](Placed& at) {
+  expect_same_on_gpu("prediction_attention", [&](Placed& at) {
     Padded<float> out(count, c), d_query(count, c), d_kv(50, 2 * c);
     Padded<float> p(heads, set.rows(), 0), d_score(heads, set.rows(), 0);
     const Sequences sequences = placed_sequences(at, set);
-    Groups groups = users.view();
-    groups.first = at.in(users.first);
-    groups.members = at.in(users.members);
+    Groups groups = gathered_by.view();
+    groups.first = at.in(gathered_by.first);
+    groups.members = at.in(gathered_by.members);
     const auto query_there = at.in(query.view()), kv_there = at.in(kv.view());
-    const std::int32_t* const table = at.in(table_row);
+    const std::int32_t* const table = at.in(gather);
     float* const share = at.inout(p.view()).data;
-    readout_attention<float>(query_there, kv_there, table, sequences, heads, share,
-                             at.inout(out.view()));
-    readout_attention_backward<float>(query_there, kv_there, table, groups, sequences, heads, share,
-                                      at.in(d_out.view()), at.inout(d_score.view()).data,
-                                      at.inout(d_query.view()), at.inout(d_kv.view()));
+    prediction_attention<float>(query_there, kv_there, table, sequences, heads, share,
+                                at.inout(out.view()));
+    prediction_attention_backward<float>(query_there, kv_there, table, groups, sequences, heads,
+                                         share, at.in(d_out.view()), at.inout(d_score.view()).data,
+                                         at.inout(d_query.view()), at.inout(d_kv.view()));
     at.fetch();
     std::vector<float> all;
     for (const auto* m : {&out, &d_query, &d_kv}) append(all, *m);

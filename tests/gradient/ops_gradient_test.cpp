@@ -57,26 +57,26 @@ TEST(Gradient, Attention) {
   }
 }
 
-/// Keys and values from a table whose rows serve several rows, or none.
-TEST(Gradient, ReadoutAttention) {
+/// Unique keys and values, gathered by several rows or none.
+TEST(Gradient, PredictionAttention) {
   const SequenceSet set({1, 5, 3});
-  const Index table_size = 4, c = 6;
-  const std::vector<std::int32_t> table_row = {3, 0, 3, 0, 1, 1, 0, 0, 3};
-  const GroupLists users(table_row, table_size);
+  const Index unique_count = 4, c = 6;
+  const std::vector<std::int32_t> gather = {3, 0, 3, 0, 1, 1, 0, 0, 3};
+  const GroupLists gathered_by(gather, unique_count);
   for (Index heads : {1, 3}) {
     SCOPED_TRACE(testing::Message() << heads << " heads");
-    Padded<double> query = draw<double>(3, c, 6), kv = draw<double>(table_size, 2 * c, 7);
+    Padded<double> query = draw<double>(3, c, 6), kv = draw<double>(unique_count, 2 * c, 7);
     const Padded<double> d_out = draw<double>(3, c, 8);
-    Padded<double> out(3, c), d_query(3, c, 1), d_kv(table_size, 2 * c, 1);
+    Padded<double> out(3, c), d_query(3, c, 1), d_kv(unique_count, 2 * c, 1);
     Padded<double> p(heads, 9, 0), d_score(heads, 9, 0), again(heads, 9, 0);
-    readout_attention<double>(query.view(), kv.view(), table_row.data(), set.view(), heads,
-                              p.view().data, out.view());
-    readout_attention_backward<double>(query.view(), kv.view(), table_row.data(), users.view(),
-                                       set.view(), heads, p.view().data, d_out.view(),
-                                       d_score.view().data, d_query.view(), d_kv.view());
+    prediction_attention<double>(query.view(), kv.view(), gather.data(), set.view(), heads,
+                                 p.view().data, out.view());
+    prediction_attention_backward<double>(
+        query.view(), kv.view(), gather.data(), gathered_by.view(), set.view(), heads,
+        p.view().data, d_out.view(), d_score.view().data, d_query.view(), d_kv.view());
     const auto f = [&] {
-      readout_attention<double>(query.view(), kv.view(), table_row.data(), set.view(), heads,
-                                again.view().data, out.view());
+      prediction_attention<double>(query.view(), kv.view(), gather.data(), set.view(), heads,
+                                   again.view().data, out.view());
       return dot(out.view(), d_out.view());
     };
     expect_derivatives("d_query", f, query.view(), d_query.view(), 10);
@@ -86,7 +86,7 @@ TEST(Gradient, ReadoutAttention) {
 }
 
 /// Every stabilizer of the catalogue, with and without an affine part. A row that is counted c
-/// times is read out c times, so that its output's gradient is c times a copy's.
+/// times is predicted from c times, so that its output's gradient is c times a copy's.
 TEST(Gradient, Norms) {
   constexpr Index kCols = 36;
   for (const NormCase& c : norm_cases(kCols)) {

@@ -354,14 +354,14 @@ std::vector<Matrix> Transformer::activations(const std::vector<std::int32_t>& id
 }
 
 Matrix Transformer::logits(const std::vector<std::int32_t>& ids, std::size_t length,
-                           std::size_t readout, Phase phase) {
+                           std::size_t prediction_position, Phase phase) {
   Matrix x = activations(ids, length, phase).back();
   if (placement == "pre" || placement == "sandwich") {
     x = norm_named(norm, "final_norm", groups, x, length, phase);
   }
   Matrix read(ids.size() / length, x.cols);
   for (std::size_t b = 0; b < read.rows; ++b) {
-    for (std::size_t c = 0; c < x.cols; ++c) read(b, c) = x(b * length + readout, c);
+    for (std::size_t c = 0; c < x.cols; ++c) read(b, c) = x(b * length + prediction_position, c);
   }
   return linear(read, parameters.at("head.weight"), parameters.at("head.bias"));
 }

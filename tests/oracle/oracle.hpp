@@ -92,8 +92,8 @@ struct Transformer {
                                   Phase phase);
   Matrix norm_named(const std::string& name, const std::string& which, std::size_t group_count,
                     const Matrix& x, std::size_t length, Phase phase);
-  Matrix logits(const std::vector<std::int32_t>& ids, std::size_t length, std::size_t readout,
-                Phase phase);
+  Matrix logits(const std::vector<std::int32_t>& ids, std::size_t length,
+                std::size_t prediction_position, Phase phase);
 };
 
 }  // namespace oracle

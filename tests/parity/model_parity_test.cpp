@@ -53,12 +53,12 @@ TEST_P(ModelParity, SequencesHaveTheSameLogitsAlone) {
 TEST_P(ModelParity, OrderOfTokensDoesNotMatter) {
   const Sample sample = samples()[0];
   Sample turned = sample;
-  // Each sequence backwards: what was read out last stands first.
+  // Each sequence backwards: the last prediction position comes first.
   for (Index b = 0; b < sample.sequences(); ++b) {
     const auto first = turned.ids.begin() + b * sample.length;
     std::reverse(first, first + sample.length);
   }
-  turned.readout = sample.length - 1 - sample.readout;
+  turned.prediction_position = sample.length - 1 - sample.prediction_position;
   for (const Depth& depth : kDepths) {
     Transformer<float> model = small_model<float>(GetParam(), depth), other = model;
     const Batch batch = sample.batch(Path::shortcut), backwards = turned.batch(Path::shortcut);

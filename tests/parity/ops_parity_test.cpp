@@ -79,22 +79,22 @@ TYPED_TEST(OpsParity, Attention) {
   });
 }
 
-TYPED_TEST(OpsParity, ReadoutAttention) {
+TYPED_TEST(OpsParity, PredictionAttention) {
   using T = TypeParam;
   const SequenceSet set({1, 43, 130, 7, 20, 3, 9, 9, 9, 9});
   const Index c = 86, heads = 2, count = 10;
-  const auto table_row = set.table_rows(50);
-  const GroupLists users(table_row, 50);
+  const auto gather = set.gather_map(50);
+  const GroupLists gathered_by(gather, 50);
   const Padded<T> query = draw<T>(count, c, 11), kv = draw<T>(50, 2 * c, 12);
   const Padded<T> d_out = draw<T>(count, c, 13);
-  expect_same_everywhere("readout_attention", [&] {
+  expect_same_everywhere("prediction_attention", [&] {
     Padded<T> out(count, c), d_query(count, c), d_kv(50, 2 * c);
     Padded<T> p(heads, set.rows(), 0), d_score(heads, set.rows(), 0);
-    readout_attention<T>(query.view(), kv.view(), table_row.data(), set.view(), heads,
-                         p.view().data, out.view());
-    readout_attention_backward<T>(query.view(), kv.view(), table_row.data(), users.view(),
-                                  set.view(), heads, p.view().data, d_out.view(),
-                                  d_score.view().data, d_query.view(), d_kv.view());
+    prediction_attention<T>(query.view(), kv.view(), gather.data(), set.view(), heads,
+                            p.view().data, out.view());
+    prediction_attention_backward<T>(query.view(), kv.view(), gather.data(), gathered_by.view(),
+                                     set.view(), heads, p.view().data, d_out.view(),
+                                     d_score.view().data, d_query.view(), d_kv.view());
     auto all = values_of(out.view());
     append(all, d_query);
     append(all, d_kv);

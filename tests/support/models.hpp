@@ -107,10 +107,10 @@ std::vector<T> slice(const std::vector<T>& values, Index first, Index size) {
   return {values.begin() + first, values.begin() + first + size};
 }
 
-/// Token ids and the position that is read out.
+/// Token ids and the prediction position.
 struct Sample {
   std::string name;
-  Index length, readout;
+  Index length, prediction_position;
   std::vector<std::int32_t> ids, targets;
 
   /// What norms that lie one behind the other may multiply roundings by: where all tokens (of a
@@ -136,7 +136,7 @@ struct Sample {
   Index sequences() const { return Index(ids.size()) / length; }
   Batch batch(Path path, Index vocabulary = 13) const {
     Batch b;
-    b.assign(ids, sequences(), length, readout, targets, vocabulary, path);
+    b.assign(ids, sequences(), length, prediction_position, targets, vocabulary, path);
     return b;
   }
 };

@@ -107,7 +107,8 @@ inline std::vector<NormCase> norm_cases(Index cols) {
   return cases;
 }
 inline std::string trace_of(const NormCase& c) {
-  return c.oracle_name + " with affine part " + std::to_string(int(c.norm.affine));
+  constexpr const char* kAffine[] = {"nothing", "scalar_gain", "gain", "bias", "gain+bias"};
+  return c.oracle_name + " with " + kAffine[int(c.norm.affine)];
 }
 
 }  // namespace libnorm::test

@@ -42,8 +42,8 @@ class SequenceSet {
   const std::vector<Index>& square_first() const { return square_first_; }
   const std::vector<std::int32_t>& of_row() const { return of_row_; }
 
-  /// A row of a table of `size` for each row.
-  std::vector<std::int32_t> table_rows(Index size) const {
+  /// One of `size` unique rows for each row.
+  std::vector<std::int32_t> gather_map(Index size) const {
     const Random random(12, Purpose::test);
     std::vector<std::int32_t> rows;
     for (std::size_t r = 0; r < of_row_.size(); ++r) {

@@ -121,21 +121,21 @@ void add_attention(Entries& entries) {
                        attention_backward<T>(qkv.view(), set.view(), heads, p.view().data,
                                              d_out.view(), d_p.view().data, d_qkv.view());
                      }});
-  entries.push_back({"readout_attention" + of, [] {
+  entries.push_back({"prediction_attention" + of, [] {
                        const SequenceSet set({1, 43, 130, 7});
                        const Index c = 86, heads = 2, count = 4;
-                       const auto table_row = set.table_rows(50);
-                       const GroupLists users(table_row, 50);
+                       const auto gather = set.gather_map(50);
+                       const GroupLists gathered_by(gather, 50);
                        const Padded<T> query = draw<T>(count, c, 11), kv = draw<T>(50, 2 * c, 12);
                        const Padded<T> d_out = draw<T>(count, c, 13);
                        Padded<T> out(count, c), d_query(count, c), d_kv(50, 2 * c);
                        Padded<T> p(heads, set.rows(), 0), d_score(heads, set.rows(), 0);
-                       readout_attention<T>(query.view(), kv.view(), table_row.data(), set.view(),
-                                            heads, p.view().data, out.view());
-                       readout_attention_backward<T>(query.view(), kv.view(), table_row.data(),
-                                                     users.view(), set.view(), heads, p.view().data,
-                                                     d_out.view(), d_score.view().data,
-                                                     d_query.view(), d_kv.view());
+                       prediction_attention<T>(query.view(), kv.view(), gather.data(), set.view(),
+                                               heads, p.view().data, out.view());
+                       prediction_attention_backward<T>(
+                           query.view(), kv.view(), gather.data(), gathered_by.view(), set.view(),
+                           heads, p.view().data, d_out.view(), d_score.view().data, d_query.view(),
+                           d_kv.view());
                      }});
 }
 

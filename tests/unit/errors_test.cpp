@@ -93,20 +93,20 @@ TEST(Errors, Attention) {
                                   view(5, 23));
       });
   expect_error<ShapeError>(
-      "readout_attention: sizes differ (query [3, 8], kv [5, 16], out [2, 8], 2 sequences); "
+      "prediction_attention: sizes differ (query [3, 8], kv [5, 16], out [2, 8], 2 sequences); "
       "need query [sequences, C] and kv [R, 2 C] for out [sequences, C]",
       [&] {
-        readout_attention<float>(input(3, 8), input(5, 16), nullptr, set.view(), 2, p.data(),
-                                 view(2, 8));
+        prediction_attention<float>(input(3, 8), input(5, 16), nullptr, set.view(), 2, p.data(),
+                                    view(2, 8));
       });
   expect_error<ShapeError>(
-      "readout_attention_backward: sizes differ (query [2, 8], kv [5, 16], d_out [2, 8], "
+      "prediction_attention_backward: sizes differ (query [2, 8], kv [5, 16], d_out [2, 8], "
       "d_kv [4, 16], 5 groups); need query [., C], kv [R, 2 C] and d_kv [groups, 2 C] for "
       "d_out [., C]",
       [&] {
-        readout_attention_backward<float>(input(2, 8), input(5, 16), nullptr, groups.view(),
-                                          set.view(), 2, p.data(), input(2, 8), p.data(),
-                                          view(2, 8), view(4, 16));
+        prediction_attention_backward<float>(input(2, 8), input(5, 16), nullptr, groups.view(),
+                                             set.view(), 2, p.data(), input(2, 8), p.data(),
+                                             view(2, 8), view(4, 16));
       });
 }
 
@@ -349,14 +349,15 @@ TEST(Errors, Data) {
     batch.assign({0, -1}, 1, 2, 1, {}, 6, Path::dense);
   });
   const auto sizes = [&](std::vector<std::int32_t> ids, Index sequences, Index length,
-                         Index readout, std::vector<std::int32_t> targets) {
+                         Index prediction_position, std::vector<std::int32_t> targets) {
     const std::string text = "Batch: sizes differ (" + std::to_string(ids.size()) + " ids for " +
                              std::to_string(sequences) + " sequences of " + std::to_string(length) +
-                             ", read-out " + std::to_string(readout) + ", " +
+                             ", prediction position " + std::to_string(prediction_position) + ", " +
                              std::to_string(targets.size()) +
                              " targets); need sequences x length ids and a target each";
-    expect_error<ShapeError>(
-        text, [&] { batch.assign(ids, sequences, length, readout, targets, 6, Path::shortcut); });
+    expect_error<ShapeError>(text, [&] {
+      batch.assign(ids, sequences, length, prediction_position, targets, 6, Path::shortcut);
+    });
   };
   sizes({0, 1, 2}, 1, 2, 1, {});
   sizes({}, 0, 2, 1, {});

@@ -11,37 +11,39 @@
 
 namespace libnorm {
 
-/// How singular values were found, and so how well they are known. With u = 1.1e-16:
-/// - qr: of a triangle; each s is off by about C u s_max at most, whatever its own size.
-/// - gram: roots of the eigenvalues of X^T X; an s is off by about C u s_max^2 / (2 s). Taken only
-///   where no s is below 1e-5 of the largest, so by no more than about C 1e-11 s_max.
-/// - both: some rows squared, some not, or rows squared whose mean is far from 0; as gram.
+/// How singular values were computed, and so their error. With u = 1.1e-16:
+/// - qr: from a QR decomposition; the error of each s is at most about C u s_max.
+/// - gram: roots of the eigenvalues of X^T X; the error of s is about C u s_max^2 / (2 s). Used
+/// only
+///   if no s is below 1e-5 of the largest, so the error is at most about C 1e-11 s_max.
+/// - both: some rows by qr, others by gram, or rows by gram whose mean is far from 0; error as
+/// gram.
 enum class SpectrumPath { qr, gram, both };
 
 /// `qr`, `gram` or `both`.
 std::string_view spectrum_path_name(SpectrumPath path);
 
-/// The spectrum of a set of rows, with the conventions it was taken by.
+/// The spectrum of a set of rows, and its conventions.
 struct ActivationSpectrum {
   /// s, descending: those of diag(sqrt(count)) (X - 1 m^T), or of X itself if not centred. min(n,
   /// C) of them, n the larger of `rows` (rounded up) and the rows that were given; 0 beyond the
   /// rank that the rows given can have, which is one less if centred.
   std::vector<double> singular_values;
-  /// Counts added up; rows without counts are one each.
+  /// Sum of the counts; a row without a count is one.
   double rows = 0;
   /// C
   Index channels = 0;
-  /// Whether the mean row was taken off.
+  /// Whether the mean row was subtracted.
   Centring centring = Centring::none;
-  /// How the values were found.
+  /// How the values were computed.
   SpectrumPath path = SpectrumPath::qr;
 
   /// l = s^2 / rows, descending: centred, the eigenvalues of the covariance (divided by rows, not
-  /// by rows - 1). Past 1e154, s^2 is infinite; no metric below is made of these.
+  /// by rows - 1). s^2 is infinite for s beyond 1e154; no metric below uses these.
   std::vector<double> eigenvalues() const;
 };
 
-/// The spectrum of rows that are in memory.
+/// The spectrum of rows in memory.
 ///
 /// x [R, C], row r standing for count[r] rows; null: each for one. A spectrum of doubles in
 /// [-1e290, 1e290] neither overflows nor loses what is small. Cost: R C^2 multiply-adds where
@@ -53,13 +55,13 @@ template <class T>
 ActivationSpectrum activation_spectrum(const MatrixView<const T>& x, Centring centring,
                                        const float* count = nullptr);
 
-/// The spectrum of rows that a RowFactor took in.
-/// Throws: ShapeError if there were none.
+/// The spectrum of the rows added to a RowFactor.
+/// Throws: ShapeError if there are none.
 ActivationSpectrum activation_spectrum(const RowFactor& factor, Centring centring);
 
 /// exp H(p + epsilon), H(q) = -sum q log q, p = s / sum s. Zeros give 0. k equal of k values give
-/// k, but for about k epsilon log k; every value that is 0 adds its epsilon. Throws: ValueError
-/// unless epsilon >= 0 is finite. Source: RankMe (Garrido et al. 2023), their epsilon; of spectra
+/// k to about k epsilon log k; every value that is 0 adds its epsilon. Throws: ValueError unless
+/// epsilon >= 0 is finite. Source: RankMe (Garrido et al. 2023), with their epsilon, for spectra
 /// that are not centred.
 double rankme(std::span<const double> s, double epsilon = 1e-7);
 
@@ -71,43 +73,43 @@ double eigen_effective_rank(std::span<const double> s);
 /// Throws: ValueError if k < 0.
 double variance_share(std::span<const double> s, Index k);
 
-/// IsoScore (PR - 1) / (C - 1), PR the participation ratio of the covariance: 1 where all channels
-/// vary alike, (k - 1) / (C - 1) where k directions do, 0 on a line and where nothing varies. One
-/// channel that varies: 1.
+/// IsoScore (PR - 1) / (C - 1), PR the participation ratio of the covariance: 1 if all directions
+/// have the same variance, (k - 1) / (C - 1) if k do and the others have none, 0 on a line and for
+/// constant rows. C = 1 and not constant: 1.
 /// Throws: ValueError unless the spectrum is centred.
-/// Source: Rudman et al. 2022, whose steps come to this.
+/// Source: Rudman et al. 2022, whose steps simplify to this.
 double iso_score(const ActivationSpectrum& spectrum);
 
-/// What the spectrum would be if the rows were noise, iid with one variance in all channels.
+/// The spectrum's edges if the rows were noise: iid, with the same variance in all channels.
 struct NoiseEdges {
-  /// Estimated from what is not a spike.
+  /// Estimated from the eigenvalues that are not spikes.
   double variance = 0;
-  /// Where noise's eigenvalues l lie, for many rows: variance (1 -+ sqrt(C / n))^2.
+  /// Bounds of noise's eigenvalues l, for many rows: variance (1 -+ sqrt(C / n))^2.
   /// @{
   double lower = 0, upper = 0;
   /// @}
-  /// Values l beyond `upper`. The largest of pure noise is beyond it every so often.
+  /// Number of l beyond `upper`. The largest of pure noise exceeds it now and then.
   Index above = 0;
-  /// What the largest of pure noise is below in 99 of 100 draws.
+  /// The 0.99 quantile of pure noise's largest l.
   double threshold = 0;
-  /// Values beyond `threshold`.
+  /// Number of l beyond `threshold`.
   Index spikes = 0;
 };
 
 /// Marchenko-Pastur's edges, and how many values of a spectrum are beyond them. n is rows, one less
-/// if centred; C > n has C - n zeros beside what lies between the edges.
-/// The variance is the mean of the eigenvalues; then spikes are taken out, and it is taken again,
-/// as long as more are found. Zeros, or n < 1: all 0. Throws: ValueError for values that are no
-/// spectrum (is_spectrum), as a count cannot be NaN. Source: Marchenko, Pastur 1967; the threshold
-/// is that of Johnstone 2001, with the 0.99 quantile of the law of Tracy and Widom, 2.0234.
+/// if centred; for C > n there are also C - n zeros. The variance is the mean of the eigenvalues
+/// without spikes, computed again until no more spikes are found. Zeros, or n < 1: all 0. Throws:
+/// ValueError for values that are no spectrum (is_spectrum), as a count cannot be NaN. Source:
+/// Marchenko, Pastur 1967; the threshold is that of Johnstone 2001, with the 0.99 quantile of the
+/// law of Tracy and Widom, 2.0234.
 NoiseEdges noise_edges(const ActivationSpectrum& spectrum);
 
-/// What a metric is made of.
+/// The values that a metric's formula is in.
 enum class SpectrumValues { s, l };
-/// The spectrum it asks for.
+/// The spectrum that a metric needs.
 enum class SpectrumKind { any, centred };
 
-/// A number made of a spectrum, and its conventions.
+/// A metric of a spectrum, and its conventions.
 struct ActivationMetric {
   /// `effective_rank`
   std::string_view name;
@@ -117,26 +119,26 @@ struct ActivationMetric {
   std::string_view definition;
   /// s, or l = s^2 / rows.
   SpectrumValues of;
-  /// Of another spectrum it says nothing, and `value` may throw.
+  /// The kind of spectrum it is defined for; `value` may throw for another.
   SpectrumKind asks;
-  /// Where every value is 0; where there is one direction.
+  /// Its value for zeros, and for a single direction.
   std::string_view degenerate;
-  /// Who published it; empty where nobody is named.
+  /// Its publication; empty if none.
   std::string_view source;
-  /// The number, of a spectrum that it asks for.
+  /// Computes it.
   double (*value)(const ActivationSpectrum&);
 };
 
-/// The catalogue: spectral_metrics() and those above.
+/// The catalogue: spectral_metrics() and the metrics above.
 std::span<const ActivationMetric> activation_metrics();
 
 /// Throws: ValueError for an unknown name, with the known ones.
 const ActivationMetric& find_activation_metric(std::string_view name);
 
-/// All that this spectrum has: those that ask for a centred one only if it is.
+/// All metrics of the spectrum; those that need a centred one only if it is.
 std::vector<MetricValue> values_of(const ActivationSpectrum& spectrum);
 
-/// A line on the spectrum, then one a metric.
+/// A line about the spectrum, then one for each metric.
 std::string text_of(const ActivationSpectrum& spectrum);
 
 /// {"rows": ..., "channels": ..., "centring": "mean", "path": "gram", "singular_values": [...],

@@ -6,18 +6,18 @@
 
 namespace libnorm {
 
-/// Rows of an Eigen matrix, as the metrics take them. For programs that have Eigen (3.4).
-/// Nothing is copied where rows are contiguous (Eigen::RowMajor, blocks and maps of it); other
-/// matrices are, into this object.
+/// Rows of an Eigen matrix as a MatrixView, for programs that use Eigen (3.4). Matrices with
+/// contiguous rows (Eigen::RowMajor, blocks and maps of it) are not copied; others are, into this
+/// object.
 template <class T>
 class EigenRows {
  public:
   /// Rows are contiguous.
   using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  /// What m is seen as, or copied into.
+  /// A view of m, or a copy.
   using Ref = Eigen::Ref<const Matrix, 0, Eigen::OuterStride<>>;
 
-  /// m must outlive this where it is not copied.
+  /// m must outlive this object unless it is copied.
   template <class Derived>
   explicit EigenRows(const Eigen::MatrixBase<Derived>& m) : rows_(m.derived()) {}
 

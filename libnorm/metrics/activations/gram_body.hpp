@@ -14,8 +14,8 @@ struct GramTile {
   using V = typename Reg::V;
   static constexpr int kLanes = Reg::kLanes;
   static constexpr int kRegisters = 3;
-  /// From one panel of kLanes columns to the next; a line more than it takes, so that panels do
-  /// not fall on the same lines of the cache.
+  /// Distance between panels of kLanes columns; one line more than a panel, so that panels do not
+  /// share cache sets.
   static constexpr Index kPanel = (kGramSegment + 1) * kLanes;
 
   /// c[i][j] += sum over k of a[k][i] b[k][j], k ascending from 0; c has rows of kGramBlock.
@@ -65,14 +65,14 @@ LIBNORM_INLINE auto load_wide(const T* p) {
   }
 }
 
-/// The part of a centred set of rows that one output of GramBody works on.
+/// The block of centred rows for one output of GramBody.
 template <class T>
 struct GramRows {
   const T* x;
   Index stride;
   /// Columns, from 1 to kGramBlock.
   Index cols;
-  /// Where the rows' mean is counted from, [cols].
+  /// [cols], subtracted from the rows before their mean is computed.
   const double* start;
 };
 
@@ -102,8 +102,8 @@ struct GramBody : GramTask<T> {
     return {x.data + first, x.stride, left < kGramBlock ? left : kGramBlock, start + first};
   }
 
-  /// Means of the shard's rows, times scale; zeros behind the last column. What else is found is
-  /// written down from number `at` on, unless that is -1: one of the pairs does it for all.
+  /// Means of the shard's rows, times scale; zeros behind the last column. The task's other results
+  /// are written from position `at` on, unless it is -1: one pair writes them for all.
   template <class Tag>
   LIBNORM_INLINE void find_mean(const GramRows<T>& rows, Index first, Index end, Index shard,
                                 double* mean, Index at) const {
@@ -207,7 +207,7 @@ struct GramBody : GramTask<T> {
   }
 };
 
-/// Adds up what GramBody made of the shards of a stretch. One output is a row of the square.
+/// Adds up the squares of a stretch's shards. One output is a row of the sum.
 ///
 /// Order: the shards from left to right; of each its element, then count d_i d_j, d what its mean
 /// differs from that of the stretch by.

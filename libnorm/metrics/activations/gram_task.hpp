@@ -30,19 +30,19 @@ struct GramPair {
   }
 };
 
-/// The mean of a column, times scale, from what its numbers differ from `start` by.
+/// The mean of a column, times scale, from the sum of its numbers minus `start`.
 LIBNORM_INLINE double gram_mean(double start, double sum, double count, double scale) {
   return (start + (count > 0 ? sum / count : 0.0)) * scale;
 }
 
-/// The largest magnitude of a column, from its maximum, which passes over NaN, and its sum, which
-/// does not.
+/// The largest magnitude of a column, from its maximum, which ignores NaN, and its sum, which does
+/// not.
 LIBNORM_INLINE double gram_top(double top, double sum) {
   return sum - sum == 0 ? top : __builtin_inf();
 }
 
-/// The square X^T X of some rows, each less the mean of its shard and times the root of its count;
-/// on and above the diagonal. What is said is where all lies; a body and a kernel do it.
+/// The upper triangle of X^T X; each row of X has the mean of its shard subtracted and is
+/// multiplied by the root of its count. This describes the arrays; a body or a kernel computes.
 ///
 /// Order, for each element: rows ascending by fma from 0 in segments of kGramSegment, the segments
 /// of a shard from left to right. Means: start + (sum of count (x - start), by fma, rows ascending)
@@ -55,9 +55,9 @@ struct GramTask {
   const double* root;
   /// [C], in the unit of x.
   const double* start;
-  /// [shards], what the counts of each add up to.
+  /// [shards], sums of counts.
   const double* shard_weight;
-  /// What the rows are multiplied by.
+  /// Factor of the rows, a power of two.
   double scale;
   Index shard_rows;
   /// [shards, C], in the unit of x times scale.

@@ -8,19 +8,19 @@
 
 namespace libnorm {
 
-/// Rows that some singular values are of.
+/// The rows of a spectrum.
 struct RowCount {
-  /// Counts added up.
+  /// Sum of the counts.
   double rows = 0;
-  /// Rows that count for something.
+  /// Rows whose count is above 0.
   Index given = 0;
   /// C
   Index channels = 0;
 };
 
-/// Singular values as they are told, of those found for rows times `scale`: min(n, C) of them, n
-/// the larger of `rows` (rounded up) and `given`. The rank of so many rows is at most `given`, and
-/// one less once their mean is off: what a decomposition finds beyond is rounding, and becomes 0.
+/// The singular values to report, from those computed for rows times `scale`: min(n, C) of them, n
+/// the larger of `rows` (rounded up) and `given`. The rank is at most `given`, and one less if the
+/// rows are centred: values beyond it are rounding errors and become 0.
 inline std::vector<double> told_values(std::vector<double> s, double scale, const RowCount& count,
                                        Centring centring) {
   const double fewest = std::max(std::ceil(count.rows), double(count.given));

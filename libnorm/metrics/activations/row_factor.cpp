@@ -165,7 +165,7 @@ void RowFactor::merge(const RowFactor& other) {
 
 std::vector<double> RowFactor::singular_values(Centring centring) const {
   if (!(rows_ > 0)) {
-    throw ShapeError("RowFactor::singular_values: no rows were taken in (0); need at least one");
+    throw ShapeError("RowFactor::singular_values: no rows were added (0); need at least one");
   }
   const Index c = channels_;
   const double share = centring == Centring::none ? std::sqrt(rows_) : 0.0;

@@ -9,19 +9,19 @@
 
 namespace libnorm {
 
-/// Mean cosine between two different rows, over all pairs, exactly, in one pass over rows that come
-/// a few at a time:
+/// Mean cosine between two different rows, over all pairs, exactly, in one pass over rows that are
+/// added a few at a time:
 ///   (|| sum w u ||^2 - W) / (W (W - 1)),   u = x / ||x||, W = sum w.
 ///
-/// Rows are not centred. Rows of zeros have no direction and are left out. With counts that are no
-/// whole numbers a row still makes count (count - 1) pairs with itself.
+/// Rows are not centred. Rows of zeros have no direction and are left out. A row makes count
+/// (count - 1) pairs with itself, also for counts that are not whole numbers.
 /// Source: the anisotropy of Ethayarajh 2019, there over sampled pairs.
 class RowDirections {
  public:
   /// No rows yet. Throws: ShapeError for fewer than one channel.
   explicit RowDirections(Index channels);
 
-  /// Takes rows in: x [R, C], row r standing for w = count[r] rows; null: each for one.
+  /// Adds rows: x [R, C]; row r has weight w = count[r], or 1 if null.
   /// Throws: ShapeError for another width; as check_rows. Order: shards of 1024 rows, ascending,
   /// from the start of each call, then the shards. Cost: R C.
   template <class T>
@@ -36,15 +36,15 @@ class RowDirections {
   std::vector<double> sum_;
 };
 
-/// That of rows in memory, x [R, C]. See RowDirections.
+/// The mean cosine of rows in memory, x [R, C]. See RowDirections.
 template <class T>
 double mean_cosine(const MatrixView<const T>& x, const float* count = nullptr);
 
 /// min Z / max Z with Z(c) = sum w exp(c . x) over the unit eigenvectors c of X^T X, each with both
-/// signs: 1 where all directions are alike, near 0 where one has much. Zeros give 1.
+/// signs: 1 if all directions are equal, near 0 if one dominates. Zeros give 1.
 ///
-/// x [R, C], not centred. Depends on the unit of x, as published. Where eigenvalues are equal their
-/// vectors, and so the result, are one choice of many.
+/// x [R, C], not centred. Depends on the scale of x, as published. If eigenvalues are equal, their
+/// vectors, and so the result, are not unique.
 /// Throws: as check_rows, ShapeError if no rows count. Order: stretches of 1024 rows ascending;
 /// Eigen finds the vectors: compared to digits, not to bits. Cost: 2 R C^2, and 2 R C exponentials;
 /// of fewer rows than channels 2 R^2 C and 2 R^2, by the eigenvectors of X X^T. Memory: a square of
@@ -53,7 +53,7 @@ double mean_cosine(const MatrixView<const T>& x, const float* count = nullptr);
 template <class T>
 double partition_isotropy(const MatrixView<const T>& x, const float* count = nullptr);
 
-/// All of the above, and of ChannelMoments, on rows in memory.
+/// The metrics above and those of ChannelMoments, for rows in memory.
 template <class T>
 std::vector<MetricValue> row_metrics(const MatrixView<const T>& x, const float* count = nullptr);
 

@@ -383,7 +383,7 @@ ActivationSpectrum RowGram::spectrum(Centring centring) const {
     return whole.spectrum(centring);
   }
   if (!(rows_ > 0)) {
-    throw ShapeError("RowGram::spectrum: no rows were taken in (0); need at least one");
+    throw ShapeError("RowGram::spectrum: no rows were added (0); need at least one");
   }
   const Index c = channels_;
   std::vector<double> extra = shifts_;
@@ -428,7 +428,7 @@ ActivationSpectrum RowGram::spectrum_of_few(Centring centring) const {
   const Index n = given.rows, c = channels_;
   const RowCheck check = check_rows("RowGram::add", given, pending_count_.data());
   if (!(check.rows > 0)) {
-    throw ShapeError("RowGram::spectrum: no rows were taken in (0); need at least one");
+    throw ShapeError("RowGram::spectrum: no rows were added (0); need at least one");
   }
   Index origin = 0, counted = 0;
   while (!(pending_count_[std::size_t(origin)] > 0)) ++origin;

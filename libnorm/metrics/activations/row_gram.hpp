@@ -10,49 +10,49 @@ namespace eigen {
 class Columns;
 }
 
-/// The spectrum of rows that come a few at a time, by the fastest way that keeps the digits. Holds
-/// 4096 rows (of more than 512 channels 8192; of more than 4096, 2 C rounded up to 1024s) and a few
-/// matrices [C, C], however many rows there are; of fewer rows than channels only these, and a
-/// spectrum costs R^2 C.
+/// The spectrum of rows that are added a few at a time, by the fastest method that loses no digits.
+/// Holds 4096 rows (more than 512 channels: 8192; more than 4096: 2 C rounded up to 1024s) and a
+/// few matrices [C, C], however many rows there are. With fewer rows than channels it holds the
+/// rows only, and a spectrum costs R^2 C.
 ///
-/// Rows are taken in such stretches. Each is centred by its own mean, and squared: G = X^T X, in
-/// double (see GramBody). In G an eigenvalue is off by about C u l_max (u = 1.1e-16), so that a
-/// small one loses its digits. Hence a stretch joins the sum of G only where that stays well
-/// conditioned:
+/// Rows are processed in stretches of this size. Each is centred by its own mean, and squared:
+/// G = X^T X, in double (see GramBody). The error of G's eigenvalues is about C u l_max
+/// (u = 1.1e-16), so small ones lose their digits. Hence a stretch is added to the sum of G only if
+/// the sum stays well conditioned:
 ///   l_min >= 1e-10 l_max,
 /// with l_min bounded from below by 1 / tr(G^-1), by Weyl's inequality also over stretches, and
-/// l_max from above by Frobenius norms. Then no s is off by more than about C 1e-11 s_max. The rows
-/// of any other stretch (fewer than C, a channel that is constant, rows without their mean) go into
-/// the triangle of a QR decomposition, as in RowFactor, unsquared. What means of stretches differ
-/// by, and the mean itself, are kept as rows and squared only under the same condition. So the
-/// choice needs no second pass; SpectrumPath says how it fell.
+/// l_max from above by Frobenius norms. Then the error of each s is at most about C 1e-11 s_max.
+/// The rows of any other stretch (fewer than C rows, a constant channel, rows with mean 0) go into
+/// the triangle of a QR decomposition, as in RowFactor. Differences between means of stretches, and
+/// the mean itself, are kept as rows and squared only under the same condition. So no second pass
+/// is needed; SpectrumPath says which way was taken.
 ///
 /// Order: stretches ascending; in each, shards of 512 rows (of more than 256 channels it is one
 /// shard), which are centred by their own means and squared, each element by fma over rows
 /// ascending in segments of 128; then the shards from left to right, each with what its mean
-/// differs by. So G has the same bits with every instruction set, and on a GPU, which squares the
-/// shards where it is the thread's device. Triangles of quarters of a stretch, from first to last.
-/// The same in any number of threads, and in whatever pieces rows come (merges aside); Eigen
-/// factorizes: compared to digits, not to bits.
+/// differs by. So G has the same bits with every instruction set and on a GPU, which squares the
+/// shards if it is the thread's device. Triangles of quarters of a stretch, from first to last.
+/// The result does not depend on the number of threads, nor on the pieces in which rows are added
+/// (merges excepted). Eigen factorizes: compared to digits, not to bits.
 class RowGram {
  public:
   /// No rows yet. Throws: ShapeError for fewer than one channel.
   explicit RowGram(Index channels);
 
-  /// Takes rows in: x [R, C], row r standing for count[r] rows; null: each for one.
-  /// Throws: ShapeError for another width; as check_rows, here or once a spectrum is asked for,
-  /// where rows are numbered from the first that came; what came before that stretch is kept.
+  /// Adds rows: x [R, C]; row r counts count[r] times, or once if null.
+  /// Throws: ShapeError for another width; as check_rows, here or in spectrum(), with row numbers
+  /// that count from the first row added. Stretches before the faulty one are kept.
   template <class T>
   void add(const MatrixView<const T>& x, const float* count = nullptr);
 
-  /// Takes in all rows that another has. Throws: ShapeError for another width.
+  /// Adds all rows of another object. Throws: ShapeError for another width.
   void merge(const RowGram& other);
 
-  /// Counts added up so far.
+  /// Sum of the counts so far.
   double rows() const;
 
-  /// Beyond the rank that so many rows can have, which is one less where their mean is off, values
-  /// are 0. Throws: ShapeError if no rows were taken in; as add.
+  /// The spectrum of all rows. Values beyond the largest possible rank, which is one less if
+  /// centred, are 0. Throws: ShapeError if no rows were added; as add.
   ActivationSpectrum spectrum(Centring centring) const;
 
  private:
@@ -80,9 +80,9 @@ class RowGram {
 
   Index channels_;
   double rows_ = 0;
-  /// Rows of stretches, and those of them that count for something.
+  /// Rows of stretches, and those of them whose count is above 0.
   Index seen_ = 0, given_ = 0;
-  /// A power of two that all below is multiplied by, so that no square overflows or vanishes.
+  /// A power of two; all members below are in this unit, so that no square overflows or vanishes.
   double scale_ = 1;
   std::vector<double> mean_;
   /// [C, C], on and above the diagonal; empty until a stretch is squared.
@@ -91,14 +91,14 @@ class RowGram {
   double least_ = 0, most_ = 0;
   /// [C, C] by columns; empty until a stretch is not squared.
   std::vector<double> triangle_;
-  /// Rows [n, C] that means of stretches differ by.
+  /// Rows [n, C]: differences between means of stretches.
   std::vector<double> shifts_;
-  /// Rows that are no stretch yet.
+  /// Rows that do not fill a stretch yet.
   std::vector<double> pending_;
   std::vector<float> pending_count_;
 
-  /// The stretch at work: its square, what that is made of (see GramBody), and, where it is not
-  /// squared, its rows less their mean.
+  /// Of the current stretch: its square, the arrays of GramTask, and, if it is not squared, its
+  /// centred rows.
   std::vector<double> square_;
   std::vector<double> weight_, root_, shard_weight_, means_, sums_, tops_, blocks_;
   std::vector<double> stretch_;

@@ -11,17 +11,17 @@ namespace libnorm {
 /// Singular values, descending, of a matrix whose row r is repeated count[r] times: those of
 /// diag(sqrt(count)) A.
 ///
-/// a [R, C], not centred; count [R] or null for once each. Returns min(R, C) values in double, 0
-/// beyond as many as there are rows, or columns, that hold anything but zeros. Numbers of any size
-/// up to 1e290: they are taken in units of the largest. They go through Eigen (Householder QR, then
-/// an SVD of the triangle), whose rounding is not ours: they are compared to digits, not to bits;
-/// the error is about 1e-15 of the largest. Throws: ShapeError for an empty matrix; as check_rows.
+/// a [R, C], not centred; count [R] or null for once each. Returns min(R, C) values in double;
+/// those beyond the number of rows, or columns, that are not all zeros are 0. Numbers up to 1e290:
+/// they are scaled by the largest. Eigen computes them (Householder QR, then an SVD of the
+/// triangle), so they are compared to digits, not to bits; the error is about 1e-15 of the largest.
+/// Throws: ShapeError for an empty matrix; as check_rows.
 template <class T>
 std::vector<double> singular_values(const MatrixView<const T>& a, const float* count = nullptr);
 
-/// Whether these can be singular values: finite, and not below 0. Whatever is made of others is
-/// NaN, here and in metrics/activation_spectrum.hpp; values may have any size, as sums and squares
-/// are taken in units of the largest.
+/// Whether these can be singular values: finite, and not below 0. The metrics here and in
+/// activation_spectrum.hpp give NaN for others. Values may have any size, as the largest scales
+/// sums and squares.
 bool is_spectrum(std::span<const double> s);
 
 /// exp of the entropy of s / sum s (Roy, Vetterli 2007). k equal values give k; zeros give 0.
@@ -33,16 +33,16 @@ double participation_ratio(std::span<const double> s);
 /// ||A||_F^2 / ||A||_2^2 = sum s^2 / max s^2. k equal values give k; zeros give 0.
 double stable_rank(std::span<const double> s);
 
-/// max s / min s; infinite where the smallest is 0.
+/// max s / min s; infinite if the smallest is 0.
 double condition_number(std::span<const double> s);
 
 /// The a of l_i ~ i^-a, l_i = s_i^2, i from 1: minus the slope of the least-squares line of log l_i
-/// over log i, each i alike. Values below 1e-6 of the largest are rounding (of float activations)
-/// and left out, with all that come after. 0 with fewer than two values.
+/// over log i, with equal weights. Values from the first one below 1e-6 of the largest on are left
+/// out: they are rounding errors of float activations. 0 for fewer than two values.
 /// Source: alpha-ReQ (Agrawal et al. 2022).
 double decay_exponent(std::span<const double> s);
 
-/// A number that says how isotropic a spectrum is.
+/// A measure of how isotropic a spectrum is.
 struct SpectralMetric {
   /// `effective_rank`
   std::string_view name;
@@ -50,11 +50,11 @@ struct SpectralMetric {
   std::string_view unit;
   /// The formula, for people.
   std::string_view definition;
-  /// The number, of values that descend.
+  /// Computes it from descending values.
   double (*value)(std::span<const double> singular_values);
 };
 
-/// The catalogue of them.
+/// The catalogue of spectral metrics.
 std::span<const SpectralMetric> spectral_metrics();
 
 /// Throws: ValueError for an unknown name, with the known ones.

@@ -17,7 +17,7 @@ struct IndexRange {
   Index count = 0;
 };
 
-/// How many positions they name.
+/// The number of positions in the ranges.
 /// Throws: ValueError if one is empty or not within 0 .. dimension-1, or two of them overlap.
 Index count_of(std::span<const IndexRange> ranges, Index dimension);
 
@@ -27,16 +27,17 @@ std::vector<double> gather(std::span<const double> x, std::span<const IndexRange
 /// part into x at the ranges: gather backwards.
 void scatter(std::span<const double> part, std::span<const IndexRange> ranges, std::span<double> x);
 
-/// A symmetric matrix as what it does to a vector: all that the estimators of curvature ask for.
+/// A symmetric matrix given by its product with a vector, which is all that the estimators of
+/// curvature need.
 class LinearOperator {
  public:
-  /// out = A in, both [dimension]; they do not overlap, and `out` holds anything before.
+  /// out = A in, both [dimension]; they do not overlap, and `out` is not initialized.
   using Apply = std::function<void(std::span<const double> in, std::span<double> out)>;
 
-  /// `name` is what results say they are of: `Hessian`. Throws: ShapeError if dimension < 1.
+  /// `name` appears in results: `Hessian`. Throws: ShapeError if dimension < 1.
   LinearOperator(std::string name, Index dimension, Apply apply);
 
-  /// As given.
+  /// The operator's name.
   const std::string& name() const { return name_; }
   /// n of the matrix [n, n].
   Index dimension() const { return dimension_; }

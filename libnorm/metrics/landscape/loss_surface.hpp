@@ -11,7 +11,7 @@
 
 namespace libnorm {
 
-/// How long a random direction is made, against the weights it is taken at.
+/// How a random direction is scaled.
 enum class DirectionScale {
   /// N(0, 1) as drawn.
   raw,
@@ -23,19 +23,19 @@ enum class DirectionScale {
   filter,
 };
 
-/// What a direction does to vectors (gains and biases: one row or one column).
+/// The part of a direction for vectors (gains and biases: one row or one column).
 enum class VectorPolicy {
-  /// N(0, 1), however small the vector is.
+  /// N(0, 1), not scaled.
   as_drawn,
-  /// They stay: Li et al. 2018.
+  /// 0: Li et al. 2018.
   zero,
   /// Each vector's part has the length of its weights; a vector of zeros stays.
   normalized,
 };
 
 /// A direction d, drawn N(0, 1) with number i from index i of `random`; then vectors by `vectors`,
-/// matrices by `scale`; with `unit`, the whole is made 1 long last of all. A filter or layer of
-/// zero weights gets 0.
+/// matrices by `scale`; with `unit`, the whole is scaled to length 1 at the end. A filter or layer
+/// of zero weights gets 0.
 ///
 /// w [n] in the order of `parameters`. `unit` with `as_drawn` is unit_direction and `filter` with
 /// `zero` filter_normalized_direction, to the bit. Lengths are of core/vector_sums.hpp.
@@ -44,14 +44,14 @@ std::vector<double> draw_direction(const Random& random, const ParameterList& pa
                                    std::span<const double> w, DirectionScale scale,
                                    VectorPolicy vectors);
 
-/// Takes from `second` what lies along `first`, and gives it its length back, so that a surface's
-/// axes stand at right angles. Lengths of single filters then differ a little from those that were
-/// normalized. A `first` of zeros changes nothing.
+/// Makes `second` orthogonal to `first` and restores its length, so that a surface's axes are at
+/// right angles. The lengths of single filters then differ a little from their normalized ones. A
+/// `first` of zeros changes nothing.
 /// Throws: ShapeError unless sizes are the same, ValueError for a length that is not finite, or
 /// where nothing would be left.
 void make_orthogonal(std::span<double> second, std::span<const double> first);
 
-/// f(w + alpha_i d) at each alpha, as f says, infinite or not.
+/// f(w + alpha_i d) at each alpha; values may be infinite or NaN.
 /// Order: w + alpha d by one fma. Throws: ShapeError where sizes do not fit.
 LossSlice loss_line(const ObjectiveView& f, std::span<const double> w,
                     std::span<const double> direction, std::span<const double> alpha);

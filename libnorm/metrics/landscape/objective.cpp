@@ -90,7 +90,7 @@ double difference_step(std::span<const double> w) {
 
 LinearOperator differenced_hessian(const ObjectiveView& f, std::span<const double> w, double h) {
   if (!(h >= 0) || !std::isfinite(h)) {
-    throw ValueError("differenced_hessian: the step is not one (" + number_text(h) +
+    throw ValueError("differenced_hessian: the step is invalid (" + number_text(h) +
                      "); need h > 0, or 0 for the default");
   }
   std::vector<double> at = copied(f, w);

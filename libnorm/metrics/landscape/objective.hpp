@@ -10,7 +10,7 @@
 namespace libnorm {
 
 /// A loss of `dimension` weights and its gradient, in double. `gradient` writes every number of g.
-/// Asking changes no answer: the same w gives the same loss.
+/// The same w always gives the same loss.
 template <class F>
 concept Objective = requires(F& f, std::span<const double> w, std::span<double> g) {
   { f.dimension() } -> std::convertible_to<Index>;
@@ -18,25 +18,25 @@ concept Objective = requires(F& f, std::span<const double> w, std::span<double> 
   f.gradient(w, g);
 };
 
-/// One that multiplies by its Hessian: hv = H(w) v.
+/// An objective with Hessian-vector products: hv = H(w) v.
 template <class F>
 concept TwiceDifferentiable = Objective<F> &&
     requires(F& f, std::span<const double> w, std::span<const double> v, std::span<double> hv) {
   f.hessian_vector_product(w, v, hv);
 };
 
-/// One that multiplies by its Gauss-Newton matrix: gv = J^T B J v, J the derivative of the model's
-/// outputs and B the Hessian of the loss as a function of them.
+/// An objective with Gauss-Newton products: gv = J^T B J v, J the derivative of the model's outputs
+/// and B the Hessian of the loss as a function of them.
 template <class F>
 concept HasGaussNewton = Objective<F> &&
     requires(F& f, std::span<const double> w, std::span<const double> v, std::span<double> gv) {
   f.gauss_newton_product(w, v, gv);
 };
 
-/// Any objective, its type forgotten; it must outlive the view. Checks what goes in and comes out.
+/// A type-erased reference to an objective, which must outlive it. Checks sizes and results.
 class ObjectiveView {
  public:
-  /// Implicit. The view has the products that f's type has.
+  /// Implicit conversion. The view has the products of f's type.
   template <class F>
   requires(Objective<F> && !std::same_as<std::remove_cv_t<F>, ObjectiveView>) ObjectiveView(F& f)
       : dimension_(f.dimension()),
@@ -53,7 +53,7 @@ class ObjectiveView {
     }
   }
 
-  /// As f had it when the view was made.
+  /// f's dimension when the view was made.
   Index dimension() const { return dimension_; }
   /// Whether f is TwiceDifferentiable, and whether it HasGaussNewton.
   /// @{

@@ -131,17 +131,18 @@ Index climb(Around& around, Place& here, const AscentOptions& options) {
   return options.iterations;
 }
 
-WorstCaseSharpness rise_of(const Around& around, const Place& best, double loss, double tolerance) {
-  WorstCaseSharpness rise;
-  rise.value = best.loss - loss;
-  rise.loss = loss;
-  rise.radius = around.radius();
-  rise.displacement = around.displacement(best.z);
-  rise.gap = best.gap;
-  rise.losses = around.losses();
-  rise.gradients = around.gradients();
-  rise.converged = best.gap <= tolerance * best.top;
-  return rise;
+WorstCaseSharpness sharpness_of(const Around& around, const Place& best, double loss,
+                                double tolerance) {
+  WorstCaseSharpness sharpness;
+  sharpness.value = best.loss - loss;
+  sharpness.loss = loss;
+  sharpness.radius = around.radius();
+  sharpness.displacement = around.displacement(best.z);
+  sharpness.gap = best.gap;
+  sharpness.losses = around.losses();
+  sharpness.gradients = around.gradients();
+  sharpness.converged = best.gap <= tolerance * best.top;
+  return sharpness;
 }
 
 /// l times factor^2, without the square, which may not be a double where the product is.
@@ -189,9 +190,9 @@ WorstCaseSharpness first_order_sharpness(const ObjectiveView& f, std::span<const
     const double there = around.loss(z);
     here = place(around, std::move(z), there);
   }
-  WorstCaseSharpness rise = rise_of(around, here, loss, AscentOptions().tolerance);
-  rise.iterations = slopes ? 1 : 0;
-  return rise;
+  WorstCaseSharpness sharpness = sharpness_of(around, here, loss, AscentOptions().tolerance);
+  sharpness.iterations = slopes ? 1 : 0;
+  return sharpness;
 }
 
 WorstCaseSharpness worst_case_sharpness(const ObjectiveView& f, std::span<const double> w,
@@ -218,9 +219,9 @@ WorstCaseSharpness worst_case_sharpness(const ObjectiveView& f, std::span<const 
     iterations += climb(around, here, options);
     if (here.loss > best.loss) best = std::move(here);
   }
-  WorstCaseSharpness rise = rise_of(around, best, loss, options.tolerance);
-  rise.iterations = iterations;
-  return rise;
+  WorstCaseSharpness sharpness = sharpness_of(around, best, loss, options.tolerance);
+  sharpness.iterations = iterations;
+  return sharpness;
 }
 
 AverageCaseSharpness average_case_sharpness(const ObjectiveView& f, std::span<const double> w,
@@ -230,8 +231,9 @@ AverageCaseSharpness average_case_sharpness(const ObjectiveView& f, std::span<co
                      "); need at least 2");
   }
   Around around("average_case_sharpness", f, w, ball);
-  AverageCaseSharpness rise;
-  rise.loss = around.loss(around.zero());
+  AverageCaseSharpness sharpness;
+  sharpness.loss = around.loss(around.zero());
+  // The streams' names decide the draws, so they stay.
   const Random radii(options.seed, Purpose::direction, stream_of("average rise radius"));
   std::vector<double> samples, z = around.zero();
   for (Index pair = 0; pair < options.pairs; ++pair) {
@@ -242,17 +244,17 @@ AverageCaseSharpness average_case_sharpness(const ObjectiveView& f, std::span<co
       const double u = radii.uniform(std::uint64_t(pair));
       scale<double>(z, math::exp(math::log(u) / double(z.size())));
     }
-    const double up = around.loss(z) - rise.loss;
+    const double up = around.loss(z) - sharpness.loss;
     for (double& x : z) x = -x;
-    samples.push_back((up + (around.loss(z) - rise.loss)) / 2);
+    samples.push_back((up + (around.loss(z) - sharpness.loss)) / 2);
   }
   const MeanEstimate mean = mean_estimate(samples);
-  rise.value = mean.value;
-  rise.standard_error = mean.standard_error;
-  rise.radius = ball.radius;
-  rise.pairs = options.pairs;
-  rise.losses = around.losses();
-  return rise;
+  sharpness.value = mean.value;
+  sharpness.standard_error = mean.standard_error;
+  sharpness.radius = ball.radius;
+  sharpness.pairs = options.pairs;
+  sharpness.losses = around.losses();
+  return sharpness;
 }
 
 ScaledSharpness scale_invariant_sharpness(const ObjectiveView& f, std::span<const double> w,
@@ -310,24 +312,24 @@ ScaledSharpness spherical_sharpness(const ObjectiveView& f, std::span<const doub
                 radius);
 }
 
-std::vector<MetricValue> values_of(const WorstCaseSharpness& rise) {
-  const std::string how = "radius " + number_text(rise.radius) + ", a lower bound";
-  return {{"rise", "loss", rise.value, how},
-          {"rise_gap", "loss", rise.gap, "of a straight loss"},
-          {"rise_loss", "loss", rise.loss, "at w"},
-          {"rise_iterations", "steps", double(rise.iterations), ""},
-          {"rise_losses", "losses", double(rise.losses), ""},
-          {"rise_gradients", "gradients", double(rise.gradients), ""},
-          {"rise_converged", "1", rise.converged ? 1.0 : 0.0, "stationary"}};
+std::vector<MetricValue> values_of(const WorstCaseSharpness& sharpness) {
+  const std::string how = "radius " + number_text(sharpness.radius) + ", a lower bound";
+  return {{"worst_case_sharpness", "loss", sharpness.value, how},
+          {"worst_case_sharpness_gap", "loss", sharpness.gap, "of a linear loss"},
+          {"worst_case_sharpness_loss", "loss", sharpness.loss, "at w"},
+          {"worst_case_sharpness_iterations", "steps", double(sharpness.iterations), ""},
+          {"worst_case_sharpness_losses", "losses", double(sharpness.losses), ""},
+          {"worst_case_sharpness_gradients", "gradients", double(sharpness.gradients), ""},
+          {"worst_case_sharpness_converged", "1", sharpness.converged ? 1.0 : 0.0, "stationary"}};
 }
 
-std::vector<MetricValue> values_of(const AverageCaseSharpness& rise) {
-  const std::string how = "radius " + number_text(rise.radius) + ", pairs";
-  return {{"average_case_sharpness", "loss", rise.value, how},
-          {"average_rise_standard_error", "loss", rise.standard_error, how},
-          {"average_rise_loss", "loss", rise.loss, "at w"},
-          {"average_rise_pairs", "pairs", double(rise.pairs), ""},
-          {"average_rise_losses", "losses", double(rise.losses), ""}};
+std::vector<MetricValue> values_of(const AverageCaseSharpness& sharpness) {
+  const std::string how = "radius " + number_text(sharpness.radius) + ", pairs";
+  return {{"average_case_sharpness", "loss", sharpness.value, how},
+          {"average_case_sharpness_standard_error", "loss", sharpness.standard_error, how},
+          {"average_case_sharpness_loss", "loss", sharpness.loss, "at w"},
+          {"average_case_sharpness_pairs", "pairs", double(sharpness.pairs), ""},
+          {"average_case_sharpness_losses", "losses", double(sharpness.losses), ""}};
 }
 
 std::vector<MetricValue> values_of(const ScaledSharpness& sharpness) {

@@ -69,7 +69,7 @@ Range range_of(const SpectralDensity& density) {
 
 void require_width(const char* where, double width) {
   if (width > 0 && std::isfinite(width)) return;
-  throw ValueError(std::string(where) + ": the width is not one (" + number_text(width) +
+  throw ValueError(std::string(where) + ": the width is invalid (" + number_text(width) +
                    "); need width > 0");
 }
 

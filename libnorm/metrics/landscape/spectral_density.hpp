@@ -10,22 +10,22 @@
 
 namespace libnorm {
 
-/// How many quadratures a density is the mean of, and how fine they are.
+/// Number and size of the quadratures whose mean is the density.
 struct DensityOptions {
-  /// Random start vectors. Where the dimension is no larger, the unit vectors take their place.
+  /// Random start vectors. If the dimension is no larger, the unit vectors are used instead.
   Index probes = 10;
-  /// Steps of Lanczos from each; cut to the dimension.
+  /// Lanczos steps from each; cut to the dimension.
   Index steps = 80;
-  /// Of the probes.
+  /// Seed of the probes.
   std::uint64_t seed = 0;
 };
 
-/// What one start vector z sees of the spectrum: for f a polynomial of degree below 2 nodes,
-/// z^T f(A) z / z^T z = sum weight_i f(node_i).
+/// The Gauss quadrature of one start vector z: for f a polynomial of degree below twice the number
+/// of nodes, z^T f(A) z / z^T z = sum weight_i f(node_i).
 struct Quadrature {
-  /// Ascending.
+  /// Nodes, ascending.
   std::vector<double> nodes;
-  /// Above 0, with sum 1.
+  /// Weights, above 0, with sum 1.
   std::vector<double> weights;
 };
 
@@ -35,17 +35,17 @@ struct SpectralDensity {
   std::string of;
   /// n
   Index dimension = 0;
-  /// One a probe.
+  /// One quadrature for each probe.
   std::vector<Quadrature> probes;
-  /// Whether they are the unit vectors, whose mean is no sample: moments below 2 steps are then
-  /// exact, and with steps >= dimension, all is.
+  /// Whether the probes are all unit vectors. The mean is then no estimate: moments of order below
+  /// 2 steps are exact, and everything is if steps >= dimension.
   bool unit_vectors = false;
   /// Products with A, all counted.
   Index products = 0;
 };
 
-/// The mean of the quadratures of random signs estimates the density without bias, up to the
-/// quadratures' own degree. A start vector whose space ends has fewer nodes, and is exact.
+/// The spectral density as the mean of quadratures of random signs, an unbiased estimate up to the
+/// quadratures' degree. A start vector whose Krylov space ends early has fewer nodes and is exact.
 /// Memory: steps vectors. Order: as tridiagonalize; nodes and weights of the small tridiagonal
 /// matrices come from Eigen's SelfAdjointEigenSolver: compared to digits, not to bits.
 /// Throws: ValueError unless probes >= 2 and steps >= 1, and as A.
@@ -53,9 +53,9 @@ struct SpectralDensity {
 /// Xiao 2019 (arXiv:1901.10159).
 SpectralDensity spectral_density(const LinearOperator& a, const DensityOptions& options = {});
 
-/// tr A^order / n and its standard error over the probes. The first is hutchinson_trace / n at the
-/// same seed and number of probes, to rounding: a check of the whole. Throws: ValueError if order
-/// is below 0.
+/// tr A^order / n and its standard error over the probes. For order 1 it equals hutchinson_trace /
+/// n of the same seed and number of probes up to rounding, which checks the whole. Throws:
+/// ValueError if order is below 0.
 MeanEstimate moment(const SpectralDensity& density, Index order);
 
 /// A density along a line of eigenvalues.
@@ -64,17 +64,17 @@ struct DensityCurve {
   std::vector<double> at;
   /// Per unit of t; its integral is 1.
   std::vector<double> density;
-  /// Of each, over the probes; 0 for unit vectors.
+  /// Standard error of each over the probes; 0 for unit vectors.
   std::vector<double> standard_error;
-  /// Of the Gaussians.
+  /// Width of the Gaussians.
   double width = 0;
 };
 
-/// A hundredth of the distance between the outermost nodes, or of the largest |node| where they are
-/// all alike; 0.01 where that is 0 too.
+/// A hundredth of the distance between the outermost nodes, or of the largest |node| if all are
+/// equal; 0.01 if that is 0 too.
 double default_width(const SpectralDensity& density);
 
-/// `points` places evenly from the lowest node - 5 widths to the highest + 5 widths.
+/// `points` evenly spaced positions from the lowest node - 5 widths to the highest + 5 widths.
 /// Throws: ValueError unless points >= 2 and width > 0.
 std::vector<double> density_grid(const SpectralDensity& density, Index points, double width);
 

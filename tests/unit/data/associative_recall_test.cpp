@@ -35,7 +35,7 @@ TEST(AssociativeRecall, SequencesAreAsPublished) {
     EXPECT_LT(*keys.rbegin(), 400) << "PAD and MASK are never used";
     EXPECT_EQ(ids[39], 0) << "the position that is never written";
     EXPECT_EQ(batch.targets[std::size_t(b)], ids[40]) << "solved by copying the last token";
-    EXPECT_EQ(batch.readout_row[std::size_t(b)], b * 41 + 40);
+    EXPECT_EQ(batch.prediction_row[std::size_t(b)], b * 41 + 40);
   }
 }
 

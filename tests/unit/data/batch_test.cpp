@@ -23,8 +23,8 @@ TEST(Batch, ShortcutKeepsEachTokenOfASequenceOnce) {
   EXPECT_EQ(b.first, (std::vector<Index>{0, 3, 4, 9}));
   EXPECT_EQ(b.square_first, (std::vector<Index>{0, 9, 10, 35}));
   EXPECT_EQ(b.sequence_of_row, (Ids{0, 0, 0, 1, 2, 2, 2, 2, 2}));
-  EXPECT_EQ(b.readout_row, (Ids{1, 3, 6}));
-  EXPECT_EQ(b.readout_id, (Ids{3, 0, 3}));
+  EXPECT_EQ(b.prediction_row, (Ids{1, 3, 6}));
+  EXPECT_EQ(b.prediction_id, (Ids{3, 0, 3}));
   EXPECT_EQ(b.targets, (Ids{9, 8, 7}));
   for (std::size_t r = 0; r < b.counts.size(); ++r) {
     // One last place of log(5).
@@ -41,7 +41,7 @@ TEST(Batch, DenseKeepsEveryPosition) {
   EXPECT_EQ(b.log_counts, (std::vector<double>(6, 0.0)));
   EXPECT_EQ(b.first, (std::vector<Index>{0, 3, 6}));
   EXPECT_EQ(b.square_first, (std::vector<Index>{0, 9, 18}));
-  EXPECT_EQ(b.readout_row, (Ids{2, 5}));
+  EXPECT_EQ(b.prediction_row, (Ids{2, 5}));
   EXPECT_TRUE(b.targets.empty());
 }
 
@@ -62,8 +62,8 @@ void expect_same_layout(const Batch& a, const Batch& b) {
   EXPECT_EQ(a.first, b.first);
   EXPECT_EQ(a.square_first, b.square_first);
   EXPECT_EQ(a.sequence_of_row, b.sequence_of_row);
-  EXPECT_EQ(a.readout_row, b.readout_row);
-  EXPECT_EQ(a.readout_id, b.readout_id);
+  EXPECT_EQ(a.prediction_row, b.prediction_row);
+  EXPECT_EQ(a.prediction_id, b.prediction_id);
   EXPECT_EQ(a.targets, b.targets);
   EXPECT_EQ(a.tokens, b.tokens);
   EXPECT_EQ(a.token_of_row, b.token_of_row);
@@ -87,19 +87,20 @@ TEST(Batch, WithoutPaddingHasTheTextsAlone) {
   EXPECT_EQ(b.ids, (Ids{3, 7, 8, 7}));
   EXPECT_EQ(b.counts, (std::vector<float>{2, 1, 1, 1}));
   EXPECT_EQ(b.first, (std::vector<Index>{0, 3, 4}));
-  EXPECT_EQ(b.readout_row, (Ids{1, 3}));
+  EXPECT_EQ(b.prediction_row, (Ids{1, 3}));
   b.assign(texts(), Ids{0, 1}, {}, 0, 9, Path::dense);
   EXPECT_EQ(b.ids, (Ids{7, 3, 3, 8, 7}));
 }
 
 TEST(Batch, RefusesTextsThatDoNotFit) {
   Batch b;
-  const auto assign = [&](const Ids& which, Index length, Index readout, Index vocabulary) {
-    b.assign(texts(), which, {0, length}, readout, vocabulary, Path::shortcut);
+  const auto assign = [&](const Ids& which, Index length, Index prediction_position,
+                          Index vocabulary) {
+    b.assign(texts(), which, {0, length}, prediction_position, vocabulary, Path::shortcut);
   };
   EXPECT_THROW(assign({}, 6, 0, 9), ShapeError);
   EXPECT_THROW(assign({0, 2}, 5, 0, 9), ShapeError);
-  EXPECT_THROW(assign({1}, 6, 1, 9), ShapeError) << "padding cannot be read out";
+  EXPECT_THROW(assign({1}, 6, 1, 9), ShapeError) << "padding is no prediction position";
   EXPECT_THROW(assign({0}, 6, 0, 8), ValueError);
   EXPECT_NO_THROW(assign({0, 2}, 6, 0, 9));
 }
@@ -112,23 +113,23 @@ Ids members_of(const Groups& groups, Index g) {
   return members;
 }
 
-/// Every row stands once in the group of its token, in ascending order; so do read-outs.
+/// Every row stands once in the group of its token, in ascending order; so do prediction positions.
 void expect_groups(const Batch& b) {
   for (std::size_t t = 1; t < b.tokens.size(); ++t) EXPECT_LT(b.tokens[t - 1], b.tokens[t]);
   ASSERT_EQ(b.rows_of_token().count, Index(b.tokens.size()));
-  ASSERT_EQ(b.readouts_of_token().count, Index(b.tokens.size()));
+  ASSERT_EQ(b.predictions_of_token().count, Index(b.tokens.size()));
   for (std::size_t t = 0; t < b.tokens.size(); ++t) {
-    Ids rows, readouts;
+    Ids rows, predictions;
     for (std::size_t r = 0; r < b.ids.size(); ++r) {
       if (b.ids[r] == b.tokens[t]) rows.push_back(std::int32_t(r));
       EXPECT_EQ(b.ids[r], b.tokens[std::size_t(b.token_of_row[r])]);
     }
-    for (std::size_t s = 0; s < b.readout_id.size(); ++s) {
-      if (b.readout_id[s] == b.tokens[t]) readouts.push_back(std::int32_t(s));
+    for (std::size_t s = 0; s < b.prediction_id.size(); ++s) {
+      if (b.prediction_id[s] == b.tokens[t]) predictions.push_back(std::int32_t(s));
     }
     EXPECT_FALSE(rows.empty());
     EXPECT_EQ(members_of(b.rows_of_token(), Index(t)), rows);
-    EXPECT_EQ(members_of(b.readouts_of_token(), Index(t)), readouts);
+    EXPECT_EQ(members_of(b.predictions_of_token(), Index(t)), predictions);
   }
 }
 
@@ -146,7 +147,7 @@ TEST(Batch, CountsAndLayoutsAgree) {
     const Batch few = sample.batch(Path::shortcut), dense = sample.batch(Path::dense);
     EXPECT_EQ(few.positions, Index(sample.ids.size()));
     EXPECT_EQ(dense.positions, few.positions);
-    EXPECT_EQ(dense.readout_id, few.readout_id);
+    EXPECT_EQ(dense.prediction_id, few.prediction_id);
     EXPECT_EQ(dense.tokens, few.tokens);
     for (Index b = 0; b < few.sequences; ++b) {
       float total = 0;
@@ -155,8 +156,8 @@ TEST(Batch, CountsAndLayoutsAgree) {
         EXPECT_EQ(few.sequence_of_row[std::size_t(r)], b);
       }
       EXPECT_EQ(Index(total), sample.length);
-      EXPECT_EQ(few.ids[std::size_t(few.readout_row[std::size_t(b)])],
-                few.readout_id[std::size_t(b)]);
+      EXPECT_EQ(few.ids[std::size_t(few.prediction_row[std::size_t(b)])],
+                few.prediction_id[std::size_t(b)]);
     }
   }
 }
@@ -165,13 +166,13 @@ TEST(Batch, ForgetsWhatStoodInItBefore) {
   Batch used = samples()[0].batch(Path::dense);
   const Batch fresh = samples()[1].batch(Path::shortcut);
   const Sample sample = samples()[1];
-  used.assign(sample.ids, sample.sequences(), sample.length, sample.readout, sample.targets, 13,
-              Path::shortcut);
+  used.assign(sample.ids, sample.sequences(), sample.length, sample.prediction_position,
+              sample.targets, 13, Path::shortcut);
   EXPECT_EQ(used.ids, fresh.ids);
   EXPECT_EQ(used.counts, fresh.counts);
   EXPECT_EQ(used.first, fresh.first);
   EXPECT_EQ(used.square_first, fresh.square_first);
-  EXPECT_EQ(used.readout_row, fresh.readout_row);
+  EXPECT_EQ(used.prediction_row, fresh.prediction_row);
   EXPECT_EQ(used.tokens, fresh.tokens);
   EXPECT_EQ(used.sequence_of_row, fresh.sequence_of_row);
   expect_groups(used);

@@ -182,7 +182,7 @@ TEST_F(Npy, SaysThatAFileHasBecomeShorter) {
 }
 
 TEST_F(Npy, SaysWhatIsNoFile) {
-  const std::string end = "); need a file that is there and can be read";
+  const std::string end = "); need a readable file";
   EXPECT_EQ(message_of<DataError>([&] { NpyFile{path()}; }),
             "npy: cannot open " + path().string() + " (No such file or directory" + end);
   EXPECT_EQ(message_of<DataError>([&] { NpyFile{path().parent_path()}; }),
@@ -237,7 +237,7 @@ TEST_F(Npy, RefusesIntegersThatAreNone) {
   EXPECT_THAT(integers_refused(path(), npy(header("<V2", "(6,)"), three)), HasSubstr("'<V2'"));
   EXPECT_THAT(integers_refused(path(), npy(header("<m8", "(1,)"), three)), HasSubstr("'<m8'"));
   EXPECT_THAT(integers_refused(path(), npy(header("<i4", "(3,)"), three + "x")),
-              HasSubstr("goes on behind its numbers (13 bytes behind the header); need 12"));
+              HasSubstr("has bytes after its numbers (13 bytes behind the header); need 12"));
   EXPECT_THAT(integers_refused(path(), npy(header("<i4", "(4,)"), three)), HasSubstr("cut short"));
   EXPECT_THAT(integers_refused(path(), npy(header("<i8", "(4294967296, 4294967296)"), three)),
               HasSubstr("a shape too large to count"));
@@ -284,7 +284,7 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"CutInTheData", npy(header("<f4", "(2, 3)"), kData.substr(1)),
                "is cut short (23 by"},
         Broken{"GoesOn", npy(header("<f4", "(2, 3)"), kData + "x"),
-               "goes on behind its numbers (25"},
+               "has bytes after its numbers (25"},
         Broken{"Integers", typed("<i4"), "a dtype that is not read here ('<i4')"},
         Broken{"LongDouble", typed("<f16"), "a dtype that is not read here ('<f16')"},
         Broken{"Complex", typed("<c8"), "a dtype that is not read here ('<c8')"},

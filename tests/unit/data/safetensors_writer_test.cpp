@@ -75,7 +75,7 @@ TEST_F(SafetensorsWriter, RefusesToWriteWhatIsNone) {
   EXPECT_THAT(message_of<ShapeError>([&] {
                 write(good, {"b", {-1}, &one});
               }),
-              HasSubstr("a shape that is none ('b', extent -1)"));
+              HasSubstr("invalid shape ('b', extent -1)"));
   EXPECT_FALSE(std::filesystem::exists(path()));
 }
 

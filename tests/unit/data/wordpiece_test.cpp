@@ -72,6 +72,13 @@ struct Case {
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.why; }
 
+std::string name_of(const testing::TestParamInfo<Case>& c) {
+  std::string name = c.param.why;
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char byte) { return std::isalnum(byte) == 0; }, '_');
+  return name;
+}
+
 using namespace std::string_view_literals;
 
 class WordPieceCase : public testing::TestWithParam<Case> {};
@@ -100,7 +107,8 @@ INSTANTIATE_TEST_SUITE_P(
              "c\x7f"
              "d"sv,
              "a ##b ##c ##d", "control characters leave no gap"},
-        Case{"a \x01 b"sv, "a b", "a word of control characters alone is none"}));
+        Case{"a \x01 b"sv, "a b", "a word of control characters alone is none"}),
+    name_of);
 
 INSTANTIATE_TEST_SUITE_P(
     BeyondAscii, WordPieceCase,
@@ -137,7 +145,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"\U0001f600\U0001f600", "😀 ##😀", "nor emoji"},
         Case{"\U0001f600\u200d\U0001f600\ufe0f", "😀 ##😀", "joiner and variation are dropped"},
         Case{"\U0001f600\U0001f3fd a", "[UNK] a", "a skin tone is a character"},
-        Case{"\u0903\u302e", "ः ##〮", "marks that take space are letters"}));
+        Case{"\u0903\u302e", "ः ##〮", "marks that take space are letters"}),
+    name_of);
 
 INSTANTIATE_TEST_SUITE_P(Damaged, WordPieceCase,
                          testing::Values(Case{"a\xff"
@@ -173,7 +182,8 @@ INSTANTIATE_TEST_SUITE_P(Damaged, WordPieceCase,
                                               "a ##b", "beyond U+10FFFF"},
                                          Case{"a\xf5\x80\x80\x80"
                                               "b"sv,
-                                              "a ##b", "farther beyond"}));
+                                              "a ##b", "farther beyond"}),
+                         name_of);
 
 TEST(WordPiece, MarksStandInCanonicalOrder) {
   // U+1D165 has class 216, U+1D16D 226 and U+302E 224, and all three are kept (category Mc).
@@ -303,7 +313,7 @@ TEST(WordPiece, AListThatIsNoVocabularyIsRefused) {
   using testing::HasSubstr;
   EXPECT_THAT(failure({}), HasSubstr("there are no tokens (an empty list)"));
   EXPECT_THAT(failure(with_specials({"a", "b", "a"})),
-              HasSubstr("stands there twice ('a': token 7, and 5)"));
+              HasSubstr("duplicate token ('a': token 7, and 5)"));
   EXPECT_THAT(failure(with_specials({"a", ""})), HasSubstr("a token is empty (token 6)"));
   EXPECT_THAT(failure(with_specials({"\xc3"})), HasSubstr("a token is not UTF-8 (token 5)"));
   for (const char* special : {"[PAD]", "[UNK]", "[CLS]", "[SEP]"}) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "libnorm/models/normalization.hpp"
 #include "libnorm/norms/catalogue.hpp"
 #include "tests/support/compare.hpp"
 
@@ -33,10 +34,21 @@ TEST(NormLayer, DoesInPlaceWhatItDoesApart) {
     const Pass<float> pass{batch, Phase::training, weights.data(), nullptr};
     std::vector<float> x = rows_of_all_sizes();
     const Index rows = Index(x.size()) / kChannels;
-    const auto out = layer.forward(pass, RowSet::readout, {x.data(), rows, kChannels}, {});
+    const auto out = layer.forward(pass, RowSet::prediction, {x.data(), rows, kChannels}, {});
     const std::vector<float> apart(out.data, out.data + x.size());
     layer.forward_in_place(pass, {x.data(), rows, kChannels});
     EXPECT_TRUE(same_bits("in place", apart, x));
+  }
+}
+
+TEST(Normalization, HasOneTextForAliases) {
+  EXPECT_EQ(canonical_normalization("l2+gain@pre@residual_scalar@qk:mean_center+bias"),
+            "unit_sphere+gain@pre@residual_scalar@qk:centre+bias");
+  EXPECT_EQ(parse_normalization("rms@qk:l2_sqrt").query_key_norm->stabilizer.index(),
+            parse_normalization("root_sphere").norm.stabilizer.index());
+  // Only a whole alias where a norm stands.
+  for (const char* text : {"layernorm", "rms+gain@pre", "l2x@l2", "x+l2", "@qk:", "a@@", ""}) {
+    EXPECT_EQ(canonical_normalization(text), text);
   }
 }
 

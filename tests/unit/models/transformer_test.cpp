@@ -51,10 +51,11 @@ void expect_oracles(std::string_view norm, Depth depth, const Sample& sample, Pa
   expect_activations(model, o, sample, batch, Phase::training, few);
 
   o = oracle_of(model, norm);
-  const std::size_t length = std::size_t(sample.length), readout = std::size_t(sample.readout);
+  const std::size_t length = std::size_t(sample.length),
+                    prediction_position = std::size_t(sample.prediction_position);
   const double loss = model.loss_and_gradient(batch);
   const double expected = oracle::cross_entropy(
-      o.logits(sample.ids, length, readout, oracle::Phase::training), sample.targets);
+      o.logits(sample.ids, length, prediction_position, oracle::Phase::training), sample.targets);
   EXPECT_NEAR(loss, expected, few * expected);
   for (const Parameter& p : model.running().all()) {
     const auto& statistics = o.running.at(p.name.substr(0, p.name.rfind('.')));
@@ -66,7 +67,8 @@ void expect_oracles(std::string_view norm, Depth depth, const Sample& sample, Pa
 
   o = oracle_of(model, norm);
   expect_activations(model, o, sample, batch, Phase::evaluation, few);
-  const oracle::Matrix logits = o.logits(sample.ids, length, readout, oracle::Phase::evaluation);
+  const oracle::Matrix logits =
+      o.logits(sample.ids, length, prediction_position, oracle::Phase::evaluation);
   EXPECT_TRUE(close("logits", logits.data, values_of(model.logits(batch)), few));
   const double eval_loss = oracle::cross_entropy(logits, sample.targets);
   EXPECT_NEAR(model.loss(batch), eval_loss, few * eval_loss);

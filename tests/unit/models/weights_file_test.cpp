@@ -146,7 +146,7 @@ TEST_F(WeightsFile, TakesMoreNumbersForEachWeightAndMetadata) {
   first.pop_back();
   const std::vector<PerWeight<const float>> few = {{"first.", first}};
   EXPECT_THAT(message_of<ShapeError>([&] { save_weights<float>(model, path(), few); }),
-              HasSubstr("first.: other numbers than there are weights"));
+              HasSubstr("first.: another size than the weights"));
 }
 
 TEST_F(WeightsFile, TakesASingleRowAsAMatrixToo) {

@@ -299,5 +299,23 @@ TEST(NormCatalogue, HoldsThePublishedNamesOnce) {
                                       "powernorm", "dyt", "derf", "dyisru"}));
 }
 
+TEST(NormCatalogue, AliasesAreTheSameNorms) {
+  Index aliases = 0;
+  for (const NamedStabilizer& s : named_stabilizers()) {
+    for (const NamedStabilizer& other : named_stabilizers()) EXPECT_NE(s.alias, other.name);
+    if (s.alias.empty()) continue;
+    ++aliases;
+    EXPECT_EQ(parse_norm(s.alias).stabilizer.index(), s.stabilizer.index()) << s.alias;
+    EXPECT_EQ(canonical_norm(s.alias), s.name);
+  }
+  EXPECT_EQ(aliases, 3);
+  EXPECT_EQ(std::get<Sphere>(parse_norm("l2_sqrt+gain").stabilizer).radius,
+            Sphere::Radius::sqrt_channels);
+  EXPECT_EQ(canonical_norm("mean_center+bias+groups=2"), "centre+bias+groups=2");
+  for (const char* text : {"layernorm", "rms+gain", "l2x", "x+l2", ""}) {
+    EXPECT_EQ(canonical_norm(text), text);
+  }
+}
+
 }  // namespace
 }  // namespace libnorm::test

@@ -97,24 +97,24 @@ TYPED_TEST(Attention, LargeScoresStayFinite) {
   EXPECT_NEAR(double(out.view()(2, 0)), 2.0, tolerance<T>(kAttention));
 }
 
-/// The read-out's attention, keys and values from a table that several rows share.
-TYPED_TEST(Attention, ReadoutIsTheOracles) {
+/// The prediction position's attention; several rows share unique keys and values.
+TYPED_TEST(Attention, PredictionIsTheOracles) {
   using T = TypeParam;
   const SequenceSet set({1, 7, 43, 130, 2});
-  const Index table_size = 50;
+  const Index unique_count = 50;
   for (const Sizes& size : kSizes) {
     SCOPED_TRACE(testing::Message() << "channels " << size.channels << ", heads " << size.heads);
     const Index c = size.channels;
-    const Padded<T> kv = draw<T>(table_size, 2 * c, 4);
+    const Padded<T> kv = draw<T>(unique_count, 2 * c, 4);
     const Padded<T> query = draw<T>(set.view().count, c, 5);
-    const std::vector<std::int32_t> table_row = set.table_rows(table_size);
-    // Every row of a sequence asks what its read-out row asks.
+    const std::vector<std::int32_t> gather = set.gather_map(unique_count);
+    // Every row of a sequence asks what its prediction position asks.
     oracle::Matrix qkv(std::size_t(set.rows()), std::size_t(3 * c));
     for (Index r = 0; r < set.rows(); ++r) {
       const Index b = set.view().of_row[r];
       for (Index i = 0; i < 3 * c; ++i) {
         qkv(std::size_t(r), std::size_t(i)) =
-            double(i < c ? query.view()(b, i) : kv.view()(table_row[std::size_t(r)], i - c));
+            double(i < c ? query.view()(b, i) : kv.view()(gather[std::size_t(r)], i - c));
       }
     }
     const oracle::Matrix all =
@@ -126,8 +126,8 @@ TYPED_TEST(Attention, ReadoutIsTheOracles) {
     }
     for_each_isa([&] {
       Padded<T> out(set.view().count, c), p(size.heads, set.rows(), 0);
-      readout_attention<T>(query.view(), kv.view(), table_row.data(), set.view(), size.heads,
-                           p.view().data, out.view());
+      prediction_attention<T>(query.view(), kv.view(), gather.data(), set.view(), size.heads,
+                              p.view().data, out.view());
       EXPECT_TRUE(close("out", expected, values_of(out.view()), tolerance<T>(kAttention)));
       EXPECT_TRUE(out.padding_is_untouched());
       EXPECT_TRUE(p.padding_is_untouched());
@@ -137,7 +137,7 @@ TYPED_TEST(Attention, ReadoutIsTheOracles) {
 
 /// 70,000 keys of one sequence, whose scores are 0 and values .70 and .71 by turns of 32; their
 /// gradients, from d_out = 1, are 1 / n each, and the query's is 0 along keys of 1.
-TEST(ReadoutAttention, OfManyRowsIsExact) {
+TEST(PredictionAttention, OfManyRowsIsExact) {
   constexpr Index n = 70000;
   const SequenceSet set({n}, std::vector<double>(n, 1.0));
   const std::vector<float> query = {0.0f}, d_out = {1.0f};
@@ -151,34 +151,36 @@ TEST(ReadoutAttention, OfManyRowsIsExact) {
   for (Index r = 0; r < n; ++r) {
     along += (double(kv[std::size_t(2 * r + 1)]) - mean) * double(kv[std::size_t(2 * r)]) / n;
   }
-  // All rows stand for one of the table.
+  // All rows gather one unique row.
   std::vector<std::int32_t> members(n);
   std::iota(members.begin(), members.end(), 0);
   const Index first[] = {0, n};
   const Groups one{1, first, members.data()};
   for_each_isa([&] {
     float out = 0, d_query = 0;
-    readout_attention<float>({query.data(), 1, 1}, {kv.data(), n, 2}, nullptr, set.view(), 1,
-                             p.data(), {&out, 1, 1});
+    prediction_attention<float>({query.data(), 1, 1}, {kv.data(), n, 2}, nullptr, set.view(), 1,
+                                p.data(), {&out, 1, 1});
     EXPECT_NEAR(p[0], 1.0 / n, 1e-6 / n);
     EXPECT_NEAR(out, mean, 1e-7);
-    readout_attention_backward<float>({query.data(), 1, 1}, {kv.data(), n, 2}, nullptr, one,
-                                      set.view(), 1, p.data(), {d_out.data(), 1, 1}, d_score.data(),
-                                      {&d_query, 1, 1}, {d_kv.data(), 1, 2});
+    prediction_attention_backward<float>({query.data(), 1, 1}, {kv.data(), n, 2}, nullptr, one,
+                                         set.view(), 1, p.data(), {d_out.data(), 1, 1},
+                                         d_score.data(), {&d_query, 1, 1}, {d_kv.data(), 1, 2});
     EXPECT_NEAR(d_query, along, 1e-7);
     EXPECT_NEAR(d_kv[1], 1, 1e-6) << "shares times d_out";
   });
 }
 
-TYPED_TEST(Attention, ReadoutWithoutATableUsesTheRowsThemselves) {
+TYPED_TEST(Attention, PredictionWithoutAGatherMapUsesTheRowsThemselves) {
   using T = TypeParam;
   const SequenceSet set({3, 5});
   const Padded<T> kv = draw<T>(8, 20, 6), query = draw<T>(2, 10, 7);
   const std::vector<std::int32_t> same = {0, 1, 2, 3, 4, 5, 6, 7};
   std::vector<T> p(16);
   Padded<T> with(2, 10), without(2, 10);
-  readout_attention<T>(query.view(), kv.view(), same.data(), set.view(), 2, p.data(), with.view());
-  readout_attention<T>(query.view(), kv.view(), nullptr, set.view(), 2, p.data(), without.view());
+  prediction_attention<T>(query.view(), kv.view(), same.data(), set.view(), 2, p.data(),
+                          with.view());
+  prediction_attention<T>(query.view(), kv.view(), nullptr, set.view(), 2, p.data(),
+                          without.view());
   EXPECT_TRUE(same_bits("out", values_of(with.view()), values_of(without.view())));
 }
 

@@ -160,7 +160,7 @@ TEST_F(ActivationFiles, RefuseZipFilesThatAreDamaged) {
     Zipped longer = x;
     longer.size = size;
     EXPECT_THAT(refused(zip_bytes({longer})),
-                AllOf(HasSubstr("array 'x'"), HasSubstr("goes on behind its numbers")));
+                AllOf(HasSubstr("array 'x'"), HasSubstr("has bytes after its numbers")));
   }
   // A header that promises what the member says, and has not.
   Zipped bomb{"x.npy", npy("<f4", "(1024, 1024)", "")};
@@ -170,7 +170,7 @@ TEST_F(ActivationFiles, RefuseZipFilesThatAreDamaged) {
   Zipped more{"x.npy", kX + "1234"};
   more.deflated = true;
   more.size = std::int64_t(kX.size());
-  EXPECT_THAT(refused(zip_bytes({more})), HasSubstr("goes on behind its size"));
+  EXPECT_THAT(refused(zip_bytes({more})), HasSubstr("is longer than its size"));
 }
 
 // A part of any file: nothing may be read that is not there.

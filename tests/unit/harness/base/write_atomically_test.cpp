@@ -91,7 +91,7 @@ TEST(WriteAtomically, APipeIsWrittenThroughIfSomebodyReads) {
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
   EXPECT_TRUE(is_written_through(pipe));
   EXPECT_THAT(message_of<DataError>([&] { write_atomically(pipe, "new"); }),
-              HasSubstr("nobody reads from it"));
+              HasSubstr("no process reads from it"));
   const std::string content(300000, 'x');  // more than a pipe holds
   std::string read;
   std::thread reader([&] {

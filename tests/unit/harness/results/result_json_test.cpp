@@ -293,7 +293,7 @@ TEST(ResultJson, AKeyThatComesTwiceIsRefused) {
   const std::string line = to_line(sample_row("none", 0));
   EXPECT_THAT(
       message_of<DataError>([&] { row_from_line("{\"arm\":\"x\"," + line.substr(1), "row.json"); }),
-      HasSubstr("row.json: the key arm stands there twice"));
+      HasSubstr("row.json: duplicate key arm"));
   EXPECT_THROW(parse_json("[{\"a\":{\"b\":1,\"c\":[],\"b\":2}}]", "a"), DataError);
   EXPECT_THROW(parse_json("{\"a\":1,\"\\u0061\":2}", "a"), DataError);
   EXPECT_NO_THROW(parse_json("[{\"a\":{\"a\":1},\"b\":{\"a\":1}},{\"a\":[{\"a\":2}]}]", "a"));

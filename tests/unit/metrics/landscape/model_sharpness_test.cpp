@@ -8,6 +8,7 @@
 #include "libnorm/metrics/landscape/objective.hpp"
 #include "libnorm/metrics/landscape/sharpness.hpp"
 #include "libnorm/models/curvature.hpp"
+#include "libnorm/norms/catalogue.hpp"
 #include "tests/support/models.hpp"
 #include "tests/unit/metrics/landscape/objective_samples.hpp"
 
@@ -120,11 +121,19 @@ TEST_P(ScaleInvariance, LambdaMaxGoesWithTheInverseSquareAndScaledSharpnessStays
   }
 }
 
+std::string name_of(const Stabilizer& stabilizer) {
+  for (const NamedStabilizer& named : named_stabilizers()) {
+    if (named.stabilizer.index() == stabilizer.index()) return std::string(named.name);
+  }
+  return "none";
+}
+
 INSTANTIATE_TEST_SUITE_P(Stabilizers, ScaleInvariance,
                          testing::Values(Stabilizer(Sphere{}), Stabilizer(Rms{0}),
                                          Stabilizer(StandardizeRows{0}),
                                          Stabilizer(StandardizeColumns{0}),
-                                         Stabilizer(PowerColumns{0})));
+                                         Stabilizer(PowerColumns{0})),
+                         [](const auto& s) { return name_of(s.param); });
 
 }  // namespace
 }  // namespace libnorm::test

@@ -356,10 +356,11 @@ TEST(Rises, PrintTheirCertificates) {
   const samples::Quadratic f = bowl(3, 0);
   const std::vector<double> w = {1, 2, 3};
   const auto rise = libnorm::worst_case_sharpness(f, w, {.radius = 0.5});
-  EXPECT_THAT(libnorm::text_of(libnorm::values_of(rise)), HasSubstr("rise_converged = 1"));
+  EXPECT_THAT(libnorm::text_of(libnorm::values_of(rise)),
+              HasSubstr("worst_case_sharpness_converged = 1"));
   EXPECT_THAT(
       libnorm::json_of(libnorm::values_of(libnorm::average_case_sharpness(f, w, {.radius = 0.5}))),
-      HasSubstr("\"average_rise_standard_error\""));
+      HasSubstr("\"average_case_sharpness_standard_error\""));
   const std::vector<IndexRange> all = {{0, 3}};
   EXPECT_THAT(libnorm::text_of(libnorm::values_of(libnorm::spherical_sharpness(f, w, all))),
               HasSubstr("of block of Hessian on the sphere"));

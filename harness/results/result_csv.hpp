@@ -1,0 +1,31 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/results/result.hpp"
+
+namespace harness {
+
+/// A column that every table of runs has.
+struct RunColumn {
+  std::string_view name;
+  /// Unit and meaning, for people.
+  std::string_view meaning;
+  std::string (*cell)(const RunResult&);
+};
+
+/// These columns, in the table's order.
+std::span<const RunColumn> run_columns();
+
+/// Runs as CSV (RFC 4180, with line feeds): a heading, then a line for each run. The columns are
+/// run_columns(), then every metric that a run has, in the order of their names' bytes.
+/// A number reads back as the same double; NaN, Inf and -Inf are spelled so, which R and pandas
+/// both know. A metric that a run lacks is an empty cell. Text is shown as by printable(), so that
+/// no cell spans lines, and gets a ' in front where it begins with = + - or @: a spreadsheet would
+/// take it for a formula.
+std::string to_csv(const std::vector<RunResult>& rows);
+
+}  // namespace harness
