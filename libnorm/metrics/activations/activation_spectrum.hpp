@@ -104,7 +104,7 @@ NoiseEdges noise_edges(const ActivationSpectrum& spectrum);
 
 /// What a metric is made of.
 enum class SpectrumValues { s, l };
-/// The spectrum it asks for.
+/// What it asks for: the values of any spectrum, and nothing else; or a centred spectrum.
 enum class SpectrumKind { any, centred };
 
 /// A number made of a spectrum, and its conventions.
@@ -127,7 +127,7 @@ struct ActivationMetric {
   double (*value)(const ActivationSpectrum&);
 };
 
-/// The catalogue: spectral_metrics() and those above.
+/// The catalogue of what is made of a spectrum: those above, and those of spectrum.hpp.
 std::span<const ActivationMetric> activation_metrics();
 
 /// Throws: ValueError for an unknown name, with the known ones.
@@ -135,6 +135,9 @@ const ActivationMetric& find_activation_metric(std::string_view name);
 
 /// All that this spectrum has: those that ask for a centred one only if it is.
 std::vector<MetricValue> values_of(const ActivationSpectrum& spectrum);
+
+/// All that singular values alone have, descending, of whatever spectrum: those that ask for any.
+std::vector<MetricValue> values_of(std::span<const double> singular_values);
 
 /// A line on the spectrum, then one a metric.
 std::string text_of(const ActivationSpectrum& spectrum);

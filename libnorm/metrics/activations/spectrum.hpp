@@ -1,7 +1,6 @@
 #pragma once
 
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "libnorm/core/tensor.hpp"
@@ -41,23 +40,5 @@ double condition_number(std::span<const double> s);
 /// and left out, with all that come after. 0 with fewer than two values.
 /// Source: alpha-ReQ (Agrawal et al. 2022).
 double decay_exponent(std::span<const double> s);
-
-/// A number that says how isotropic a spectrum is.
-struct SpectralMetric {
-  /// `effective_rank`
-  std::string_view name;
-  /// `1` where it has none.
-  std::string_view unit;
-  /// The formula, for people.
-  std::string_view definition;
-  /// The number, of values that descend.
-  double (*value)(std::span<const double> singular_values);
-};
-
-/// The catalogue of them.
-std::span<const SpectralMetric> spectral_metrics();
-
-/// Throws: ValueError for an unknown name, with the known ones.
-const SpectralMetric& find_spectral_metric(std::string_view name);
 
 }  // namespace libnorm
