@@ -97,6 +97,7 @@ import json
 import math
 import pathlib
 import platform
+import re
 import sys
 
 try:
@@ -484,6 +485,22 @@ MECHANISMS = (
     "erf+bias@pre", "isru+gain", "centre+bias+groups=2@deep",
 )
 GAUSS_NEWTON = ("batchnorm@pre", "unit_sphere@deep@residual_channels")
+CATALOGUE = pathlib.Path(__file__).resolve().parent.parent / "libnorm/norms/catalogue.cpp"
+
+
+def all_mechanisms():
+  """MECHANISMS, and each stabilizer of the library's catalogue that is in none of them."""
+  source = CATALOGUE.read_text(encoding="utf-8").split("named_stabilizers() {")[1].split("};")[0]
+  texts = list(MECHANISMS)
+  for name in re.findall(r'^ +\{"(\w+)",', source, re.MULTILINE):
+    if any(re.split("[+@]", text)[0] == name for text in MECHANISMS):
+      continue
+    if name in vars(torch_mechanisms.Norm):
+      texts.append(f"{name}+gain+bias@pre")
+    else:
+      print(f"no PyTorch reference yet: {name}; need it as a method of Norm in "
+            "scripts/torch_mechanisms.py", file=sys.stderr)
+  return texts
 
 
 def draw_mechanism_value(name, channels):
@@ -557,7 +574,7 @@ def mechanisms_file():
   vocabulary, channels, hidden, outputs = 8, 10, 5, 3
   models = {text: torch_mechanisms.Transformer(text, vocabulary, channels, hidden, heads=2,
                                                blocks=2, outputs=outputs).double()
-            for text in MECHANISMS}
+            for text in all_mechanisms()}
   values = draw_parameters(vocabulary, channels, hidden, blocks=2, bias_scale=0.25,
                            outputs=outputs)
   for model in models.values():

@@ -64,8 +64,8 @@ struct Claim {
   std::string family = "e1-e3";
 };
 
-/// The paper's claims, under each protocol that bears on them: seven on experiments 1 to 3, which
-/// make twelve in one family; three on experiment 4, which make ten, a family each.
+/// The paper's claims, under each protocol that bears on them: those on experiments 1 to 3 are one
+/// family, each one on experiment 4 is a family of its own.
 const std::vector<Claim>& claims();
 
 }  // namespace harness

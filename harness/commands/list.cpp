@@ -4,7 +4,7 @@
 #include "harness/claims/claims.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/studies/study.hpp"
-#include "libnorm/metrics/activations/spectrum.hpp"
+#include "libnorm/metrics/activations/activation_spectrum.hpp"
 #include "libnorm/norms/catalogue.hpp"
 
 namespace harness {
@@ -60,11 +60,11 @@ Exit list_command(const std::vector<std::string>& words) {
       "@qk:NORM.\n"
       "As in --arms rms+gain@pre@qk:rms+gain\n");
   print_out("\nMetrics\n");
-  for (const libnorm::SpectralMetric& m : libnorm::spectral_metrics()) {
-    print_out("  {:18} {} ({})\n", m.name, m.definition, m.unit);
+  for (const libnorm::ActivationMetric& m : libnorm::activation_metrics()) {
+    print_out("  {:22} {} ({})\n", m.name, m.definition, m.unit);
   }
-  print_out("  {:18} max - min of the loss along a slice (nats)\n", "slice_range");
-  print_out("  {:18} max of the loss along a slice, mean over directions (nats)\n", "slice_max");
+  print_out("  {:22} max - min of the loss along a slice (nats)\n", "slice_range");
+  print_out("  {:22} max of the loss along a slice, mean over directions (nats)\n", "slice_max");
   print_out("\nClaims\n");
   for (const Claim& claim : claims()) {
     print_out("  {:18} [{}] {}\n", claim.id, claim.protocol, claim.sentence);

@@ -10,8 +10,8 @@
 #include "harness/runs/checkpoint.hpp"
 #include "harness/runs/kept_state.hpp"
 #include "libnorm/core/launch.hpp"
+#include "libnorm/metrics/activations/activation_spectrum.hpp"
 #include "libnorm/metrics/activations/row_factor.hpp"
-#include "libnorm/metrics/activations/spectrum.hpp"
 
 namespace harness {
 namespace {
@@ -23,9 +23,6 @@ using libnorm::RowFactor;
 
 /// The position whose row the head reads: [CLS].
 constexpr Index kPrediction = 0;
-/// What a row tells of each spectrum; part of the study's version of measures.
-constexpr std::string_view kSpectralMetrics[] = {
-    "effective_rank", "participation_ratio", "stable_rank", "decay_exponent", "condition_number"};
 constexpr std::size_t kVariants = std::size(kSpectrumVariants);
 
 /// Moves `count` items drawn without replacement to the front.
@@ -257,8 +254,8 @@ void EncoderRun::add_epochs(RunResult& row) const {
         const auto s = spectrum(epoch, block, v);
         const std::string name =
             "layer" + std::to_string(block + 1) + "." + std::string(kSpectrumVariants[v]);
-        for (const std::string_view metric : kSpectralMetrics) {
-          add(name + "." + std::string(metric), libnorm::find_spectral_metric(metric).value(s));
+        for (const libnorm::MetricValue& m : libnorm::values_of(s)) {
+          add(name + "." + m.name, m.value);
         }
         row.spectra[name].assign(s.begin(), s.end());
       }

@@ -6,6 +6,7 @@
 
 #include "harness/runs/checkpoint.hpp"
 #include "harness/runs/kept_state.hpp"
+#include "libnorm/metrics/activations/activation_spectrum.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"
 #include "libnorm/metrics/landscape/slice.hpp"
 
@@ -16,9 +17,6 @@ using libnorm::Purpose;
 using libnorm::Random;
 using libnorm::Walk;
 
-/// What a row tells of its spectrum; part of kMeasures.
-constexpr std::string_view kSpectralMetrics[] = {"effective_rank", "participation_ratio",
-                                                 "stable_rank", "condition_number"};
 constexpr std::uint32_t kSliceBatch = 0, kSpectrumBatch = 1;
 constexpr std::uint32_t kPublishedDirection = 0, kFirstFilterDirection = 1, kFilterDirections = 10;
 
@@ -108,8 +106,8 @@ void RecallRun::add_metrics(RunResult& row) {
   task_.draw(seed_, Purpose::probe_batch, kSpectrumBatch, options_.path, batch_);
   const auto activations = model_.activations(batch_, options_.blocks - 1);
   row.singular_values = libnorm::singular_values<float>(activations, batch_.counts.data());
-  for (const std::string_view name : kSpectralMetrics) {
-    row.metrics[std::string(name)] = libnorm::find_spectral_metric(name).value(row.singular_values);
+  for (const libnorm::MetricValue& m : libnorm::values_of(row.singular_values)) {
+    row.metrics[m.name] = m.value;
   }
   add_slices(row);
 }

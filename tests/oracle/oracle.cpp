@@ -105,143 +105,6 @@ Matrix attention(const Matrix& qkv, const std::vector<std::size_t>& lengths,
   return out;
 }
 
-namespace {
-
-void standardize_rows(Matrix& x) {
-  for (std::size_t r = 0; r < x.rows; ++r) {
-    double mean = 0, variance = 0;
-    for (std::size_t c = 0; c < x.cols; ++c) mean += x(r, c) / double(x.cols);
-    for (std::size_t c = 0; c < x.cols; ++c) {
-      variance += (x(r, c) - mean) * (x(r, c) - mean) / double(x.cols);
-    }
-    for (std::size_t c = 0; c < x.cols; ++c) {
-      x(r, c) = (x(r, c) - mean) / std::sqrt(variance + 1e-5);
-    }
-  }
-}
-
-/// Over each channel, or its mean square alone.
-void standardize_columns(Matrix& x, Phase phase, Running* running, bool centred) {
-  const double n = double(x.rows);
-  for (std::size_t c = 0; c < x.cols; ++c) {
-    double mean = 0, variance = 0;
-    for (std::size_t r = 0; r < x.rows && centred; ++r) mean += x(r, c) / n;
-    for (std::size_t r = 0; r < x.rows; ++r) variance += (x(r, c) - mean) * (x(r, c) - mean) / n;
-    if (phase == Phase::evaluation) {
-      mean = centred ? running->mean.at(c) : 0;
-      variance = running->variance.at(c);
-    } else if (running != nullptr) {
-      const double unbiased = centred ? n / (n - 1) : 1;
-      if (centred) running->mean.at(c) = 0.9 * running->mean.at(c) + 0.1 * mean;
-      running->variance.at(c) = 0.9 * running->variance.at(c) + 0.1 * variance * unbiased;
-    }
-    for (std::size_t r = 0; r < x.rows; ++r) {
-      x(r, c) = (x(r, c) - mean) / std::sqrt(variance + 1e-5);
-    }
-  }
-}
-
-/// Over the rows of each sequence and the channels of each group.
-void standardize_instances(Matrix& x, const NormNumbers& numbers) {
-  const std::size_t width = x.cols / numbers.groups;
-  std::size_t first = 0;
-  for (std::size_t length : numbers.lengths) {
-    for (std::size_t begin = 0; begin < x.cols; begin += width) {
-      const double n = double(length * width);
-      double mean = 0, variance = 0;
-      const auto each = [&](auto f) {
-        for (std::size_t r = first; r < first + length; ++r) {
-          for (std::size_t c = begin; c < begin + width; ++c) f(x(r, c));
-        }
-      };
-      each([&](double v) { mean += v / n; });
-      each([&](double v) { variance += (v - mean) * (v - mean) / n; });
-      each([&](double& v) { v = (v - mean) / std::sqrt(variance + 1e-5); });
-    }
-    first += length;
-  }
-}
-
-/// Over each group of a row's channels.
-void divide_by_rms(Matrix& x, std::size_t groups) {
-  const std::size_t width = x.cols / groups;
-  for (std::size_t r = 0; r < x.rows; ++r) {
-    for (std::size_t begin = 0; begin < x.cols; begin += width) {
-      double square = 0;
-      for (std::size_t c = begin; c < begin + width; ++c)
-        square += x(r, c) * x(r, c) / double(width);
-      for (std::size_t c = begin; c < begin + width; ++c) x(r, c) /= std::sqrt(square + 1e-5);
-    }
-  }
-}
-
-void centre_rows(Matrix& x) {
-  for (std::size_t r = 0; r < x.rows; ++r) {
-    double mean = 0;
-    for (std::size_t c = 0; c < x.cols; ++c) mean += x(r, c) / double(x.cols);
-    for (std::size_t c = 0; c < x.cols; ++c) x(r, c) -= mean;
-  }
-}
-
-/// Each group of a row's channels.
-void to_sphere(Matrix& x, double radius, std::size_t groups, double floor = 1e-9) {
-  const std::size_t width = x.cols / groups;
-  for (std::size_t r = 0; r < x.rows; ++r) {
-    for (std::size_t begin = 0; begin < x.cols; begin += width) {
-      double squares = 0;
-      for (std::size_t c = begin; c < begin + width; ++c) squares += x(r, c) * x(r, c);
-      const double length = std::max(std::sqrt(squares), floor);
-      for (std::size_t c = begin; c < begin + width; ++c) x(r, c) *= radius / length;
-    }
-  }
-}
-
-}  // namespace
-
-Matrix norm(const std::string& name, const Matrix& x, const NormNumbers& numbers, Phase phase) {
-  Matrix y = x;
-  const double channels = double(x.cols);
-  const auto each = [&](auto f) {
-    for (double& v : y.data) v = f(v);
-  };
-  if (name == "layernorm") {
-    standardize_rows(y);
-  } else if (name == "batchnorm" || name == "powernorm") {
-    standardize_columns(y, phase, numbers.running, name == "batchnorm");
-  } else if (name == "manual_l2") {
-    to_sphere(y, 1.0, numbers.groups);
-  } else if (name == "scalenorm") {
-    to_sphere(y, 1.0, 1, 1e-5);
-  } else if (name == "sphere") {
-    to_sphere(y, std::sqrt(channels), 1);
-  } else if (name == "rmsnorm") {
-    divide_by_rms(y, numbers.groups);
-  } else if (name == "centre") {
-    centre_rows(y);
-  } else if (name == "groupnorm" || name == "instancenorm") {
-    standardize_instances(y, numbers);
-  } else if (name == "dyt") {
-    each([&](double v) { return std::tanh(numbers.shape.at(0) * v); });
-  } else if (name == "derf") {
-    each([&](double v) { return std::erf(numbers.shape.at(0) * v + numbers.shape.at(1)); });
-  } else if (name == "dyisru") {
-    each(
-        [&](double v) { return std::sqrt(channels) * v / std::sqrt(numbers.shape.at(0) + v * v); });
-  } else if (name != "none") {
-    throw std::logic_error("oracle::norm: no oracle for " + name);
-  }
-  const auto number = [](const std::vector<double>& v, std::size_t c) {
-    return v.at(v.size() == 1 ? 0 : c);
-  };
-  for (std::size_t r = 0; r < y.rows; ++r) {
-    for (std::size_t c = 0; c < y.cols; ++c) {
-      if (!numbers.gain.empty()) y(r, c) *= number(numbers.gain, c);
-      if (!numbers.bias.empty()) y(r, c) += number(numbers.bias, c);
-    }
-  }
-  return y;
-}
-
 double cross_entropy(const Matrix& logits, const std::vector<std::int32_t>& targets,
                      Matrix* d_logits) {
   double loss = 0;
@@ -286,8 +149,8 @@ Matrix Transformer::norm_named(const std::string& name, const std::string& which
   NormNumbers numbers;
   numbers.gain = numbers_of(".gain");
   numbers.bias = numbers_of(".bias");
-  for (const char* shape : {".alpha", ".shift", ".beta"}) {
-    for (double v : numbers_of(shape)) numbers.shape.push_back(v);
+  for (const std::string& shape : shapes) {
+    for (double v : numbers_of("." + shape)) numbers.shape.push_back(v);
   }
   numbers.lengths.assign(x.rows / length, length);
   numbers.groups = group_count;

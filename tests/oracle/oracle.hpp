@@ -57,10 +57,30 @@ struct NormNumbers {
   std::size_t groups = 1;
   /// Updated in training unless null.
   Running* running = nullptr;
+  /// The stabilizers' own, as published; sqrt(m + epsilon), or sqrt(m) + epsilon.
+  double epsilon = 1e-5;
+  bool epsilon_is_outside = false;
+  double floor = 1e-9;
 };
 
-/// The norms of the library's catalogue by their names, without what they learn but for `numbers`.
+/// A norm or a stabilizer by its name in the library's catalogue, with what `numbers` has of it.
+/// Throws: std::logic_error, which says what to write where, for a name without a formula.
 Matrix norm(const std::string& name, const Matrix& x, const NormNumbers& numbers, Phase phase);
+
+/// The stabilizer of each published norm; and that of a name, which is itself where it is none of
+/// these.
+const std::map<std::string, std::string>& published_norms();
+std::string stabilizer_of(const std::string& name);
+
+/// What a stabilizer makes of the numbers that it takes together, and its derivatives.
+struct Stabilized {
+  std::vector<long double> z;
+  /// slopes[k][i]: dz[i] / dx[places[k]]
+  std::vector<std::vector<long double>> slopes;
+};
+/// Throws: as norm.
+Stabilized stabilize(const std::string& stabilizer, const std::vector<double>& x,
+                     const std::vector<std::size_t>& places, const NormNumbers& numbers);
 
 double cross_entropy(const Matrix& logits, const std::vector<std::int32_t>& targets,
                      Matrix* d_logits = nullptr);
@@ -81,6 +101,8 @@ struct Transformer {
   std::string placement = "post";
   /// Of queries and keys; empty for none.
   std::string query_key_norm;
+  /// Names of the numbers that shape the norm's stabilizer.
+  std::vector<std::string> shapes;
   std::size_t groups = 1;
   std::size_t heads = 1, blocks = 1;
   std::map<std::string, Matrix> parameters;

@@ -18,9 +18,15 @@ struct Depth {
 };
 inline constexpr Depth kDepths[] = {{1, 1}, {2, 2}};
 
+/// The oracle's name of the norm that a text begins with: the published norm's, or the
+/// stabilizer's.
+inline std::string oracle_name(std::string_view text) {
+  return std::string(text.substr(0, text.find_first_of("+@")));
+}
+
 /// Every norm of the catalogue as the paper places it, and every placement, residual scale and norm
-/// of queries and keys, as parse_normalization reads them. Groups divide the small models'
-/// channels.
+/// of queries and keys, as parse_normalization reads them; and each stabilizer that is in none of
+/// these. Groups divide the small models' channels.
 inline std::vector<std::string> model_texts() {
   std::vector<std::string> texts;
   for (const NamedNorm& norm : named_norms()) {
@@ -33,6 +39,12 @@ inline std::vector<std::string> model_texts() {
         "rms+gain+bias+groups=5", "standardize+scalar_gain"}) {
     texts.push_back(text);
   }
+  for (const NamedStabilizer& named : named_stabilizers()) {
+    const bool is_in = std::any_of(texts.begin(), texts.end(), [&](const std::string& text) {
+      return oracle::stabilizer_of(oracle_name(text)) == named.name;
+    });
+    if (!is_in) texts.push_back(std::string(named.name) + "+gain+bias@pre");
+  }
   return texts;
 }
 /// As a test's name.
@@ -43,7 +55,8 @@ inline std::string word_of(std::string text) {
 }
 /// Whether what all rows of a branch share goes away in a later norm, by its normalization's text.
 inline bool removes_what_rows_share(std::string_view text) {
-  return text.find("batchnorm") != text.npos || text.find("instancenorm") != text.npos;
+  const Norm norm = parse_normalization(text).norm;
+  return norm.has_running_mean() || (norm.family() == Family::instance && norm.groups == 0);
 }
 
 /// A small model whose widths are no multiple of the 32 lanes. Biases and gains are moved from
@@ -171,31 +184,21 @@ inline Index row_of_position(const Batch& batch, const Sample& sample, Index i) 
   return row;
 }
 
-/// The oracle's name of a norm as parse_norm reads it.
-inline std::string oracle_name(std::string_view text) {
-  const std::string_view word = text.substr(0, text.find('+'));
-  const std::pair<std::string_view, const char*> names[] = {{"rms", "rmsnorm"},
-                                                            {"standardize", "layernorm"},
-                                                            {"unit_sphere", "manual_l2"},
-                                                            {"identity", "none"}};
-  for (const auto& [stabilizer, name] : names) {
-    if (word == stabilizer) return name;
-  }
-  return std::string(word);
-}
-
 /// The oracle with the model's weights and running statistics.
 template <class T>
 oracle::Transformer oracle_of(const Transformer<T>& model, std::string_view norm) {
   oracle::Transformer o;
   const Normalization& n = model.options().normalization;
-  o.norm = oracle_name(norm.substr(0, norm.find('@')));
+  o.norm = oracle_name(norm);
   o.placement = n.placement == Placement::pre        ? "pre"
                 : n.placement == Placement::sandwich ? "sandwich"
                 : n.placement == Placement::deep     ? "deep"
                                                      : "post";
   const std::size_t qk = norm.find("qk:");
   if (qk != norm.npos) o.query_key_norm = oracle_name(norm.substr(qk + 3));
+  for (const StabilizerParameter& shape : n.norm.shape_numbers(model.options().channels)) {
+    o.shapes.push_back(shape.name);
+  }
   o.groups = std::size_t(n.norm.groups == 0 ? model.options().channels : n.norm.groups);
   o.heads = std::size_t(model.options().heads);
   o.blocks = std::size_t(model.options().blocks);

@@ -85,30 +85,41 @@ struct NormRun {
   std::vector<Index> first;
 };
 
-/// Every stabilizer of the catalogue with every affine part, and so more than the catalogue. Groups
-/// are those that divide `cols`.
+/// A norm, and its name in the oracle.
 struct NormCase {
-  std::string oracle_name;
+  std::string name;
   Norm norm;
 };
+
+/// Every stabilizer of the catalogue with every affine part and, where it takes them and 3 divides
+/// `cols`, in 3 groups; and every published norm, its groups being 3 or 1.
 inline std::vector<NormCase> norm_cases(Index cols) {
+  const bool three_divide = cols % 3 == 0;
   std::vector<NormCase> cases;
-  for (const NamedNorm& named : named_norms()) {
+  for (const NamedStabilizer& named : named_stabilizers()) {
+    const std::string name(named.name);
     for (Affine affine :
          {Affine::none, Affine::scalar_gain, Affine::gain, Affine::bias, Affine::gain_and_bias}) {
-      Norm norm = named.norm;
-      norm.affine = affine;
-      if (norm.groups > 1) norm.groups = cols % 3 == 0 ? 3 : 1;
-      cases.push_back({std::string(named.name), norm});
+      cases.push_back({name, {named.stabilizer, affine}});
+    }
+    const Norm grouped{named.stabilizer, Affine::gain, 3};
+    const Family family = grouped.family();
+    if (three_divide && (family == Family::row || family == Family::instance)) {
+      cases.push_back({name, grouped});
     }
   }
-  cases.push_back({"centre", {CentreRows{}, Affine::none}});
-  if (cols % 3 == 0) cases.push_back({"rmsnorm", {Rms{}, Affine::gain, 3}});
+  for (const NamedNorm& named : named_norms()) {
+    Norm norm = named.norm;
+    if (norm.groups > 1) norm.groups = three_divide ? 3 : 1;
+    cases.push_back({std::string(named.name), norm});
+  }
   return cases;
 }
+
 inline std::string trace_of(const NormCase& c) {
-  constexpr const char* kAffine[] = {"nothing", "scalar_gain", "gain", "bias", "gain+bias"};
-  return c.oracle_name + " with " + kAffine[int(c.norm.affine)];
+  const std::string gain = c.norm.affine == Affine::scalar_gain ? "+scalar_gain" : "+gain";
+  return c.name + (has_gain(c.norm.affine) ? gain : "") + (has_bias(c.norm.affine) ? "+bias" : "") +
+         "+groups=" + std::to_string(c.norm.groups);
 }
 
 }  // namespace libnorm::test

@@ -165,10 +165,6 @@ void add_norms(Entries& entries) {
   for (const NormCase& c : norm_cases(45)) {
     entries.push_back({trace_of(c) + of, [norm = c.norm] { run_norm<T>(norm, kLarge); }});
   }
-  for (const NamedStabilizer& named : named_stabilizers()) {
-    const Norm norm{named.stabilizer, Affine::gain_and_bias};
-    entries.push_back({std::string(named.name) + of, [=] { run_norm<T>(norm, kLarge); }});
-  }
 }
 
 template <class T>
@@ -281,8 +277,7 @@ void add_metrics(Entries& entries, double size) {
                                            with_zeros = rows();
                            const auto x = (constant ? with_zeros : drawn).view();
                            const std::vector<float> counts(std::size_t(s.rows), 2.0f);
-                           for (const SpectralMetric& metric : spectral_metrics())
-                             metric.value(singular_values(x));
+                           libnorm::values_of(std::span<const double>(singular_values(x)));
                            RowFactor factor(s.cols);
                            factor.add(x, counts.data());
                            factor.merge(factor);

@@ -26,9 +26,8 @@ std::vector<double> relative_squares(std::span<const double> s) {
   return squares;
 }
 
-std::string convention_of(const ActivationMetric& metric, Centring centring) {
-  return std::string(metric.of == SpectrumValues::s ? "of s" : "of l") +
-         (centring == Centring::mean ? ", centred" : ", not centred");
+std::string convention_of(const ActivationMetric& metric) {
+  return metric.of == SpectrumValues::s ? "of s" : "of l";
 }
 
 template <double (*metric)(std::span<const double>)>
@@ -224,8 +223,21 @@ std::vector<MetricValue> values_of(const ActivationSpectrum& spectrum) {
   std::vector<MetricValue> values;
   for (const ActivationMetric& metric : activation_metrics()) {
     if (metric.asks == SpectrumKind::centred && spectrum.centring != Centring::mean) continue;
+    const char* centred = spectrum.centring == Centring::mean ? ", centred" : ", not centred";
     values.push_back({std::string(metric.name), std::string(metric.unit), metric.value(spectrum),
-                      convention_of(metric, spectrum.centring)});
+                      convention_of(metric) + centred});
+  }
+  return values;
+}
+
+std::vector<MetricValue> values_of(std::span<const double> singular_values) {
+  ActivationSpectrum spectrum;
+  spectrum.singular_values.assign(singular_values.begin(), singular_values.end());
+  std::vector<MetricValue> values;
+  for (const ActivationMetric& metric : activation_metrics()) {
+    if (metric.asks != SpectrumKind::any) continue;
+    values.push_back({std::string(metric.name), std::string(metric.unit), metric.value(spectrum),
+                      convention_of(metric)});
   }
   return values;
 }

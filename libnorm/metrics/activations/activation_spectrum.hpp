@@ -106,7 +106,7 @@ NoiseEdges noise_edges(const ActivationSpectrum& spectrum);
 
 /// The values that a metric's formula is in.
 enum class SpectrumValues { s, l };
-/// The spectrum that a metric needs.
+/// What a metric needs: the values of any spectrum alone, or a centred spectrum.
 enum class SpectrumKind { any, centred };
 
 /// A metric of a spectrum, and its conventions.
@@ -129,7 +129,7 @@ struct ActivationMetric {
   double (*value)(const ActivationSpectrum&);
 };
 
-/// The catalogue: spectral_metrics() and the metrics above.
+/// The catalogue of metrics of a spectrum: those above, and those of spectrum.hpp.
 std::span<const ActivationMetric> activation_metrics();
 
 /// Throws: ValueError for an unknown name, with the known ones.
@@ -137,6 +137,9 @@ const ActivationMetric& find_activation_metric(std::string_view name);
 
 /// All metrics of the spectrum; those that need a centred one only if it is.
 std::vector<MetricValue> values_of(const ActivationSpectrum& spectrum);
+
+/// All metrics that descending singular values alone have: those that need no centred spectrum.
+std::vector<MetricValue> values_of(std::span<const double> singular_values);
 
 /// A line about the spectrum, then one for each metric.
 std::string text_of(const ActivationSpectrum& spectrum);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <string>
 
 #include "libnorm/core/math.hpp"
 #include "libnorm/metrics/decompositions.hpp"
@@ -109,28 +108,6 @@ double decay_exponent(std::span<const double> s) {
     square += from_mean * (x - x_mean);
   }
   return n < 2 ? 0 : -along / square;
-}
-
-std::span<const SpectralMetric> spectral_metrics() {
-  static constexpr SpectralMetric kMetrics[] = {
-      {"effective_rank", "dimensions", "exp of the entropy of s / sum s", &effective_rank},
-      {"participation_ratio", "dimensions", "(sum s^2)^2 / sum s^4", &participation_ratio},
-      {"stable_rank", "dimensions", "sum s^2 / max s^2", &stable_rank},
-      {"decay_exponent", "1", "a of the least-squares fit s_i^2 ~ i^-a", &decay_exponent},
-      {"condition_number", "1", "max s / min s", &condition_number},
-  };
-  return kMetrics;
-}
-
-const SpectralMetric& find_spectral_metric(std::string_view name) {
-  std::string known;
-  for (const SpectralMetric& metric : spectral_metrics()) {
-    if (metric.name == name) return metric;
-    known += known.empty() ? "" : ", ";
-    known += metric.name;
-  }
-  throw ValueError("spectral metric: unknown name (" + std::string(name) + "); use one of " +
-                   known);
 }
 
 }  // namespace libnorm

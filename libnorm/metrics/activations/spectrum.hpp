@@ -1,7 +1,6 @@
 #pragma once
 
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "libnorm/core/tensor.hpp"
@@ -41,23 +40,5 @@ double condition_number(std::span<const double> s);
 /// out: they are rounding errors of float activations. 0 for fewer than two values.
 /// Source: alpha-ReQ (Agrawal et al. 2022).
 double decay_exponent(std::span<const double> s);
-
-/// A measure of how isotropic a spectrum is.
-struct SpectralMetric {
-  /// `effective_rank`
-  std::string_view name;
-  /// `1` where it has none.
-  std::string_view unit;
-  /// The formula, for people.
-  std::string_view definition;
-  /// Computes it from descending values.
-  double (*value)(std::span<const double> singular_values);
-};
-
-/// The catalogue of spectral metrics.
-std::span<const SpectralMetric> spectral_metrics();
-
-/// Throws: ValueError for an unknown name, with the known ones.
-const SpectralMetric& find_spectral_metric(std::string_view name);
 
 }  // namespace libnorm

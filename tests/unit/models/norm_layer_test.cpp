@@ -6,8 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "libnorm/models/normalization.hpp"
-#include "libnorm/norms/catalogue.hpp"
 #include "tests/support/compare.hpp"
+#include "tests/support/norm_run.hpp"
 
 /// A layer of a model does what its norm does.
 namespace libnorm::test {
@@ -24,11 +24,11 @@ std::vector<float> rows_of_all_sizes() {
 
 TEST(NormLayer, DoesInPlaceWhatItDoesApart) {
   constexpr Index kChannels = 4;
-  for (const NamedNorm& named : named_norms()) {
-    if (named.norm.family() != Family::row && named.norm.family() != Family::pointwise) continue;
-    SCOPED_TRACE(named.name);
+  for (const NormCase& c : norm_cases(kChannels)) {
+    if (c.norm.family() != Family::row && c.norm.family() != Family::pointwise) continue;
+    SCOPED_TRACE(trace_of(c));
     ParameterList parameters, running;
-    NormLayer<float> layer(named.norm, kChannels, "norm.", parameters, running);
+    NormLayer<float> layer(c.norm, kChannels, "norm.", parameters, running);
     std::vector<float> weights(std::size_t(parameters.size()), 0.5f);
     const BatchView batch;
     const Pass<float> pass{batch, Phase::training, weights.data(), nullptr};

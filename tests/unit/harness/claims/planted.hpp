@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/claims/claims.hpp"
 #include "harness/claims/judge.hpp"
 #include "harness/claims/verdict.hpp"
 #include "harness/results/result.hpp"
@@ -70,11 +72,25 @@ inline std::vector<Arm> with(std::vector<Arm> arms, const std::string& name,
   return arms;
 }
 
-/// The twelve claims on experiments 1 to 3.
+/// The claims on experiments 1 to 3, which are one family.
 inline std::vector<Verdict> judge(const std::vector<RunResult>& rows,
                                   std::size_t golden_seeds = 0) {
   return judge_study("recall", rows, golden_seeds);
 }
+
+inline std::size_t claims_of_study(std::string_view study) {
+  const auto& all = claims();
+  return std::size_t(std::count_if(all.begin(), all.end(),
+                                   [&](const Claim& claim) { return claim.study == study; }));
+}
+inline int claims_of_family(std::string_view family) {
+  const auto& all = claims();
+  return int(std::count_if(all.begin(), all.end(),
+                           [&](const Claim& claim) { return claim.family == family; }));
+}
+
+/// The smallest p of a sign-flip test on so many seeds.
+inline double smallest_p(std::size_t seeds) { return std::exp2(-double(seeds)); }
 
 /// What a planted arm of experiment 4 measures: effective rank at layers 1 to 6, and accuracies.
 struct PlantedEncoder {

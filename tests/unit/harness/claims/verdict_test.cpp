@@ -76,7 +76,7 @@ TEST(Verdict, EqualityIsWordsAndSixDigits) {
   EXPECT_TRUE(changed([](Verdict& v) { v.parts.clear(); }));
   EXPECT_TRUE(changed([](Verdict& v) { v.seeds.pop_back(); }));
   EXPECT_TRUE(changed([](Verdict& v) { v.p_holm *= 2; }));
-  EXPECT_TRUE(changed([](Verdict& v) { v.family = 11; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.family -= 1; }));
   EXPECT_TRUE(changed([](Verdict& v) { v.protocol = "accumulated"; }));
   EXPECT_TRUE(changed([](Verdict& v) { v.regime = "another"; }));
   Verdict now = golden;
@@ -102,7 +102,7 @@ TEST(Verdict, SummaryAndTableSayTheNumbers) {
   verdict.id = "e1.flatness";
   verdict.protocol = "published";
   verdict.outcome = Outcome::contradicted;
-  verdict.p_holm = 12.0 / 1024;
+  verdict.p_holm = 0.01171875;
   verdict.seeds.resize(10);
   PartResult part;
   part.label = "none - layernorm";

@@ -158,25 +158,65 @@ TEST(NoiseEdges, AreTheFormula) {
   }
 }
 
-TEST(ActivationMetrics, HoldThoseOfSpansUnchanged) {
-  const ActivationSpectrum spectrum = made_of({5, 3, 2, 0.5});
+TEST(ActivationMetrics, AreNamedOnceWithUnitAndFormula) {
   std::set<std::string_view> names;
   for (const auto& metric : activation_metrics()) {
     EXPECT_TRUE(names.insert(metric.name).second) << metric.name;
-  }
-  for (const auto& metric : spectral_metrics()) {
-    const auto& same = find_activation_metric(metric.name);
-    EXPECT_EQ(same.value(spectrum), metric.value(spectrum.singular_values)) << metric.name;
-    EXPECT_EQ(same.unit, metric.unit);
-    EXPECT_EQ(same.asks, SpectrumKind::any);
+    EXPECT_FALSE(metric.unit.empty() || metric.definition.empty() || metric.degenerate.empty())
+        << metric.name;
+    EXPECT_EQ(&find_activation_metric(metric.name), &metric);
   }
   EXPECT_EQ(find_activation_metric("effective_rank").of, SpectrumValues::s);
   EXPECT_EQ(find_activation_metric("iso_score").of, SpectrumValues::l);
   EXPECT_THAT(message([] { find_activation_metric("rank"); }), HasSubstr("iso_score"));
-  EXPECT_EQ(values_of(spectrum).size(), names.size());
-  for (const auto& value : values_of(made_of({5, 3}, Centring::none))) {
-    EXPECT_NE(find_activation_metric(value.name).asks, SpectrumKind::centred);
-    EXPECT_THAT(value.convention, HasSubstr("not centred"));
+}
+
+/// Of singular values alone, and of a spectrum that is not centred, those that ask for any.
+TEST(ActivationMetrics, OfASpectrumAreThoseThatItHas) {
+  const ActivationSpectrum spectrum = made_of({5, 3, 2, 0.5}),
+                           raw = made_of({5, 3, 2, 0.5}, Centring::none);
+  const auto of_values = libnorm::values_of(spectrum.singular_values), of_raw = values_of(raw);
+  std::size_t i = 0;
+  for (const auto& metric : activation_metrics()) {
+    if (metric.asks == SpectrumKind::centred) continue;
+    SCOPED_TRACE(metric.name);
+    ASSERT_LT(i, std::min(of_values.size(), of_raw.size()));
+    EXPECT_EQ(of_values[i].name, metric.name);
+    EXPECT_EQ(of_values[i].unit, metric.unit);
+    EXPECT_EQ(of_values[i].value, metric.value(spectrum));
+    EXPECT_EQ(of_values[i].convention, metric.of == SpectrumValues::s ? "of s" : "of l");
+    EXPECT_EQ(of_raw[i].name, metric.name);
+    EXPECT_EQ(of_raw[i].value, metric.value(spectrum));
+    EXPECT_EQ(of_raw[i].convention, of_values[i].convention + ", not centred");
+    ++i;
+  }
+  EXPECT_EQ(of_values.size(), i);
+  EXPECT_EQ(of_raw.size(), i);
+  EXPECT_EQ(values_of(spectrum).size(), activation_metrics().size());
+}
+
+TEST(ActivationMetrics, OfTheCatalogueAreNoNumbersOfWhatIsNoSpectrum) {
+  for (const auto& metric : activation_metrics()) {
+    for (const double bad : {std::nan(""), kInfinity, -1.0}) {
+      for (std::size_t place = 0; place < 3; ++place) {
+        std::vector<double> s = {3, 2, 1};
+        s[place] = bad;
+        try {
+          EXPECT_TRUE(std::isnan(metric.value(made_of(s)))) << metric.name << ": " << bad;
+        } catch (const ValueError&) {
+        }
+      }
+    }
+  }
+}
+
+TEST(ActivationMetrics, OfTheCatalogueDoNotDependOnTheSpectrumsSize) {
+  for (const auto& metric : activation_metrics()) {
+    const double value = metric.value(made_of({4, 2, 2, 1}));
+    for (const double size : {0x1p1000, 0x1p-1000}) {
+      EXPECT_NEAR(metric.value(made_of({4 * size, 2 * size, 2 * size, size})), value, 1e-12)
+          << metric.name;
+    }
   }
 }
 
