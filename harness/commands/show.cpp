@@ -6,7 +6,7 @@
 #include "harness/results/result_csv.hpp"
 #include "harness/results/result_json.hpp"
 #include "harness/studies/study.hpp"
-#include "libnorm/metrics/activations/spectrum.hpp"
+#include "libnorm/metrics/activations/activation_spectrum.hpp"
 
 namespace harness {
 namespace {
@@ -60,7 +60,8 @@ std::string columns_text() {
   text +=
       "Metrics; layer3.centred.stable_rank is that of block 3's output, under the protocol\n"
       "centred (`norm-harness list` describes the protocols):\n";
-  for (const libnorm::SpectralMetric& m : libnorm::spectral_metrics()) {
+  for (const libnorm::ActivationMetric& m : libnorm::activation_metrics()) {
+    if (m.asks != libnorm::SpectrumKind::any) continue;  // a run's spectra have s alone
     add(m.name, m.definition, m.unit == "1" ? "" : fmt::format(", in {}", m.unit));
   }
   add("slice_range.PROTOCOL", "max - min of the loss along a slice", ", in nats");
