@@ -9,8 +9,8 @@
 
 namespace libnorm {
 
-/// Instantiates KernelEntry<IsaTag, Body>::run for each body, on a GPU for those that have a kernel.
-/// Naming a function makes the compiler emit it.
+/// Instantiates KernelEntry<IsaTag, Body>::run for each body, on a GPU for those that have a
+/// kernel. Naming a function makes the compiler emit it.
 template <class IsaTag, class... Bodies>
 auto instantiate() {
   const auto entry_of = []<class Body>(std::type_identity<Body>) {
