@@ -59,7 +59,7 @@ Exit list_command(const std::vector<std::string>& words) {
       "is multiplied by: @residual_scalar, @residual_channels; a norm of queries and keys: "
       "@qk:NORM.\n"
       "As in --arms rms+gain@pre@qk:rms+gain\n");
-  print_out("\nMetrics\n");
+  print_out("\nMetrics; s are the singular values of activations, l = s^2 / rows\n");
   for (const libnorm::ActivationMetric& m : libnorm::activation_metrics()) {
     print_out("  {:22} {} ({})\n", m.name, m.definition, m.unit);
   }
