@@ -39,6 +39,7 @@ Exit verify_command(const std::vector<std::string>& arguments);
 Exit figures_command(const std::vector<std::string>& arguments);
 Exit report_command(const std::vector<std::string>& arguments);
 Exit show_command(const std::vector<std::string>& arguments);
+Exit remeasure_command(const std::vector<std::string>& arguments);
 Exit bless_command(const std::vector<std::string>& arguments);
 Exit gc_command(const std::vector<std::string>& arguments);
 Exit bench_command(const std::vector<std::string>& arguments);
@@ -83,8 +84,12 @@ class Arguments {
 };
 
 /// Whether a row is what its profile means today; false for a custom run, and for one made before
-/// the numerics or the measures changed.
+/// the numerics changed.
 bool is_current(const RunResult& row);
+
+/// Whether a row is to be judged: current, and with no measure of another version than today's.
+/// For the latter a sentence is added to `stale` where it is not there yet.
+bool is_evidence(const RunResult& row, std::vector<std::string>& stale);
 
 /// The store that --store names, opened for reading; or nothing, where none was named and none has
 /// been made yet. Throws: DataError for a named one that is not there.
@@ -95,8 +100,9 @@ void add_row_options(Arguments& arguments);
 
 /// Rows of one profile (each study's claim profile if none is named), from the store, from golden,
 /// or from both (the store's row where both have one). Rows of another definition of the profile
-/// are passed over. `golden` is filled where it was read. Throws: DataError if golden, or a store
-/// that was named, is asked for and missing.
+/// are passed over, and those measured by another version with a complaint. `golden` is filled
+/// where it was read. Throws: DataError if golden, or a store that was named, is asked for and
+/// missing.
 std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden = nullptr);
 
 /// `a,b,c` as a list. Throws: UsageError for an empty item.

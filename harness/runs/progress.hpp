@@ -35,6 +35,8 @@ class Progress {
   void start(std::size_t run, std::int64_t steps);
   void step(std::size_t run, std::int64_t steps, double loss);
   void finish(std::size_t run, const RunResult& row);
+  /// A finished run was measured again.
+  void measured(std::size_t run);
   /// What is waited for, when that is another thing than the last time.
   void wait(const std::string& for_what);
   /// Nothing more comes: leaves the terminal on a line of its own.

@@ -55,6 +55,11 @@ class TrainingRun {
 
   /// The row of a finished run, with everything measured; of a diverged run, without.
   virtual RunResult row(std::string_view profile) = 0;
+
+  /// Measures the model as it stands, which may be one that was loaded, into the row of its run:
+  /// all that `which` names, with the bits that row() has. The rest of the row stays.
+  /// Throws: ValueError for what is no measure of final weights.
+  virtual void measure(const std::vector<std::string>& which, RunResult& row) = 0;
 };
 
 /// How many runs keep a machine busy: small ones stand side by side, a large one is alone.
