@@ -26,6 +26,8 @@ constexpr Command kCommands[] = {
     {"figures", "draw the paper's figures from stored rows", &figures_command},
     {"report", "write one HTML page with verdicts, figures and all numbers", &report_command},
     {"show", "list the stored runs, as a table, as JSON or as CSV", &show_command},
+    {"remeasure", "measure stored runs again, from the weights that they have kept",
+     &remeasure_command},
     {"bless", "make the stored rows golden, with a reason", &bless_command},
     {"gc", "name, and remove, what a store has no use for any more", &gc_command},
     {"bench", "time training steps and products against the machine's peak", &bench_command},

@@ -5,7 +5,9 @@
 
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
+#include "harness/results/environment.hpp"
 #include "harness/results/golden.hpp"
+#include "harness/results/golden_names.hpp"
 #include "harness/results/result_json.hpp"
 #include "harness/studies/stored_verdicts.hpp"
 #include "harness/studies/study.hpp"
@@ -16,16 +18,77 @@ namespace {
 
 namespace po = boost::program_options;
 
-bool belongs(const RunResult& row, const std::string& experiment) {
-  for (const Experiment& e : study_of(row).experiments()) {
-    if (experiment != "all" && e.id != experiment) continue;
-    std::vector<std::vector<std::string>> lists = {e.arms, e.controls};
-    for (const auto& [protocol, arms] : e.trainings) lists.push_back(arms);
-    for (const auto& arms : lists) {
-      if (std::find(arms.begin(), arms.end(), row.arm) != arms.end()) return true;
+/// Whether an experiment lists a row's arm.
+bool lists(const Experiment& e, const RunResult& row) {
+  std::vector<std::vector<std::string>> lists = {e.arms, e.controls};
+  for (const auto& [protocol, arms] : e.trainings) lists.push_back(arms);
+  return std::ranges::any_of(lists, [&](const auto& arms) {
+    return std::find(arms.begin(), arms.end(), row.arm) != arms.end();
+  });
+}
+
+/// Whether a row is of an experiment; any_arm: of one that the experiment does not list.
+bool belongs(const RunResult& row, const std::string& experiment, bool any_arm) {
+  const auto& experiments = study_of(row).experiments();
+  return std::ranges::any_of(experiments, [&](const Experiment& e) {
+    return (experiment == "all" || e.id == experiment) && (any_arm || lists(e, row));
+  });
+}
+
+/// Whether a run that is no profile's is one that this version makes.
+bool is_custom(const RunResult& row) {
+  if (row.profile != kCustomProfile) return false;
+  const Spec spec = Spec::parse(row.spec, "row: spec");
+  return spec.has("numerics") && spec.text("numerics") == kNumerics;
+}
+
+/// Rows of the store that are to be golden. Throws: DataError without any, or where one was
+/// measured by another version.
+std::vector<RunResult> rows_to_bless(const Arguments& arguments, const std::string& experiment) {
+  const bool custom = arguments.has("custom");
+  std::vector<RunResult> rows;
+  for (RunResult& row : Store(arguments.text("store"), Access::reading).rows()) {
+    if (!is_current(row) && !(custom && is_custom(row))) continue;
+    if (!belongs(row, experiment, custom)) continue;
+    if (const auto others = other_versions(row, study_of(row).measures()); !others.empty()) {
+      throw libnorm::DataError(
+          fmt::format("bless: {} of {} seed {} was measured by another version ({}); run "
+                      "`norm-harness remeasure` first",
+                      others[0], row.arm, row.seed, row.measures.at(others[0])));
     }
+    // The file that it names stays in the store.
+    row.kept.reset();
+    if (row.profile != kCustomProfile) row.spec.clear();
+    rows.push_back(std::move(row));
   }
-  return false;
+  if (rows.empty()) {
+    throw libnorm::DataError("bless: the store has no run of " + experiment + " (" +
+                             arguments.text("store") + "); make them with `norm-harness run`");
+  }
+  return rows;
+}
+
+std::string size_text(std::uintmax_t bytes) {
+  return fmt::format("{:.1f} MB", 1e-6 * double(bytes));
+}
+
+/// The hash that a row's specification has today, where golden's is that of the same run.
+std::string hash_today(const RunResult& row) {
+  const auto spec = study_of(row).spec_of(row);
+  return spec && spec->has_hash(row.spec_sha256) ? spec->sha256() : row.spec_sha256;
+}
+
+Exit migrate(const std::filesystem::path& directory, const std::string& because) {
+  const Migration done = migrate_golden(directory, hash_today, because);
+  print_out(
+      "Golden was of format {} and is of format {} now: {} rows, of which {} numbers were "
+      "compared\n"
+      "one by one and are the same, bit for bit. {} rows have the hash of a spec without "
+      "measures.\n"
+      "{} in {}\n",
+      done.from, kGoldenFormat, done.rows, done.numbers, done.hashes, size_text(done.bytes),
+      libnorm::printable(directory.string()));
+  return Exit::ok;
 }
 
 }  // namespace
@@ -42,35 +105,38 @@ Exit bless_command(const std::vector<std::string>& words) {
       "store", po::value<std::string>()->default_value("out/store"),
       "folder of the runs made here")("golden",
                                       po::value<std::string>()->default_value(default_golden()),
-                                      "folder of the committed results");
+                                      "folder of the committed results")(
+      "custom",
+      "also runs with numbers of their own, and of arms that the experiment does not list")(
+      "migrate",
+      "instead: writes a golden of an older format in this version's, and compares all\n"
+      "numbers before it replaces any");
   if (!arguments.parse(words)) return Exit::ok;
+  const std::filesystem::path directory = arguments.text("golden");
+  const std::string because = arguments.has("because") ? arguments.text("because") : "";
+  if (arguments.has("migrate")) {
+    if (arguments.has("experiment") || arguments.has("custom")) {
+      throw UsageError("--migrate: takes golden as it is, without an experiment or --custom");
+    }
+    if (because.empty()) throw UsageError("bless: no reason given; need --because \"...\"");
+    return migrate(directory, because);
+  }
   if (!arguments.has("experiment")) {
     throw UsageError("bless: no experiment given; need e1, e2, e3, e4 or all");
   }
   const std::string& experiment = arguments.text("experiment");
   if (experiment != "all") find_experiment(experiment);
-  if (!arguments.has("because") || arguments.text("because").empty()) {
-    throw UsageError("bless: no reason given; need --because \"...\"");
-  }
-  const std::filesystem::path directory = arguments.text("golden");
-  std::vector<RunResult> rows;
-  for (RunResult& row : Store(arguments.text("store"), Access::reading).rows()) {
-    if (!is_current(row) || !belongs(row, experiment)) continue;
-    // The file that it names stays in the store.
-    row.kept.reset();
-    rows.push_back(std::move(row));
-  }
-  if (rows.empty()) {
-    throw libnorm::DataError("bless: the store has no run of " + experiment + " (" +
-                             arguments.text("store") + "); make them with `norm-harness run`");
-  }
+  if (because.empty()) throw UsageError("bless: no reason given; need --because \"...\"");
+  const std::vector<RunResult> rows = rows_to_bless(arguments, experiment);
   // Claims are judged from what golden has, and what it gets now in its place.
   const auto judge = [](std::vector<RunResult> evidence) {
-    std::erase_if(evidence, [](const RunResult& row) { return !is_current(row); });
+    std::vector<std::string> stale;
+    std::erase_if(evidence, [&](const RunResult& row) { return !is_evidence(row, stale); });
     return nlohmann::json(judge_claims(evidence));
   };
-  bless_judged(directory, rows, judge, experiment, arguments.text("because"));
-  print_out("{} rows are golden now, in {}\n", rows.size(), libnorm::printable(directory.string()));
+  const std::uintmax_t bytes = bless_judged(directory, rows, judge, experiment, because);
+  print_out("{} rows are golden now, in {}, which has {}\n", rows.size(),
+            libnorm::printable(directory.string()), size_text(bytes));
   return Exit::ok;
 }
 

@@ -55,6 +55,21 @@ std::string known_profile(const std::string& name) {
 
 bool is_current(const RunResult& row) { return study_of(row).is_current(row); }
 
+bool is_evidence(const RunResult& row, std::vector<std::string>& stale) {
+  const Study& study = study_of(row);
+  if (!study.is_current(row)) return false;
+  const std::vector<std::string> others = other_versions(row, study.measures());
+  for (const std::string& name : others) {
+    const std::string sentence = fmt::format(
+        "{} of {} runs at the profile {} was measured by version {}, this is {}: these "
+        "rows are passed over; run `norm-harness remeasure`",
+        name, row.task, row.profile, row.measures.at(name),
+        find_measure(study.measures(), name).version);
+    if (std::ranges::find(stale, sentence) == stale.end()) stale.push_back(sentence);
+  }
+  return others.empty();
+}
+
 Arguments::Arguments(std::string usage, std::string about)
     : usage_(std::move(usage)), about_(std::move(about)), options_("Options", 100, 40) {
   options_.add_options()("help,h", "this text")(
@@ -119,11 +134,12 @@ std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden) 
   if (from == "both") store = store_to_read(arguments);
   std::vector<RunResult> rows;
   const auto key = [](const RunResult& row) { return std::tie(row.task, row.arm, row.seed); };
+  std::vector<std::string> stale;
   const auto take = [&](const std::vector<RunResult>& more) {
     for (const RunResult& row : more) {
       const Study& study = study_of(row);
       if (row.profile != profile.value_or(std::string(study.claim_profile()))) continue;
-      if (!study.is_current(row)) continue;
+      if (!is_evidence(row, stale)) continue;
       const auto same = std::find_if(rows.begin(), rows.end(),
                                      [&](const RunResult& r) { return key(r) == key(row); });
       if (same == rows.end()) {
@@ -139,6 +155,7 @@ std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden) 
     if (golden != nullptr) *golden = std::move(read);
   }
   if (store) take(store->rows());
+  for (const std::string& sentence : stale) complain("norm-harness: {}", sentence);
   std::stable_sort(rows.begin(), rows.end(),
                    [&](const RunResult& a, const RunResult& b) { return key(a) < key(b); });
   return rows;

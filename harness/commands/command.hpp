@@ -39,6 +39,7 @@ Exit verify_command(const std::vector<std::string>& arguments);
 Exit figures_command(const std::vector<std::string>& arguments);
 Exit report_command(const std::vector<std::string>& arguments);
 Exit show_command(const std::vector<std::string>& arguments);
+Exit remeasure_command(const std::vector<std::string>& arguments);
 Exit bless_command(const std::vector<std::string>& arguments);
 Exit gc_command(const std::vector<std::string>& arguments);
 Exit bench_command(const std::vector<std::string>& arguments);
@@ -83,8 +84,12 @@ class Arguments {
 };
 
 /// Whether a row is of its profile's current definition; false for a custom run, and for one made
-/// before the numerics or the measures changed.
+/// before the numerics changed.
 bool is_current(const RunResult& row);
+
+/// Whether a row is to be judged: current, and with no measure of another version than today's.
+/// For the latter a sentence is added to `stale` where it is not there yet.
+bool is_evidence(const RunResult& row, std::vector<std::string>& stale);
 
 /// The store of --store, opened for reading; or nothing if none was named and the default does not
 /// exist yet. Throws: DataError if a named one does not exist.
@@ -95,8 +100,8 @@ void add_row_options(Arguments& arguments);
 
 /// Rows of one profile (by default each study's claim profile), from the store, from golden, or
 /// from both (the store's row if both have one). Rows of another definition of the profile are
-/// skipped. `golden` is set if golden was read. Throws: DataError if golden or a named store is
-/// needed and missing.
+/// skipped, and those measured by another version with a complaint. `golden` is set if golden was
+/// read. Throws: DataError if golden or a named store is needed and missing.
 std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden = nullptr);
 
 /// `a,b,c` as a list. Throws: UsageError for an empty item.

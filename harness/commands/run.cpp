@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "harness/base/files.hpp"
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/results/compare.hpp"
 #include "harness/results/golden.hpp"
+#include "harness/results/golden_names.hpp"
 #include "harness/runs/runner.hpp"
 #include "harness/studies/study.hpp"
 #include "libnorm/data/printable.hpp"
@@ -197,26 +199,36 @@ Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<Ru
   const bool must_check = arguments.has("check");
   const std::string& directory = arguments.text("golden");
   Golden golden;
-  const bool all_custom = std::all_of(rows.begin(), rows.end(),
-                                      [](const RunResult& row) { return row.profile == "custom"; });
-  if (!all_custom && (must_check || has_golden(directory))) golden = load_golden(directory);
+  // Runs of no profile stand in a folder of their own, and are rarely there.
+  const bool may_be_there = std::ranges::any_of(rows, [&](const RunResult& row) {
+    return row.profile != kCustomProfile ||
+           is_there(std::filesystem::path(directory) / encode_name(row.task) / kCustomProfile);
+  });
+  if (may_be_there && (must_check || has_golden(directory))) golden = load_golden(directory);
   Exit exit = Exit::ok;
   std::vector<std::string> words, notes;
   for (const RunResult& row : rows) {
     words.emplace_back(row.profile == "custom" ? "custom run" : "not in golden");
-    if (const RunResult* expected = golden.find(row.task, row.profile, row.arm, row.seed)) {
-      const auto differences = compare(row, *expected);
-      words.back() = differences.empty() ? "same bits" : "DIFFERS";
-      if (!differences.empty()) exit = Exit::differs;
-      for (const Difference& d : differences) notes.push_back(libnorm::printable(d.message));
-    } else if (must_check && exit == Exit::ok) {
+    const RunResult* expected = golden.find(row);
+    std::vector<Difference> differences;
+    if (expected != nullptr) differences = compare(row, *expected);
+    const bool measured_otherwise = std::ranges::any_of(
+        differences, [](const Difference& d) { return d.cause == Cause::kOtherMeasures; });
+    const bool differs = std::ranges::any_of(
+        differences, [](const Difference& d) { return d.cause != Cause::kOtherMeasures; });
+    if (expected != nullptr) {
+      words.back() = differs ? "DIFFERS" : measured_otherwise ? "other measures" : "same bits";
+    }
+    if (differs) exit = Exit::differs;
+    for (const Difference& d : differences) notes.push_back(libnorm::printable(d.message));
+    if (must_check && exit == Exit::ok && (expected == nullptr || measured_otherwise)) {
       exit = Exit::no_data;
     }
   }
   for (const Chosen& c : chosen) print_table(*c.study, arguments.text("protocol"), rows, words);
   if (!notes.empty()) print_out("\n  {}\n", fmt::join(notes, "\n  "));
   if (exit == Exit::no_data) {
-    complain("run: --check was asked for, and golden lacks a run above ({})",
+    complain("run: --check was asked for, and golden lacks a run above, or its measures ({})",
              libnorm::printable(directory));
   }
   return exit;

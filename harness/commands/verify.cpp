@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -27,25 +29,34 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
     tell(fmt::format("No store at {}: nothing made here to hold against golden.",
                      libnorm::printable(directory)));
   }
-  int same = 0, differing = 0, unknown = 0;
+  int same = 0, differing = 0, unknown = 0, unmeasured = 0;
   for (const RunResult& row : store ? store->rows() : std::vector<RunResult>()) {
     const std::string profile = arguments.has("profile")
                                     ? arguments.text("profile")
                                     : std::string(study_of(row).claim_profile());
-    if (row.profile != profile || !is_current(row)) continue;
-    const RunResult* expected = golden.find(row.task, row.profile, row.arm, row.seed);
+    const RunResult* expected = golden.find(row);
+    // A run of no profile is compared where golden has it, and missed nowhere.
+    const bool is_custom = row.profile == "custom" && expected != nullptr;
+    if (!is_custom && (row.profile != profile || !is_current(row))) continue;
     if (expected == nullptr) {
       ++unknown;
       continue;
     }
     const auto differences = compare(row, *expected);
     for (const Difference& d : differences) tell(libnorm::printable(d.message));
-    ++(differences.empty() ? same : differing);
+    const bool differs = std::ranges::any_of(
+        differences, [](const Difference& d) { return d.cause != Cause::kOtherMeasures; });
+    ++(differs ? differing : differences.empty() ? same : unmeasured);
   }
   if (store) {
     tell(fmt::format("{} runs made here have golden's bits; {} are not in golden.", same, unknown));
   }
   if (differing > 0) return Exit::differs;
+  if (unmeasured > 0) {
+    complain("verify: {} of the runs could not be compared: other versions measured them",
+             unmeasured);
+    return Exit::no_data;
+  }
   if (!arguments.has("check")) return Exit::ok;
   if (unknown > 0) {
     complain("verify: --check was asked for, and golden lacks {} of the runs", unknown);

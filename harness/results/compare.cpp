@@ -30,7 +30,21 @@ constexpr double kSolverTolerance = 1e-9;
 constexpr double kDriftTolerance = 1e-3;
 
 std::string name_of(const RunResult& row) {
-  return row.task + "/" + row.profile + "/" + row.arm + " seed " + std::to_string(row.seed);
+  std::string cell;
+  for (const auto& [factor, level] : row.cell) cell += " " + factor + "=" + level;
+  return row.task + "/" + row.profile + "/" + row.arm + cell + " seed " + std::to_string(row.seed);
+}
+
+/// Whether `other` has a measure that a row lacks, of whose numbers the row says nothing then.
+bool lacks_a_measure(const RunResult& row, const RunResult& other) {
+  return std::any_of(other.measures.begin(), other.measures.end(),
+                     [&](const auto& measure) { return row.measures.count(measure.first) == 0; });
+}
+
+/// Whether the rows are of one specification, by whichever of its hashes.
+bool of_one_spec(const RunResult& fresh, const RunResult& golden) {
+  return golden.spec_sha256 == fresh.spec_sha256 ||
+         (!fresh.spec.empty() && Spec::parse(fresh.spec, "row: spec").has_hash(golden.spec_sha256));
 }
 
 bool same_bits(double a, double b) {
@@ -106,7 +120,9 @@ class ResultComparison {
   template <class Value, class Check>
   void check_named(const std::string& member, std::map<std::string, Value> RunResult::*values,
                    const Check& check);
+  bool check_measures();
   void check_numbers();
+  void check_training();
   void check_hashes();
   void check_held_out(Cause cause);
 
@@ -202,16 +218,33 @@ void ResultComparison::check_named(const std::string& member,
     const std::string what = member + "." + name;
     const auto found = got.find(name);
     if (found == got.end()) {
+      if (lacks_a_measure(fresh_, golden_)) continue;
       add(Cause::kDifferentResult, what, describe(value), "nothing");
     } else {
       check(what, name, value, found->second);
     }
   }
   for (const auto& [name, value] : got) {
-    if (expected.count(name) == 0 && !is_of_spectrum(name)) {
+    if (expected.count(name) == 0 && !is_of_spectrum(name) && !lacks_a_measure(golden_, fresh_)) {
       add(Cause::kDifferentResult, member + "." + name, "nothing", describe(value));
     }
   }
+}
+
+/// Whether no measure has one version here and another there.
+bool ResultComparison::check_measures() {
+  bool same = true;
+  for (const auto& [name, version] : golden_.measures) {
+    const auto found = fresh_.measures.find(name);
+    if (found == fresh_.measures.end() || found->second == version) continue;
+    same = false;
+    differences_.push_back(
+        {Cause::kOtherMeasures, "measures." + name,
+         "golden: " + name_of(golden_) + ": " + name + " was measured by version " +
+             std::to_string(version) + ", and here by version " + std::to_string(found->second) +
+             "; not compared: run `norm-harness remeasure` to measure stored runs again"});
+  }
+  return same;
 }
 
 void ResultComparison::check_numbers() {
@@ -225,8 +258,12 @@ void ResultComparison::check_numbers() {
   check_named("epochs", &RunResult::epochs, [&](Text what, Text name, List expected, List got) {
     check_list(what, expected, got, [&](double a, double b) { return metric_gap(name, a, b); });
   });
-  check_list("loss_curve", golden_.loss_curve, fresh_.loss_curve, exact_gap);
-  check_spectrum("singular_values", golden_.singular_values, fresh_.singular_values);
+  const bool is_unmeasured =
+      (golden_.singular_values.empty() && lacks_a_measure(golden_, fresh_)) ||
+      (fresh_.singular_values.empty() && lacks_a_measure(fresh_, golden_));
+  if (!is_unmeasured) {
+    check_spectrum("singular_values", golden_.singular_values, fresh_.singular_values);
+  }
   check_named("spectra", &RunResult::spectra, [&](Text what, Text, List expected, List got) {
     check_spectrum(what, expected, got);
   });
@@ -235,6 +272,17 @@ void ResultComparison::check_numbers() {
                 check_list(what + ".alpha", expected.alpha, got.alpha, exact_gap);
                 check_list(what + ".loss", expected.loss, got.loss, exact_gap);
               });
+}
+
+void ResultComparison::check_training() {
+  check_integer("steps", golden_.steps, fresh_.steps);
+  check_integer("diverged_at", golden_.diverged_at, fresh_.diverged_at);
+  check_integer("curve_stride", golden_.curve_stride, fresh_.curve_stride);
+  if (!same_bits(golden_.final_loss, fresh_.final_loss)) {
+    add_gap(relative_gap(golden_.final_loss, fresh_.final_loss), "final_loss", golden_.final_loss,
+            fresh_.final_loss);
+  }
+  check_list("loss_curve", golden_.loss_curve, fresh_.loss_curve, exact_gap);
 }
 
 /// A hash has no size of difference: it is as far off as the numbers of its row are.
@@ -275,19 +323,13 @@ void ResultComparison::check_held_out(Cause cause) {
 
 std::vector<Difference> ResultComparison::run() {
   check_text("data", golden_.data, fresh_.data);
-  if (golden_.spec_sha256 != fresh_.spec_sha256) {
+  if (!of_one_spec(fresh_, golden_)) {
     // Another training: its numbers have nothing to agree with.
     add(Cause::kDifferentResult, "spec_sha256", golden_.spec_sha256, fresh_.spec_sha256);
     return std::move(differences_);
   }
-  check_integer("steps", golden_.steps, fresh_.steps);
-  check_integer("diverged_at", golden_.diverged_at, fresh_.diverged_at);
-  check_integer("curve_stride", golden_.curve_stride, fresh_.curve_stride);
-  if (!same_bits(golden_.final_loss, fresh_.final_loss)) {
-    add_gap(relative_gap(golden_.final_loss, fresh_.final_loss), "final_loss", golden_.final_loss,
-            fresh_.final_loss);
-  }
-  check_numbers();
+  check_training();
+  if (check_measures()) check_numbers();
   check_hashes();
   return std::move(differences_);
 }
@@ -297,7 +339,7 @@ std::vector<Difference> ResultComparison::run() {
 std::vector<Difference> compare(const RunResult& fresh, const RunResult& golden) {
   if (name_of(fresh) != name_of(golden)) {
     throw libnorm::ValueError("compare: the rows are of two runs (" + name_of(fresh) + ", golden " +
-                              name_of(golden) + "); need one task, profile, arm and seed");
+                              name_of(golden) + "); need one task, profile, arm, cell and seed");
   }
   return ResultComparison(fresh, golden).run();
 }

@@ -11,6 +11,7 @@ namespace harness {
 enum class Cause {
   kPlatformDrift,    // different bits, and all numbers agree to 1e-3
   kDifferentResult,  // a number differs by more, or the runs are not the same kind of thing
+  kOtherMeasures,    // the numbers of a measure were made by two versions of it: not compared
 };
 
 struct Difference {
@@ -24,7 +25,8 @@ struct Difference {
 /// bit. Other metrics, after training and by epoch, and singular values come from a solver whose
 /// rounding is not ours and agree to 1e-9 of their size (singular values and condition numbers: of
 /// the largest singular value). Seconds, the environment and what is kept may differ.
-/// Throws: ValueError when the rows are not of one task, profile, arm and seed.
+/// What is measured after training is compared where both rows have it by the same version.
+/// Throws: ValueError when the rows are not of one task, profile, arm, cell and seed.
 std::vector<Difference> compare(const RunResult& fresh, const RunResult& golden);
 
 }  // namespace harness

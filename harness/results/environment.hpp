@@ -8,9 +8,6 @@ namespace harness {
 /// run change by intention.
 inline constexpr const char* kNumerics = "1";
 
-/// Version of what is measured on a trained model.
-inline constexpr const char* kMeasures = "1";
-
 /// This build, this machine, and the device of the calling thread.
 Environment environment(int threads);
 

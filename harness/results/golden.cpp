@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <tuple>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -13,7 +12,11 @@
 #include "harness/base/files.hpp"
 #include "harness/base/sha256.hpp"
 #include "harness/results/golden_files.hpp"
+#include "harness/results/golden_manifest.hpp"
+#include "harness/results/golden_names.hpp"
 #include "harness/results/result_json.hpp"
+#include "harness/results/row_members.hpp"
+#include "harness/results/spec.hpp"
 #include "libnorm/core/error.hpp"
 
 namespace harness {
@@ -24,106 +27,121 @@ using libnorm::DataError;
 using libnorm::ValueError;
 using nlohmann::json;
 
-auto key_of(const RunResult& row) { return std::tie(row.task, row.profile, row.arm, row.seed); }
+/// Most bytes of golden's files together: what a checkout is willing to carry.
+constexpr std::uintmax_t kMostGolden = 40'000'000;
+/// Bytes of a name in a folder.
+constexpr std::size_t kLongestPart = 255;
+
+/// Rows in golden's order, each with a key of its own.
+struct Key {
+  std::string task, profile, arm, variant;
+  std::uint64_t seed = 0;
+
+  explicit Key(const RunResult& row)
+      : task(row.task),
+        profile(row.profile),
+        arm(row.arm),
+        variant(variant_of(row)),
+        seed(row.seed) {}
+  auto operator<=>(const Key&) const = default;
+};
 
 /// Where files stood before tasks had names.
 std::string old_file_of(const RunResult& row) { return row.profile + "/" + row.arm + ".jsonl"; }
 
-std::string file_of(const RunResult& row) { return row.task + "/" + old_file_of(row); }
-
-bool belongs_in(const std::string& file, const RunResult& row) {
-  return file == file_of(row) || (file == old_file_of(row) && row.task == kUnnamedTask);
+bool belongs_in(const std::string& file, const RunResult& row, int format) {
+  return file == golden_file_of(row) ||
+         (format == 1 && file == old_file_of(row) && row.task == kUnnamedTask);
 }
 
 std::string name_of(const RunResult& row) {
-  return row.task + "/" + row.profile + "/" + row.arm + " seed " + std::to_string(row.seed);
+  std::string file = golden_file_of(row);
+  return file.substr(0, file.rfind('.')) + " seed " + std::to_string(row.seed);
 }
 
-struct Manifest {
-  std::map<std::string, std::string> hashes;  // of each file, by its path
-  std::vector<Blessing> blessings;
-};
-
-Manifest read_manifest(const std::string& text) {
-  const auto content = unseal("manifest", text);
-  if (!content) fail_golden(kManifestFile, "is torn or edited (its checksum does not hold)");
-  const std::string where = std::string("golden: ") + kManifestFile;
-  const json value = parse_json(*content, where);
-  JsonObjectReader members(value, where);
-  Manifest manifest;
-  const json& files = members.take("files");
-  JsonObjectReader hashes(files, where + ": files");
-  for (const auto& item : files.items()) {
-    manifest.hashes[item.key()] = hashes.text(item.key());
+/// Throws: DataError for a custom row that does not say by which spec it was made.
+void require_spec(const RunResult& row, const std::string& where) {
+  if (row.profile != kCustomProfile && row.spec.empty()) return;
+  if (sha256_hex(row.spec) != row.spec_sha256) {
+    fail_golden(where, "has a spec that is not that of its spec_sha256");
   }
-  const json& blessings = members.take("blessings");
-  if (!blessings.is_array()) fail_golden(kManifestFile, "has blessings that are no list");
-  for (const json& item : blessings) {
-    JsonObjectReader blessing(item, where + ": blessings");
-    const std::string experiment = blessing.text("experiment");
-    manifest.blessings.push_back({experiment, blessing.text("because")});
-    blessing.require_none_left();
-  }
-  members.require_none_left();
-  return manifest;
 }
 
-std::string render(const Manifest& manifest) {
-  json blessings = json::array();
-  for (const Blessing& blessing : manifest.blessings) {
-    blessings.push_back({{"experiment", blessing.experiment}, {"because", blessing.because}});
-  }
-  const json value = {{"files", manifest.hashes}, {"blessings", blessings}};
-  return seal("manifest", value.dump(2));
-}
-
-/// Adds the rows of one file, which must be of its task, profile and arm, by ascending seed.
-void read_result_lines(const std::string& file, std::string_view content,
-                       std::vector<RunResult>& rows) {
-  for (int line_number = 1; !content.empty(); ++line_number) {
-    const std::string where = file + " line " + std::to_string(line_number);
+/// Adds the rows of one file, which must be of its task, profile, arm and variant, by ascending
+/// seed. Returns their seeds.
+std::vector<std::uint64_t> read_result_lines(const std::string& file, std::string_view content,
+                                             int format, std::vector<RunResult>& rows) {
+  std::vector<std::uint64_t> seeds;
+  while (!content.empty()) {
+    const std::string where = file + " line " + std::to_string(seeds.size() + 1);
     const std::size_t end = std::min(content.find('\n'), content.size());
     RunResult row = row_from_line(content.substr(0, end), "golden: " + where);
     content.remove_prefix(std::min(end + 1, content.size()));
-    if (!belongs_in(file, row)) fail_golden(where, "holds a row of " + file_of(row));
-    if (line_number > 1 && rows.back().seed >= row.seed) {
+    require_spec(row, where);
+    if (!belongs_in(file, row, format)) {
+      fail_golden(where, "holds a row of " + golden_file_of(row));
+    }
+    if (!seeds.empty() && seeds.back() >= row.seed) {
       fail_golden(where, "is out of order (seed " + std::to_string(row.seed) + ")");
     }
+    seeds.push_back(row.seed);
     rows.push_back(std::move(row));
   }
+  return seeds;
 }
 
-void require_file_name(const std::string& name, const char* what) {
-  if (!is_golden_name(name) || name == kReferenceFolder || name == "custom") {
-    throw ValueError("bless: a row has the " + std::string(what) + " \"" + name +
-                     "\"; need lower-case letters, digits and underscores, and neither " +
-                     "\"reference\" nor \"custom\"");
+/// Throws: ValueError for a row that golden has no place for.
+void require_place(const RunResult& row) {
+  const std::pair<const std::string&, const char*> names[] = {
+      {row.task, "task"}, {row.profile, "profile"}, {row.arm, "arm"}};
+  for (const auto& [name, what] : names) {
+    if (is_name(name) && name != kReferenceFolder) continue;
+    throw ValueError("bless: a row has the " + std::string(what) + " \"" + name + "\"; need " +
+                     kNameWanted + ", and not \"reference\"");
+  }
+  if (!row.spec.empty() && sha256_hex(row.spec) != row.spec_sha256) {
+    throw ValueError("bless: a row of " + row.arm + " has a spec that is not that of its " +
+                     "spec_sha256; need a row as a store's");
+  }
+  if (row.cell.count("spec") > 0) {
+    throw ValueError("bless: a row of " + row.arm + " has a factor spec; need another name");
+  }
+  std::string part = golden_file_of(row);
+  for (; !part.empty(); part.erase(0, std::min(part.find('/'), part.size() - 1) + 1)) {
+    if (std::min(part.find('/'), part.size()) <= kLongestPart) continue;
+    throw ValueError("bless: a row's place has a name that no file system takes (" + part +
+                     "); need at most " + std::to_string(kLongestPart) + " bytes");
   }
 }
 
 /// The rows of golden with fresh ones in the place of old ones, in golden's order.
 std::vector<RunResult> merge(const std::vector<RunResult>& old_rows,
                              const std::vector<RunResult>& fresh_rows) {
-  std::map<std::tuple<std::string, std::string, std::string, std::uint64_t>, RunResult> merged;
+  std::map<Key, RunResult> merged;
   for (const RunResult& row : fresh_rows) {
-    require_file_name(row.task, "task");
-    require_file_name(row.profile, "profile");
-    require_file_name(row.arm, "arm");
-    if (!merged.emplace(key_of(row), row).second) {
+    require_place(row);
+    if (!merged.emplace(Key(row), row).second) {
       throw ValueError("bless: a run came twice (" + name_of(row) + "); need each once");
     }
   }
-  for (const RunResult& row : old_rows) merged.emplace(key_of(row), row);
+  for (const RunResult& row : old_rows) merged.emplace(Key(row), row);
   std::vector<RunResult> rows;
   for (auto& item : merged) rows.push_back(std::move(item.second));
   return rows;
 }
 
-/// The content of every file, by its path.
-std::map<std::string, std::string> render(const std::vector<RunResult>& rows, const json& verdicts,
-                                          std::vector<Blessing> blessings) try {
-  std::map<std::string, std::string> files;
-  for (const RunResult& row : rows) files[file_of(row)] += to_line(row) + "\n";
+using Files = std::map<std::string, std::string>;
+
+/// The content of every file, by its path. Throws: ValueError; DataError where it is too large.
+Files render(const std::vector<RunResult>& rows, const json& verdicts,
+             std::vector<Blessing> blessings) try {
+  Files files;
+  std::map<std::string, std::vector<std::uint64_t>> seeds;
+  for (const RunResult& row : rows) {
+    const std::string file = golden_file_of(row);
+    files[file] += to_line(row) + "\n";
+    seeds[file].push_back(row.seed);
+  }
   files[kVerdictsFile] = verdicts.dump(2) + "\n";
   // JSON writes a nan as null and says nothing.
   if (json::parse(files[kVerdictsFile]) != verdicts) {
@@ -132,7 +150,13 @@ std::map<std::string, std::string> render(const std::vector<RunResult>& rows, co
   }
   Manifest manifest;
   manifest.blessings = std::move(blessings);
-  for (const auto& [file, content] : files) manifest.hashes[file] = sha256_hex(content);
+  for (const auto& [file, content] : files) {
+    manifest.files[file] = {sha256_hex(content), content.size(), seeds_text(seeds[file])};
+  }
+  if (manifest.bytes() > kMostGolden) {
+    throw DataError("bless: golden is too large (" + std::to_string(manifest.bytes()) +
+                    " bytes); need at most " + std::to_string(kMostGolden));
+  }
   files[kManifestFile] = render(manifest);
   return files;
 } catch (const json::exception& error) {
@@ -146,57 +170,87 @@ struct Contents {
   std::set<std::string> files;
 };
 
+/// Throws: DataError unless a file is what the manifest says, but for its rows.
+void require_listed(const std::string& file, const std::string& content, const Manifest& manifest) {
+  const ListedFile& expected = manifest.files.at(file);
+  const std::string hash = sha256_hex(content);
+  if (hash != expected.sha256) {
+    fail_golden(file, "differs from the manifest (sha256 " + hash + ", the manifest says " +
+                          expected.sha256 + ")");
+  }
+  if (manifest.format > 1 && content.size() != expected.bytes) {
+    fail_golden(file, "differs from the manifest (" + std::to_string(content.size()) +
+                          " bytes, the manifest says " + std::to_string(expected.bytes) + ")");
+  }
+}
+
+/// Throws: DataError for a run that is there twice.
+void sort_rows(std::vector<RunResult>& rows) {
+  std::ranges::sort(rows, {}, [](const RunResult& row) { return Key(row); });
+  const auto twice =
+      std::ranges::adjacent_find(rows, {}, [](const RunResult& row) { return Key(row); });
+  if (twice == rows.end()) return;
+  fail_golden(golden_file_of(*twice),
+              "holds a run that " + old_file_of(*twice) + " holds too (" + name_of(*twice) + ")");
+}
+
+/// files: of golden, but for the manifest. read: the content of one.
+Golden parse_golden(const std::set<std::string>& files,
+                    const std::function<std::string(const std::string&)>& read) {
+  Golden golden;
+  Manifest manifest = read_manifest(read(kManifestFile));
+  golden.format = manifest.format;
+  if (manifest.files.count(kVerdictsFile) == 0) {
+    fail_golden(kManifestFile, "does not list verdicts.json");
+  }
+  for (const std::string& file : files) {
+    if (manifest.files.count(file) > 0) continue;
+    fail_golden(file,
+                "is not in the manifest: put there by hand, or left by a bless cut short; "
+                "remove it");
+  }
+  for (const auto& [file, listed] : manifest.files) {
+    if (files.count(file) == 0) fail_golden(file, "is missing (the manifest lists it)");
+    const std::string content = read(file);
+    golden.bytes += content.size();
+    require_listed(file, content, manifest);
+    if (file == kVerdictsFile) {
+      golden.verdicts = parse_json(content, "golden: " + file);
+      continue;
+    }
+    const auto seeds = read_result_lines(file, content, manifest.format, golden.rows);
+    if (manifest.format > 1 && seeds_text(seeds) != listed.seeds) {
+      fail_golden(
+          file, "has the seeds " + seeds_text(seeds) + " where the manifest says " + listed.seeds);
+    }
+  }
+  golden.blessings = std::move(manifest.blessings);
+  sort_rows(golden.rows);
+  return golden;
+}
+
+Golden parse_golden(const Files& files) {
+  std::set<std::string> names;
+  for (const auto& item : files) names.insert(item.first);
+  names.erase(kManifestFile);
+  return parse_golden(names, [&](const std::string& file) { return files.at(file); });
+}
+
 Contents load_contents(const fs::path& directory) {
   const std::optional<GoldenChange> change = unfinished_change(directory);
-  const auto read = [&](const std::string& file) {
-    return change ? change->files.at(file) : read_file(directory / file);
-  };
   Contents contents;
-  auto& [golden, files] = contents;
   if (change) {
-    for (const auto& item : change->files) files.insert(item.first);
-    files.erase(kManifestFile);
+    for (const auto& item : change->files) contents.files.insert(item.first);
+    contents.files.erase(kManifestFile);
   } else {
-    files = list_golden_files(directory);
+    contents.files = list_golden_files(directory);
   }
   if (change ? change->files.count(kManifestFile) == 0 : !is_there(directory / kManifestFile)) {
     fail_golden((directory / kManifestFile).string(), "is missing");
   }
-  Manifest manifest = read_manifest(read(kManifestFile));
-  if (manifest.hashes.count(kVerdictsFile) == 0)
-    fail_golden(kManifestFile, "does not list verdicts.json");
-  for (const std::string& file : files) {
-    if (manifest.hashes.count(file) == 0) {
-      fail_golden(
-          file,
-          "is not in the manifest: put there by hand, or left by a bless cut short; remove it");
-    }
-  }
-  for (const auto& [file, expected] : manifest.hashes) {
-    if (files.count(file) == 0) fail_golden(file, "is missing (the manifest lists it)");
-    const std::string content = read(file);
-    const std::string hash = sha256_hex(content);
-    if (hash != expected) {
-      fail_golden(file, "differs from the manifest (sha256 " + hash + ", the manifest says " +
-                            expected + ")");
-    }
-    if (file == kVerdictsFile) {
-      golden.verdicts = parse_json(content, "golden: " + file);
-    } else {
-      read_result_lines(file, content, golden.rows);
-    }
-  }
-  golden.blessings = std::move(manifest.blessings);
-  auto& rows = golden.rows;
-  std::sort(rows.begin(), rows.end(),
-            [](const RunResult& a, const RunResult& b) { return key_of(a) < key_of(b); });
-  const auto twice = std::adjacent_find(
-      rows.begin(), rows.end(),
-      [](const RunResult& a, const RunResult& b) { return key_of(a) == key_of(b); });
-  if (twice != rows.end()) {
-    fail_golden(file_of(*twice),
-                "holds a run that " + old_file_of(*twice) + " holds too (" + name_of(*twice) + ")");
-  }
+  contents.golden = parse_golden(contents.files, [&](const std::string& file) {
+    return change ? change->files.at(file) : read_file(directory / file);
+  });
   return contents;
 }
 
@@ -206,12 +260,71 @@ bool holds_any(const fs::path& directory) {
          !list_golden_files(directory).empty();
 }
 
+void require_reason(const std::string& because) {
+  if (because.find_first_not_of(" \t\n") == std::string::npos) {
+    throw ValueError("bless: no reason (empty); need a sentence on why golden changes");
+  }
+}
+
+/// Puts the files in the place of golden's. Returns: their bytes, without the manifest's.
+std::uintmax_t write_golden(const fs::path& directory, const std::set<std::string>& old_files,
+                            Files files) {
+  GoldenChange change;
+  change.files = std::move(files);
+  for (const std::string& file : old_files) {
+    if (change.files.count(file) == 0) change.removed.insert(file);
+  }
+  change_golden(directory, change);
+  std::uintmax_t bytes = 0;
+  for (const auto& [file, content] : change.files) {
+    if (file != kManifestFile) bytes += content.size();
+  }
+  return bytes;
+}
+
+/// Holds what was written against what was to be: every row, the verdicts and the blessings.
+/// Returns: how many numbers were compared. Throws: DataError with the first that differs.
+std::size_t require_same(const Golden& expected, const Golden& written) {
+  const auto fail = [](const std::string& what) {
+    throw DataError("bless: the new format does not give back what golden holds (" + what +
+                    "); golden stays as it was");
+  };
+  if (expected.rows.size() != written.rows.size()) {
+    fail(std::to_string(written.rows.size()) + " rows of " + std::to_string(expected.rows.size()));
+  }
+  std::size_t numbers = 0;
+  for (std::size_t i = 0; i < expected.rows.size(); ++i) {
+    const RowComparison compared = compare_members(expected.rows[i], written.rows[i]);
+    if (!compared.difference.empty()) fail(name_of(expected.rows[i]) + ": " + compared.difference);
+    numbers += compared.numbers;
+  }
+  if (expected.verdicts != written.verdicts) fail("the verdicts");
+  if (expected.blessings != written.blessings) fail("the blessings");
+  return numbers;
+}
+
 }  // namespace
 
 const RunResult* Golden::find(std::string_view task, std::string_view profile, std::string_view arm,
                               std::uint64_t seed) const {
+  RunResult run;
+  run.task = task;
+  run.profile = profile;
+  run.arm = arm;
+  run.seed = seed;
+  return find(run);
+}
+
+const RunResult* Golden::find(const RunResult& run) const {
+  // Before the variant, which for some has to be made of a spec.
+  const auto is_alike = [&](const RunResult& row) {
+    return row.seed == run.seed && row.arm == run.arm && row.profile == run.profile &&
+           row.task == run.task;
+  };
+  const bool has_variant = !run.cell.empty() || !run.spec.empty();
+  const std::string variant = has_variant ? variant_of(run) : "";
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const RunResult& row) {
-    return row.task == task && row.profile == profile && row.arm == arm && row.seed == seed;
+    return is_alike(row) && variant_of(row) == variant;
   });
   return found == rows.end() ? nullptr : &*found;
 }
@@ -226,35 +339,61 @@ Golden load_golden(const fs::path& directory) {
   return load_contents(directory).golden;
 }
 
-void bless(const fs::path& directory, const std::vector<RunResult>& rows, const json& verdicts,
-           const std::string& experiment, const std::string& because) {
-  bless_judged(
+std::uintmax_t bless(const fs::path& directory, const std::vector<RunResult>& rows,
+                     const json& verdicts, const std::string& experiment,
+                     const std::string& because) {
+  return bless_judged(
       directory, rows, [&](const std::vector<RunResult>&) { return verdicts; }, experiment,
       because);
 }
 
-void bless_judged(const fs::path& directory, const std::vector<RunResult>& rows, const Judge& judge,
-                  const std::string& experiment, const std::string& because) {
+std::uintmax_t bless_judged(const fs::path& directory, const std::vector<RunResult>& rows,
+                            const Judge& judge, const std::string& experiment,
+                            const std::string& because) {
   if (experiment.find_first_not_of(" \t\n") == std::string::npos) {
     throw ValueError("bless: no experiment (empty); need its name");
   }
-  if (because.find_first_not_of(" \t\n") == std::string::npos) {
-    throw ValueError("bless: no reason (empty); need a sentence on why golden changes");
-  }
+  require_reason(because);
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) fail_to_write(directory, "make", error.value());
   const GoldenLock lock(directory, GoldenUse::write);
   finish_change(directory);
   Contents old = holds_any(directory) ? load_contents(directory) : Contents{};
+  if (old.golden.format != kGoldenFormat) {
+    throw DataError("bless: golden is of format " + std::to_string(old.golden.format) +
+                    "; `norm-harness bless --migrate` brings it to " +
+                    std::to_string(kGoldenFormat));
+  }
   old.golden.blessings.push_back({experiment, because});
   const std::vector<RunResult> merged = merge(old.golden.rows, rows);
-  GoldenChange change;
-  change.files = render(merged, judge(merged), std::move(old.golden.blessings));
-  for (const std::string& file : old.files) {
-    if (change.files.count(file) == 0) change.removed.insert(file);
+  return write_golden(directory, old.files,
+                      render(merged, judge(merged), std::move(old.golden.blessings)));
+}
+
+Migration migrate_golden(const fs::path& directory, const HashOf& hash_of,
+                         const std::string& because) {
+  require_reason(because);
+  const GoldenLock lock(directory, GoldenUse::write);
+  finish_change(directory);
+  Contents old = load_contents(directory);
+  Migration migration;
+  migration.from = old.golden.format;
+  if (migration.from == kGoldenFormat) {
+    throw DataError("bless: golden is of format " + std::to_string(kGoldenFormat) +
+                    " already; there is nothing to migrate");
   }
-  change_golden(directory, change);
+  for (RunResult& row : old.golden.rows) {
+    const std::string hash = hash_of(row);
+    migration.hashes += hash != row.spec_sha256;
+    row.spec_sha256 = hash;
+  }
+  old.golden.blessings.push_back({"format " + std::to_string(kGoldenFormat), because});
+  Files files = render(old.golden.rows, old.golden.verdicts, old.golden.blessings);
+  migration.rows = old.golden.rows.size();
+  migration.numbers = require_same(old.golden, parse_golden(files));
+  migration.bytes = write_golden(directory, old.files, std::move(files));
+  return migration;
 }
 
 }  // namespace harness

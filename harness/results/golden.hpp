@@ -12,26 +12,47 @@
 
 namespace harness {
 
+/// The format that bless() writes.
+inline constexpr int kGoldenFormat = 2;
+
 /// Why golden became what it is: one entry for each bless().
 struct Blessing {
   std::string experiment;
   std::string because;
+
+  bool operator==(const Blessing&) const = default;
 };
 
 /// The committed results every later one is held against, as the folder holds them:
-/// `<task>/<profile>/<arm>.jsonl`, a row a line by seed; `verdicts.json`; and `manifest.json`,
-/// which has the sha256 of each of them and of itself. `reference/` is not part of it. Rows made
-/// before tasks had names stand in `<profile>/<arm>.jsonl`, until the next bless() moves them.
-/// `unfinished_bless.json`, where it is there, holds the files of a bless() that was cut short
-/// after it was decided: they are golden then, and the next bless() puts them in their places.
+/// - `manifest.json`: `format`; `bytes` of all files listed; `blessings`; and of each file its
+///   sha256, bytes and, of a file of rows, the seeds that it has (a set may be partial). It seals
+///   itself.
+/// - `verdicts.json`.
+/// - `<task>/<profile>/<arm>.jsonl`: rows of one arm, a line each by seed. What else tells runs
+///   apart is one name more, `<arm>/<variant>.jsonl`: the levels of a cell
+///   (`placement=pre,size=2x128`), or of a run that no profile has the hash of its spec
+///   (`spec=0123456789abcdef`); such a row holds its spec. Names are encoded (golden_names.hpp).
+/// - `unfinished_bless.json`, where it is there: the files of a bless() that was cut short after it
+///   was decided. They are golden then, and the next bless() puts them in their places.
+///
+/// `reference/` is not part of it. Format 1, which has no number, is read too: its
+/// manifest has hashes alone, its rows no measures and the specs' hashes of the time when measures
+/// were part of a spec; and the oldest stand in `<profile>/<arm>.jsonl`, without a task.
 struct Golden {
-  std::vector<RunResult> rows;  // by task, profile, arm and seed
+  std::vector<RunResult> rows;  // by task, profile, arm, variant and seed
   nlohmann::json verdicts;
   std::vector<Blessing> blessings;
+  /// Of the files that it came from, and their bytes without the manifest's.
+  /// @{
+  int format = kGoldenFormat;
+  std::uintmax_t bytes = 0;
+  /// @}
 
-  /// The row of a run, or null.
+  /// The row of a run without a variant, or null.
   const RunResult* find(std::string_view task, std::string_view profile, std::string_view arm,
                         std::uint64_t seed) const;
+  /// The row of the run that another row is of, or null.
+  const RunResult* find(const RunResult& run) const;
 };
 
 /// Whether the folder holds a golden at all, sound or not. Throws: DataError.
@@ -45,18 +66,41 @@ Golden load_golden(const std::filesystem::path& directory);
 /// Makes the verdicts on the rows that golden is to have.
 using Judge = std::function<nlohmann::json(const std::vector<RunResult>& rows)>;
 
-/// Adds rows, in place of those of the same task, profile, arm and seed, and replaces the verdicts.
-/// The folder is locked meanwhile: who blesses, or loads, at the same time waits. All files are
-/// written to `unfinished_bless.json`, whose rename decides; killed before it golden is the old
-/// one, killed after it the new one.
-/// Throws: ValueError for an empty experiment or reason, a run given twice, or a name that cannot
-/// be a file's, or the profile "custom"; DataError when what is there is not sound, so that no
-/// damage is blessed by the way, and when something cannot be written.
-void bless(const std::filesystem::path& directory, const std::vector<RunResult>& rows,
-           const nlohmann::json& verdicts, const std::string& experiment,
-           const std::string& because);
+/// Adds rows, in place of those of the same task, profile, arm, variant and seed, and replaces the
+/// verdicts. The folder is locked meanwhile: who blesses, or loads, at the same time waits. All
+/// files are written to `unfinished_bless.json`, whose rename decides; killed before it golden is
+/// the old one, killed after it the new one. Returns: the bytes of golden's files, without the
+/// manifest's. Throws: ValueError for an empty experiment or reason, a run given twice, a name that
+/// cannot be a file's, or a custom row without its spec; DataError when what is there is not sound,
+/// so that no damage is blessed by the way, or of an older format; when golden would have over 40
+/// MB; and when something cannot be written.
+std::uintmax_t bless(const std::filesystem::path& directory, const std::vector<RunResult>& rows,
+                     const nlohmann::json& verdicts, const std::string& experiment,
+                     const std::string& because);
 /// The same; `judge` sees what golden had meanwhile.
-void bless_judged(const std::filesystem::path& directory, const std::vector<RunResult>& rows,
-                  const Judge& judge, const std::string& experiment, const std::string& because);
+std::uintmax_t bless_judged(const std::filesystem::path& directory,
+                            const std::vector<RunResult>& rows, const Judge& judge,
+                            const std::string& experiment, const std::string& because);
+
+/// The hash of its spec that a row is to have.
+using HashOf = std::function<std::string(const RunResult& row)>;
+
+/// What a change of format came to.
+struct Migration {
+  int from = 0;
+  std::size_t rows = 0;
+  /// Rows that got another hash of their spec.
+  std::size_t hashes = 0;
+  /// Numbers that were compared.
+  std::size_t numbers = 0;
+  std::uintmax_t bytes = 0;
+};
+
+/// Writes a golden of an older format in today's, as bless() does. Before anything is replaced,
+/// what is to be written is read back and held against what golden holds, each member of each row
+/// bit for bit, but for the hashes that `hash_of` gives. Throws: ValueError for an empty reason;
+/// DataError as bless(), for a golden of today's format, and where a member differs.
+Migration migrate_golden(const std::filesystem::path& directory, const HashOf& hash_of,
+                         const std::string& because);
 
 }  // namespace harness

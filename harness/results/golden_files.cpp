@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 
 #include <nlohmann/json.hpp>
 
+#include "harness/results/golden_names.hpp"
 #include "harness/results/result_json.hpp"
 #include "libnorm/core/error.hpp"
 
@@ -26,15 +26,7 @@ constexpr std::uintmax_t kMostJournal = 4 * kMostText;
 /// Whether a path is one that this version gives to a file, so that none leads out of the folder.
 bool is_file_of_golden(std::string_view file) {
   if (file == kManifestFile || file == kVerdictsFile) return true;
-  if (!file.ends_with(".jsonl") || file.starts_with(kReferenceFolder + std::string("/")))
-    return false;
-  file.remove_suffix(6);
-  int names = 1;
-  for (std::size_t slash = file.find('/'); slash != file.npos; slash = file.find('/'), ++names) {
-    if (!is_golden_name(file.substr(0, slash))) return false;
-    file.remove_prefix(slash + 1);
-  }
-  return is_golden_name(file) && (names == 2 || names == 3);
+  return !file.starts_with(kReferenceFolder + std::string("/")) && is_file_of_rows(file);
 }
 
 std::string render(const GoldenChange& change) {
@@ -100,12 +92,6 @@ void put_in_place(const fs::path& directory, const GoldenChange& change) try {
 
 void fail_golden(const std::string& file, const std::string& damage) {
   throw DataError("golden: " + file + " " + damage + "; restore the folder with git checkout");
-}
-
-bool is_golden_name(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  });
 }
 
 std::set<std::string> list_golden_files(const fs::path& directory) {

@@ -21,9 +21,6 @@ inline constexpr const char* kReferenceFolder = "reference";
 /// Throws: DataError that names a file of golden, what is wrong with it, and the cure.
 [[noreturn]] void fail_golden(const std::string& file, const std::string& damage);
 
-/// Whether a part of a file's path is of lower-case letters, digits and underscores alone.
-bool is_golden_name(std::string_view name);
-
 /// Paths, relative to the folder, of all files that the manifest has to list. Throws: DataError.
 std::set<std::string> list_golden_files(const std::filesystem::path& directory);
 

@@ -53,17 +53,25 @@ struct RunResult {
   std::string data;
   std::string profile;
   std::string arm;
+  /// Of a factorial study: the level of each factor. It tells runs apart, and no hash depends on
+  /// it.
+  std::map<std::string, std::string> cell;
   std::uint64_t seed = 0;
   std::int64_t steps = 0;
   /// Step of the first loss that was not finite; -1 if there was none.
   std::int64_t diverged_at = -1;
   std::string spec_sha256;
+  /// The canonical text that this is the hash of; empty where it is not known, as in golden's rows
+  /// of named profiles.
+  std::string spec;
   /// Of the trained weights and running statistics, as 4-byte floats.
   std::string weights_sha256;
   /// Of the training losses of all steps, as 4-byte floats.
   std::string losses_sha256;
   /// Mean of the last min(100, steps) training losses.
   double final_loss = 0;
+  /// The version of each measure that the numbers below were made by; none for a run that diverged.
+  std::map<std::string, int> measures;
   std::map<std::string, double> metrics;
   /// loss_curve[i] is the mean of the losses of steps [i * curve_stride, (i + 1) * curve_stride).
   std::int64_t curve_stride = 1;

@@ -60,19 +60,6 @@ std::vector<double> numbers_from_json(const json& value, const std::string& wher
   return numbers;
 }
 
-/// Names become parts of paths, labels and columns.
-bool is_name(std::string_view name) {
-  const auto is_letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("_.+-=@:").find(c) != std::string_view::npos;
-  };
-  return !name.empty() && name.size() <= kLongestName && name.front() != '.' &&
-         std::all_of(name.begin(), name.end(), is_letter);
-}
-
-constexpr const char* kNameWanted =
-    "a name: at most 200 letters, digits and _ . + - = @ :, no . first";
-
 const std::string& checked_name(const std::string& name, const std::string& where) {
   if (!is_name(name)) refuse(where, json(name), kNameWanted);
   return name;
@@ -84,6 +71,11 @@ void check_names(const RunResult& row) {
   const auto add_keys = [&](const auto& map) {
     for (const auto& item : map) names.push_back(item.first);
   };
+  for (const auto& [factor, level] : row.cell) {
+    names.push_back(factor);
+    names.push_back(level);
+  }
+  add_keys(row.measures);
   add_keys(row.metrics);
   add_keys(row.slices);
   add_keys(row.epochs);
@@ -133,6 +125,35 @@ T integer_from_json(const json& value, const std::string& where) {
     return static_cast<T>(value.get<std::int64_t>());
   }
   refuse(where, value, "an integer in range");
+}
+
+std::map<std::string, std::string> cell_from_json(const json& value, const std::string& where) {
+  JsonObjectReader members(value, where);
+  std::map<std::string, std::string> cell;
+  for (const auto& item : value.items()) {
+    const std::string& factor = checked_name(item.key(), where);
+    cell[factor] = checked_name(members.text(factor), where + "." + factor);
+  }
+  return cell;
+}
+
+std::map<std::string, int> measures_from_json(const json& value, const std::string& where) {
+  if (!value.is_object()) refuse(where, value, "an object");
+  std::map<std::string, int> measures;
+  for (const auto& item : value.items()) {
+    const std::string& name = checked_name(item.key(), where);
+    measures[name] = integer_from_json<int>(item.value(), where + "." + name);
+  }
+  return measures;
+}
+
+/// What a row has that was made before rows told of their measures.
+std::map<std::string, int> first_measures(const RunResult& row) {
+  if (row.diverged_at >= 0) return {};
+  if (row.task == kUnnamedTask) return {{"slices", 1}, {"spectrum", 1}};
+  std::map<std::string, int> measures = {{"epochs", 1}, {"spectra", 1}};
+  if (!row.held_out_correct.empty()) measures["held_out"] = 1;
+  return measures;
 }
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
@@ -225,6 +246,15 @@ Slice slice_from_json(const json& value, const std::string& where) {
 
 }  // namespace
 
+bool is_name(std::string_view name) {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_.+-=@:").find(c) != std::string_view::npos;
+  };
+  return !name.empty() && name.size() <= kLongestName && name.front() != '.' &&
+         std::all_of(name.begin(), name.end(), is_letter);
+}
+
 JsonObjectReader::JsonObjectReader(const json& object, std::string where)
     : object_(object), where_(std::move(where)) {
   if (!object.is_object()) refuse(where_, object, "an object");
@@ -286,6 +316,7 @@ json to_json(const RunResult& row) {
                 {"weights_sha256", row.weights_sha256},
                 {"losses_sha256", row.losses_sha256},
                 {"final_loss", number_to_json(row.final_loss)},
+                {"measures", row.measures},
                 {"metrics", std::move(metrics)},
                 {"curve_stride", row.curve_stride},
                 {"loss_curve", numbers_to_json(row.loss_curve)},
@@ -294,6 +325,8 @@ json to_json(const RunResult& row) {
                 {"seconds", number_to_json(row.seconds)},
                 {"environment", to_json(row.environment)}};
   if (!row.data.empty()) value["data"] = row.data;
+  if (!row.cell.empty()) value["cell"] = row.cell;
+  if (!row.spec.empty()) value["spec"] = row.spec;
   if (!row.epochs.empty()) value["epochs"] = named_numbers_to_json(row.epochs);
   if (!row.spectra.empty()) value["spectra"] = named_numbers_to_json(row.spectra);
   if (!row.held_out_correct.empty()) {
@@ -335,10 +368,12 @@ RunResult row_from_json(const json& value, const std::string& source) {
   if (members.has("data")) row.data = members.text("data");
   row.profile = name_at("profile");
   row.arm = name_at("arm");
+  if (members.has("cell")) row.cell = cell_from_json(members.take("cell"), source + ": cell");
   row.seed = integer_from_json<std::uint64_t>(members.take("seed"), source + ": seed");
   row.steps = integer("steps");
   row.diverged_at = integer("diverged_at");
   row.spec_sha256 = hash_from_json(members, "spec_sha256");
+  if (members.has("spec")) row.spec = members.text("spec");
   row.weights_sha256 = hash_from_json(members, "weights_sha256");
   row.losses_sha256 = hash_from_json(members, "losses_sha256");
   row.final_loss = number_from_json(members.take("final_loss"), source + ": final_loss");
@@ -366,6 +401,9 @@ RunResult row_from_json(const json& value, const std::string& source) {
     row.held_out_correct =
         bits_from_json(members.take("held_out_correct"), source + ": held_out_correct");
   }
+  row.measures = members.has("measures")
+                     ? measures_from_json(members.take("measures"), source + ": measures")
+                     : first_measures(row);
   if (members.has("kept")) row.kept = kept_from_json(members.take("kept"), source + ": kept");
   row.seconds = number_from_json(members.take("seconds"), source + ": seconds");
   row.environment = environment_from_json(members.take("environment"), source + ": environment");

@@ -12,8 +12,15 @@ namespace harness {
 /// The task of rows that do not name theirs: they were made when there was no other.
 inline constexpr const char* kUnnamedTask = "associative_recall";
 
-/// A row as JSON, keyed by its members' names; data, epochs, spectra, held_out_correct and kept
-/// only where not empty. held_out_correct is its `count` and `hex`: text i is the bit of value 128
+/// Whether text is a name of a task, an arm or a metric: names become parts of paths, labels and
+/// columns.
+bool is_name(std::string_view name);
+inline constexpr const char* kNameWanted =
+    "a name: at most 200 letters, digits and _ . + - = @ :, no . first";
+
+/// A row as JSON, keyed by its members' names; data, cell, spec, epochs, spectra, held_out_correct
+/// and kept only where not empty. A row without `measures` is older than their versions, and all of
+/// it is of version 1. held_out_correct is its `count` and `hex`: text i is the bit of value 128
 /// >> i % 8 in byte i / 8, two lower-case digits a byte, and what is left of the last one is 0.
 /// (`numpy.unpackbits(numpy.frombuffer(bytes.fromhex(hex), "u1"), count=count)`.)
 /// Doubles and 64-bit seeds come back bit for bit; JSON has no nan or infinity, which become the

@@ -25,6 +25,9 @@ bool is_value(std::string_view value) {
          std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
+/// The line that specifications had, with the one value that it ever had.
+constexpr std::string_view kMeasuresKey = "measures", kMeasuresValue = "1";
+
 template <class T>
 T convert(std::string_view key, const std::string& text, const char* type) {
   T value{};
@@ -67,6 +70,7 @@ Spec Spec::parse(std::string_view text, const std::string& source) {
                       std::string(line) + "); need each key once");
     }
   }
+  spec.pairs_.erase(std::string(kMeasuresKey));
   return spec;
 }
 
@@ -76,7 +80,7 @@ Spec Spec::parse(std::string_view text, const std::string& source, const Spec& l
   int line_number = 1;
   for (std::string_view rest = text; !rest.empty(); ++line_number) {
     const std::string_view key = rest.substr(0, rest.find('='));
-    if (!like.has(key)) {
+    if (!like.has(key) && key != kMeasuresKey) {
       std::string known;
       for (const auto& pair : like.pairs_) known += (known.empty() ? "" : ", ") + pair.first;
       throw DataError(source + ": line " + std::to_string(line_number) + ": unknown key (" +
@@ -97,6 +101,9 @@ Spec& Spec::set(std::string_view key, std::string_view value) {
   if (!is_key(key)) {
     throw ValueError("spec: malformed key (" + std::string(key) +
                      "); need lower-case letters, digits and underscores, a letter first");
+  }
+  if (key == kMeasuresKey) {
+    throw ValueError("spec: measures are no part of a run; need keys that decide its training");
   }
   if (!is_value(value)) {
     throw ValueError("spec: malformed value of " + std::string(key) + " (" + std::string(value) +
@@ -146,6 +153,24 @@ std::string Spec::canonical() const {
   return lines;
 }
 
+std::string Spec::canonical_without(std::string_view key) const {
+  Spec rest = *this;
+  rest.pairs_.erase(std::string(key));
+  return rest.canonical();
+}
+
 std::string Spec::sha256() const { return sha256_hex(canonical()); }
+
+std::string Spec::old_canonical() const {
+  Spec old = *this;
+  old.pairs_.emplace(kMeasuresKey, kMeasuresValue);
+  return old.canonical();
+}
+
+std::string Spec::old_sha256() const { return sha256_hex(old_canonical()); }
+
+bool Spec::has_hash(std::string_view hash) const {
+  return hash == sha256() || hash == old_sha256();
+}
 
 }  // namespace harness

@@ -20,6 +20,9 @@ std::string format_number(double value);
 /// A key is lower-case letters, digits and underscores, a letter first. A value is one line of
 /// printable ASCII with no blank at either end. Set numbers as numbers: `set("rate", 0.5)` and
 /// `set("rate", "0.50")` are different specs.
+///
+/// What is measured on the trained model is no part of it. Up to version 0.1.0 it was, as the line
+/// `measures=1`: such a text is read as the same spec without, and its hash is known too.
 class Spec {
  public:
   /// Reads canonical text back; pairs may stand in any order.
@@ -32,7 +35,7 @@ class Spec {
   static Spec parse(std::string_view text, const std::string& source, const Spec& like);
 
   /// Adds a pair, or replaces the value of a key.
-  /// Throws: ValueError for a malformed key or value, or a number that is not finite.
+  /// Throws: ValueError for a malformed key or value, a number that is not finite, or `measures`.
   Spec& set(std::string_view key, std::string_view value);
   Spec& set(std::string_view key, double value);
   template <std::integral T>
@@ -57,8 +60,20 @@ class Spec {
   /// `key=value\n` for each pair, sorted by key as bytes.
   std::string canonical() const;
 
+  /// The same but for one key.
+  std::string canonical_without(std::string_view key) const;
+
   /// Of the canonical text, in hexadecimal.
   std::string sha256() const;
+
+  /// The text that the same run had while its measures were part of it, and that text's hash.
+  /// @{
+  std::string old_canonical() const;
+  std::string old_sha256() const;
+  /// @}
+
+  /// Whether a hash is that of this run, as it is or as it was.
+  bool has_hash(std::string_view hash) const;
 
   bool operator==(const Spec&) const = default;
 

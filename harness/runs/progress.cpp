@@ -79,6 +79,14 @@ void Progress::finish(std::size_t run, const RunResult& row) {
   }
 }
 
+void Progress::measured(std::size_t run) {
+  const std::lock_guard lock(mutex_);
+  Run& r = runs_[run];
+  r.active = false;
+  r.done = r.steps;
+  say(fmt::format("{}: measured", r.name));
+}
+
 void Progress::wait(const std::string& for_what) {
   const std::lock_guard lock(mutex_);
   if (for_what != waits_for_) say(for_what);

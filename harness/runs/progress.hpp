@@ -35,6 +35,8 @@ class Progress {
   void start(std::size_t run, std::int64_t steps);
   void step(std::size_t run, std::int64_t steps, double loss);
   void finish(std::size_t run, const RunResult& row);
+  /// A finished run was measured again.
+  void measured(std::size_t run);
   /// Says what is being waited for, if it changed.
   void wait(const std::string& for_what);
   /// Ends the output: moves the terminal to a new line.

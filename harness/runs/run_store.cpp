@@ -91,12 +91,14 @@ std::optional<RunResult> read_row(const fs::path& folder) {
   } catch (const DataError& error) {
     fail_damaged(path, "does not fit this version (" + std::string(error.what()) + ")");
   }
-  if (row->spec_sha256 != sha256_hex(spec_text)) {
-    fail_damaged(path, "is the row of another run (of spec " + row->spec_sha256 + ")");
-  }
   std::string mismatch;
   try {
-    mismatch = describe_mismatch(*row, Spec::parse(spec_text, "spec.txt"));
+    const Spec spec = Spec::parse(spec_text, "spec.txt");
+    mismatch = spec.has_hash(row->spec_sha256)
+                   ? describe_mismatch(*row, spec)
+                   : "is the row of another run (of spec " + row->spec_sha256 + ")";
+    row->spec = spec.canonical();
+    row->spec_sha256 = spec.sha256();
   } catch (const libnorm::Error& error) {
     fail_damaged(folder / "spec.txt", "is none (" + std::string(error.what()) + ")");
   }
@@ -149,7 +151,7 @@ void LockedRun::settle_spec() const {
   if (!is_there(path)) {
     if (is_there(folder_ / kRowFile)) fail_damaged(path, "is missing");
     write_atomically(path, spec_.canonical());
-  } else if (read_spec_text(folder_) != spec_.canonical()) {
+  } else if (Spec::parse(read_spec_text(folder_), path.string()) != spec_) {
     fail_damaged(path, "is of another run whose hash begins alike");
   }
 }
@@ -195,8 +197,11 @@ std::optional<std::vector<std::byte>> LockedRun::load_checkpoint() const {
     fail_damaged(path, "is torn or edited (its checksum does not hold; " +
                            std::to_string(state.size()) + " bytes of state)");
   }
-  if (head !=
-      std::string(kCheckpointMagic) + spec_.sha256() + " " + std::to_string(state.size()) + "\n") {
+  // Between the magic line and the size.
+  const std::string end = " " + std::to_string(state.size()) + "\n";
+  const std::size_t around_hash = kCheckpointMagic.size() + end.size();
+  if (head.size() < around_hash ||
+      !spec_.has_hash(head.substr(kCheckpointMagic.size(), head.size() - around_hash))) {
     fail_damaged(path, "is the checkpoint of another run");
   }
   const auto bytes = std::as_bytes(std::span(state));
@@ -220,7 +225,9 @@ void LockedRun::finish(const RunResult& row) const {
   if (const std::string mismatch = describe_mismatch(row, spec_); !mismatch.empty()) {
     throw ValueError("store: the row " + mismatch + "; need the row of the run");
   }
-  write_atomically(folder_ / kRowFile, seal("row", to_line(row)));
+  RunResult stored = row;
+  stored.spec.clear();  // It stands beside it.
+  write_atomically(folder_ / kRowFile, seal("row", to_line(stored)));
   ::unlink((folder_ / kCheckpointFile).c_str());
 }
 
@@ -248,10 +255,19 @@ Store::Store(fs::path directory, Access access) : runs_(directory / "runs"), acc
 }
 
 fs::path Store::folder(const Spec& spec) const {
-  return runs_ / spec.sha256().substr(0, kFolderDigits);
+  const fs::path now = runs_ / spec.sha256().substr(0, kFolderDigits);
+  const fs::path then = runs_ / spec.old_sha256().substr(0, kFolderDigits);
+  // Should a run stand in both, where stores were put together: the finished one.
+  for (const char* file : {kRowFile, kSpecFile}) {
+    for (const fs::path& path : {now, then}) {
+      if (is_there(path / file)) return path;
+    }
+  }
+  return now;
 }
 
 fs::path Store::folder(const RunResult& row) const {
+  if (!row.spec.empty()) return folder(Spec::parse(row.spec, "row: spec"));
   return runs_ / row.spec_sha256.substr(0, kFolderDigits);
 }
 
@@ -260,18 +276,18 @@ std::optional<LockedRun> Store::try_lock(const Spec& spec) const {
     throw ValueError("store: it was opened for reading (" + runs_.string() +
                      "); need one opened for writing");
   }
-  LockedRun run(spec, folder(spec));
-  auto taken = LockedRun::Taken::folder_is_gone;
-  while (taken == LockedRun::Taken::folder_is_gone) {
+  while (true) {
+    LockedRun run(spec, folder(spec));
     std::error_code error;
     fs::create_directory(run.folder(), error);
     if (error) fail_to_write(run.folder(), "make", error.value());
-    taken = run.take_lock();
+    const auto taken = run.take_lock();
+    if (taken == LockedRun::Taken::held) return std::nullopt;
+    if (taken == LockedRun::Taken::folder_is_gone) continue;
+    run.settle_spec();
+    sync_directory(runs_);
+    return run;
   }
-  if (taken == LockedRun::Taken::held) return std::nullopt;
-  run.settle_spec();
-  sync_directory(runs_);
-  return run;
 }
 
 LockedRun Store::lock(const Spec& spec) const {
@@ -294,6 +310,8 @@ std::string Store::holder(const Spec& spec) const {
 }
 
 std::optional<RunResult> Store::find(const Spec& spec) const { return read_row(folder(spec)); }
+
+std::optional<RunResult> Store::find_in(const fs::path& folder) const { return read_row(folder); }
 
 bool Store::has_kept(const RunResult& row) const {
   return row.kept && is_there(folder(row) / kKeptFile);
@@ -318,7 +336,9 @@ std::vector<RunResult> Store::rows() const {
   fs::directory_iterator entry(runs_, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     if (!entry->is_directory()) continue;
-    if (auto row = read_row(entry->path())) rows.push_back(*std::move(row));
+    auto row = read_row(entry->path());
+    // Of a run that stands in two folders, the row that find() has.
+    if (row && folder(*row).filename() == entry->path().filename()) rows.push_back(*std::move(row));
   }
   if (error) fail_to_read(runs_, error.value());
   const auto order = [](const RunResult& row) {

@@ -74,6 +74,9 @@ enum class Access { reading, writing };
 /// `<store>/runs/<first 16 digits of the spec's hash>/{spec.txt, checkpoint.bin, kept.safetensors,
 /// row.json, lock}`. A run with a row.json is finished, and kept.safetensors is what the row says.
 /// What is torn or edited is an error that names the file, never passed over.
+///
+/// A run from the time when measures were part of a spec stays in the folder of its name then, with
+/// the text of then; its row comes back with the spec and hash that it has now.
 class Store {
  public:
   /// Opens a store: for writing, by making the folders that are not there; for reading, by changing
@@ -81,8 +84,11 @@ class Store {
   /// Throws: DataError when it cannot be written to, or is no store to read from.
   Store(std::filesystem::path directory, Access access);
 
+  /// Of a run: the one it has, or is to get.
+  /// @{
   std::filesystem::path folder(const Spec& spec) const;
   std::filesystem::path folder(const RunResult& row) const;
+  /// @}
 
   /// Takes hold of a run; makes its folder and spec.txt if need be.
   /// Throws: DataError at once when another holder has it, with the process id; ValueError in a
@@ -95,6 +101,9 @@ class Store {
 
   /// The row of a run, or nothing if it is not finished. Throws: DataError.
   std::optional<RunResult> find(const Spec& spec) const;
+
+  /// The same of a folder in `runs`.
+  std::optional<RunResult> find_in(const std::filesystem::path& folder) const;
 
   /// Whether the file that a row says it has kept is there; it may be damaged.
   bool has_kept(const RunResult& row) const;

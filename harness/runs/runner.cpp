@@ -119,13 +119,60 @@ void train(const PlannedRun& planned, const WorkerState& worker_state, const Run
   }
 }
 
-RunResult make_run(const PlannedRun& planned, const WorkerState& worker_state, const Store& store,
-                   const LockedRun& held, std::size_t index, Progress& progress) {
+Due due_of(const RunnerOptions& options, const RunResult& row) {
+  return options.due ? options.due(row) : Due{};
+}
+
+/// A run's row, and how it came about.
+struct MadeRun {
+  RunResult row;
+  Made made = Made::found;
+};
+
+/// Measures a finished run again, and stores its row.
+MadeRun measure_again(const PlannedRun& planned, const WorkerState& worker_state,
+                      const Store& store, const LockedRun& held, const RunResult& row,
+                      const Due& due, std::size_t index, Progress& progress) {
+  const std::unique_ptr<TrainingRun> run = planned.make();
+  const bool from_kept = !due.of_course && store.has_kept(row);
+  MadeRun made{row, from_kept ? Made::measured : Made::measured_by_training};
+  const auto measure = [&] { run->measure(due.measures, made.row); };
+  if (from_kept) {
+    progress.start(index, planned.steps);
+    load_kept(store.kept_file(row), row, run->model());
+    libnorm::with_threads(worker_state.share(), measure);
+  } else {
+    RunClock clock{*run, held};
+    if (const auto state = held.load_checkpoint()) clock.restore(*state);
+    progress.start(index, run->steps_done());
+    train(planned, worker_state, clock, index, progress);
+    RunResult fresh;
+    libnorm::with_threads(worker_state.share(), [&] { fresh = run->row(row.profile); });
+    if (fresh.weights_sha256 != row.weights_sha256 || fresh.losses_sha256 != row.losses_sha256) {
+      return {row, Made::trained_to_others};
+    }
+    fresh.kept = row.kept;
+    fresh.cell = row.cell;
+    fresh.seconds = row.seconds;
+    fresh.environment = row.environment;
+    made.row = fresh;
+  }
+  held.finish(made.row);
+  progress.measured(index);
+  return made;
+}
+
+MadeRun make_run(const PlannedRun& planned, const WorkerState& worker_state, const Store& store,
+                 const LockedRun& held, std::size_t index, Progress& progress) {
   const libnorm::DeviceScope scope(worker_state.options.device);
   const libnorm::GemmScope products(planned.gemm);
-  if (auto row = store.find(planned.spec)) {  // Another process was quicker.
-    progress.found(index);
-    return *row;
+  if (auto row = store.find(planned.spec)) {
+    const Due due = due_of(worker_state.options, *row);
+    if (!due.measures.empty()) {
+      return measure_again(planned, worker_state, store, held, *row, due, index, progress);
+    }
+    progress.found(index);  // Another process was quicker.
+    return {*row, Made::found};
   }
   const std::unique_ptr<TrainingRun> made = planned.make();
   RunClock clock{*made, held};
@@ -144,7 +191,7 @@ RunResult make_run(const PlannedRun& planned, const WorkerState& worker_state, c
   }
   held.finish(row);
   progress.finish(index, row);
-  return row;
+  return {row, Made::trained};
 }
 
 /// Ends the process in the middle of runs that have nothing to lose yet: making a large model takes
@@ -164,8 +211,8 @@ RunResult make_run(const PlannedRun& planned, const WorkerState& worker_state, c
 class Maker {
  public:
   Maker(const std::vector<PlannedRun>& plan, const RunnerOptions& options, const Store& store,
-        Progress& progress, std::vector<RunResult>& rows)
-      : plan_(plan), options_(options), store_(store), progress_(progress), rows_(rows) {}
+        Progress& progress, std::vector<MadeRun>& runs)
+      : plan_(plan), options_(options), store_(store), progress_(progress), runs_(runs) {}
 
   /// Makes those of the runs `open` that no other process holds, and returns the others.
   std::vector<std::size_t> make_free(const std::vector<std::size_t>& open) const {
@@ -191,8 +238,8 @@ class Maker {
       check_stop();
       std::erase_if(held, [&](std::size_t i) {
         auto row = store_.find(plan_[i].spec);
-        if (!row) return false;
-        rows_[i] = *std::move(row);
+        if (!row || !due_of(options_, *row).measures.empty()) return false;
+        runs_[i] = {*std::move(row), Made::found};
         progress_.found(i);
         return true;
       });
@@ -223,7 +270,7 @@ class Maker {
           check_stop();
           const std::size_t i = open[k];
           if (const auto run = store_.try_lock(plan_[i].spec)) {
-            rows_[i] = make_run(plan_[i], worker_state, store_, *run, i, progress_);
+            runs_[i] = make_run(plan_[i], worker_state, store_, *run, i, progress_);
           } else {
             const std::lock_guard lock(mutex);
             held.push_back(i);
@@ -255,25 +302,26 @@ class Maker {
   const RunnerOptions& options_;
   const Store& store_;
   Progress& progress_;
-  std::vector<RunResult>& rows_;
+  std::vector<MadeRun>& runs_;
 };
 
 }  // namespace
 
 MadeRuns make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& options,
                    const Store& store, Progress& progress) {
-  std::vector<RunResult> rows(plan.size());
+  std::vector<MadeRun> runs(plan.size());
   std::vector<std::size_t> open;
   for (std::size_t i = 0; i < plan.size(); ++i) {
     progress.add(plan[i].arm + " seed " + std::to_string(plan[i].seed), plan[i].steps);
-    if (auto row = store.find(plan[i].spec)) {
-      rows[i] = std::move(*row);
+    auto row = store.find(plan[i].spec);
+    if (row && due_of(options, *row).measures.empty()) {
+      runs[i].row = std::move(*row);
       progress.found(i);
     } else {
       open.push_back(i);
     }
   }
-  const Maker maker(plan, options, store, progress, rows);
+  const Maker maker(plan, options, store, progress, runs);
   std::vector<std::size_t> held = maker.make_free(open);
   if (options.others == Others::wait_for) {
     maker.wait_for(std::exchange(held, {}));
@@ -281,9 +329,10 @@ MadeRuns make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& opt
   progress.done();
   MadeRuns made;
   made.left = held.size();
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (std::find(held.begin(), held.end(), i) == held.end())
-      made.rows.push_back(std::move(rows[i]));
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (std::find(held.begin(), held.end(), i) != held.end()) continue;
+    made.rows.push_back(std::move(runs[i].row));
+    made.made.push_back(runs[i].made);
   }
   return made;
 }

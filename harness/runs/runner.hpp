@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,14 @@ namespace harness {
 /// What to do about runs that other processes are training.
 enum class Others { wait_for, leave };
 
+/// What is to be measured again of a finished run.
+struct Due {
+  /// Of measures; none: the run stays as it is.
+  std::vector<std::string> measures;
+  /// Whether one of them is of the course of training, which the final weights do not tell.
+  bool of_course = false;
+};
+
 /// How runs are trained. Results do not depend on it.
 struct RunnerOptions {
   int threads = 1;
@@ -27,12 +36,29 @@ struct RunnerOptions {
   /// What finished runs keep; by default default_keep() of each.
   std::optional<Keep> keep;
   Others others = Others::wait_for;
+  /// What to measure again of runs that are finished; by default, nothing.
+  std::function<Due(const RunResult& row)> due = nullptr;
+};
+
+/// What was done to have a run's row.
+enum class Made {
+  found,
+  trained,
+  /// Measured again, from the weights that it had kept.
+  measured,
+  /// Trained again, to the same weights and losses, and measured.
+  measured_by_training,
+  /// Trained again, to others: the row stays as it was.
+  trained_to_others,
 };
 
 /// The results of a plan.
 struct MadeRuns {
-  /// In the order of the plan.
+  /// In the order of the plan, with what was done for each.
+  /// @{
   std::vector<RunResult> rows;
+  std::vector<Made> made;
+  /// @}
   /// Number of runs left to other processes; they have no row here.
   std::size_t left = 0;
 };
@@ -41,6 +67,10 @@ struct MadeRuns {
 /// runs. Small runs train at the same time, as many as threads and memory allow, since a small
 /// model keeps few threads busy; spare threads work within a run. Large runs train one after the
 /// other, each with all threads. Results do not depend on this.
+///
+/// A finished run of which something is due is measured again: from its kept weights if there are
+/// any and they suffice, else by training it again. Its row then has today's numbers; what was not
+/// due, and what it has kept, stays.
 ///
 /// Runs that another process holds come last: depending on Others, this waits for them, and takes
 /// over if that process ends without a row, or leaves them. Throws: DataError; Interrupted after a

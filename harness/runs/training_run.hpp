@@ -54,6 +54,11 @@ class TrainingRun {
 
   /// The row of a finished run with its measures; without them if it diverged.
   virtual RunResult row(std::string_view profile) = 0;
+
+  /// Measures the model as it stands, which may be one that was loaded, into the row of its run:
+  /// all that `which` names, with the bits that row() has. The rest of the row stays.
+  /// Throws: ValueError for what is no measure of final weights.
+  virtual void measure(const std::vector<std::string>& which, RunResult& row) = 0;
 };
 
 /// Whether runs train side by side (small) or one after the other (large).

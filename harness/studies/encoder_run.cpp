@@ -9,38 +9,8 @@
 #include "harness/base/stop.hpp"
 #include "harness/runs/checkpoint.hpp"
 #include "harness/runs/kept_state.hpp"
-#include "libnorm/core/launch.hpp"
-#include "libnorm/metrics/activations/activation_spectrum.hpp"
-#include "libnorm/metrics/activations/row_factor.hpp"
 
 namespace harness {
-namespace {
-
-using libnorm::Centring;
-using libnorm::Purpose;
-using libnorm::Random;
-using libnorm::RowFactor;
-
-/// The position whose row the head reads: [CLS].
-constexpr Index kPrediction = 0;
-constexpr std::size_t kVariants = std::size(kSpectrumVariants);
-
-/// Moves `count` items drawn without replacement to the front.
-void shuffle_front(std::vector<std::int32_t>& items, Index count, const Random& random) {
-  for (Index i = 0; i < count; ++i) {
-    const Index j = i + random.below(std::uint64_t(i), Index(items.size()) - i);
-    std::swap(items[std::size_t(i)], items[std::size_t(j)]);
-  }
-}
-
-/// Whether a row's largest logit, the first if several are, is that of the target.
-bool is_correct(const libnorm::MatrixView<const float>& logits, Index b,
-                const std::vector<std::int32_t>& targets) {
-  const float* row = logits.row(b);
-  return std::max_element(row, row + logits.cols) - row == targets[std::size_t(b)];
-}
-
-}  // namespace
 
 EncoderRun::EncoderRun(const EncoderOptions& options, const EncoderArm& arm, std::uint64_t seed,
                        std::shared_ptr<const EncoderData> data)
@@ -60,18 +30,10 @@ Index EncoderRun::steps_per_epoch() const {
   return (data_->train.size() + options_.batch - 1) / options_.batch;
 }
 
-libnorm::Padding EncoderRun::padding() const {
-  return {0, arm_.padding == PaddingUse::attended ? options_.length : 0};
-}
-
-void EncoderRun::lay_out(const libnorm::Corpus& corpus, std::span<const std::int32_t> which) {
-  batch_.assign(corpus, which, padding(), kPrediction, data_->vocabulary, options_.path);
-}
-
 void EncoderRun::shuffle(Index epoch) {
   std::iota(order_.begin(), order_.end(), 0);
   shuffle_front(order_, Index(order_.size()),
-                Random(seed_, Purpose::training_batch, std::uint32_t(epoch)));
+                libnorm::Random(seed_, libnorm::Purpose::training_batch, std::uint32_t(epoch)));
   order_of_ = epoch;
 }
 
@@ -81,7 +43,7 @@ void EncoderRun::step() {
   const Index first = steps_done() % steps_per_epoch() * options_.batch;
   if (order_of_ != epoch) shuffle(epoch);
   const Index count = std::min(options_.batch, Index(order_.size()) - first);
-  lay_out(data_->train, std::span(order_).subspan(std::size_t(first), std::size_t(count)));
+  meter().lay_out(data_->train, std::span(order_).subspan(std::size_t(first), std::size_t(count)));
   const double loss = model_.loss_and_gradient(batch_);
   losses_.push_back(float(loss));
   diverged_ = !std::isfinite(losses_.back());
@@ -97,72 +59,14 @@ void EncoderRun::finish_epoch() {
   epoch.correct = correct_;
   epoch.held_out_correct = test();
   check_stop();
-  epoch.spectra = measure_spectra();
+  epoch.spectra = meter().spectra();
   epochs_.push_back(std::move(epoch));
   correct_ = 0;
 }
 
 std::int64_t EncoderRun::test() {
-  std::vector<std::int32_t> which(std::size_t(data_->test.size()));
-  std::iota(which.begin(), which.end(), 0);
-  held_out_correct_.clear();
-  for (Index first = 0; first < data_->test.size(); first += options_.batch) {
-    check_stop();
-    const Index count = std::min(options_.batch, data_->test.size() - first);
-    lay_out(data_->test, std::span(which).subspan(std::size_t(first), std::size_t(count)));
-    const auto logits = model_.logits(batch_);
-    for (Index b = 0; b < logits.rows; ++b) {
-      held_out_correct_.push_back(is_correct(logits, b, batch_.targets));
-    }
-  }
+  held_out_correct_ = meter().held_out_correct();
   return std::count(held_out_correct_.begin(), held_out_correct_.end(), true);
-}
-
-std::vector<double> EncoderRun::measure_spectra() {
-  std::vector<std::int32_t> which(std::size_t(data_->train.size()));
-  std::iota(which.begin(), which.end(), 0);
-  const Index count = std::min(options_.batch, data_->train.size());
-  shuffle_front(which, count, Random(seed_, Purpose::probe_batch));
-  lay_out(data_->train, std::span(which).first(std::size_t(count)));
-  const auto outputs = model_.all_activations(batch_);
-
-  const Index c = options_.channels;
-  std::vector<float> text_counts = batch_.counts;
-  std::vector<std::int32_t> padding_rows;
-  std::vector<float> padding_counts;
-  for (std::size_t r = 0; r < batch_.ids.size(); ++r) {
-    if (batch_.ids[r] != padding().id) continue;
-    padding_rows.push_back(std::int32_t(r));
-    padding_counts.push_back(std::exchange(text_counts[r], 0.0f));
-  }
-  std::vector<double> spectra(outputs.size() * kVariants * std::size_t(c), 0.0);
-  libnorm::for_each_output(Index(outputs.size()), [&](Index block) {
-    const auto& output = outputs[std::size_t(block)];
-    RowFactor text(c), all(c);
-    text.add(output, text_counts.data());
-    all.merge(text);
-    std::vector<float> rows;
-    for (const std::int32_t r : padding_rows) {
-      rows.insert(rows.end(), output.row(r), output.row(r) + c);
-    }
-    const Index padded = Index(padding_rows.size());
-    all.add(libnorm::MatrixView<const float>(rows.data(), padded, c), padding_counts.data());
-    double* to = spectra.data() + std::size_t(block) * kVariants * std::size_t(c);
-    for (const RowFactor* factor : {&all, &text}) {
-      for (const Centring centring : {Centring::none, Centring::mean}) {
-        const auto s = factor->singular_values(centring);
-        std::copy(s.begin(), s.end(), to);
-        to += c;
-      }
-    }
-  });
-  return spectra;
-}
-
-std::span<const double> EncoderRun::spectrum(const Epoch& epoch, Index block,
-                                             std::size_t variant) const {
-  const std::size_t c = std::size_t(options_.channels);
-  return std::span(epoch.spectra).subspan((std::size_t(block) * kVariants + variant) * c, c);
 }
 
 std::vector<std::byte> EncoderRun::state() const {
@@ -203,7 +107,8 @@ void EncoderRun::restore(std::span<const std::byte> state) {
     take(state, correct);
     epoch.correct = correct[0];
     epoch.held_out_correct = correct[1];
-    epoch.spectra.resize(std::size_t(options_.blocks * options_.channels) * kVariants);
+    epoch.spectra.resize(std::size_t(options_.blocks * options_.channels) *
+                         std::size(kSpectrumVariants));
     take(state, epoch.spectra);
   }
   take(state, model_.weights());
@@ -222,7 +127,9 @@ RunResult EncoderRun::row(std::string_view profile) {
   row.profile = profile;
   row.arm = arm_.name;
   row.seed = seed_;
-  row.spec_sha256 = encoder_spec(options_, arm_, seed_, *data_).sha256();
+  const Spec spec = encoder_spec(options_, arm_, seed_, *data_);
+  row.spec_sha256 = spec.sha256();
+  row.spec = spec.canonical();
   row.weights_sha256 = weights_sha256(model_);
   add_losses(row, losses_, steps(), diverged_);
   add_epochs(row);
@@ -230,7 +137,15 @@ RunResult EncoderRun::row(std::string_view profile) {
   // A checkpoint has how many were right alone: restored at its end, a run is tested once more.
   if (held_out_correct_.empty()) test();
   row.held_out_correct = held_out_correct_;
+  for (const Measure& measure : encoder_measures()) {
+    row.measures[std::string(measure.name)] = measure.version;
+  }
   return row;
+}
+
+void EncoderRun::measure(const std::vector<std::string>& which, RunResult& row) {
+  EncoderMeter of_this = meter();
+  measure_encoder(options_, which, of_this, row);
 }
 
 void EncoderRun::add_epochs(RunResult& row) const {
@@ -249,17 +164,12 @@ void EncoderRun::add_epochs(RunResult& row) const {
     add("training_loss", loss / double(n));
     add("training_accuracy", double(epoch.correct) / double(n));
     add("held_out_accuracy", double(epoch.held_out_correct) / double(data_->test.size()));
-    for (Index block = 0; block < options_.blocks; ++block) {
-      for (std::size_t v = 0; v < kVariants; ++v) {
-        const auto s = spectrum(epoch, block, v);
-        const std::string name =
-            "layer" + std::to_string(block + 1) + "." + std::string(kSpectrumVariants[v]);
-        for (const libnorm::MetricValue& m : libnorm::values_of(s)) {
-          add(name + "." + m.name, m.value);
-        }
-        row.spectra[name].assign(s.begin(), s.end());
-      }
-    }
+    for_each_spectrum(options_, epoch.spectra, [&](const std::string& name, auto values) {
+      for_each_metric(values, [&](std::string_view metric, double value) {
+        add(name + "." + std::string(metric), value);
+      });
+      row.spectra[name].assign(values.begin(), values.end());
+    });
   }
 }
 

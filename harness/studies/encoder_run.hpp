@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "harness/studies/encoder_measures.hpp"
 #include "harness/studies/encoder_study.hpp"
 
 namespace harness {
@@ -31,6 +32,7 @@ class EncoderRun final : public TrainingRun {
   std::vector<std::byte> state() const override;
   void restore(std::span<const std::byte> state) override;
   RunResult row(std::string_view profile) override;
+  void measure(const std::vector<std::string>& which, RunResult& row) override;
 
   /// Training steps of the whole run.
   Index steps() const { return options_.epochs * steps_per_epoch(); }
@@ -43,17 +45,13 @@ class EncoderRun final : public TrainingRun {
   };
 
   Index steps_per_epoch() const;
-  libnorm::Padding padding() const;
-  void lay_out(const libnorm::Corpus& corpus, std::span<const std::int32_t> which);
+  EncoderMeter meter() { return {options_, arm_, seed_, *data_, model_, batch_}; }
   void shuffle(Index epoch);
   /// Whether all steps of an epoch are done, and its tests and spectra are not.
   bool epoch_is_due() const { return Index(epochs_.size()) < steps_done() / steps_per_epoch(); }
   /// Throws: Interrupted after a signal; the epoch is due then.
   void finish_epoch();
   std::int64_t test();
-  std::vector<double> measure_spectra();
-  std::span<const double> spectrum(const Epoch& epoch, Index block, std::size_t variant) const;
-  void add_curves(RunResult& row) const;
   void add_epochs(RunResult& row) const;
 
   EncoderOptions options_;

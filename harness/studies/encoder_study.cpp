@@ -10,14 +10,12 @@
 #include "harness/results/environment.hpp"
 #include "harness/runs/run_memory.hpp"
 #include "harness/studies/encoder_data.hpp"
+#include "harness/studies/encoder_measures.hpp"
 #include "harness/studies/encoder_run.hpp"
 #include "harness/studies/study_numbers.hpp"
 
 namespace harness {
 namespace {
-
-/// Version of what is measured on an encoder.
-constexpr const char* kEncoderMeasures = "1";
 
 /// Widths that are no multiple of the lanes, a last batch that is smaller, texts that are cut.
 EncoderOptions smoke() {
@@ -161,8 +159,36 @@ class EncoderStudy final : public Study {
   }
 
   std::vector<PlannedRun> plan(const Request& request) const override;
-  bool is_current(const RunResult& row) const override;
+  const std::vector<Measure>& measures() const override { return encoder_measures(); }
+  std::optional<Spec> spec_of(const RunResult& row) const override;
+  PlannedAgain plan_again(const std::vector<RunResult>& rows,
+                          const Request& request) const override;
 };
+
+/// A step of many rows keeps all threads busy, and takes much memory.
+RunSize size_of(const EncoderOptions& options) {
+  return options.batch * options.channels < 8192 ? RunSize::small : RunSize::large;
+}
+
+Index steps_of(const EncoderOptions& options, const EncoderCorpora& corpora) {
+  return options.epochs * ((corpora.train_rows() + options.batch - 1) / options.batch);
+}
+
+PlannedRun planned(const EncoderOptions& options, const std::string& profile, const EncoderArm& arm,
+                   std::uint64_t seed, const std::shared_ptr<const EncoderCorpora>& corpora,
+                   double bytes) {
+  const EncoderData names = corpora->names();
+  return {names.task,
+          profile,
+          std::string(arm.name),
+          seed,
+          steps_of(options, *corpora),
+          size_of(options),
+          encoder_spec(options, arm, seed, names),
+          [=] { return std::make_unique<EncoderRun>(options, arm, seed, corpora->of_seed(seed)); },
+          options.gemm,
+          bytes};
+}
 
 std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
   const Profile<EncoderOptions>& profile =
@@ -176,35 +202,80 @@ std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
   check(options);
   const auto corpora =
       std::make_shared<EncoderCorpora>(options, request.data, request.trust, request.cache);
-  const EncoderData names = corpora->names();
   const bool custom = !(options == profile.options) || !corpora->is_known();
-  const Index steps =
-      options.epochs * ((corpora->train_rows() + options.batch - 1) / options.batch);
-  // A step of many rows keeps all threads busy, and takes much memory.
-  const RunSize size = options.batch * options.channels < 8192 ? RunSize::small : RunSize::large;
   std::vector<PlannedRun> runs;
   for (const std::uint64_t seed : request.seeds) {
     for (const std::string& name : request.arms) {
-      const EncoderArm arm = find_encoder_arm(name);
-      runs.push_back(
-          {names.task, custom ? "custom" : std::string(profile.name), name, seed, steps, size,
-           encoder_spec(options, arm, seed, names),
-           [=] { return std::make_unique<EncoderRun>(options, arm, seed, corpora->of_seed(seed)); },
-           options.gemm, bytes});
+      runs.push_back(planned(options, custom ? "custom" : std::string(profile.name),
+                             find_encoder_arm(name), seed, corpora, bytes));
     }
   }
   return runs;
 }
 
-bool EncoderStudy::is_current(const RunResult& row) const {
+std::optional<Spec> EncoderStudy::spec_of(const RunResult& row) const {
+  if (!has_arm(row.arm)) return std::nullopt;
   for (const Profile<EncoderOptions>& profile : encoder_profiles()) {
     if (profile.name != row.profile) continue;
-    if (!has_arm(row.arm)) continue;
-    const EncoderArm& arm = find_encoder_arm(row.arm);
     const EncoderData expected = EncoderCorpora::expected(profile.options, row.task);
-    return encoder_spec(profile.options, arm, row.seed, expected).sha256() == row.spec_sha256;
+    return encoder_spec(profile.options, find_encoder_arm(row.arm), row.seed, expected);
   }
-  return false;
+  return std::nullopt;
+}
+
+/// The options that a run was made by.
+EncoderOptions options_of(const Spec& spec) {
+  EncoderOptions options;
+  const std::string& train = spec.text("train");
+  if (train == "topics") options.texts = Texts::topics;
+  if (train == "subset") options.texts = Texts::subset;
+  return with_numbers(options, encoder_numbers(), spec);
+}
+
+/// Of these, what its texts depend on.
+EncoderOptions texts_of(const EncoderOptions& options, const RunResult& row) {
+  EncoderOptions texts;
+  texts.texts = options.texts;
+  texts.rows = options.rows;
+  texts.test_rows = options.test_rows;
+  texts.length = options.length;
+  texts.vocabulary = options.vocabulary;
+  // In the place of all of AG News stand as many generated texts; which all, the steps tell.
+  const Index whole = 120000;
+  const Index steps = options.epochs * ((whole + options.batch - 1) / options.batch);
+  if (texts.texts == Texts::topics && texts.rows == 0 && row.steps == steps) texts.rows = whole;
+  return texts;
+}
+
+PlannedAgain EncoderStudy::plan_again(const std::vector<RunResult>& rows,
+                                      const Request& request) const {
+  // Read once for all the runs that share them.
+  std::vector<std::pair<EncoderOptions, std::shared_ptr<const EncoderCorpora>>> read;
+  const auto corpora_of = [&](const EncoderOptions& texts) {
+    for (const auto& [of, corpora] : read) {
+      if (of == texts) return corpora;
+    }
+    read.emplace_back(
+        texts, std::make_shared<EncoderCorpora>(texts, request.data, request.trust, request.cache));
+    return read.back().second;
+  };
+  return plan_each(rows, [&](const RunResult& row) {
+    const Spec spec = Spec::parse(row.spec, "row: spec");
+    const EncoderOptions options = options_of(spec);
+    check(options);
+    const auto corpora = corpora_of(texts_of(options, row));
+    const EncoderData names = corpora->names();
+    if (names.task != row.task || names.train_name != spec.text("train") ||
+        names.test_name != spec.text("test")) {
+      throw libnorm::DataError(fmt::format(
+          "run {:.16} ({} seed {}): the texts that it was trained on are not here ({}, {}; there "
+          "are {}, {}); need them where --data or LIBNORM_DATA says",
+          row.spec_sha256, row.arm, row.seed, row.task, spec.text("train"), names.task,
+          names.train_name));
+    }
+    return planned(options, row.profile, find_encoder_arm(row.arm), row.seed, corpora,
+                   bytes_of(options, row.task == "topics"));
+  });
 }
 
 }  // namespace
@@ -235,7 +306,6 @@ Spec encoder_spec(const EncoderOptions& options, const EncoderArm& arm, std::uin
   Spec spec;
   spec.set("task", data.task);
   spec.set("numerics", std::string_view(kNumerics));
-  spec.set("measures", std::string_view(kEncoderMeasures));
   spec.set("arm", arm.name);
   spec.set("norm", arm.norm);
   spec.set("padding",

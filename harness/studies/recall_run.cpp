@@ -1,31 +1,13 @@
 #include "harness/studies/recall_run.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <string>
 
 #include "harness/runs/checkpoint.hpp"
 #include "harness/runs/kept_state.hpp"
-#include "libnorm/metrics/activations/activation_spectrum.hpp"
-#include "libnorm/metrics/activations/spectrum.hpp"
-#include "libnorm/metrics/landscape/slice.hpp"
+#include "harness/studies/recall_measures.hpp"
 
 namespace harness {
-namespace {
-
-using libnorm::Purpose;
-using libnorm::Random;
-using libnorm::Walk;
-
-constexpr std::uint32_t kSliceBatch = 0, kSpectrumBatch = 1;
-constexpr std::uint32_t kPublishedDirection = 0, kFirstFilterDirection = 1, kFilterDirections = 10;
-
-double range(const libnorm::LossSlice& slice) {
-  const auto [low, high] = std::minmax_element(slice.loss.begin(), slice.loss.end());
-  return *high - *low;
-}
-
-}  // namespace
 
 void check(const RecallOptions& options) {
   options.task().check();
@@ -54,7 +36,8 @@ RecallRun::RecallRun(const RecallOptions& options, const RecallArm& arm, std::ui
 }
 
 void RecallRun::step() {
-  task_.draw(seed_, Purpose::training_batch, std::uint32_t(steps_done()), options_.path, batch_);
+  task_.draw(seed_, libnorm::Purpose::training_batch, std::uint32_t(steps_done()), options_.path,
+             batch_);
   const double loss = model_.loss_and_gradient(batch_);
   losses_.push_back(float(loss));
   diverged_ = !std::isfinite(losses_.back());
@@ -95,53 +78,17 @@ RunResult RecallRun::row(std::string_view profile) {
   row.profile = profile;
   row.arm = arm_.name;
   row.seed = seed_;
-  row.spec_sha256 = recall_spec(options_, arm_, seed_).sha256();
+  const Spec spec = recall_spec(options_, arm_, seed_);
+  row.spec_sha256 = spec.sha256();
+  row.spec = spec.canonical();
   row.weights_sha256 = weights_sha256(model_);
   add_losses(row, losses_, options_.steps, diverged_);
-  if (!diverged_) add_metrics(row);
+  measure(due_measures(row, recall_measures()), row);
   return row;
 }
 
-void RecallRun::add_metrics(RunResult& row) {
-  task_.draw(seed_, Purpose::probe_batch, kSpectrumBatch, options_.path, batch_);
-  const auto activations = model_.activations(batch_, options_.blocks - 1);
-  row.singular_values = libnorm::singular_values<float>(activations, batch_.counts.data());
-  for (const libnorm::MetricValue& m : libnorm::values_of(row.singular_values)) {
-    row.metrics[m.name] = m.value;
-  }
-  add_slices(row);
-}
-
-void RecallRun::add_slices(RunResult& row) {
-  task_.draw(seed_, Purpose::probe_batch, kSliceBatch, options_.path, batch_);
-  const auto loss = [&] { return model_.loss(batch_); };
-  const auto direction = libnorm::unit_direction<float>(
-      Random(seed_, Purpose::direction, kPublishedDirection), model_.size());
-  const auto add = [&](const std::string& name, Index points, Walk walk) {
-    const auto slice =
-        slice_loss(model_.weights(), direction, libnorm::even_grid(-0.5, 0.5, points), walk, loss);
-    row.slices[name] = {slice.alpha, slice.loss};
-    row.metrics["slice_range." + name] = range(slice);
-  };
-  add("published_e1", 50, Walk::restored);
-  add("published", 40, Walk::restored);
-  add("accumulated", 40, Walk::accumulated);
-
-  const auto alpha = libnorm::even_grid(-1, 1, 41);
-  Slice average{alpha, std::vector<double>(alpha.size(), 0.0)};
-  double highest = 0;
-  for (std::uint32_t k = 0; k < kFilterDirections; ++k) {
-    const auto filter = libnorm::filter_normalized_direction(
-        Random(seed_, Purpose::direction, kFirstFilterDirection + k), model_.parameters(),
-        model_.weights());
-    const auto slice = slice_loss(model_.weights(), filter, alpha, Walk::restored, loss);
-    for (std::size_t i = 0; i < alpha.size(); ++i) {
-      average.loss[i] += slice.loss[i] / double(kFilterDirections);
-    }
-    highest += *std::max_element(slice.loss.begin(), slice.loss.end()) / double(kFilterDirections);
-  }
-  row.slices["filter_normalized"] = average;
-  row.metrics["slice_max.filter_normalized"] = highest;
+void RecallRun::measure(const std::vector<std::string>& which, RunResult& row) {
+  measure_recall(options_, seed_, which, model_, row);
 }
 
 }  // namespace harness

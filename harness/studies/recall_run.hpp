@@ -26,11 +26,9 @@ class RecallRun final : public TrainingRun {
   std::vector<std::byte> state() const override;
   void restore(std::span<const std::byte> state) override;
   RunResult row(std::string_view profile) override;
+  void measure(const std::vector<std::string>& which, RunResult& row) override;
 
  private:
-  void add_metrics(RunResult& row);
-  void add_slices(RunResult& row);
-
   RecallOptions options_;
   RecallArm arm_;
   std::uint64_t seed_;

@@ -2,6 +2,7 @@
 
 #include "harness/results/environment.hpp"
 #include "harness/runs/run_memory.hpp"
+#include "harness/studies/recall_measures.hpp"
 #include "harness/studies/recall_run.hpp"
 
 namespace harness {
@@ -81,7 +82,6 @@ Spec recall_spec(const RecallOptions& options, const RecallArm& arm, std::uint64
   Spec spec;
   spec.set("task", std::string_view("associative_recall"));
   spec.set("numerics", std::string_view(kNumerics));
-  spec.set("measures", std::string_view(kMeasures));
   spec.set("arm", arm.name);
   spec.set("norm", arm.norm);
   spec.set("seed", seed);
@@ -198,25 +198,46 @@ class RecallStudy final : public Study {
     std::vector<PlannedRun> runs;
     for (const std::uint64_t seed : request.seeds) {
       for (const std::string& name : request.arms) {
-        const RecallArm arm = find_recall_arm(name);
-        runs.push_back({"associative_recall", profile, name, seed, options.steps, RunSize::small,
-                        recall_spec(options, arm, seed),
-                        [=] { return std::make_unique<RecallRun>(options, arm, seed); },
-                        options.gemm, bytes});
+        runs.push_back(planned(options, profile, find_recall_arm(name), seed, bytes));
       }
     }
     return runs;
   }
 
-  bool is_current(const RunResult& row) const override {
-    if (row.task != "associative_recall") return false;
+  const std::vector<Measure>& measures() const override { return recall_measures(); }
+
+  std::optional<Spec> spec_of(const RunResult& row) const override {
+    if (row.task != "associative_recall" || !has_arm(row.arm)) return std::nullopt;
     for (const RecallProfile& profile : recall_profiles()) {
       if (profile.name != row.profile) continue;
-      if (!has_arm(row.arm)) continue;
-      const RecallArm& arm = find_recall_arm(row.arm);
-      return recall_spec(profile.options, arm, row.seed).sha256() == row.spec_sha256;
+      return recall_spec(profile.options, find_recall_arm(row.arm), row.seed);
     }
-    return false;
+    return std::nullopt;
+  }
+
+  PlannedAgain plan_again(const std::vector<RunResult>& rows, const Request&) const override {
+    return plan_each(rows, [](const RunResult& row) {
+      Spec spec = Spec::parse(row.spec, "row: spec");
+      spec.set("learning_rate_none", spec.number("learning_rate"));
+      const RecallOptions options = with_numbers(RecallOptions{}, recall_numbers(), spec);
+      check(options);
+      return planned(options, row.profile, find_recall_arm(row.arm), row.seed, bytes_of(options));
+    });
+  }
+
+ private:
+  static PlannedRun planned(const RecallOptions& options, const std::string& profile,
+                            const RecallArm& arm, std::uint64_t seed, double bytes) {
+    return {"associative_recall",
+            profile,
+            std::string(arm.name),
+            seed,
+            options.steps,
+            RunSize::small,
+            recall_spec(options, arm, seed),
+            [=] { return std::make_unique<RecallRun>(options, arm, seed); },
+            options.gemm,
+            bytes};
   }
 };
 

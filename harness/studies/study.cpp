@@ -2,6 +2,7 @@
 
 #include "harness/studies/encoder_study.hpp"
 #include "harness/studies/recall_study.hpp"
+#include "harness/studies/study_numbers.hpp"
 
 namespace harness {
 
@@ -20,6 +21,26 @@ FoundExperiment find_experiment(std::string_view id) {
   }
   throw libnorm::ValueError("experiment: unknown name (" + std::string(id) + "); use one of " +
                             known);
+}
+
+const std::vector<Measure>& Study::measures() const {
+  static const std::vector<Measure> none;
+  return none;
+}
+
+PlannedAgain Study::plan_again(const std::vector<RunResult>& rows, const Request& request) const {
+  return plan_each(rows, [&](const RunResult& row) {
+    Request one = request;
+    one.profile = row.profile;
+    one.arms = {row.arm};
+    one.seeds = {row.seed};
+    return std::move(plan(one).at(0));
+  });
+}
+
+bool Study::is_current(const RunResult& row) const {
+  const std::optional<Spec> spec = spec_of(row);
+  return spec && spec->has_hash(row.spec_sha256);
 }
 
 const Study& study_of(const RunResult& row) {

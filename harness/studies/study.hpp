@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "harness/data/datasets.hpp"
+#include "harness/results/measures.hpp"
 #include "harness/results/result.hpp"
 #include "harness/results/spec.hpp"
 #include "harness/runs/training_run.hpp"
@@ -88,6 +89,13 @@ struct Request {
 /// study has an arm of each.
 bool is_normalization(std::string_view name);
 
+/// Runs that rows came from, in their order.
+struct PlannedAgain {
+  std::vector<PlannedRun> runs;
+  /// A sentence for each row that this version does not make, or whose data is not there.
+  std::vector<std::string> faults;
+};
+
 /// Experiments that train models of one kind on one kind of data, and so share their runs.
 class Study {
  public:
@@ -112,8 +120,20 @@ class Study {
   /// Whether an arm of this name is in the list, or can be made.
   bool has_arm(std::string_view name) const;
 
+  /// What is measured on its runs, and by which version today: nothing that could be done again,
+  /// unless a study says so.
+  virtual const std::vector<Measure>& measures() const;
+
+  /// The specification that a row's task, profile, arm and seed have today; nothing where they
+  /// mean no run of the study's profiles.
+  virtual std::optional<Spec> spec_of(const RunResult& row) const = 0;
   /// Whether the study made the row, and its profile, arm and numerics mean the same today.
-  virtual bool is_current(const RunResult& row) const = 0;
+  bool is_current(const RunResult& row) const;
+
+  /// The runs that rows of a store came from, to be made or measured again. Of the request counts
+  /// where the data is. Unless a study reads its options from specifications, these are runs of its
+  /// profiles.
+  virtual PlannedAgain plan_again(const std::vector<RunResult>& rows, const Request& request) const;
 };
 
 /// All studies: the catalogue of experiments.

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -71,6 +72,51 @@ Options with_numbers(Options options, const std::vector<Number<Options>>& number
   options.path = request.path;
   options.gemm = request.gemm;
   return options;
+}
+
+/// Options with the numbers, and the ways of computing, that a specification has.
+/// Throws: ValueError for one that lacks any.
+template <class Options>
+Options with_numbers(Options options, const std::vector<Number<Options>>& numbers,
+                     const Spec& spec) {
+  for (const auto& number : numbers) {
+    if (number.count != nullptr) {
+      options.*number.count = spec.integer(number.key());
+    } else {
+      options.*number.real = spec.number(number.key());
+    }
+  }
+  const bool dense = spec.text("path") == "dense", cublas = spec.has("gemm");
+  options.path = dense ? libnorm::Path::dense : libnorm::Path::shortcut;
+  options.gemm = cublas ? libnorm::Gemm::cublas : libnorm::Gemm::exact;
+  return options;
+}
+
+/// Throws: DataError unless a stored run's specification is the one that this version makes for it.
+inline void require_spec(const Spec& made, const RunResult& row) {
+  if (made.sha256() == row.spec_sha256) return;
+  const Spec stored = Spec::parse(row.spec, "row: spec");
+  const std::string numerics = stored.has("numerics") ? stored.text("numerics") : "none";
+  throw libnorm::DataError(fmt::format(
+      "run {:.16} ({} seed {}): this version does not make it (numerics {}, it has {}); "
+      "need the version and the data that made it",
+      row.spec_sha256, row.arm, row.seed, numerics, made.text("numerics")));
+}
+
+/// Plans each row by `plan`, which throws where it cannot.
+inline PlannedAgain plan_each(const std::vector<RunResult>& rows,
+                              const std::function<PlannedRun(const RunResult&)>& plan) {
+  PlannedAgain again;
+  for (const RunResult& row : rows) {
+    try {
+      PlannedRun run = plan(row);
+      require_spec(run.spec, row);
+      again.runs.push_back(std::move(run));
+    } catch (const libnorm::Error& error) {
+      again.faults.emplace_back(error.what());
+    }
+  }
+  return again;
 }
 
 /// Holds what a run takes against what there is, before anything is made. bytes: of options.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/results/spec.hpp"
 #include "libnorm/core/error.hpp"
 #include "libnorm/metrics/activations/activation_spectrum.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
@@ -273,7 +274,49 @@ TEST(Compare, AnotherSpecIsSaidAloneSinceNothingElseCanAgree) {
   });
 }
 
+TEST(Compare, ASpecOfTheTimeWhenMeasuresWerePartOfItIsTheSame) {
+  const Spec spec = Spec().set("arm", "layernorm").set("seed", 3);
+  RunResult fresh = golden_row(), golden = golden_row();
+  fresh.spec = spec.canonical();
+  fresh.spec_sha256 = spec.sha256();
+  golden.spec_sha256 = spec.old_sha256();
+  EXPECT_TRUE(compare(fresh, golden).empty());
+  golden.spec_sha256 = Spec(spec).set("seed", 4).old_sha256();
+  EXPECT_EQ(compare(fresh, golden).at(0).what, "spec_sha256");
+}
+
+TEST(Compare, NumbersOfAnotherVersionOfAMeasureAreNotCompared) {
+  RunResult fresh = golden_row(), golden = golden_row();
+  golden.measures = {{"slices", 1}, {"spectrum", 1}};
+  fresh.measures = {{"slices", 1}, {"spectrum", 2}};
+  fresh.metrics["effective_rank"] = 7;
+  const auto differences = compare(fresh, golden);
+  ASSERT_EQ(differences.size(), 1u);
+  EXPECT_EQ(differences[0].cause, Cause::kOtherMeasures);
+  EXPECT_THAT(differences[0].message,
+              AllOf(HasSubstr("spectrum was measured by version 1, and here by version 2"),
+                    HasSubstr("norm-harness remeasure")));
+  fresh.weights_sha256 = sha256_hex("other");
+  fresh.loss_curve[0] = 1;
+  EXPECT_EQ(compare(fresh, golden).size(), 3u) << "the training is compared all the same";
+}
+
+TEST(Compare, ARowIsNotBlamedForAMeasureThatItLacks) {
+  RunResult more = golden_row(), less = golden_row();
+  less.measures = {{"slices", 1}};
+  more.measures = {{"slices", 1}, {"hessian", 1}};
+  more.metrics["lambda_max"] = 7;
+  EXPECT_TRUE(compare(more, less).empty());
+  EXPECT_TRUE(compare(less, more).empty());
+  more.metrics.erase("effective_rank");
+  EXPECT_EQ(compare(more, less).size(), 1u) << "but for what the other measures give";
+  less.measures["hessian"] = 1;
+  EXPECT_EQ(compare(less, more).size(), 2u);
+}
+
 TEST(Compare, RefusesRowsOfTwoRuns) {
+  EXPECT_THROW(compare_changed([](RunResult& row) { row.cell["size"] = "1x128"; }),
+               libnorm::ValueError);
   EXPECT_THROW(compare(sample_row("none", 3), golden_row()), libnorm::ValueError);
   EXPECT_THROW(compare(sample_row("layernorm", 4), golden_row()), libnorm::ValueError);
   EXPECT_THROW(compare_changed([](RunResult& row) { row.profile = "paper"; }), libnorm::ValueError);

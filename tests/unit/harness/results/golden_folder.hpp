@@ -36,7 +36,7 @@ class GoldenFolder : public testing::Test {
   ScratchFolder scratch_;
 };
 
-/// Gives the folder the right hashes for what is in it, as a careless tool might.
+/// Gives the folder, in format 1, the right hashes for what is in it, as a careless tool might.
 inline void forge_manifest(const std::filesystem::path& path,
                            const std::vector<std::string>& files) {
   nlohmann::json hashes = {{"verdicts.json", sha256_hex(read_file(path / "verdicts.json"))}};

@@ -176,6 +176,8 @@ TEST_F(GoldenFolder, RefusesWithoutAReasonAndLeavesTheFolderAsItWas) {
   EXPECT_THROW(bless(path(), {sample_row("none", 1), sample_row("none", 1)}, {}, "e1", "why"),
                ValueError);
   EXPECT_THROW(bless(path(), {sample_row("../none", 1)}, {}, "e1", "why"), ValueError);
+  EXPECT_THROW(bless(path(), {sample_row(std::string(90, '+'), 1)}, {}, "e1", "why"), ValueError)
+      << "a file's name of 270 bytes and more";
   EXPECT_THROW(bless(path(), {sample_row("", 1)}, {}, "e1", "why"), ValueError);
   for (const std::string task : {"", "../up", "AG News", "reference"}) {
     RunResult named = sample_row("none", 1);
@@ -221,7 +223,7 @@ TEST_F(GoldenFolder, ARowOfAnotherTaskIsInTheWrongPlace) {
   }
 }
 
-const fs::path kCommitted = fs::path(__FILE__).parent_path() / "../../golden";
+const fs::path kCommitted = fs::path(__FILE__).parent_path() / "../../../../golden";
 const std::vector<std::string> kCommittedArms = {"batchnorm", "layernorm", "manual_l2",
                                                  "none",      "sphere",    "none_matched"};
 

@@ -28,7 +28,8 @@ std::map<std::string, std::string> contents_of(const fs::path& golden) {
   return contents;
 }
 
-/// A golden as it was made before tasks had names: `<profile>/<arm>.jsonl`, rows without a task.
+/// A golden of format 1, as it was made before tasks had names: `<profile>/<arm>.jsonl`, rows
+/// without a task, and without measures.
 class OldGoldenFolder : public GoldenFolder {
  protected:
   OldGoldenFolder() {
@@ -46,10 +47,14 @@ class OldGoldenFolder : public GoldenFolder {
     RunResult row = sample_row(arm, seed);
     row.profile = profile;
     json value = to_json(row);
-    for (const char* key : {"task", "data", "epochs", "spectra"}) value.erase(key);
+    for (const char* key : {"task", "data", "epochs", "spectra", "measures"}) value.erase(key);
     return value.dump() + "\n";
   }
-  void bless_again() const { bless(path(), {sample_row("none", 11)}, {{"e1", 1}}, "e1", "moved"); }
+  Migration migrate() const {
+    return migrate_golden(
+        path(), [](const RunResult& row) { return row.spec_sha256; }, "moved");
+  }
+  void bless_again() const { bless(path(), {sample_row("none", 11)}, {{"e1", 1}}, "e1", "more"); }
 
   /// Removes what golden says is to be removed, until it loads.
   void repair() const {
@@ -78,6 +83,15 @@ TEST_F(OldGoldenFolder, Loads) {
   ASSERT_NE(golden.find("associative_recall", "smoke", "none", 10), nullptr);
   EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 10)->task, "associative_recall");
   EXPECT_NE(golden.find("associative_recall", "paper", "none", 0), nullptr);
+  EXPECT_EQ(golden.format, 1);
+  EXPECT_EQ(golden.rows.front().measures,
+            (std::map<std::string, int>{{"slices", 1}, {"spectrum", 1}}));
+}
+
+TEST_F(OldGoldenFolder, IsNotBlessedByTheWay) {
+  EXPECT_THAT(message_of<DataError>([&] { bless_again(); }),
+              HasSubstr("golden is of format 1; `norm-harness bless --migrate` brings it to 2"));
+  EXPECT_EQ(contents_of(path()), before_);
 }
 
 TEST_F(OldGoldenFolder, IsHeldToItsManifestAsEver) {
@@ -92,8 +106,8 @@ TEST_F(OldGoldenFolder, IsHeldToItsManifestAsEver) {
   EXPECT_THAT(load_message(), HasSubstr("smoke/sphere.jsonl is not in the manifest"));
 }
 
-TEST_F(OldGoldenFolder, IsMovedByTheNextBlessing) {
-  bless_again();
+TEST_F(OldGoldenFolder, IsMovedByItsMigration) {
+  migrate();
   std::vector<std::string> files;
   for (const auto& item : contents_of(path())) files.push_back(item.first);
   EXPECT_THAT(files, testing::ElementsAre("associative_recall/paper/none.jsonl",
@@ -104,23 +118,25 @@ TEST_F(OldGoldenFolder, IsMovedByTheNextBlessing) {
                                                               "manifest.json", "verdicts.json"));
   EXPECT_EQ(read_file(path() / "reference/adam.json"), "not ours");
   const Golden golden = load_golden(path());
-  EXPECT_EQ(golden.rows.size(), 5u);
-  EXPECT_NE(golden.find("associative_recall", "smoke", "none", 11), nullptr);
+  EXPECT_EQ(golden.rows.size(), 4u);
+  EXPECT_EQ(golden.format, 2);
   RunResult moved = sample_row("none", 9);
   moved.data.clear();
   moved.epochs.clear();
   moved.spectra.clear();
+  moved.measures = {{"slices", 1}, {"spectrum", 1}};
   EXPECT_EQ(to_line(*golden.find("associative_recall", "smoke", "none", 9)), to_line(moved));
 }
 
 TEST_F(OldGoldenFolder, AMoveCutShortIsEndedByTheNextBlessing) {
-  // A folder in the way of a file of golden stops a blessing just there.
+  // A folder in the way of a file of golden stops it just there.
   for (const std::string file :
        {"associative_recall/paper/none.jsonl", "associative_recall/smoke/none.jsonl"}) {
     SCOPED_TRACE(file);
     fs::create_directories(path() / file);
-    EXPECT_THROW(bless_again(), DataError);
-    EXPECT_EQ(load_golden(path()).rows.size(), 5u);
+    EXPECT_THROW(migrate(), DataError);
+    EXPECT_EQ(load_golden(path()).rows.size(), 4u);
+    EXPECT_EQ(load_golden(path()).format, 2);
     fs::remove(path() / file);
     bless_again();
     EXPECT_EQ(contents_of(path()).count("unfinished_bless.json"), 0u);
@@ -135,7 +151,7 @@ TEST_F(OldGoldenFolder, AMoveCutShortIsEndedByTheNextBlessing) {
 }
 
 TEST_F(OldGoldenFolder, AMoveCutShortWhileItRemovesIsNoticedAndCanBeEnded) {
-  bless_again();
+  migrate();
   const auto after = contents_of(path());
   for (const std::string file : {"smoke/none.jsonl", "smoke/layernorm.jsonl", "paper/none.jsonl"}) {
     fs::create_directories((path() / file).parent_path());

@@ -31,11 +31,17 @@ TEST(ResultJson, EveryMemberComesBack) {
   row.task = "ag_news";
   row.diverged_at = 3;
   row.environment.device = "a GPU";
+  row.cell = {{"rate", "1e-3"}, {"size", "2x128"}};
+  row.spec = "arm=layernorm\n";
+  row.measures = {{"held_out", 2}};
   const RunResult back = row_from_line(to_line(row), "row");
   EXPECT_EQ(back.task, row.task);
   EXPECT_EQ(back.data, row.data);
   EXPECT_EQ(back.profile, row.profile);
   EXPECT_EQ(back.arm, row.arm);
+  EXPECT_EQ(back.cell, row.cell);
+  EXPECT_EQ(back.spec, row.spec);
+  EXPECT_EQ(back.measures, row.measures);
   EXPECT_EQ(back.seed, row.seed);
   EXPECT_EQ(back.steps, row.steps);
   EXPECT_EQ(back.diverged_at, row.diverged_at);
@@ -63,6 +69,23 @@ TEST(ResultJson, EveryMemberComesBack) {
   EXPECT_EQ(back.environment.isa, row.environment.isa);
   EXPECT_EQ(back.environment.threads, row.environment.threads);
   EXPECT_EQ(back.environment.device, row.environment.device);
+}
+
+TEST(ResultJson, RowsFromBeforeMeasuresHadVersionsAreOfTheFirst) {
+  const auto measures_of = [](const RunResult& row) {
+    json old = to_json(row);
+    EXPECT_EQ(old.erase("measures"), 1u);
+    return row_from_json(old, "row").measures;
+  };
+  using Versions = std::map<std::string, int>;
+  RunResult row = sample_row("none", 0);
+  EXPECT_EQ(measures_of(row), (Versions{{"slices", 1}, {"spectrum", 1}}));
+  row.task = "topics";
+  EXPECT_EQ(measures_of(row), (Versions{{"epochs", 1}, {"held_out", 1}, {"spectra", 1}}));
+  row.held_out_correct.clear();
+  EXPECT_EQ(measures_of(row), (Versions{{"epochs", 1}, {"spectra", 1}}));
+  row.diverged_at = 3;
+  EXPECT_EQ(measures_of(row), Versions{});
 }
 
 TEST(ResultJson, RowsFromBeforeGpusWereMadeOnTheProcessor) {

@@ -55,6 +55,21 @@ TEST(Spec, ComesBackFromItsText) {
   EXPECT_EQ(Spec::parse("b=2\na=x=y\n", "t").text("a"), "x=y");
 }
 
+TEST(Spec, OfTheTimeWhenMeasuresWerePartOfItIsTheSameRun) {
+  const std::string old_text = "arm=none\nmeasures=1\nnorm=none\n";
+  const Spec spec = Spec().set("norm", "none").set("arm", "none");
+  EXPECT_EQ(spec.old_canonical(), old_text);
+  EXPECT_EQ(spec.old_sha256(), sha256_hex(old_text));
+  EXPECT_EQ(Spec::parse(old_text, "spec.txt"), spec);
+  EXPECT_EQ(Spec::parse(old_text, "spec.txt", spec), spec);
+  EXPECT_TRUE(spec.has_hash(spec.sha256()));
+  EXPECT_TRUE(spec.has_hash(sha256_hex(old_text)));
+  EXPECT_FALSE(spec.has_hash(sha256_hex("arm=none\nmeasures=2\nnorm=none\n")));
+  EXPECT_FALSE(spec.has_hash(Spec(spec).set("arm", "sphere").old_sha256()));
+  EXPECT_THROW(Spec(spec).set("measures", 2), ValueError);
+  EXPECT_EQ(spec.canonical_without("norm"), "arm=none\n");
+}
+
 TEST(Spec, NumbersRoundTripExactly) {
   for (const double value :
        {0.1, 1.0 / 3.0, 5e-324, 1.7976931348623157e308, -0.0, 123456789.123456789}) {

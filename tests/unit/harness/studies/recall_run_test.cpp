@@ -9,6 +9,8 @@
 #include <optional>
 #include <sstream>
 
+#include "harness/results/measures.hpp"
+#include "harness/results/row_members.hpp"
 #include "harness/runs/kept_state.hpp"
 #include "harness/runs/runner.hpp"
 #include "harness/studies/encoder_data.hpp"
@@ -317,6 +319,103 @@ TEST_F(KeptState, OfAnotherModelOrRowIsRefused) {
   EXPECT_THAT(refusal(other, nullptr), HasSubstr("other weights than the row's"));
   other.kept->what = harness::Keep::state;
   EXPECT_THAT(refusal(other, nullptr), HasSubstr("missing"));
+}
+
+TEST_F(KeptState, IsMeasuredAgainToTheRowsBits) {
+  for (const harness::Study* study : harness::studies()) {
+    const harness::RunResult row = make(*study, "layernorm", harness::Keep::weights);
+    const auto again = study->plan_again({row}, {}).runs;
+    ASSERT_EQ(again.size(), 1u);
+    EXPECT_EQ(again[0].spec, plan_[0].spec);
+    EXPECT_EQ(again[0].steps, row.steps);
+    const auto fresh = again[0].make();
+    harness::load_kept(store_.kept_file(row), row, fresh->model());
+    for (const harness::Measure& measure : study->measures()) {
+      const std::vector<std::string> which = {std::string(measure.name)};
+      harness::RunResult measured = row;
+      if (measure.of == harness::Measure::Of::course) {
+        EXPECT_THROW(fresh->measure(which, measured), libnorm::ValueError);
+        continue;
+      }
+      // Nothing of what it gives is left, or was there before.
+      harness::begin_measure(measure, measured);
+      EXPECT_NE(measured.metrics, row.metrics) << measure.name;
+      fresh->measure(which, measured);
+      EXPECT_EQ(harness::compare_members(measured, row).difference, "") << measure.name;
+    }
+    harness::RunResult other = row;
+    EXPECT_THROW(fresh->measure({"no_measure"}, other), libnorm::ValueError);
+  }
+}
+
+TEST(RecallStudy, ARowOfTheTimeWhenMeasuresWerePartOfItsSpecIsCurrent) {
+  for (const harness::Study* study : harness::studies()) {
+    harness::RunResult row;
+    row.task = std::string(study->name()) == "recall" ? "associative_recall" : "topics";
+    row.profile = "smoke";
+    row.arm = "layernorm";
+    row.seed = 1;
+    const auto spec = study->spec_of(row);
+    ASSERT_TRUE(spec.has_value());
+    EXPECT_FALSE(spec->has("measures"));
+    for (const std::string& hash : {spec->sha256(), spec->old_sha256()}) {
+      row.spec_sha256 = hash;
+      EXPECT_TRUE(study->is_current(row));
+    }
+    row.seed = 2;
+    EXPECT_FALSE(study->is_current(row));
+    row.profile = "custom";
+    EXPECT_EQ(study->spec_of(row), std::nullopt);
+  }
+}
+
+TEST(RecallStudy, PlansAgainWhatItsSpecSaysAndNothingElse) {
+  harness::Request request;
+  request.profile = "smoke";
+  request.arms = {"none", "rms+gain@pre", "layernorm"};
+  request.seeds = {3};
+  request.numbers = {{"steps", 5}, {"learning-rate-none", 0.003}, {"beta2", 0.99}};
+  request.path = libnorm::Path::dense;
+  for (const harness::PlannedRun& planned : harness::recall_study().plan(request)) {
+    harness::RunResult row;
+    row.profile = planned.profile;
+    row.arm = planned.arm;
+    row.seed = planned.seed;
+    row.spec = planned.spec.canonical();
+    row.spec_sha256 = planned.spec.sha256();
+    const auto again = harness::recall_study().plan_again({row}, {}).runs;
+    EXPECT_EQ(again.at(0).spec, planned.spec);
+    EXPECT_EQ(again.at(0).profile, "custom");
+    row.spec = harness::Spec(planned.spec).set("numerics", 0).canonical();
+    row.spec_sha256 = harness::Spec(planned.spec).set("numerics", 0).sha256();
+    const auto refused = harness::recall_study().plan_again({row}, {});
+    EXPECT_TRUE(refused.runs.empty());
+    EXPECT_THAT(refused.faults.at(0),
+                HasSubstr("this version does not make it (numerics 0, it has 1)"));
+  }
+}
+
+TEST(Measures, TellWhatIsDueAndWhatIsOfAnotherVersion) {
+  using Names = std::vector<std::string>;
+  const std::vector<harness::Measure> measures = {
+      {"spectrum", 2, harness::Measure::Of::final_weights, {"effective_rank"}},
+      {"slices", 1, harness::Measure::Of::final_weights, {"slice_range"}},
+      {"hessian", 1, harness::Measure::Of::final_weights, {"lambda_max"}}};
+  harness::RunResult row;
+  row.measures = {{"spectrum", 1}, {"slices", 1}};
+  EXPECT_EQ(harness::other_versions(row, measures), Names{"spectrum"});
+  EXPECT_EQ(harness::due_measures(row, measures), (Names{"spectrum", "hessian"}));
+  row.metrics = {{"layer1.effective_rank", 1},
+                 {"slice_range.published", 2},
+                 {"effective_rank", 3},
+                 {"no_effective_rank", 4}};
+  harness::begin_measure(measures[0], row);
+  EXPECT_EQ(row.metrics, (std::map<std::string, double>{{"no_effective_rank", 4},
+                                                        {"slice_range.published", 2}}));
+  EXPECT_EQ(harness::due_measures(row, measures), Names{"hessian"});
+  row.diverged_at = 3;
+  row.measures.clear();
+  EXPECT_TRUE(harness::due_measures(row, measures).empty()) << "nothing to measure";
 }
 
 TEST(RecallStudy, NumbersThatCannotBeCountedOrHeldAreRefusedBeforeAnythingIsMade) {

@@ -1,0 +1,210 @@
+#include <algorithm>
+#include <iostream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include "harness/base/output.hpp"
+#include "harness/base/stop.hpp"
+#include "harness/commands/command.hpp"
+#include "harness/results/environment.hpp"
+#include "harness/runs/runner.hpp"
+#include "harness/studies/study.hpp"
+#include "libnorm/data/printable.hpp"
+
+namespace harness {
+namespace {
+
+namespace po = boost::program_options;
+
+/// Measures of a study that are asked for, by their names or by those of their metrics.
+std::vector<std::string> asked_of(const Study& study, const std::vector<std::string>& wanted) {
+  std::vector<std::string> names;
+  for (const Measure& measure : study.measures()) {
+    const bool is_asked = std::ranges::any_of(wanted, [&](const std::string& name) {
+      return name == measure.name ||
+             std::ranges::find(measure.metrics, name) != measure.metrics.end();
+    });
+    if (is_asked) names.emplace_back(measure.name);
+  }
+  return names;
+}
+
+/// The names of --metrics; none where it was not given. Throws: UsageError for one of no measure.
+std::vector<std::string> wanted_metrics(const Arguments& arguments) {
+  if (!arguments.has("metrics")) return {};
+  std::vector<std::string> wanted = split_list(arguments.text("metrics"), "metrics");
+  std::vector<std::string_view> known;
+  for (const Study* study : studies()) {
+    for (const Measure& measure : study->measures()) {
+      for (const std::string_view name : measure.metrics) {
+        if (std::ranges::find(known, name) == known.end()) known.push_back(name);
+      }
+      known.push_back(measure.name);
+    }
+  }
+  for (const std::string& name : wanted) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    throw UsageError(
+        fmt::format("--metrics: unknown name ({}); use some of {}", name, fmt::join(known, ", ")));
+  }
+  return wanted;
+}
+
+Due due_of(const RunResult& row, const std::vector<std::string>& wanted) {
+  const Study& study = study_of(row);
+  if (row.diverged_at >= 0) return {};
+  Due due{wanted.empty() ? due_measures(row, study.measures()) : asked_of(study, wanted)};
+  due.of_course = std::ranges::any_of(due.measures, [&](const std::string& name) {
+    return find_measure(study.measures(), name).of == Measure::Of::course;
+  });
+  return due;
+}
+
+/// Rows of which something is due, by their studies; counts those of other numerics, which this
+/// version does not make.
+std::vector<RunResult> due_rows(const Study& study, const std::vector<RunResult>& rows,
+                                const Arguments& arguments, const std::vector<std::string>& wanted,
+                                std::size_t& others) {
+  std::vector<RunResult> due;
+  for (const RunResult& row : rows) {
+    if (&study_of(row) != &study || due_of(row, wanted).measures.empty()) continue;
+    if (arguments.has("profile") && row.profile != arguments.text("profile")) continue;
+    const Spec spec = Spec::parse(row.spec, "row: spec");
+    if (spec.has("numerics") && spec.text("numerics") == kNumerics) {
+      due.push_back(row);
+    } else {
+      ++others;
+    }
+  }
+  return due;
+}
+
+/// The runs of all studies of which something is due. One that cannot be made is named, and the
+/// others are measured all the same.
+std::vector<PlannedRun> plan(const std::vector<RunResult>& rows, const Arguments& arguments,
+                             const std::vector<std::string>& wanted, libnorm::Device device,
+                             Exit& exit) {
+  Request request;
+  if (arguments.has("data")) request.data = arguments.text("data");
+  if (arguments.has("any-data")) request.trust = Trust::any;
+  request.cache = std::filesystem::path(arguments.text("store")) / "cache";
+  std::vector<PlannedRun> plan;
+  std::size_t others = 0;
+  for (const Study* study : studies()) {
+    const auto due = due_rows(*study, rows, arguments, wanted, others);
+    PlannedAgain again = study->plan_again(due, request);
+    for (PlannedRun& run : again.runs) plan.push_back(std::move(run));
+    for (const std::string& fault : again.faults) {
+      complain_text("remeasure: ", libnorm::printable(fault));
+      exit = Exit::no_data;
+    }
+  }
+  if (others > 0) {
+    print_out("{} runs of other numerics than this version's stay as they are.\n", others);
+  }
+  const std::size_t all = plan.size();
+  if (device == libnorm::Device::cpu) {
+    std::erase_if(plan, [](const PlannedRun& run) { return run.gemm == libnorm::Gemm::cublas; });
+  }
+  if (plan.size() < all) {
+    complain("remeasure: {} runs had products by cuBLAS; need --device cuda for them",
+             all - plan.size());
+    exit = Exit::no_data;
+  }
+  return plan;
+}
+
+/// Says of each run what was done for it. Returns: whether all came to the weights of their rows.
+bool tell(const MadeRuns& runs, const std::vector<std::string>& wanted,
+          const std::vector<RunResult>& before) {
+  bool same = true;
+  for (std::size_t i = 0; i < runs.rows.size(); ++i) {
+    const RunResult& row = runs.rows[i];
+    const auto was = std::ranges::find(before, row.spec_sha256, &RunResult::spec_sha256);
+    const Due due = was == before.end() ? Due{} : due_of(*was, wanted);
+    const std::string name = fmt::format("{} {} seed {}", row.profile, row.arm, row.seed);
+    const std::string names = fmt::format("{}", fmt::join(due.measures, ", "));
+    switch (runs.made[i]) {
+      case Made::measured:
+        print_out("{}: {} measured again, from the weights that it has kept\n", name, names);
+        break;
+      case Made::measured_by_training:
+        print_out("{}: trained again, to the same weights and losses, since {}; {} measured\n",
+                  name,
+                  due.of_course ? "what is measured is of the course of training"
+                                : "it has kept no weights",
+                  names);
+        break;
+      case Made::trained_to_others:
+        complain(
+            "remeasure: {} DIFFERS: trained again, it came to other weights or losses than "
+            "its row has; the row stays as it was",
+            name);
+        same = false;
+        break;
+      case Made::found:
+      case Made::trained: print_out("{}: another process has measured it\n", name);
+    }
+  }
+  return same;
+}
+
+}  // namespace
+
+Exit remeasure_command(const std::vector<std::string>& words) {
+  Arguments arguments(
+      "remeasure [options]",
+      "Measures finished runs of the store again, with this version's measures, and replaces the\n"
+      "numbers in their rows. What the training itself gave (weights, losses) stays as it is. A "
+      "run\n"
+      "that has kept its weights is measured from them; one that has not is trained again, to the\n"
+      "same weights and losses, or its row is left alone and the exit code is 1. Experiment 4 "
+      "needs\n"
+      "its texts for it; where they are not, its runs are named and the exit code is 3.\n\n"
+      "  norm-harness remeasure                            what rows lack, or have of an older "
+      "version\n"
+      "  norm-harness remeasure --metrics effective_rank   whatever they have of it");
+  arguments.options()("metrics", po::value<std::string>(),
+                      "only these metrics, as a,b, with all that is measured with them")(
+      "profile", po::value<std::string>(), "only runs of this profile; custom: of none")(
+      "store", po::value<std::string>()->default_value("out/store"),
+      "folder of the runs made here")("threads", po::value<int>()->default_value(default_threads()),
+                                      "threads; results do not depend on it")(
+      "data", po::value<std::string>(),
+      "folder with ag_news and wordpiece, as scripts/fetch_data makes it; else as for `run`")(
+      "any-data", "take files of other content than AG News's")(
+      "no-wait", "leave runs that another process holds to it, and end with exit code 4")(
+      "quiet", "no progress");
+  add_device(arguments);
+  if (!arguments.parse(words)) return Exit::ok;
+  const std::vector<std::string> wanted = wanted_metrics(arguments);
+  stop_on_signals();
+  RunnerOptions options;
+  options.threads = checked_threads(arguments);
+  options.device = chosen_device(arguments);
+  options.due = [&](const RunResult& row) { return due_of(row, wanted); };
+  if (arguments.has("no-wait")) options.others = Others::leave;
+  const std::vector<RunResult> rows = Store(arguments.text("store"), Access::reading).rows();
+  Exit exit = Exit::ok;
+  const std::vector<PlannedRun> planned = plan(rows, arguments, wanted, options.device, exit);
+  if (planned.empty()) {
+    print_out("There is nothing to measure again: {} runs are in the store.\n", rows.size());
+    return exit;
+  }
+  const Store store(arguments.text("store"), Access::writing);
+  const auto style =
+      arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
+  Progress progress(std::cout, style, STDOUT_FILENO);
+  const MadeRuns made = make_runs(planned, options, store, progress);
+  if (!tell(made, wanted, rows)) return Exit::differs;
+  if (made.left > 0 && exit == Exit::ok) {
+    complain("remeasure: another process holds {} of the {} runs, and they are left to it",
+             made.left, planned.size());
+    return Exit::runs_left;
+  }
+  return exit;
+}
+
+}  // namespace harness

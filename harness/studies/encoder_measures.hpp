@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/results/measures.hpp"
+#include "harness/studies/encoder_study.hpp"
+#include "libnorm/data/batch.hpp"
+
+namespace harness {
+
+/// What is measured on a model of Experiment 4: `spectra` and `held_out` of the trained one, and
+/// `epochs` after each epoch.
+const std::vector<Measure>& encoder_measures();
+
+/// A model of Experiment 4 with what it takes to test and to measure it.
+class EncoderMeter {
+ public:
+  /// All of it has to outlive the meter. batch: whose memory is used.
+  EncoderMeter(const EncoderOptions& options, const EncoderArm& arm, std::uint64_t seed,
+               const EncoderData& data, libnorm::Transformer<float>& model, libnorm::Batch& batch)
+      : options_(options), arm_(arm), seed_(seed), data_(data), model_(model), batch_(batch) {}
+
+  /// Whether the model is right about each text of the test set. Throws: Interrupted.
+  std::vector<bool> held_out_correct();
+
+  /// Singular values of every block's output over one shuffled batch, descending: the variants of
+  /// block 1, of block 2, ...
+  std::vector<double> spectra();
+
+  /// Lays out texts of a corpus as the arm takes them.
+  void lay_out(const libnorm::Corpus& corpus, std::span<const std::int32_t> which);
+
+ private:
+  libnorm::Padding padding() const;
+
+  const EncoderOptions& options_;
+  const EncoderArm& arm_;
+  std::uint64_t seed_;
+  const EncoderData& data_;
+  libnorm::Transformer<float>& model_;
+  libnorm::Batch& batch_;
+};
+
+/// Calls `use` with each of spectra()'s, and its name in a row: `layer3.no_padding`.
+void for_each_spectrum(
+    const EncoderOptions& options, std::span<const double> spectra,
+    const std::function<void(const std::string& name, std::span<const double> values)>& use);
+
+/// Calls `use` with the metrics of one spectrum: `effective_rank`.
+void for_each_metric(std::span<const double> spectrum,
+                     const std::function<void(std::string_view name, double value)>& use);
+
+/// Moves `count` items drawn without replacement to the front.
+void shuffle_front(std::vector<std::int32_t>& items, Index count, const libnorm::Random& random);
+
+/// Whether a row's largest logit, the first if several are, is that of the target.
+bool is_correct(const libnorm::MatrixView<const float>& logits, Index b,
+                const std::vector<std::int32_t>& targets);
+
+/// Measures the trained model into a row: all that `which` names, in place of what the row had.
+/// Throws: ValueError for a name of none, or of the course of training; Interrupted.
+void measure_encoder(const EncoderOptions& options, const std::vector<std::string>& which,
+                     EncoderMeter& meter, RunResult& row);
+
+}  // namespace harness
