@@ -373,7 +373,7 @@ TEST_F(WordPieceFile, ThatIsDamagedIsRefused) {
   write("[PAD]\n[UNK]\n[CLS]\n[SEP]\nthe\n\xe2\x82\n");
   EXPECT_THAT(failure(), HasSubstr("not UTF-8 (" + name + ", line 6)"));
   write("[PAD]\n[UNK]\n[CLS]\n[SEP]\nthe\nof\nthe\n");
-  EXPECT_THAT(failure(), HasSubstr("twice ('the': " + name + ", line 7, and 5)"));
+  EXPECT_THAT(failure(), HasSubstr("duplicate token ('the': " + name + ", line 7, and 5)"));
   write("[PAD]\n[CLS]\n[SEP]\nthe\n");
   EXPECT_THAT(failure(), HasSubstr("missing ([UNK] in " + name + ")"));
   write("[PAD]\n[UNK]\n[CLS]\n[SEP]\n");
