@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <iterator>
 #include <limits>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "libnorm/core/error.hpp"
@@ -25,32 +27,36 @@ void require_same(const std::string& what, const std::string& expected, const st
       fmt::format("figure: {} are mixed ({} and {}); draw one at a time", what, expected, found));
 }
 
-ArmRows select_arm(const std::vector<RunResult>& rows, const std::string& name,
-                   const RunResult* first) {
-  ArmRows arm{name, {}};
-  for (const RunResult& row : rows) {
-    if (row.arm != name) continue;
-    require_same("tasks", first->task, row.task);
-    require_same("profiles", first->profile, row.profile);
-    require_same("data sets", first->data, row.data);
-    arm.rows.push_back(&row);
+struct CurveStyle {
+  std::string_view colour, dash;
+};
+
+const CurveStyle* known_style(std::string_view arm) {
+  static constexpr std::pair<std::string_view, CurveStyle> kKnown[] = {
+      {"layernorm", {"#0072B2", "solid"}},     {"batchnorm", {"#009E73", "(11,5)"}},
+      {"manual_l2", {"#882E88", "(9,4,2,4)"}}, {"none", {"#D55E00", "(3,3)"}},
+      {"sphere", {"#4A4038", "(14,4,5,4)"}},   {"none_matched", {"#E69F00", "(6,3,2,3,2,3)"}}};
+  for (const auto& [name, style] : kKnown) {
+    if (name == arm) return &style;
   }
-  if (arm.rows.empty()) {
-    throw DataError(fmt::format("figure: no run of arm {} (profile {}); run it first", name,
-                                first == nullptr ? "any" : first->profile));
-  }
-  std::ranges::sort(arm.rows, {}, &RunResult::seed);
-  const auto twice = std::ranges::adjacent_find(arm.rows, {}, &RunResult::seed);
-  if (twice != arm.rows.end()) {
-    throw DataError(fmt::format("figure: two runs of {}; need one a seed", describe_run(**twice)));
-  }
-  return arm;
+  return nullptr;
 }
 
-Curve collect(const ArmRows& arm, const std::vector<double>& grid, const std::string& what,
-              const std::function<std::vector<double>(const RunResult&)>& read, NonFinite rule) {
+/// Of an arm that has none of its own, that of the arm it stands beside, or one by its position.
+CurveStyle style_of(std::string_view arm, std::size_t position) {
+  static constexpr CurveStyle kOthers[] = {
+      {"#56B4E9", "(8,3)"}, {"#444444", "(5,5)"}, {"#CC79A7", "(2,5)"}};
+  if (const CurveStyle* own = known_style(arm)) return *own;
+  const std::size_t end = arm.rfind('_');
+  const CurveStyle* beside =
+      end == std::string_view::npos ? nullptr : known_style(arm.substr(0, end));
+  return beside != nullptr ? *beside : kOthers[position % std::size(kOthers)];
+}
+
+Curve curve_of(const std::vector<const RunResult*>& arm, const std::vector<double>& grid,
+               const std::string& what, const ArmCurves::Read& read, NonFinite rule) {
   std::vector<std::vector<double>> runs;
-  for (const RunResult* row : arm.rows) {
+  for (const RunResult* row : arm) {
     runs.push_back(read(*row));
     const std::size_t size = runs.back().size();
     // Only a diverged run may stop early.
@@ -70,38 +76,27 @@ Curve collect(const ArmRows& arm, const std::vector<double>& grid, const std::st
   return curve;
 }
 
+/// The run with the most steps, which gives the grid: only a diverged one may have fewer.
+const RunResult& longest_of(const std::vector<const RunResult*>& runs) {
+  const RunResult* longest = runs.front();
+  for (const RunResult* row : runs) {
+    if (row->loss_curve.size() > longest->loss_curve.size()) longest = row;
+  }
+  for (const RunResult* row : runs) {
+    const bool shorter = row->steps != longest->steps && row->diverged_at < 0;
+    if (shorter || row->curve_stride != longest->curve_stride) {
+      throw DataError(fmt::format(
+          "figure: loss curves differ in length (steps {} by {}, {}); need {} by {}", row->steps,
+          row->curve_stride, describe_run(*row), longest->steps, longest->curve_stride));
+    }
+  }
+  return *longest;
+}
+
 }  // namespace
 
 std::string describe_run(const RunResult& row) {
   return fmt::format("arm {}, seed {}", row.arm, row.seed);
-}
-
-std::vector<ArmRows> select_arms(const std::vector<RunResult>& rows,
-                                 const std::vector<std::string>& names) {
-  if (names.empty()) throw ValueError("figure: no arms named (0); need at least one");
-  if (std::set<std::string>(names.begin(), names.end()).size() != names.size()) {
-    throw ValueError(
-        fmt::format("figure: an arm is named twice ({}); name each once", fmt::join(names, ", ")));
-  }
-  const auto first = std::ranges::find(rows, names.front(), &RunResult::arm);
-  std::vector<ArmRows> arms;
-  for (const std::string& name : names) {
-    arms.push_back(select_arm(rows, name, first == rows.end() ? nullptr : &*first));
-  }
-  return arms;
-}
-
-CurveStyle style_of(std::string_view arm, std::size_t position) {
-  static constexpr std::pair<std::string_view, CurveStyle> kKnown[] = {
-      {"layernorm", {"#0072B2", "solid"}},     {"batchnorm", {"#009E73", "(11,5)"}},
-      {"manual_l2", {"#882E88", "(9,4,2,4)"}}, {"none", {"#D55E00", "(3,3)"}},
-      {"sphere", {"#4A4038", "(14,4,5,4)"}},   {"none_matched", {"#E69F00", "(6,3,2,3,2,3)"}}};
-  static constexpr CurveStyle kOthers[] = {
-      {"#56B4E9", "(8,3)"}, {"#444444", "(5,5)"}, {"#CC79A7", "(2,5)"}};
-  for (const auto& [name, style] : kKnown) {
-    if (name == arm) return style;
-  }
-  return kOthers[position % std::size(kOthers)];
 }
 
 Point summarize(double x, std::vector<double> values, NonFinite rule) {
@@ -119,66 +114,135 @@ Point summarize(double x, std::vector<double> values, NonFinite rule) {
   return point;
 }
 
-std::vector<Curve> collect_all(const std::vector<ArmRows>& arms, const std::vector<double>& grid,
-                               const std::string& what,
-                               const std::function<std::vector<double>(const RunResult&)>& read,
-                               NonFinite rule) {
+std::size_t ArmCurves::Arm::diverged() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(runs, [](const RunResult* row) { return row->diverged_at >= 0; }));
+}
+
+ArmCurves::Arm ArmCurves::select(const std::vector<RunResult>& rows, const std::string& name,
+                                 const RunResult* first) {
+  Arm arm{name, {}};
+  for (const RunResult& row : rows) {
+    if (row.arm != name) continue;
+    require_same("tasks", first->task, row.task);
+    require_same("profiles", first->profile, row.profile);
+    require_same("data sets", first->data, row.data);
+    arm.runs.push_back(&row);
+  }
+  if (arm.runs.empty()) {
+    throw DataError(fmt::format("figure: no run of arm {} (profile {}); run it first", name,
+                                first == nullptr ? "any" : first->profile));
+  }
+  std::ranges::sort(arm.runs, {}, &RunResult::seed);
+  const auto twice = std::ranges::adjacent_find(arm.runs, {}, &RunResult::seed);
+  if (twice != arm.runs.end()) {
+    throw DataError(fmt::format("figure: two runs of {}; need one a seed", describe_run(**twice)));
+  }
+  return arm;
+}
+
+ArmCurves::ArmCurves(const std::vector<RunResult>& rows, const std::vector<std::string>& names) {
+  if (names.empty()) throw ValueError("figure: no arms named (0); need at least one");
+  if (std::set<std::string>(names.begin(), names.end()).size() != names.size()) {
+    throw ValueError(
+        fmt::format("figure: an arm is named twice ({}); name each once", fmt::join(names, ", ")));
+  }
+  const auto found = std::ranges::find(rows, names.front(), &RunResult::arm);
+  const RunResult* first = found == rows.end() ? nullptr : &*found;
+  for (const std::string& name : names) {
+    arms_.push_back(select(rows, name, first));
+    runs_.insert(runs_.end(), arms_.back().runs.begin(), arms_.back().runs.end());
+  }
+}
+
+std::vector<Curve> ArmCurves::curves(const std::vector<double>& grid, const std::string& what,
+                                     const Read& read, NonFinite rule) const {
   if (grid.empty()) {
     throw DataError(
         fmt::format("figure: no run has this panel ({}); need at least one that does", what));
   }
   std::vector<Curve> curves;
-  for (const ArmRows& arm : arms) curves.push_back(collect(arm, grid, what, read, rule));
+  for (const Arm& arm : arms_) curves.push_back(curve_of(arm.runs, grid, what, read, rule));
   return curves;
 }
 
-std::string scale_word(const Axis& axis) { return axis.scale == Scale::log ? "log" : "linear"; }
-
-std::size_t count_diverged(const ArmRows& arm) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(arm.rows, [](const RunResult* row) { return row->diverged_at >= 0; }));
-}
-
-std::string name_with_divergence(const ArmRows& arm) {
-  const std::size_t diverged = count_diverged(arm);
-  if (diverged == 0) return arm.name;
-  return fmt::format("{} ({} of {} diverged)", arm.name, diverged, arm.rows.size());
-}
-
-std::vector<std::string> seed_notes(const std::vector<ArmRows>& arms) {
-  const std::size_t seeds = arms.front().rows.size();
-  const bool even =
-      std::ranges::all_of(arms, [&](const ArmRows& a) { return a.rows.size() == seeds; });
-  if (even && seeds == 1) return {"One seed: no range can be given."};
-  if (even) return {fmt::format("Line: median of {} seeds; band: smallest to largest.", seeds)};
-  std::vector<std::string> counts;
-  for (const ArmRows& arm : arms) counts.push_back(fmt::format("{} {}", arm.name, arm.rows.size()));
-  return {"Line: median over the seeds; band: smallest to largest.",
-          fmt::format("Seeds: {}.", fmt::join(counts, ", "))};
-}
-
-std::vector<std::string> divergence_notes(const std::vector<ArmRows>& arms,
-                                          const std::string& consequence) {
-  std::vector<std::string> lines;
-  for (const ArmRows& arm : arms) {
-    const RunResult* first = nullptr;
-    for (const RunResult* row : arm.rows) {
-      if (row->diverged_at < 0) continue;
-      if (first == nullptr || row->diverged_at < first->diverged_at) first = row;
-    }
-    if (first == nullptr) continue;
-    lines.push_back(fmt::format("{}: {} of {} runs diverged, the first at step {}.", arm.name,
-                                count_diverged(arm), arm.rows.size(), first->diverged_at));
+Panel ArmCurves::loss_panel(const std::string& title) const {
+  constexpr int kDecades = 8;
+  const RunResult& longest = longest_of(runs_);
+  std::vector<double> middle;
+  for (std::size_t i = 0; i < longest.loss_curve.size(); ++i) {
+    const auto begin = static_cast<std::int64_t>(i) * longest.curve_stride;
+    const std::int64_t end = std::min(begin + longest.curve_stride, longest.steps);
+    middle.push_back(0.5 * static_cast<double>(begin + end));
   }
-  if (!lines.empty()) lines.push_back(consequence);
-  return lines;
+  Panel panel{title, "step", "", {}, {}, {}};
+  panel.curves = curves(
+      middle, "loss curve", [](const RunResult& row) { return row.loss_curve; },
+      NonFinite::largest);
+  panel.x = linear_axis(0, static_cast<double>(std::max<std::int64_t>(longest.steps, 1)));
+  panel.y = fit_axis(panel.curves, ScaleChoice::log, kDecades);
+  panel.y_label = fmt::format("loss (nats, {})", scale_word(panel.y));
+  return panel;
 }
 
-std::vector<std::string> foot_notes(const std::string& where, const Axis& axis) {
-  if (!std::isfinite(axis.foot)) return {};
-  // The foot is a whole decade.
-  const std::string foot = fmt::format("1e{}", std::lround(std::log10(axis.foot)));
-  return {fmt::format("{}: values below {} are drawn at {}.", where, foot, foot)};
+Panel ArmCurves::spectrum_panel(const std::string& title, const std::string& what,
+                                const Read& read) const {
+  std::size_t count = 0;
+  for (const RunResult* row : runs_) count = std::max(count, read(*row).size());
+  std::vector<double> index(count);
+  for (std::size_t i = 0; i < count; ++i) index[i] = static_cast<double>(i);
+  Panel panel{title, "index (0 = largest)", "", {}, {}, {}};
+  panel.curves = curves(index, what, read, NonFinite::absent);
+  // A margin at both ends, where the steepest parts are.
+  const auto last = static_cast<double>(std::max<std::size_t>(count, 2) - 1);
+  panel.x = linear_axis(-0.02 * last, 1.02 * last);
+  return panel;
+}
+
+std::vector<KeyEntry> ArmCurves::key(
+    const std::function<std::string(const std::vector<const RunResult*>&)>& words) const {
+  std::vector<KeyEntry> entries;
+  for (const Arm& arm : arms_) {
+    const std::size_t diverged = arm.diverged();
+    std::string label = arm.name;
+    if (diverged > 0) label += fmt::format(" ({} of {} diverged)", diverged, arm.runs.size());
+    if (words && diverged < arm.runs.size()) {
+      std::vector<const RunResult*> sound;
+      std::ranges::copy_if(arm.runs, std::back_inserter(sound),
+                           [](const RunResult* row) { return row->diverged_at < 0; });
+      label += words(sound);
+    }
+    const CurveStyle style = style_of(arm.name, entries.size());
+    entries.push_back({label, style.colour, style.dash});
+  }
+  return entries;
+}
+
+std::vector<std::string> ArmCurves::notes(const std::string& of_divergence) const {
+  std::vector<std::string> lines, seeds, diverged;
+  for (const Arm& arm : arms_) {
+    seeds.push_back(fmt::format("{} {}", arm.name, arm.runs.size()));
+    if (arm.diverged() == 0) continue;
+    std::vector<std::int64_t> steps;
+    for (const RunResult* row : arm.runs) {
+      if (row->diverged_at >= 0) steps.push_back(row->diverged_at);
+    }
+    diverged.push_back(fmt::format("{}: {} of {} runs diverged, the first at step {}.", arm.name,
+                                   steps.size(), arm.runs.size(),
+                                   *std::ranges::min_element(steps)));
+  }
+  const std::size_t count = arms_.front().runs.size();
+  if (!std::ranges::all_of(arms_, [&](const Arm& arm) { return arm.runs.size() == count; })) {
+    lines = {"Line: median over the seeds; band: smallest to largest.",
+             fmt::format("Seeds: {}.", fmt::join(seeds, ", "))};
+  } else if (count == 1) {
+    lines = {"One seed: no range can be given."};
+  } else {
+    lines = {fmt::format("Line: median of {} seeds; band: smallest to largest.", count)};
+  }
+  if (!diverged.empty()) diverged.push_back(of_divergence);
+  lines.insert(lines.end(), diverged.begin(), diverged.end());
+  return lines;
 }
 
 }  // namespace harness

@@ -8,65 +8,69 @@
 #include "harness/charts/chart.hpp"
 #include "harness/results/result.hpp"
 
-// What the figures share: which rows an arm has, how it is drawn, and what is summarized over
-// seeds.
-
 namespace harness {
 
-/// The runs of an arm, by seed.
-struct ArmRows {
-  std::string name;
-  std::vector<const RunResult*> rows;
-};
-
-/// The rows of these arms, in the order of the names; others are skipped.
-/// throws: ValueError for no arms, or one named twice; DataError if an arm has no row, a seed comes
-///   twice, or tasks, profiles or data sets are mixed
-std::vector<ArmRows> select_arms(const std::vector<RunResult>& rows,
-                                 const std::vector<std::string>& names);
-
-/// `arm layernorm, seed 3`.
-std::string describe_run(const RunResult& row);
-
-struct CurveStyle {
-  std::string_view colour, dash;
-};
-
-/// The paper's hues, in variants that are distinct without red-green vision. An unknown arm gets a
-/// style by its position.
-CurveStyle style_of(std::string_view arm, std::size_t position);
-
-/// How the median treats a value that is not finite: as larger than all others, or as absent.
+/// What a value that is not finite means for the median: a loss beyond all others, or no value.
 enum class NonFinite { largest, absent };
 
 /// Median and range of the finite values.
 Point summarize(double x, std::vector<double> values, NonFinite rule);
 
-/// A curve for each arm over the grid, from values read from each run: one for each grid point,
-/// fewer only if it diverged. throws: DataError if a run has another number of values, or the grid
-/// is empty; `what` names them
-std::vector<Curve> collect_all(const std::vector<ArmRows>& arms, const std::vector<double>& grid,
-                               const std::string& what,
-                               const std::function<std::vector<double>(const RunResult&)>& read,
-                               NonFinite rule);
+/// `arm layernorm, seed 3`.
+std::string describe_run(const RunResult& row);
 
-/// `log` or `linear`.
-std::string scale_word(const Axis& axis);
+/// The runs of some arms, and what a chart shows and says of them: a curve for each arm, the median
+/// over its seeds with their range, and key and notes to these.
+class ArmCurves {
+ public:
+  /// What is read from a run; shorter than the grid only where the run diverged.
+  using Read = std::function<std::vector<double>(const RunResult&)>;
 
-/// How many runs of an arm diverged.
-std::size_t count_diverged(const ArmRows& arm);
+  /// Takes the rows of these arms, in the order of the names, and passes over others. It points to
+  /// them.
+  /// throws: ValueError for no arms, or one named twice; DataError if an arm has no row, a seed
+  ///   comes twice, or tasks, profiles or data sets are mixed
+  ArmCurves(const std::vector<RunResult>& rows, const std::vector<std::string>& names);
 
-/// `none`, or `none (2 of 8 diverged)`.
-std::string name_with_divergence(const ArmRows& arm);
+  /// All runs, arm by arm and then by seed; never none.
+  const std::vector<const RunResult*>& runs() const { return runs_; }
+  /// For what all runs share.
+  const RunResult& first() const { return *runs_.front(); }
 
-/// Notes that explain line and band, with the number of seeds.
-std::vector<std::string> seed_notes(const std::vector<ArmRows>& arms);
+  /// A curve for each arm over the grid. throws: DataError if a run has another number of values
+  /// than the grid, or the grid is empty; `what` names them
+  std::vector<Curve> curves(const std::vector<double>& grid, const std::string& what,
+                            const Read& read, NonFinite rule) const;
 
-/// Notes on the runs that diverged and the effect on the figure; none if no run did.
-std::vector<std::string> divergence_notes(const std::vector<ArmRows>& arms,
-                                          const std::string& consequence);
+  /// Training loss against step. throws: as curves; DataError for runs of different lengths
+  Panel loss_panel(const std::string& title) const;
+  /// Singular values against their index, without a y axis. throws: as curves
+  Panel spectrum_panel(const std::string& title, const std::string& what, const Read& read) const;
 
-/// A note that values below the axis are drawn at its foot; none if there are none. where: `(c)`.
-std::vector<std::string> foot_notes(const std::string& where, const Axis& axis);
+  /// An entry for each arm: its name, how many of its runs diverged, and what `words` says of those
+  /// that did not, if there are any. Colours are the paper's hues, in variants that those who do
+  /// not tell red from green can tell apart; an arm of another training, `none_masked`, has those
+  /// of the arm that it stands beside.
+  std::vector<KeyEntry> key(
+      const std::function<std::string(const std::vector<const RunResult*>&)>& words = {}) const;
+
+  /// What line and band are and of how many seeds; who diverged, and then what that does to the
+  /// chart.
+  std::vector<std::string> notes(const std::string& of_divergence) const;
+
+ private:
+  /// The runs of one arm, by seed.
+  struct Arm {
+    std::string name;
+    std::vector<const RunResult*> runs;
+
+    std::size_t diverged() const;
+  };
+  static Arm select(const std::vector<RunResult>& rows, const std::string& name,
+                    const RunResult* first);
+
+  std::vector<Arm> arms_;
+  std::vector<const RunResult*> runs_;
+};
 
 }  // namespace harness

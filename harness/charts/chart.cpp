@@ -116,6 +116,22 @@ Axis fit_axis(const std::vector<Curve>& curves, ScaleChoice choice, int decades)
   return log_axis(positive, smallest, largest, decades);
 }
 
+std::string scale_word(const Axis& axis) { return axis.scale == Scale::log ? "log" : "linear"; }
+
+void add_foot_notes(Chart& chart) {
+  for (const Panel& panel : chart.panels) {
+    const bool shared = chart.y_axes == YAxes::shared;
+    if (std::isfinite(panel.y.foot)) {
+      // The foot is a whole decade; `(c)` begins the panel's title.
+      const std::string foot = fmt::format("1e{}", std::lround(std::log10(panel.y.foot)));
+      chart.notes.push_back(fmt::format("{}: values below {} are drawn at {}.",
+                                        shared ? "All panels" : panel.title.substr(0, 3), foot,
+                                        foot));
+    }
+    if (shared) return;
+  }
+}
+
 std::string shortened(const std::string& text, std::size_t bytes) {
   if (text.size() <= bytes) return text;
   // Not within a character: its later bytes are 10xxxxxx.

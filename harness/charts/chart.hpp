@@ -43,6 +43,9 @@ enum class ScaleChoice { log, by_data };
 /// one. Its foot is set in both cases.
 Axis fit_axis(const std::vector<Curve>& curves, ScaleChoice choice, int decades);
 
+/// `log` or `linear`.
+std::string scale_word(const Axis& axis);
+
 struct Panel {
   std::string title, x_label, y_label;
   Axis x, y;
@@ -68,6 +71,9 @@ struct Chart {
   std::size_t columns = 0;
   YAxes y_axes = YAxes::separate;
 };
+
+/// Adds a note for each y axis with values below it: that they are drawn at its foot.
+void add_foot_notes(Chart& chart);
 
 /// The text, cut to `bytes` bytes and three dots if it is longer.
 std::string shortened(const std::string& text, std::size_t bytes);

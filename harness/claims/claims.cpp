@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -32,7 +33,7 @@ double decades(double value, const std::string& name) {
 
 Metric rank_share() {
   // Divided by C, so that one margin serves models of any width.
-  return {"effective rank / C", 1, "of full rank", [](const RunResult& row) {
+  return {.name = "effective rank / C", .unit = "of full rank", .value = [](const RunResult& row) {
             if (row.singular_values.empty()) {
               throw DataError("claims: singular values are absent; need C of them in the row");
             }
@@ -43,50 +44,55 @@ Metric rank_share() {
 
 Metric slice_range(const std::string& slice) {
   const std::string key = "slice_range." + slice;
-  return {"log10 slice range", 1, "decades",
-          [key](const RunResult& row) { return decades(metric_of(row, key), key); }};
+  return {.name = "log10 slice range", .unit = "decades", .value = [key](const RunResult& row) {
+            return decades(metric_of(row, key), key);
+          }};
+}
+
+double rise_of(const RunResult& row) {
+  const auto slice = row.slices.find("filter_normalized");
+  if (slice != row.slices.end() && slice->second.alpha.size() == slice->second.loss.size()) {
+    for (std::size_t i = 0; i < slice->second.alpha.size(); ++i) {
+      if (std::fabs(slice->second.alpha[i]) > 1e-9) continue;
+      return metric_of(row, "slice_max.filter_normalized") - slice->second.loss[i];
+    }
+  }
+  throw DataError("claims: slice filter_normalized has no loss at alpha 0; need one in the row");
 }
 
 Metric slice_rise() {
-  return {
-      "rise along the filter-normalized slice", 1, "nats", [](const RunResult& row) {
-        const auto slice = row.slices.find("filter_normalized");
-        if (slice != row.slices.end() && slice->second.alpha.size() == slice->second.loss.size()) {
-          for (std::size_t i = 0; i < slice->second.alpha.size(); ++i) {
-            if (std::fabs(slice->second.alpha[i]) > 1e-9) continue;
-            return metric_of(row, "slice_max.filter_normalized") - slice->second.loss[i];
-          }
-        }
-        throw DataError(
-            "claims: slice filter_normalized has no loss at alpha 0; need one in the row");
-      }};
+  return {.name = "rise along the filter-normalized slice", .unit = "nats", .value = rise_of};
 }
 
 Metric log_final_loss() {
-  return {"log10 final loss", 1, "decades",
-          [](const RunResult& row) { return decades(row.final_loss, "final_loss"); }};
+  return {.name = "log10 final loss", .unit = "decades", .value = [](const RunResult& row) {
+            return decades(row.final_loss, "final_loss");
+          }};
 }
 
 Margin rank_margin() {
-  return {0.1, "a tenth of the channels; less is not what 'collapsed' means"};
+  return {.size = 0.1, .why = "a tenth of the channels; less is not what 'collapsed' means"};
 }
 Margin range_margin() {
-  return {std::log10(2.0), "a factor of two; less does not show on the paper's figures"};
+  return {.size = std::log10(2.0),
+          .why = "a factor of two; less does not show on the paper's figures"};
 }
 // Nats, not a ratio: the paper's sharpness is the height of a slice on an axis of loss that all
 // arms share, and the rise from alpha 0 already takes off the level that stagnation adds.
 Margin rise_margin() {
-  return {std::log(2.0), "ln 2 nats; the probability given to the right answer halves"};
+  return {.size = std::log(2.0),
+          .why = "ln 2 nats; the probability given to the right answer halves"};
 }
 Margin stagnation_margin() {
-  return {1.0, "a factor of ten; 'a high value' means another order of magnitude"};
+  return {.size = 1.0, .why = "a factor of ten; 'a high value' means another order of magnitude"};
 }
 
 /// What stands in for an arm to take a known confound away: the learning rate that only `none` has,
 /// and manual_l2's radius of 1 in place of sqrt(C).
 std::vector<Control> controls_of(const std::string& a, const std::vector<std::string>& b) {
   std::vector<Control> controls;
-  for (const Control& control : {Control{"none", "none_matched"}, Control{"manual_l2", "sphere"}}) {
+  for (const Control& control : {Control{.arm = "none", .stand_in = "none_matched"},
+                                 Control{.arm = "manual_l2", .stand_in = "sphere"}}) {
     if (a == control.arm || std::find(b.begin(), b.end(), control.arm) != b.end()) {
       controls.push_back(control);
     }
@@ -96,12 +102,21 @@ std::vector<Control> controls_of(const std::string& a, const std::vector<std::st
 
 Part larger(const std::string& a, std::vector<std::string> b, Metric metric, Margin margin) {
   std::vector<Control> controls = controls_of(a, b);
-  return {Relation::larger,   a, std::move(b), std::move(metric), std::move(margin),
-          std::move(controls)};
+  return {.relation = Relation::larger,
+          .a = a,
+          .b = std::move(b),
+          .metric = std::move(metric),
+          .margin = std::move(margin),
+          .controls = std::move(controls)};
 }
 
 Part equivalent(const std::string& a, const std::string& b, Metric metric, Margin margin) {
-  return {Relation::equivalent, a, {b}, std::move(metric), std::move(margin), controls_of(a, {b})};
+  return {.relation = Relation::equivalent,
+          .a = a,
+          .b = {b},
+          .metric = std::move(metric),
+          .margin = std::move(margin),
+          .controls = controls_of(a, {b})};
 }
 
 struct Flatness {
@@ -111,74 +126,74 @@ struct Flatness {
 };
 
 std::vector<Flatness> flatness_protocols() {
-  return {{"published", slice_range("published"), range_margin()},
-          {"accumulated", slice_range("accumulated"), range_margin()},
-          {"filter_normalized", slice_rise(), rise_margin()}};
+  return {
+      {.protocol = "published", .metric = slice_range("published"), .margin = range_margin()},
+      {.protocol = "accumulated", .metric = slice_range("accumulated"), .margin = range_margin()},
+      {.protocol = "filter_normalized", .metric = slice_rise(), .margin = rise_margin()}};
+}
+
+/// A claim on experiments 1 to 3.
+Claim recall_claim(const std::string& id, const std::string& protocol, const std::string& sentence,
+                   std::vector<Part> parts) {
+  return {.id = id,
+          .experiment = id.substr(0, id.find('.')),
+          .protocol = protocol,
+          .sentence = sentence,
+          .parts = std::move(parts),
+          .study = "recall",
+          .task = "associative_recall",
+          .family = "e1-e3"};
 }
 
 std::vector<Claim> claims_of_e1() {
   const std::string flat = "layernorm ends in a flat minimum, none in a sharp one";
-  return {{"e1.flatness",
-           "e1",
-           "published",
-           flat,
-           {larger("none", {"layernorm"}, slice_range("published_e1"), range_margin())}},
-          {"e1.flatness",
-           "e1",
-           "filter_normalized",
-           flat,
-           {larger("none", {"layernorm"}, slice_rise(), rise_margin())}},
-          {"e1.isotropy",
-           "e1",
-           "published",
-           "layernorm's spectrum decays slowly, none's rapidly",
-           {larger("layernorm", {"none"}, rank_share(), rank_margin())}}};
+  return {
+      recall_claim("e1.flatness", "published", flat,
+                   {larger("none", {"layernorm"}, slice_range("published_e1"), range_margin())}),
+      recall_claim("e1.flatness", "filter_normalized", flat,
+                   {larger("none", {"layernorm"}, slice_rise(), rise_margin())}),
+      recall_claim("e1.isotropy", "published", "layernorm's spectrum decays slowly, none's rapidly",
+                   {larger("layernorm", {"none"}, rank_share(), rank_margin())}),
+  };
 }
 
 std::vector<Claim> claims_of_e2() {
   std::vector<Claim> list;
   for (const Flatness& flat : flatness_protocols()) {
-    list.push_back({"e2.flatness",
-                    "e2",
-                    flat.protocol,
-                    "batchnorm is as flat as layernorm; none stands apart, sharp",
-                    {larger("none", {"layernorm"}, flat.metric, flat.margin),
-                     larger("none", {"batchnorm"}, flat.metric, flat.margin),
-                     equivalent("batchnorm", "layernorm", flat.metric, flat.margin)}});
+    list.push_back(recall_claim("e2.flatness", flat.protocol,
+                                "batchnorm is as flat as layernorm; none stands apart, sharp",
+                                {larger("none", {"layernorm"}, flat.metric, flat.margin),
+                                 larger("none", {"batchnorm"}, flat.metric, flat.margin),
+                                 equivalent("batchnorm", "layernorm", flat.metric, flat.margin)}));
   }
-  list.push_back({"e2.isotropy",
-                  "e2",
-                  "published",
-                  "batchnorm's spectrum decays as slowly as layernorm's; none stands apart",
-                  {larger("layernorm", {"none"}, rank_share(), rank_margin()),
-                   larger("batchnorm", {"none"}, rank_share(), rank_margin()),
-                   equivalent("batchnorm", "layernorm", rank_share(), rank_margin())}});
+  list.push_back(
+      recall_claim("e2.isotropy", "published",
+                   "batchnorm's spectrum decays as slowly as layernorm's; none stands apart",
+                   {larger("layernorm", {"none"}, rank_share(), rank_margin()),
+                    larger("batchnorm", {"none"}, rank_share(), rank_margin()),
+                    equivalent("batchnorm", "layernorm", rank_share(), rank_margin())}));
   return list;
 }
 
 std::vector<Claim> claims_of_e3() {
   std::vector<Claim> list;
   for (const Flatness& flat : flatness_protocols()) {
-    list.push_back({"e3.flatness",
-                    "e3",
-                    flat.protocol,
-                    "manual_l2 is as flat as layernorm and batchnorm",
-                    {equivalent("manual_l2", "layernorm", flat.metric, flat.margin),
-                     equivalent("manual_l2", "batchnorm", flat.metric, flat.margin)}});
+    list.push_back(recall_claim("e3.flatness", flat.protocol,
+                                "manual_l2 is as flat as layernorm and batchnorm",
+                                {equivalent("manual_l2", "layernorm", flat.metric, flat.margin),
+                                 equivalent("manual_l2", "batchnorm", flat.metric, flat.margin)}));
   }
-  list.push_back({"e3.isotropy",
-                  "e3",
-                  "published",
-                  "manual_l2 is as isotropic as layernorm and batchnorm, and none is not",
-                  {equivalent("manual_l2", "layernorm", rank_share(), rank_margin()),
-                   equivalent("manual_l2", "batchnorm", rank_share(), rank_margin()),
-                   larger("manual_l2", {"none"}, rank_share(), rank_margin())}});
-  list.push_back({"e3.stagnation",
-                  "e3",
-                  "published",
-                  "manual_l2's training loss stagnates at a high value, the others' goes down",
-                  {larger("manual_l2", {"layernorm", "batchnorm", "none"}, log_final_loss(),
-                          stagnation_margin())}});
+  list.push_back(
+      recall_claim("e3.isotropy", "published",
+                   "manual_l2 is as isotropic as layernorm and batchnorm, and none is not",
+                   {equivalent("manual_l2", "layernorm", rank_share(), rank_margin()),
+                    equivalent("manual_l2", "batchnorm", rank_share(), rank_margin()),
+                    larger("manual_l2", {"none"}, rank_share(), rank_margin())}));
+  list.push_back(
+      recall_claim("e3.stagnation", "published",
+                   "manual_l2's training loss stagnates at a high value, the others' goes down",
+                   {larger("manual_l2", {"layernorm", "batchnorm", "none"}, log_final_loss(),
+                           stagnation_margin())}));
   return list;
 }
 
@@ -197,48 +212,63 @@ double layer_rank_share(const RunResult& row, int layer, const std::string& prot
 constexpr int kFirst = 1, kMiddle = 3, kLast = 6;  // the layers that the paper shows
 
 Metric rank_share_at(int layer, const std::string& protocol) {
-  return {"effective rank / C", 1, "of full rank",
-          [=](const RunResult& row) { return layer_rank_share(row, layer, protocol); },
-          "layer " + std::to_string(layer)};
+  return {.name = "effective rank / C",
+          .unit = "of full rank",
+          .value = [=](const RunResult& row) { return layer_rank_share(row, layer, protocol); },
+          .at = "layer " + std::to_string(layer)};
 }
 
 /// Of all layers after the first: a spectrum that comes back at the end did not stay.
 Metric lowest_rank_share(const std::string& protocol) {
-  return {"effective rank / C", 1, "of full rank",
-          [=](const RunResult& row) {
-            double lowest = layer_rank_share(row, kLast, protocol);
-            for (int layer = kFirst + 1; layer < kLast; ++layer) {
-              lowest = std::min(lowest, layer_rank_share(row, layer, protocol));
-            }
-            return lowest;
-          },
-          "lowest layer"};
+  const auto lowest = [=](const RunResult& row) {
+    double least = layer_rank_share(row, kLast, protocol);
+    for (int layer = kFirst + 1; layer < kLast; ++layer) {
+      least = std::min(least, layer_rank_share(row, layer, protocol));
+    }
+    return least;
+  };
+  return {
+      .name = "effective rank / C", .unit = "of full rank", .value = lowest, .at = "lowest layer"};
 }
 
 /// What is missing to full rank, so that "the largest of" names the worse of two arms.
 Metric lost_rank(const std::string& protocol) {
-  return {"1 - effective rank / C at layer " + std::to_string(kLast), 1, "of full rank",
-          [=](const RunResult& row) { return 1 - layer_rank_share(row, kLast, protocol); }};
+  return {
+      .name = "1 - effective rank / C at layer " + std::to_string(kLast),
+      .unit = "of full rank",
+      .value = [=](const RunResult& row) { return 1 - layer_rank_share(row, kLast, protocol); }};
 }
 
 Metric accuracy(const std::string& which) {
   const std::string key = which + "_accuracy";
-  return {which == "training" ? "training accuracy, last epoch" : "held-out accuracy", 1, "points",
-          [key](const RunResult& row) { return 100 * metric_of(row, key); }};
+  return {.name = which == "training" ? "training accuracy, last epoch" : "held-out accuracy",
+          .unit = "points",
+          .value = [key](const RunResult& row) { return 100 * metric_of(row, key); }};
 }
 
 Margin stretch_margin() {
-  return {0.05,
+  return {
+      .size = 0.05,
+      .why =
           "a twentieth of the channels a stretch; two stretches make the tenth that 'collapsed' "
           "takes"};
 }
 Margin accuracy_margin() {
-  return {1.0, "one text in a hundred; another choice of 2,048 held-out texts moves it by 0.7"};
+  return {.size = 1.0,
+          .why = "one text in a hundred; another choice of 2,048 held-out texts moves it by 0.7"};
 }
 
+/// A claim on experiment 4, a family by itself under all its protocols.
 Claim encoder_claim(const std::string& id, const std::string& protocol, const std::string& sentence,
                     std::vector<Part> parts) {
-  return {id, "e4", protocol, sentence, std::move(parts), "encoder", "ag_news", id};
+  return {.id = id,
+          .experiment = "e4",
+          .protocol = protocol,
+          .sentence = sentence,
+          .parts = std::move(parts),
+          .study = "encoder",
+          .task = "ag_news",
+          .family = id};
 }
 
 std::vector<Part> cascade_parts(const std::string& protocol) {
@@ -255,13 +285,13 @@ std::vector<Part> cascade_parts(const std::string& protocol) {
 std::vector<Part> preserved_parts(const std::string& protocol) {
   std::vector<Part> parts;
   for (const char* arm : {"layernorm", "manual_l2"}) {
-    parts.push_back({Relation::not_less,
-                     arm,
-                     {arm},
-                     lowest_rank_share(protocol),
-                     rank_margin(),
-                     controls_of(arm, {}),
-                     rank_share_at(kFirst, protocol)});
+    parts.push_back({.relation = Relation::not_less,
+                     .a = arm,
+                     .b = {arm},
+                     .metric = lowest_rank_share(protocol),
+                     .margin = rank_margin(),
+                     .controls = controls_of(arm, {}),
+                     .b_metric = rank_share_at(kFirst, protocol)});
   }
   Part apart = larger("none", {"layernorm", "manual_l2"}, lost_rank(protocol), rank_margin());
   apart.controls = controls_of("manual_l2", {});
@@ -303,6 +333,13 @@ const std::vector<Claim>& claims() {
     }
     return all;
   }();
+  return list;
+}
+
+std::vector<Claim> claims_of(std::string_view study) {
+  std::vector<Claim> list;
+  std::copy_if(claims().begin(), claims().end(), std::back_inserter(list),
+               [&](const Claim& claim) { return claim.study == study; });
   return list;
 }
 

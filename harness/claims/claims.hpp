@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/results/result.hpp"
@@ -56,16 +57,19 @@ struct Claim {
   std::string sentence;
   std::vector<Part> parts;
   /// The study of its runs; its claim profile and seeds are the evidence.
-  std::string study = "recall";
+  std::string study;
   /// The runs' task: rows of substitute data are no evidence.
-  std::string task = "associative_recall";
+  std::string task;
   /// The family for the adjustment of p. With n seeds, a claim of k parts in a family of m can be
   /// contradicted only if m k 2^-n <= 0.05.
-  std::string family = "e1-e3";
+  std::string family;
 };
 
 /// The paper's claims, under each protocol that bears on them: those on experiments 1 to 3 are one
 /// family, each one on experiment 4 is a family of its own.
 const std::vector<Claim>& claims();
+
+/// Those of one study.
+std::vector<Claim> claims_of(std::string_view study);
 
 }  // namespace harness

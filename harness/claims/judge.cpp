@@ -184,11 +184,10 @@ std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<R
   return verdicts;
 }
 
-std::vector<Verdict> judge_study(std::string_view study, const std::vector<RunResult>& rows,
-                                 std::size_t golden_seeds) {
+std::vector<Verdict> judge_study(const std::vector<Claim>& claims,
+                                 const std::vector<RunResult>& rows, std::size_t golden_seeds) {
   std::vector<std::vector<Claim>> families;
-  for (const Claim& claim : claims()) {
-    if (claim.study != study) continue;
+  for (const Claim& claim : claims) {
     if (families.empty() || families.back().front().family != claim.family) families.emplace_back();
     families.back().push_back(claim);
   }

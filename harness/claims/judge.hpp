@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <string_view>
 #include <vector>
 
 #include "harness/claims/claims.hpp"
@@ -44,8 +43,9 @@ namespace harness {
 std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<RunResult>& rows,
                            std::size_t golden_seeds = 0);
 
-/// The same for all claims of a study, in their order, each family separately.
-std::vector<Verdict> judge_study(std::string_view study, const std::vector<RunResult>& rows,
-                                 std::size_t golden_seeds = 0);
+/// The same for all claims of a study, in their order, each family by itself. Claims of a family
+/// stand side by side.
+std::vector<Verdict> judge_study(const std::vector<Claim>& claims,
+                                 const std::vector<RunResult>& rows, std::size_t golden_seeds = 0);
 
 }  // namespace harness

@@ -5,6 +5,7 @@
 
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
+#include "harness/commands/usage.hpp"
 #include "harness/results/environment.hpp"
 #include "harness/results/golden.hpp"
 #include "harness/results/golden_names.hpp"
@@ -91,16 +92,29 @@ Exit migrate(const std::filesystem::path& directory, const std::string& because)
   return Exit::ok;
 }
 
+/// A line for each run that makes a part of golden, with the task that it is on.
+std::string golden_commands() {
+  std::string text;
+  for (const Study* study : studies()) {
+    for (const GoldenSeeds& g : study->golden_seeds()) {
+      text += fmt::format("  {}   # on {}\n",
+                          training_command(*study, g.profile, g.seeds, g.protocol), g.task);
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 Exit bless_command(const std::vector<std::string>& words) {
-  Arguments arguments(
-      "bless e1|e2|e3|e4|all --because \"...\" [options]",
-      "Makes the store's rows of an experiment golden, in place of those of the same "
-      "task,\nprofile, arm and seed, and judges the claims anew. Golden is written by nothing "
-      "else.");
+  Arguments arguments("bless " + experiment_choice() + " --because \"...\" [options]",
+                      "Makes the store's rows of an experiment golden, in place of those of the "
+                      "same task,\nprofile, arm and seed, and judges the claims anew. Golden is "
+                      "written by nothing else.\n\n"
+                      "What golden holds, and what makes it:\n" +
+                          golden_commands());
   arguments.positional("experiment");
-  arguments.options()("experiment", po::value<std::string>(), "e1, e2, e3, e4, or all")(
+  arguments.options()("experiment", po::value<std::string>(), experiment_words().c_str())(
       "because", po::value<std::string>(), "the reason, kept in golden's manifest")(
       "store", po::value<std::string>()->default_value("out/store"),
       "folder of the runs made here")("golden",
@@ -122,7 +136,7 @@ Exit bless_command(const std::vector<std::string>& words) {
     return migrate(directory, because);
   }
   if (!arguments.has("experiment")) {
-    throw UsageError("bless: no experiment given; need e1, e2, e3, e4 or all");
+    throw UsageError("bless: no experiment given; need " + experiment_words());
   }
   const std::string& experiment = arguments.text("experiment");
   if (experiment != "all") find_experiment(experiment);

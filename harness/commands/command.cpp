@@ -10,6 +10,7 @@
 #include "harness/base/files.hpp"
 #include "harness/base/output.hpp"
 #include "harness/base/threads.hpp"
+#include "harness/commands/usage.hpp"
 #include "harness/results/golden.hpp"
 #include "harness/studies/study.hpp"
 
@@ -111,13 +112,16 @@ std::optional<Store> store_to_read(const Arguments& arguments) {
 }
 
 void add_row_options(Arguments& arguments) {
+  const std::string profiles = by_study([](const Study& s) { return names_of(s.profiles()); });
+  const std::string judged =
+      by_study([](const Study& s) { return std::string(s.claim_profile()); }, ", ");
   arguments.options()("store", po::value<std::string>()->default_value("out/store"),
                       "folder of the runs made here")(
       "golden", po::value<std::string>()->default_value(default_golden()),
       "folder of the committed results")(
       "profile", po::value<std::string>(),
-      "whose rows: smoke or paper, for e4 also quick or subset; the default is the one that the\n"
-      "claims are judged at: paper, for e4 quick")(
+      ("whose rows: " + profiles + "; the default is the one that claims are judged at: " + judged)
+          .c_str())(
       "rows", po::value<std::string>()->default_value("both"),
       "where rows come from: golden, store, or both (the store's where both have one)");
 }

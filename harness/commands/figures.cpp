@@ -2,6 +2,7 @@
 
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
+#include "harness/commands/usage.hpp"
 #include "harness/report/draw_figures.hpp"
 #include "libnorm/data/printable.hpp"
 
@@ -10,21 +11,27 @@ namespace harness {
 namespace po = boost::program_options;
 
 Exit figures_command(const std::vector<std::string>& words) {
+  const std::string more =
+      by_study([](const Study& study) { return std::string(study.texts().figures); });
+  const std::string protocols =
+      by_study([](const Study& study) { return names_of(study.protocols()); });
   Arguments arguments(
-      "figures [e1|e2|e3|e4|all] [options]",
+      "figures [" + experiment_choice() + "] [options]",
       "Draws the paper's figures from stored rows, each as SVG, PNG and the gnuplot script\n"
-      "with its data; for e4 also spectral metrics against depth. Nothing is trained.\n"
-      "An experiment that has no rows is an error if it is named; of `all`, it is named and\n"
-      "left out. Rows of a study that are of several profiles or of a generated corpus are drawn\n"
-      "apart, those that no claim is judged from in a folder TASK-PROFILE within the output.");
+      "with its data" +
+          (more.empty() ? "" : "; beside them, for " + more) +
+          ". Nothing is trained.\n"
+          "An experiment that has no rows is an error if it is named; of `all`, it is named and\n"
+          "left out. Rows of a study that are of several profiles or of a generated corpus are "
+          "drawn\n"
+          "apart, those that no claim is judged from in a folder TASK-PROFILE within the output.");
   arguments.positional("experiment");
   add_row_options(arguments);
   arguments.options()("experiment", po::value<std::string>()->default_value("all"),
-                      "e1, e2, e3, e4, or all")(
+                      experiment_words().c_str())(
       "protocol", po::value<std::string>()->default_value("all"),
-      "published, accumulated or filter_normalized; for e4 published, centred, no_padding,\n"
-      "no_padding_centred or masked; or all: masked is then drawn where its runs are there")(
-      "arms", po::value<std::string>(), "these arms instead of the figure's, as a,b")(
+      (protocols + "; or all: one that trains otherwise is then drawn where its runs are there")
+          .c_str())("arms", po::value<std::string>(), "these arms instead of the figure's, as a,b")(
       "output", po::value<std::string>()->default_value("out/figures"), "folder to draw in");
   if (!arguments.parse(words)) return Exit::ok;
   DrawRequest request{arguments.text("experiment"), arguments.text("protocol")};

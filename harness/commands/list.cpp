@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include "harness/base/output.hpp"
-#include "harness/claims/claims.hpp"
 #include "harness/commands/command.hpp"
+#include "harness/commands/usage.hpp"
 #include "harness/studies/study.hpp"
 #include "libnorm/metrics/activations/activation_spectrum.hpp"
 #include "libnorm/norms/catalogue.hpp"
@@ -25,13 +25,12 @@ Exit list_command(const std::vector<std::string>& words) {
   print_out("Experiments\n");
   for (const Study* study : studies()) {
     for (const Experiment& e : study->experiments()) {
-      print_out("  {:18} {}\n  {:18} arms {}; controls {}\n", e.id, e.description, "",
-                joined(e.arms), joined(e.controls));
+      print_out("  {:18} {}\n  {:18} arms {}{}{}\n", e.id, e.description, "", joined(e.arms),
+                e.controls.empty() ? "" : "; controls ", joined(e.controls));
     }
   }
   for (const Study* study : studies()) {
-    const auto& experiments = study->experiments();
-    print_out("\nArms of {} to {}\n", experiments.front().id, experiments.back().id);
+    print_out("\nArms of {}\n", experiments_of(*study));
     for (const ArmInfo& arm : study->arms()) {
       print_out("  {:18} {}\n  {:18} {}\n", arm.name, arm.description, "",
                 libnorm::find_norm(arm.norm).equation);
@@ -66,8 +65,10 @@ Exit list_command(const std::vector<std::string>& words) {
   print_out("  {:22} max - min of the loss along a slice (nats)\n", "slice_range");
   print_out("  {:22} max of the loss along a slice, mean over directions (nats)\n", "slice_max");
   print_out("\nClaims\n");
-  for (const Claim& claim : claims()) {
-    print_out("  {:18} [{}] {}\n", claim.id, claim.protocol, claim.sentence);
+  for (const Study* study : studies()) {
+    for (const Claim& claim : study->claims()) {
+      print_out("  {:18} [{}] {}\n", claim.id, claim.protocol, claim.sentence);
+    }
   }
   return Exit::ok;
 }

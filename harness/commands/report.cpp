@@ -7,6 +7,7 @@
 #include "harness/base/files.hpp"
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
+#include "harness/commands/usage.hpp"
 #include "harness/report/draw_figures.hpp"
 #include "harness/results/golden.hpp"
 #include "harness/studies/stored_verdicts.hpp"
@@ -91,7 +92,7 @@ Exit report_command(const std::vector<std::string>& words) {
   const auto rows = read_results(arguments, &golden);
   const std::filesystem::path output = arguments.text("output");
   ReportData data;
-  data.title = "Stabilizer and expressive engine: Experiments 1 to 4";
+  data.title = "Stabilizer and expressive engine: experiments " + experiment_ids();
   for (const CheckedVerdict& checked : check_verdicts(rows, golden)) {
     data.verdicts.push_back(report_verdict(checked));
   }
@@ -101,9 +102,13 @@ Exit report_command(const std::vector<std::string>& words) {
   data.figures =
       report_figures(rows, is_stream ? temporary.path() : output.parent_path() / "figures");
   data.rows = rows;
-  data.commands = {"scripts/reproduce", "norm-harness run e3 --profile paper --seeds 10",
-                   "norm-harness run e4 --profile quick --seeds 8", "norm-harness verify",
-                   "norm-harness report"};
+  data.commands = {"scripts/reproduce"};
+  for (const Study* study : studies()) {
+    data.caveats.emplace_back(study->texts().caveats);
+    data.commands.push_back(training_command(*study, study->claim_profile(), study->claim_seeds(),
+                                             study->protocols().front().name));
+  }
+  data.commands.insert(data.commands.end(), {"norm-harness verify", "norm-harness report"});
   write_atomically(output, html_report(data));
   if (!is_stream) print_out("{}\n", libnorm::printable(output.string()));
   return Exit::ok;

@@ -8,6 +8,7 @@
 #include "harness/base/files.hpp"
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
+#include "harness/commands/usage.hpp"
 #include "harness/results/compare.hpp"
 #include "harness/results/golden.hpp"
 #include "harness/results/golden_names.hpp"
@@ -50,6 +51,12 @@ bool has(const std::vector<std::string>& list, std::string_view item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
+/// The one asked for, or a study's first.
+std::string protocol_of(const Study& study, const Arguments& arguments) {
+  if (arguments.has("protocol")) return arguments.text("protocol");
+  return std::string(study.protocols().front().name);
+}
+
 /// In the order of the study's catalogue.
 std::vector<std::string> default_arms(const Chosen& chosen, const std::string& protocol) {
   std::vector<std::string> arms;
@@ -80,7 +87,7 @@ std::vector<std::string> named_arms(const Arguments& arguments) {
 
 /// The arms named with --arms that a study has, or those of its experiments.
 std::vector<std::string> arms_of(const Chosen& chosen, const Arguments& arguments) {
-  if (!arguments.has("arms")) return default_arms(chosen, arguments.text("protocol"));
+  if (!arguments.has("arms")) return default_arms(chosen, protocol_of(*chosen.study, arguments));
   std::vector<std::string> arms;
   for (const std::string& name : named_arms(arguments)) {
     if (chosen.study->has_arm(name) || is_normalization(name)) arms.push_back(name);
@@ -105,7 +112,7 @@ void check_names(const std::vector<Chosen>& chosen, const Arguments& arguments) 
       find_named(chosen.front().study->arms(), &ArmInfo::name, name, "arm");
     }
   }
-  const std::string& protocol = arguments.text("protocol");
+  const std::string protocol = protocol_of(*chosen.front().study, arguments);
   if (!fits(
           [](const Study& s) -> const auto& { return s.protocols(); }, protocol)) {
     find_named(chosen.front().study->protocols(), &Protocol::name, protocol, "protocol");
@@ -225,7 +232,9 @@ Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<Ru
       exit = Exit::no_data;
     }
   }
-  for (const Chosen& c : chosen) print_table(*c.study, arguments.text("protocol"), rows, words);
+  for (const Chosen& c : chosen) {
+    print_table(*c.study, protocol_of(*c.study, arguments), rows, words);
+  }
   if (!notes.empty()) print_out("\n  {}\n", fmt::join(notes, "\n  "));
   if (exit == Exit::no_data) {
     complain("run: --check was asked for, and golden lacks a run above, or its measures ({})",
@@ -280,24 +289,30 @@ void add_numbers(Arguments& arguments) {
   }
 }
 
-}  // namespace
+/// How `run` is called and what it does, from the catalogue.
+Arguments run_arguments() {
+  const std::string data =
+      by_study([](const Study& study) { return std::string(study.texts().data); }, "\n");
+  return {"run " + experiment_choice() + " [options]",
+          "Trains the arms of an experiment, measures them, and keeps a row for each in the store. "
+          "Runs\n"
+          "that are stored already are not made again, and one that was cut short goes on. Every "
+          "run is\n"
+          "compared with golden, bit for bit. Runs that another process is making are waited for, "
+          "and\n"
+          "taken over where it ends without finishing them.\n\n"
+          "Any number of the experiment can be given; a run with other numbers than its profile's "
+          "is\n"
+          "marked `custom` and never compared with golden." +
+              (data.empty() ? "" : "\n\n" + data)};
+}
 
-Exit run_command(const std::vector<std::string>& words) {
-  Arguments arguments(
-      "run e1|e2|e3|e4|all [options]",
-      "Trains the arms of an experiment, measures them, and keeps a row for each in the store. "
-      "Runs\n"
-      "that are stored already are not made again, and one that was cut short goes on. Every run "
-      "is\n"
-      "compared with golden, bit for bit. Runs that another process is making are waited for, and\n"
-      "taken over where it ends without finishing them.\n\n"
-      "Any number of the experiment can be given; a run with other numbers than its profile's is\n"
-      "marked `custom` and never compared with golden. Experiment 4 reads AG News, or trains on\n"
-      "generated texts where it is missing, and says so.");
-  arguments.positional("experiment");
-  arguments.options()("experiment", po::value<std::string>(), "one, a list as e1,e2, or all")(
-      "profile", po::value<std::string>()->default_value("paper"),
-      "smoke (seconds) or paper (the paper's scale); for e4 also quick and subset")(
+/// What is trained.
+void add_plan_options(Arguments& arguments) {
+  const std::string profiles = by_study([](const Study& s) { return names_of(s.profiles()); });
+  const std::string protocols = by_study([](const Study& s) { return names_of(s.protocols()); });
+  arguments.options()("experiment", po::value<std::string>(), "one, a list as a,b, or all")(
+      "profile", po::value<std::string>()->default_value("paper"), profiles.c_str())(
       "arms", po::value<std::string>(),
       "only these arms, as a,b; the default is the experiment's, controls included. Any\n"
       "normalization is an arm too: a norm (dyt), or a stabilizer and what is learned, and where\n"
@@ -306,45 +321,44 @@ Exit run_command(const std::vector<std::string>& words) {
       "how many seeds (0 .. N-1), or a list 0,2,5, or a range 3..7")(
       "shard", po::value<std::string>(),
       "only part i of n of the runs, as 2/8, to share them out among machines")(
-      "threads", po::value<int>()->default_value(default_threads()),
-      "threads; results do not depend on it")(
-      "checkpoint-every", po::value<double>(),
-      "seconds between checkpoints; the default is 10, for e4 120 and after each epoch")(
-      "keep", po::value<std::string>()->value_name("WHAT"),
-      "what a finished run keeps in its folder, as kept.safetensors, to be measured again:\n"
-      "weights, state (weights and Adam's moments, three times as much) or none; the default\n"
-      "is state where it takes up to 16 MB (e1 to e3 at the paper's scale: 3.6 MB a run,\n"
-      "weights 1.2), else weights (e4: 20 MB a run, state 61)")(
-      "store", po::value<std::string>()->default_value("out/store"),
-      "folder of the runs made here")("golden",
-                                      po::value<std::string>()->default_value(default_golden()),
-                                      "folder of the committed results")(
-      "check", "fail unless golden has every run, with the same bits")(
       "data", po::value<std::string>(),
-      "folder with ag_news and wordpiece, as scripts/fetch_data makes it; else the one that\n"
-      "LIBNORM_DATA names, else `data` in the checkout")(
-      "any-data", "take files of other content than AG News's (a custom run)")(
+      "folder of data, as scripts/fetch_data makes it; else the one that LIBNORM_DATA names,\n"
+      "else `data` in the checkout")(
+      "any-data", "take files of other content than the published ones (a custom run)")(
       "dense", "compute as PyTorch does, without the exact shortcuts (a custom run)")(
-      "protocol", po::value<std::string>()->default_value("published"),
-      "whose numbers the table shows; every run measures all. For e4 also `masked`: trains with\n"
-      "the padding left out")(
+      "protocol", po::value<std::string>(),
+      ("whose numbers the table shows, and whose arms are trained where it has its own; every run "
+       "measures all. The default is the first of each: " +
+       protocols)
+          .c_str());
+}
+
+/// How it is trained, and what is kept.
+void add_runner_options(Arguments& arguments) {
+  const std::string kept =
+      by_study([](const Study& study) { return std::string(study.texts().kept); });
+  arguments.options()("threads", po::value<int>()->default_value(default_threads()),
+                      "threads; results do not depend on it")(
+      "checkpoint-every", po::value<double>(),
+      "seconds between checkpoints; the default is 10, of large models 120 and after each epoch")(
+      "keep", po::value<std::string>()->value_name("WHAT"),
+      ("what a finished run keeps in its folder, as kept.safetensors, to be measured again:\n"
+       "weights, state (weights and Adam's moments, three times as much) or none; the default\n"
+       "is state where it takes up to 16 MB, else weights. As published, " +
+       kept)
+          .c_str())("store", po::value<std::string>()->default_value("out/store"),
+                    "folder of the runs made here")(
+      "golden", po::value<std::string>()->default_value(default_golden()),
+      "folder of the committed results")("check",
+                                         "fail unless golden has every run, with the same bits")(
       "no-wait", "leave runs that another process is making to it, and end with exit code 4")(
       "quiet", "no progress");
   add_device(arguments);
   add_gemm(arguments);
-  add_numbers(arguments);
-  if (!arguments.parse(words)) return Exit::ok;
-  if (!arguments.has("experiment")) {
-    throw UsageError("run: no experiment given; need e1, e2, e3, e4 or all");
-  }
-  // A signal ends reading and planning at once, and training after the step at hand.
-  stop_on_signals();
-  const std::vector<Chosen> chosen = chosen_experiments(arguments.text("experiment"));
-  check_names(chosen, arguments);
-  RunnerOptions options;
-  options.threads = checked_threads(arguments);
-  options.device = chosen_device(arguments);
-  const libnorm::Gemm gemm = chosen_gemm(arguments, options.device);
+}
+
+std::vector<PlannedRun> plan_of(const std::vector<Chosen>& chosen, const Arguments& arguments,
+                                libnorm::Gemm gemm) {
   std::vector<PlannedRun> plan;
   for (const Chosen& c : chosen) {
     for (PlannedRun& run : c.study->plan(request_for(c, arguments, gemm))) {
@@ -352,6 +366,13 @@ Exit run_command(const std::vector<std::string>& words) {
     }
   }
   if (arguments.has("shard")) plan = shard_of(std::move(plan), arguments.text("shard"));
+  return plan;
+}
+
+RunnerOptions runner_options(const Arguments& arguments) {
+  RunnerOptions options;
+  options.threads = checked_threads(arguments);
+  options.device = chosen_device(arguments);
   if (arguments.has("no-wait")) options.others = Others::leave;
   if (arguments.has("checkpoint-every")) {
     options.checkpoint_every = arguments.get<double>("checkpoint-every");
@@ -361,12 +382,38 @@ Exit run_command(const std::vector<std::string>& words) {
     }
   }
   options.keep = chosen_keep(arguments);
-  // Before anything is trained: a golden that was named, or is to be checked against, is wanted.
+  return options;
+}
+
+/// A golden that was named, or is to be checked against, is wanted before anything is trained.
+void require_golden(const Arguments& arguments) {
   const std::string& golden = arguments.text("golden");
   if ((arguments.given("golden") || arguments.has("check")) && !has_golden(golden)) {
     throw libnorm::DataError("golden: no such folder, or nothing in it (" + golden +
                              "); need one that `norm-harness bless` made");
   }
+}
+
+}  // namespace
+
+Exit run_command(const std::vector<std::string>& words) {
+  Arguments arguments = run_arguments();
+  arguments.positional("experiment");
+  add_plan_options(arguments);
+  add_runner_options(arguments);
+  add_numbers(arguments);
+  if (!arguments.parse(words)) return Exit::ok;
+  if (!arguments.has("experiment")) {
+    throw UsageError("run: no experiment given; need " + experiment_words());
+  }
+  // A signal ends reading and planning at once, and training after the step at hand.
+  stop_on_signals();
+  const std::vector<Chosen> chosen = chosen_experiments(arguments.text("experiment"));
+  check_names(chosen, arguments);
+  const RunnerOptions options = runner_options(arguments);
+  const libnorm::Gemm gemm = chosen_gemm(arguments, options.device);
+  const std::vector<PlannedRun> plan = plan_of(chosen, arguments, gemm);
+  require_golden(arguments);
   const Store store(arguments.text("store"), Access::writing);
   const auto style =
       arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);

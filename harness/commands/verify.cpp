@@ -16,6 +16,37 @@ namespace {
 
 namespace po = boost::program_options;
 
+void print_verdicts(const std::vector<CheckedVerdict>& checked, const Arguments& arguments) {
+  std::vector<Verdict> verdicts;
+  for (const CheckedVerdict& c : checked) verdicts.push_back(c.verdict);
+  if (arguments.has("json")) {
+    print_out("{}\n", nlohmann::json(verdicts).dump(2, ' ', true));
+  } else {
+    print_out("{}\n", table(verdicts));
+  }
+}
+
+/// Names every verdict that is not golden's.
+Exit compare_verdicts(const std::vector<CheckedVerdict>& checked) {
+  Exit exit = Exit::ok;
+  for (const CheckedVerdict& c : checked) {
+    const std::string name = c.verdict.id + " [" + c.verdict.protocol + "]";
+    if (!c.expected) {
+      complain("verify: golden has no verdict on {}; bless one, or restore golden", name);
+      exit = Exit::no_data;
+    } else if (c.verdict.outcome == Outcome::could_not_check &&
+               c.expected->outcome != Outcome::could_not_check) {
+      complain("verify: {} could not be checked; golden says {}", name, word(c.expected->outcome));
+      exit = Exit::no_data;
+    } else if (!c.differences.empty()) {
+      complain("verify: {} differs from golden", name);
+      for (const std::string& d : c.differences) complain("  {}", libnorm::printable(d));
+      if (exit == Exit::ok) exit = Exit::differs;
+    }
+  }
+  return exit;
+}
+
 /// Holds the store's rows of the profile, or of that which claims are judged at, against golden's.
 Exit compare_store(const Arguments& arguments, const Golden& golden) {
   // Beside JSON, what is for people goes to standard error.
@@ -78,7 +109,7 @@ Exit verify_command(const std::vector<std::string>& words) {
       "hold is no failure; one that golden does not have is.");
   add_row_options(arguments);
   arguments.options()("claim", po::value<std::string>(),
-                      "only this claim, as e1.isotropy, under all its protocols")(
+                      "only this claim of those that `list` names, under all its protocols")(
       "check", "fail unless there are runs, and golden has every one")("json",
                                                                        "the verdicts as JSON");
   if (!arguments.parse(words)) return Exit::ok;
@@ -95,33 +126,12 @@ Exit verify_command(const std::vector<std::string>& words) {
       checked.push_back(std::move(c));
     }
   }
-  if (checked.empty()) {
+  if (checked.empty() && arguments.has("claim")) {
     throw UsageError(fmt::format("--claim: unknown claim ({}); `norm-harness list` names them all",
                                  arguments.text("claim")));
   }
-  std::vector<Verdict> verdicts;
-  for (const CheckedVerdict& c : checked) verdicts.push_back(c.verdict);
-  if (arguments.has("json")) {
-    print_out("{}\n", nlohmann::json(verdicts).dump(2, ' ', true));
-  } else {
-    print_out("{}\n", table(verdicts));
-  }
-  Exit exit = Exit::ok;
-  for (const CheckedVerdict& c : checked) {
-    const std::string name = c.verdict.id + " [" + c.verdict.protocol + "]";
-    if (!c.expected) {
-      complain("verify: golden has no verdict on {}; bless one, or restore golden", name);
-      exit = Exit::no_data;
-    } else if (c.verdict.outcome == Outcome::could_not_check &&
-               c.expected->outcome != Outcome::could_not_check) {
-      complain("verify: {} could not be checked; golden says {}", name, word(c.expected->outcome));
-      exit = Exit::no_data;
-    } else if (!c.differences.empty()) {
-      complain("verify: {} differs from golden", name);
-      for (const std::string& d : c.differences) complain("  {}", libnorm::printable(d));
-      if (exit == Exit::ok) exit = Exit::differs;
-    }
-  }
+  print_verdicts(checked, arguments);
+  Exit exit = compare_verdicts(checked);
   const bool json = arguments.has("json");
   if (exit == Exit::ok && !json) print_out("All {} verdicts are golden's.\n", checked.size());
   if (arguments.text("rows") != "golden") {

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <functional>
 #include <map>
 #include <utility>
 
-#include "harness/report/encoder_figures.hpp"
-#include "harness/report/recall_figure.hpp"
+#include "harness/report/chart_script.hpp"
+#include "harness/report/gnuplot.hpp"
 #include "harness/studies/study.hpp"
 
 namespace harness {
@@ -22,6 +23,8 @@ struct Group {
   std::string task, profile;
   std::vector<RunResult> rows;
   bool is_evidence = false;
+  /// Of a task that stands in for another.
+  std::string stand_in;
 };
 
 /// Those that claims are judged from first.
@@ -32,8 +35,9 @@ std::vector<Group> group_rows(const std::vector<RunResult>& rows, const Study& s
   }
   std::vector<Group> groups;
   for (auto& [key, of_key] : apart) {
-    const bool is_evidence = key.second == study.claim_profile() && key.first != "topics";
-    groups.push_back({key.first, key.second, std::move(of_key), is_evidence});
+    const std::string stand_in(study.find_task(key.first)->stand_in);
+    const bool is_evidence = key.second == study.claim_profile() && stand_in.empty();
+    groups.push_back({key.first, key.second, std::move(of_key), is_evidence, stand_in});
   }
   std::ranges::stable_sort(groups, std::greater<>{}, &Group::is_evidence);
   return groups;
@@ -77,48 +81,30 @@ bool has_rows_of(const Group& group, const std::vector<std::string>& arms) {
   });
 }
 
+/// A text as a sentence of its own.
+std::string sentence(std::string text) {
+  if (text.empty()) return text;
+  text[0] = char(std::toupper(static_cast<unsigned char>(text[0])));
+  return text + ". ";
+}
+
 /// The figures of one experiment under one protocol, from one group of rows.
 void draw(const Study& study, const Experiment& e, const FigureProtocol& protocol,
           const Group& group, const std::filesystem::path& directory,
           std::vector<DrawnFigure>& figures) {
   const FigureSpec spec{e.figure, std::string(e.id), protocol.arms, protocol.name};
-  const std::string where = group.is_evidence ? "" : fmt::format(", profile {}", group.profile);
-  const std::string stand_in =
-      group.task == "topics" ? "Generated corpus topics, not AG News. " : "";
-  const std::string title =
-      fmt::format("Figure {}, {} protocol{}{}", e.figure, protocol.name, where,
-                  stand_in.empty() ? "" : " (generated corpus topics, not AG News)");
-  const std::string lines = "Lines are medians over seeds, bands their range.";
-  if (study.name() != "encoder") {
+  std::string heading = fmt::format("Figure {}, {} protocol", e.figure, protocol.name);
+  if (!group.is_evidence) heading += fmt::format(", profile {}", group.profile);
+  if (!group.stand_in.empty()) heading += fmt::format(" ({})", group.stand_in);
+  for (const Figure& figure : study.figures(group.rows, spec)) {
     figures.push_back(
-        {title,
-         fmt::format("{}: training loss, {}, and singular values of the block's output. {}",
-                     e.description, protocol.description, lines),
-         fmt::format("Three panels for the arms {}: loss against step, loss slice, singular values "
-                     "against index.",
-                     joined(protocol.arms)),
-         draw_figure(group.rows, spec, directory)});
-    return;
+        {.heading = heading + (figure.aspect.empty() ? "" : ", " + figure.aspect),
+         .caption = fmt::format("{}{}: {}; {}. Lines are medians over seeds, bands their range.",
+                                sentence(group.stand_in), e.description, figure.caption,
+                                protocol.description),
+         .alt = figure.alt,
+         .files = draw_chart(figure.chart, directory)});
   }
-  figures.push_back(
-      {title,
-       fmt::format("{}{}: singular values of the first, the middle and the last block's output; "
-                   "{}. {}",
-                   stand_in, e.description, protocol.description, lines),
-       fmt::format("Panels of the first, the middle and the last layer, on one logarithmic axis: "
-                   "singular values against index for the arms {}. The key has their accuracies.",
-                   joined(protocol.arms)),
-       draw_layer_figure(group.rows, spec, directory)});
-  if (!has_depth_figure(protocol.name)) return;
-  figures.push_back(
-      {title + ", against depth",
-       fmt::format("{}Effective rank and participation ratio in shares of the channels, stable "
-                   "rank and decay exponent of each block's output; {}. {}",
-                   stand_in, protocol.description, lines),
-       fmt::format("Four panels for the arms {}: effective rank, participation ratio, stable rank "
-                   "and decay exponent against the number of the layer.",
-                   joined(protocol.arms)),
-       draw_depth_figure(group.rows, spec, directory)});
 }
 
 void check(const DrawRequest& request) {
@@ -139,6 +125,11 @@ void check(const DrawRequest& request) {
 }
 
 }  // namespace
+
+std::vector<std::filesystem::path> draw_chart(const Chart& chart,
+                                              const std::filesystem::path& directory) {
+  return run_gnuplot(chart.name, chart_script(chart), directory);
+}
 
 Drawing draw_figures(const std::vector<RunResult>& rows, const DrawRequest& request,
                      const std::filesystem::path& directory) {

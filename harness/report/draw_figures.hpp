@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/charts/chart.hpp"
 #include "harness/results/result.hpp"
 
 namespace harness {
@@ -31,6 +32,13 @@ struct Drawing {
   std::vector<std::string> missing;
 };
 
+/// Writes `<name>.gp` (chart_script) into the directory and draws `<name>.svg` and `<name>.png`
+/// from it with gnuplot. Returns the three paths: svg, png, gp. throws: DataError if the directory
+/// cannot be written; BackendError if gnuplot is missing, stops
+///   early, or leaves an incomplete picture
+std::vector<std::filesystem::path> draw_chart(const Chart& chart,
+                                              const std::filesystem::path& directory);
+
 /// Draws the figures of experiments whose rows are there. Rows of a study on several tasks or at
 /// several profiles are drawn apart: those that its claims are judged from (if there are none, the
 /// first) in the directory, others in `<task>-<profile>` within.
@@ -38,7 +46,7 @@ struct Drawing {
 /// throws: ValueError for an unknown experiment or protocol, or a protocol that the experiment has
 /// no
 ///   figure of; DataError if the named experiment has no rows, or no experiment of `all` has any;
-///   and what figures.hpp says
+///   and what Study::figures and draw_chart say
 Drawing draw_figures(const std::vector<RunResult>& rows, const DrawRequest& request,
                      const std::filesystem::path& directory);
 

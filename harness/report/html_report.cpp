@@ -337,9 +337,10 @@ std::string html_report(const ReportData& data) {
       escape(data.title), kStyle);
   html += summary(data) + "</header>\n<main>\n" + verdict_section(data.verdicts);
   html += figure_section(data.figures);
-  html += "<section id=\"caveats\">\n<h2>What to keep in mind</h2>\n";
+  html += "<section id=\"caveats\">\n<h2>What to keep in mind</h2>\n<ul>\n";
   html.append(kCaveats);
-  html += "</section>\n" + run_section(data.rows) + environment_section(data.rows);
+  for (const std::string& of_study : data.caveats) html += of_study;
+  html += "</ul>\n</section>\n" + run_section(data.rows) + environment_section(data.rows);
   return html + command_section(data.commands) + "</main>\n</body>\n</html>\n";
 }
 

@@ -50,6 +50,8 @@ struct ReportData {
   std::vector<RunResult> rows;
   /// Shell commands that make all this again.
   std::vector<std::string> commands;
+  /// What to keep in mind, in HTML: list items.
+  std::vector<std::string> caveats = {};
 };
 
 /// Four significant digits: `0.006850`, `4.200e-5`, `115.2`; `not finite` for what is not.

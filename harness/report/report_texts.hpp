@@ -69,41 +69,10 @@ li { margin-bottom: .4rem; max-width: 60rem; }
   .runs td.number { white-space: normal; } }
 )css";
 
-/// What to keep in mind, in HTML.
-inline constexpr std::string_view kCaveats = R"html(<ul>
-<li><strong>One seed in the paper.</strong> The published figures show one run of each arm, without
+/// What to keep in mind of every study, in HTML.
+inline constexpr std::string_view kCaveats =
+    R"html(<li><strong>One seed in the paper.</strong> The published figures show one run of each arm, without
 error bars. Here every arm has as many runs as the table below lists.</li>
-<li><strong>Two learning rates in Experiments 1 to 3.</strong> As published, <code>none</code> learns with 5e-4 and all
-other arms with 1e-4. <code>none_matched</code> is <code>none</code> with 1e-4.</li>
-<li><strong>manual_l2 changes three things at once:</strong> no centring, no gain and bias, and
-radius 1 where layernorm has &radic;C. Radius 1 bounds the logits, so a high loss may be temperature
-rather than missing expression. <code>sphere</code> has radius &radic;C and no gain and bias.</li>
-<li><strong>Raw sharpness depends on the scale of the weights</strong>
-(<a href="https://arxiv.org/abs/1703.04933">Dinh et al. 2017</a>), and an arm with a lower loss has a
-flatter slice in absolute terms. The filter-normalized slice
-(<a href="https://arxiv.org/abs/1712.09913">Li et al. 2018</a>) takes the scale out.</li>
-<li><strong>Accumulated slice.</strong> In Experiments 2 and 3 the published program adds each step
-to the weights without taking the last one off: what is drawn against &alpha; is a walk along the
-direction to &minus;5.13 and back. The protocol <code>accumulated</code> repeats that walk;
-<code>published</code> is what the paper describes.</li>
-<li><strong>Spectra are not centred.</strong> They mix the mean direction into anisotropy, and
-layernorm&rsquo;s last singular value is near zero by construction.</li>
-<li><strong>The task of Experiments 1 to 3 is a copy.</strong> The answer to every sequence is its own last token, so
-nothing has to be recalled, and the task has no low-rank structure.</li>
-<li><strong>Experiment 4: how much was trained.</strong> Each verdict says on which rows and for how
-long. On 4,096 texts a model of this size can learn them by heart; what it does on 120,000
-may differ.</li>
-<li><strong>Experiment 4: padding.</strong> Texts fill less than half of the 128 positions, and with
-no positions and no mask every [PAD] of a text has the same activation: over half of the rows of a
-published spectrum repeat one vector a text, which alone makes it look collapsed, in every arm. The
-protocols <code>no_padding</code> leave these rows out; they do not undo that [PAD] takes part in
-attention, and so mixes into every other row. <code>masked</code> trains without.</li>
-<li><strong>Experiment 4: accuracy is that of training</strong> in the paper, counted while the last
-epoch runs. <code>held_out</code> is counted after it, on texts of the test split.</li>
-<li><strong>Experiment 4: the radius.</strong> Six blocks of <code>manual_l2</code> keep activations at
-length 1 where layernorm&rsquo;s have &radic;C; an accuracy below layernorm&rsquo;s is a sign of
-missing expression only as far as <code>sphere</code> shares it.</li>
-</ul>
 )html";
 
 }  // namespace harness

@@ -14,7 +14,8 @@ using libnorm::DataError;
 
 constexpr const char* kOfficial = "official";
 constexpr const char* kSubset = "subset";
-constexpr const char* kTopics = "topics";
+/// Both as a task and as what is trained on.
+constexpr std::string_view kTopics = kGeneratedTask;
 
 /// Rows that generated texts have in the place of a data set's.
 Index generated_rows(const EncoderOptions& options) {
@@ -55,7 +56,7 @@ std::shared_ptr<const EncoderData> load(const EncoderOptions& options, const Dat
                                            load.selection == Selection::subset ||
                                            train.text.known == KnownFile::ag_news_subset);
   auto data = std::make_shared<EncoderData>();
-  data->task = "ag_news";
+  data->task = kNewsTask;
   data->train_name =
       name_of(train, options.texts == Texts::subset ? kSubset : kOfficial, known_train);
   data->test_name =

@@ -7,12 +7,9 @@
 #include <string_view>
 
 #include "harness/data/datasets.hpp"
-#include "harness/studies/encoder_study.hpp"
+#include "harness/studies/encoder_options.hpp"
 
 namespace harness {
-
-/// World, Sports, Business, Sci/Tech; generated texts have as many classes.
-inline constexpr Index kTextClasses = 4;
 
 /// The texts of Experiment 4: AG News where it is, else texts generated from the seed of each run.
 class EncoderCorpora {

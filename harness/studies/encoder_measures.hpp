@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "harness/results/measures.hpp"
-#include "harness/studies/encoder_study.hpp"
+#include "harness/studies/encoder_options.hpp"
 #include "libnorm/data/batch.hpp"
 
 namespace harness {

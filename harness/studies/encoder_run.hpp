@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "harness/studies/encoder_measures.hpp"
-#include "harness/studies/encoder_study.hpp"
+#include "harness/studies/encoder_options.hpp"
 
 namespace harness {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "harness/results/measures.hpp"
-#include "harness/studies/recall_study.hpp"
+#include "harness/studies/recall_options.hpp"
 
 namespace harness {
 

@@ -9,20 +9,6 @@
 
 namespace harness {
 
-void check(const RecallOptions& options) {
-  options.task().check();
-  model_options(options, recall_arms().front()).check();
-  if (options.steps < 1) {
-    throw libnorm::ValueError("steps: must be positive (" + std::to_string(options.steps) +
-                              "); need at least 1");
-  }
-  for (const RecallArm& arm : recall_arms()) {
-    const bool own_rate = arm.learning_rate == &RecallOptions::learning_rate_none;
-    adam_options(options, arm)
-        .check<float>(adam_names(own_rate ? "learning-rate-none" : "learning-rate"));
-  }
-}
-
 RecallRun::RecallRun(const RecallOptions& options, const RecallArm& arm, std::uint64_t seed)
     : options_(options),
       arm_(arm),

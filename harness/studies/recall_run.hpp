@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "harness/results/result.hpp"
-#include "harness/studies/recall_study.hpp"
+#include "harness/studies/recall_options.hpp"
 
 namespace harness {
 
@@ -39,8 +39,5 @@ class RecallRun final : public TrainingRun {
   std::vector<float> losses_;
   bool diverged_ = false;
 };
-
-/// Throws: ValueError for options outside their domain, before anything is trained.
-void check(const RecallOptions& options);
 
 }  // namespace harness

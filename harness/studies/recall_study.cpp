@@ -1,120 +1,33 @@
 #include "harness/studies/recall_study.hpp"
 
-#include "harness/results/environment.hpp"
 #include "harness/runs/run_memory.hpp"
+#include "harness/studies/recall_charts.hpp"
 #include "harness/studies/recall_measures.hpp"
+#include "harness/studies/recall_options.hpp"
 #include "harness/studies/recall_run.hpp"
 
 namespace harness {
 namespace {
 
-/// Widths that are no multiple of the lanes, sums longer than a segment and a shard: small, and
-/// through every branch that the paper's scale takes.
-RecallOptions smoke() {
-  RecallOptions o;
-  o.entities = 6;
-  o.attributes = 6;
-  o.rank = 12;
-  o.batch = 16;
-  o.channels = 40;
-  o.hidden = 160;
-  o.steps = 60;
-  return o;
-}
-
-const std::vector<Number<RecallOptions>>& recall_numbers() {
-  using O = RecallOptions;
-  static const std::vector<Number<RecallOptions>> list = {
-      {"entities", "entities of the task", &O::entities},
-      {"attributes", "attributes of the task; keys are entities x attributes", &O::attributes},
-      {"rank", "keys drawn for a sequence of rank + 1 positions", &O::rank},
-      {"batch", "sequences in a batch", &O::batch},
-      {"channels", "width of the model", &O::channels},
-      {"hidden", "width of the ffn", &O::hidden},
-      {"heads", "attention heads; they divide the channels", &O::heads},
-      {"blocks", "transformer blocks", &O::blocks},
-      {"steps", "training steps", &O::steps},
-      {"learning-rate", "Adam's learning rate of every arm but none", &O::learning_rate},
-      {"learning-rate-none", "Adam's learning rate of the arm none", &O::learning_rate_none},
-      {"beta1", "Adam's decay of the first moment", &O::beta1},
-      {"beta2", "Adam's decay of the second moment", &O::beta2},
-      {"epsilon", "Adam's epsilon", &O::epsilon},
-  };
-  return list;
-}
-
-}  // namespace
-
-const std::vector<RecallArm>& recall_arms() {
-  using O = RecallOptions;
-  static const std::vector<RecallArm> arms = {
-      {"layernorm", "layernorm", &O::learning_rate, "LayerNorm with gain and bias"},
-      {"batchnorm", "batchnorm", &O::learning_rate, "BatchNorm over batch and positions"},
-      {"manual_l2", "manual_l2", &O::learning_rate, "the sphere of radius 1, no gain, no bias"},
-      {"none", "none", &O::learning_rate_none, "no normalization, at its own learning rate"},
-      {"sphere", "sphere", &O::learning_rate,
-       "control: the sphere of radius sqrt(C), no gain, no bias"},
-      {"none_matched", "none", &O::learning_rate,
-       "control: no normalization, at the other arms' learning rate"},
-  };
-  return arms;
-}
-
-const RecallArm& find_recall_arm(std::string_view name) {
-  return find_or_make_arm<RecallArm>(recall_arms(), name, [](std::string_view text) {
-    return RecallArm{text, text, &RecallOptions::learning_rate, "a normalization of one's own"};
-  });
-}
-
-const std::vector<RecallProfile>& recall_profiles() {
-  static const std::vector<RecallProfile> profiles = {
-      {"smoke", "a small model for a few steps: seconds", smoke()},
-      {"paper", "the paper's scale: 4000 steps", RecallOptions{}},
-  };
-  return profiles;
-}
-
-const RecallProfile& find_recall_profile(std::string_view name) {
-  return find_named(recall_profiles(), &RecallProfile::name, name, "profile");
-}
-
-Spec recall_spec(const RecallOptions& options, const RecallArm& arm, std::uint64_t seed) {
-  Spec spec;
-  spec.set("task", std::string_view("associative_recall"));
-  spec.set("numerics", std::string_view(kNumerics));
-  spec.set("arm", arm.name);
-  spec.set("norm", arm.norm);
-  spec.set("seed", seed);
-  add_execution_keys(spec, options);
-  for (const Number<RecallOptions>& number : recall_numbers()) {
-    // An arm's own learning rate decides; that of the others does not.
-    if (number.real == &RecallOptions::learning_rate_none) continue;
-    if (number.real == &RecallOptions::learning_rate) {
-      spec.set(number.key(), options.*arm.learning_rate);
-    } else {
-      number.tell(spec, options);
-    }
-  }
-  return spec;
-}
-
-libnorm::TransformerOptions model_options(const RecallOptions& options, const RecallArm& arm) {
-  libnorm::TransformerOptions m;
-  m.vocabulary = options.task().vocabulary();
-  m.outputs = m.vocabulary;
-  m.channels = options.channels;
-  m.hidden = options.hidden;
-  m.heads = options.heads;
-  m.blocks = options.blocks;
-  m.normalization = libnorm::parse_normalization(arm.norm);
-  return m;
-}
-
-libnorm::AdamOptions adam_options(const RecallOptions& options, const RecallArm& arm) {
-  return {options.*arm.learning_rate, options.beta1, options.beta2, options.epsilon};
-}
-
-namespace {
+constexpr std::string_view kCaveats =
+    R"html(<li><strong>Two learning rates in Experiments 1 to 3.</strong> As published, <code>none</code> learns with 5e-4 and all
+other arms with 1e-4. <code>none_matched</code> is <code>none</code> with 1e-4.</li>
+<li><strong>manual_l2 changes three things at once:</strong> no centring, no gain and bias, and
+radius 1 where layernorm has &radic;C. Radius 1 bounds the logits, so a high loss may be temperature
+rather than missing expression. <code>sphere</code> has radius &radic;C and no gain and bias.</li>
+<li><strong>Raw sharpness depends on the scale of the weights</strong>
+(<a href="https://arxiv.org/abs/1703.04933">Dinh et al. 2017</a>), and an arm with a lower loss has a
+flatter slice in absolute terms. The filter-normalized slice
+(<a href="https://arxiv.org/abs/1712.09913">Li et al. 2018</a>) takes the scale out.</li>
+<li><strong>Accumulated slice.</strong> In Experiments 2 and 3 the published program adds each step
+to the weights without taking the last one off: what is drawn against &alpha; is a walk along the
+direction to &minus;5.13 and back. The protocol <code>accumulated</code> repeats that walk;
+<code>published</code> is what the paper describes.</li>
+<li><strong>Spectra are not centred.</strong> They mix the mean direction into anisotropy, and
+layernorm&rsquo;s last singular value is near zero by construction.</li>
+<li><strong>The task of Experiments 1 to 3 is a copy.</strong> The answer to every sequence is its own last token, so
+nothing has to be recalled, and the task has no low-rank structure.</li>
+)html";
 
 double bytes_of(const RecallOptions& o) {
   const bool dense = o.path == libnorm::Path::dense;
@@ -123,32 +36,61 @@ double bytes_of(const RecallOptions& o) {
                             dense ? positions : double(o.rank), o.path, double(o.steps)});
 }
 
+/// `rows` is batch x positions.
+std::vector<Product> products() {
+  const Index c = 128, h = 512, keys = 400, vocabulary = 402, b = 128, rows = 128 * 41;
+  return {
+      {"table: queries, keys, values", keys, 3 * c, c, false, true},
+      {"ffn 1, prediction rows", b, h, c, false, true},
+      {"ffn 2, prediction rows", b, c, h, false, true},
+      {"ffn 1 gradient, prediction rows", h, c, b, true, false},
+      {"head", b, vocabulary, c, false, true},
+      {"ffn 1, all rows", rows, h, c, false, true},
+      {"ffn 2, all rows", rows, c, h, false, true},
+      {"ffn 1 input gradient, all rows", rows, c, h, false, false},
+      {"ffn 1 gradient, all rows", h, c, rows, true, false},
+  };
+}
+
+/// At the first batch of the paper's scale.
+std::vector<CurvatureCase> curvatures() {
+  const RecallOptions paper;
+  libnorm::Batch batch;
+  paper.task().draw(0, libnorm::Purpose::training_batch, 0, paper.path, batch);
+  std::vector<CurvatureCase> cases;
+  for (const char* name : {"layernorm", "batchnorm", "none"}) {
+    const RecallArm& arm = find_recall_arm(name);
+    cases.push_back({arm.name, model_options(paper, arm), batch});
+  }
+  return cases;
+}
+
 class RecallStudy final : public Study {
  public:
   std::string_view name() const override { return "recall"; }
+  std::vector<Claim> claims() const override { return claims_of(name()); }
   std::string_view claim_profile() const override { return "paper"; }
-  std::size_t claim_seeds() const override { return 10; }
 
   const std::vector<Experiment>& experiments() const override {
     static const std::vector<Experiment> list = {
-        {"e1",
-         1,
-         {"layernorm", "none"},
-         {"none_matched"},
-         {"published", "filter_normalized"},
-         "LayerNorm against no normalization (Figure 1)"},
-        {"e2",
-         2,
-         {"layernorm", "batchnorm", "none"},
-         {"none_matched"},
-         {"published", "accumulated", "filter_normalized"},
-         "BatchNorm beside them (Figure 2)"},
-        {"e3",
-         3,
-         {"layernorm", "batchnorm", "manual_l2", "none"},
-         {"sphere", "none_matched"},
-         {"published", "accumulated", "filter_normalized"},
-         "the sphere without an affine part beside them (Figure 3)"},
+        {.id = "e1",
+         .figure = 1,
+         .arms = {"layernorm", "none"},
+         .controls = {"none_matched"},
+         .protocols = {"published", "filter_normalized"},
+         .description = "LayerNorm against no normalization (Figure 1)"},
+        {.id = "e2",
+         .figure = 2,
+         .arms = {"layernorm", "batchnorm", "none"},
+         .controls = {"none_matched"},
+         .protocols = {"published", "accumulated", "filter_normalized"},
+         .description = "BatchNorm beside them (Figure 2)"},
+        {.id = "e3",
+         .figure = 3,
+         .arms = {"layernorm", "batchnorm", "manual_l2", "none"},
+         .controls = {"sphere", "none_matched"},
+         .protocols = {"published", "accumulated", "filter_normalized"},
+         .description = "the sphere without an affine part beside them (Figure 3)"},
     };
     return list;
   }
@@ -183,6 +125,35 @@ class RecallStudy final : public Study {
   const std::vector<NumberInfo>& numbers() const override {
     static const auto list = summaries_of(recall_numbers());
     return list;
+  }
+
+  const std::vector<Task>& tasks() const override {
+    static const std::vector<Task> list = {{.name = kRecallTask}};
+    return list;
+  }
+
+  const std::vector<GoldenSeeds>& golden_seeds() const override {
+    static const std::vector<GoldenSeeds> list = {
+        {.task = kRecallTask, .profile = "smoke", .seeds = 2},
+        {.task = kRecallTask, .profile = "paper", .seeds = 10},
+    };
+    return list;
+  }
+
+  BenchPlan bench() const override {
+    return {.profile = "paper", .products = products(), .curvatures = curvatures()};
+  }
+
+  StudyTexts texts() const override {
+    return {.data = "",
+            .kept = "state, 3.6 MB a run (weights 1.2)",
+            .figures = "",
+            .caveats = kCaveats};
+  }
+
+  std::vector<Figure> figures(const std::vector<RunResult>& rows,
+                              const FigureSpec& spec) const override {
+    return recall_figures(rows, spec);
   }
 
   std::vector<PlannedRun> plan(const Request& request) const override {

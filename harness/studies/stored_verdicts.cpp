@@ -19,7 +19,7 @@ std::vector<Verdict> judge_claims(const std::vector<RunResult>& rows) {
         planned.push_back(row);
       }
     }
-    for (Verdict& verdict : judge_study(study->name(), planned, study->claim_seeds())) {
+    for (Verdict& verdict : judge_study(study->claims(), planned, study->claim_seeds())) {
       verdicts.push_back(std::move(verdict));
     }
   }

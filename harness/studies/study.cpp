@@ -1,14 +1,25 @@
 #include "harness/studies/study.hpp"
 
-#include "harness/studies/encoder_study.hpp"
-#include "harness/studies/recall_study.hpp"
+#include <fmt/format.h>
+
 #include "harness/studies/study_numbers.hpp"
 
 namespace harness {
 
-std::span<const Study* const> studies() {
-  static const Study* const kStudies[] = {&recall_study(), &encoder_study()};
-  return kStudies;
+std::size_t Study::claim_seeds() const {
+  for (const GoldenSeeds& golden : golden_seeds()) {
+    const Task* task = find_task(golden.task);
+    const bool is_evidence = task != nullptr && task->stand_in.empty();
+    if (is_evidence && golden.profile == claim_profile()) return golden.seeds;
+  }
+  return 0;
+}
+
+const Task* Study::find_task(std::string_view name) const {
+  for (const Task& task : tasks()) {
+    if (task.name == name) return &task;
+  }
+  return nullptr;
 }
 
 FoundExperiment find_experiment(std::string_view id) {
@@ -44,10 +55,13 @@ bool Study::is_current(const RunResult& row) const {
 }
 
 const Study& study_of(const RunResult& row) {
-  if (row.task == "associative_recall") return recall_study();
-  if (row.task == "ag_news" || row.task == "topics") return encoder_study();
-  throw libnorm::DataError("row: unknown task (" + row.task +
-                           "); need associative_recall, ag_news or topics");
+  std::vector<std::string_view> known;
+  for (const Study* study : studies()) {
+    if (study->find_task(row.task) != nullptr) return *study;
+    for (const Task& task : study->tasks()) known.push_back(task.name);
+  }
+  throw libnorm::DataError(
+      fmt::format("row: unknown task ({}); use one of {}", row.task, fmt::join(known, ", ")));
 }
 
 }  // namespace harness

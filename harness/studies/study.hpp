@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/charts/figure.hpp"
+#include "harness/claims/claims.hpp"
 #include "harness/data/datasets.hpp"
 #include "harness/results/measures.hpp"
 #include "harness/results/result.hpp"
@@ -19,6 +21,7 @@
 #include "harness/runs/training_run.hpp"
 #include "libnorm/core/error.hpp"
 #include "libnorm/data/batch.hpp"
+#include "libnorm/models/transformer.hpp"
 #include "libnorm/ops/gemm.hpp"
 
 namespace harness {
@@ -31,8 +34,58 @@ struct Experiment {
   std::vector<std::string> controls;
   std::vector<std::string> protocols;
   std::string_view description;
-  /// Arms of protocols that train otherwise, where the others only measure otherwise.
+  /// Arms of protocols that train otherwise, where the others only measure otherwise. One in the
+  /// place of an arm of the figure is called `<arm>_<protocol>`.
   std::map<std::string, std::vector<std::string>> trainings = {};
+};
+
+/// What runs are trained on, by the name that rows give it.
+struct Task {
+  std::string_view name;
+  /// Of a task that stands in for another, whose rows are no evidence: what to say of them, as
+  /// `generated texts, not AG News`. Else empty.
+  std::string_view stand_in = "";
+};
+
+/// Runs that golden holds: seeds 0 .. N-1 of all arms that experiments have under a protocol.
+struct GoldenSeeds {
+  std::string_view task, profile;
+  std::size_t seeds = 0;
+  std::string_view protocol = "published";
+};
+
+/// A product of a training step: its output is m x n, its inner size k.
+struct Product {
+  std::string_view what;
+  Index m = 0, n = 0, k = 0;
+  bool a_transposed = false, b_transposed = false;
+};
+
+/// A model and a batch, whose products with the Hessian and the Gauss-Newton matrix are timed.
+struct CurvatureCase {
+  std::string_view arm;
+  libnorm::TransformerOptions model;
+  libnorm::Batch batch;
+};
+
+/// What `bench` times of a study, beside steps of its figures' arms.
+struct BenchPlan {
+  /// At which those steps are.
+  std::string_view profile;
+  std::vector<Product> products;
+  std::vector<CurvatureCase> curvatures = {};
+};
+
+/// What --help and the report say of a study. Any may be empty.
+struct StudyTexts {
+  /// What it trains on, a sentence: `Reads AG News, or ...`.
+  std::string_view data;
+  /// What a run keeps in its folder by default: `state, 3.6 MB a run (weights 1.2)`.
+  std::string_view kept;
+  /// What figures show beside the paper's: `spectral metrics against depth`.
+  std::string_view figures;
+  /// What to keep in mind of its results, in HTML: `<li>...</li>` for each.
+  std::string_view caveats;
 };
 
 /// A model to train: a norm, and what else tells it from the other arms.
@@ -104,18 +157,35 @@ class Study {
   virtual std::string_view name() const = 0;
   virtual const std::vector<Experiment>& experiments() const = 0;
   virtual const std::vector<ArmInfo>& arms() const = 0;
+  /// The first is the one that a table of runs shows unless told.
   virtual const std::vector<Protocol>& protocols() const = 0;
   virtual const std::vector<ProfileInfo>& profiles() const = 0;
   virtual const std::vector<NumberInfo>& numbers() const = 0;
+  virtual const std::vector<Task>& tasks() const = 0;
   /// What a table of runs shows under a protocol, beside the loss.
   virtual std::vector<Column> columns(std::string_view protocol) const = 0;
-  /// The profile that claims are judged at, and its seeds 0 .. N-1: fixed before the first run.
+  /// In the order of verdicts.
+  virtual std::vector<Claim> claims() const = 0;
+  /// The profile that claims are judged at; fixed before the first run, with its seeds.
   virtual std::string_view claim_profile() const = 0;
-  virtual std::size_t claim_seeds() const = 0;
+  virtual const std::vector<GoldenSeeds>& golden_seeds() const = 0;
+  virtual BenchPlan bench() const = 0;
+  virtual StudyTexts texts() const = 0;
+
+  /// The figures of an experiment from rows of one task and profile, the paper's first.
+  /// Throws: ValueError or DataError for what cannot be drawn.
+  virtual std::vector<Figure> figures(const std::vector<RunResult>& rows,
+                                      const FigureSpec& spec) const = 0;
 
   /// Every arm from every seed. A run with other numbers than its profile's has profile `custom`.
   /// Throws: ValueError for numbers outside their domain, DataError for data that is not there.
   virtual std::vector<PlannedRun> plan(const Request& request) const = 0;
+
+  /// Claims are judged from seeds 0 .. N-1: golden's of the claim profile, on what is no stand-in.
+  std::size_t claim_seeds() const;
+
+  /// The task of this name, or null.
+  const Task* find_task(std::string_view name) const;
 
   /// Whether an arm of this name is in the list, or can be made.
   bool has_arm(std::string_view name) const;
@@ -136,7 +206,8 @@ class Study {
   virtual PlannedAgain plan_again(const std::vector<RunResult>& rows, const Request& request) const;
 };
 
-/// All studies: the catalogue of experiments.
+/// All studies: the catalogue of experiments. Defined in catalogue.cpp alone, in whose place a
+/// program can link another.
 std::span<const Study* const> studies();
 
 /// The study that has an experiment, and the experiment.

@@ -14,6 +14,7 @@
 
 #include "harness/base/memory.hpp"
 #include "harness/studies/study.hpp"
+#include "harness/studies/training_options.hpp"
 #include "libnorm/models/normalization.hpp"
 #include "libnorm/optim/adam.hpp"
 
@@ -48,6 +49,25 @@ std::vector<NumberInfo> summaries_of(const std::vector<Number<Options>>& numbers
   std::vector<NumberInfo> infos;
   for (const auto& number : numbers) infos.push_back(number.info);
   return infos;
+}
+
+/// A study's own numbers, and those that every study has.
+template <class Options>
+std::vector<Number<Options>> with_shared_numbers(std::vector<Number<Options>> numbers) {
+  using O = TrainingOptions;
+  const std::vector<Number<Options>> shared = {
+      {"batch", "sequences in a batch", &O::batch},
+      {"channels", "width of the model", &O::channels},
+      {"hidden", "width of the ffn", &O::hidden},
+      {"heads", "attention heads; they divide the channels", &O::heads},
+      {"blocks", "transformer blocks", &O::blocks},
+      {"learning-rate", "Adam's learning rate", &O::learning_rate},
+      {"beta1", "Adam's decay of the first moment", &O::beta1},
+      {"beta2", "Adam's decay of the second moment", &O::beta2},
+      {"epsilon", "Adam's epsilon", &O::epsilon},
+  };
+  numbers.insert(numbers.end(), shared.begin(), shared.end());
+  return numbers;
 }
 
 /// A profile's options with the numbers that a request gives.
@@ -149,8 +169,7 @@ inline libnorm::AdamNames adam_names(const std::string& learning_rate) {
 
 /// Ways of computing that decide the bits. Products have a key only where they are not the
 /// library's, as they were before there was a choice.
-template <class Options>
-void add_execution_keys(Spec& spec, const Options& options) {
+inline void add_execution_keys(Spec& spec, const TrainingOptions& options) {
   spec.set("path", std::string_view(options.path == libnorm::Path::dense ? "dense" : "shortcut"));
   if (options.gemm == libnorm::Gemm::cublas) spec.set("gemm", std::string_view("cublas"));
 }

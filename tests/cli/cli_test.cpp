@@ -7,11 +7,15 @@
 #include <chrono>
 #include <csignal>
 #include <map>
+#include <set>
 #include <string>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "harness/results/golden.hpp"
 #include "harness/runs/run_store.hpp"
+#include "harness/studies/study.hpp"
 #include "tests/cli/process.hpp"
 
 namespace {
@@ -329,6 +333,34 @@ TEST(Cli, BlessIsTheOnlyWayIntoGoldenAndKeepsTheReason) {
   EXPECT_EQ(
       run(scratch.path(), "run e1 --profile smoke --arms none --golden g --store s --check").code,
       0);
+}
+
+TEST(Cli, GoldenHasTheSeedsThatStudiesName) {
+  std::set<std::string> named, found;
+  const auto add = [&](const harness::GoldenSeeds& g, const std::vector<std::string>& arms) {
+    for (const std::string& arm : arms) {
+      for (std::size_t seed = 0; seed < g.seeds; ++seed) {
+        named.insert(fmt::format("{} {} {} {}", g.task, g.profile, arm, seed));
+      }
+    }
+  };
+  for (const harness::Study* study : harness::studies()) {
+    for (const harness::GoldenSeeds& g : study->golden_seeds()) {
+      for (const harness::Experiment& e : study->experiments()) {
+        const auto own = e.trainings.find(std::string(g.protocol));
+        if (own != e.trainings.end()) {
+          add(g, own->second);
+        } else {
+          add(g, e.arms);
+          add(g, e.controls);
+        }
+      }
+    }
+  }
+  for (const auto& row : harness::load_golden(GOLDEN).rows) {
+    found.insert(fmt::format("{} {} {} {}", row.task, row.profile, row.arm, row.seed));
+  }
+  EXPECT_EQ(found, named);
 }
 
 TEST(Cli, RunsThatDifferFromGoldenAreFound) {

@@ -75,7 +75,7 @@ inline std::vector<Arm> with(std::vector<Arm> arms, const std::string& name,
 /// The claims on experiments 1 to 3, which are one family.
 inline std::vector<Verdict> judge(const std::vector<RunResult>& rows,
                                   std::size_t golden_seeds = 0) {
-  return judge_study("recall", rows, golden_seeds);
+  return judge_study(claims_of("recall"), rows, golden_seeds);
 }
 
 inline std::size_t claims_of_study(std::string_view study) {

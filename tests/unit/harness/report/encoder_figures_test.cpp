@@ -1,4 +1,4 @@
-#include "harness/report/encoder_figures.hpp"
+#include "harness/studies/encoder_charts.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "harness/charts/chart.hpp"
+#include "harness/report/chart_script.hpp"
 #include "harness/report/draw_figures.hpp"
 #include "libnorm/core/error.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
@@ -28,6 +29,14 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 const FigureSpec kSpec{4, "e4", {"layernorm", "none"}, "published"};
+
+std::string layer_figure_script(const std::vector<RunResult>& rows, const FigureSpec& spec) {
+  return harness::chart_script(harness::layer_chart(rows, spec));
+}
+
+std::string depth_figure_script(const std::vector<RunResult>& rows, const FigureSpec& spec) {
+  return harness::chart_script(harness::depth_chart(rows, spec));
+}
 
 FigureSpec under(const std::string& protocol) {
   FigureSpec spec = kSpec;
@@ -100,13 +109,13 @@ int count(const std::string& text, const std::string& part) {
 template <typename Error>
 void expect_error(const std::vector<RunResult>& rows, const FigureSpec& spec,
                   const std::string& part) {
-  for (const auto script : {harness::layer_figure_script, harness::depth_figure_script}) {
+  for (const auto script : {layer_figure_script, depth_figure_script}) {
     EXPECT_THAT(harness::message_of<Error>([&] { script(rows, spec); }), HasSubstr(part));
   }
 }
 
 TEST(LayerFigure, HasTheFirstTheMiddleAndTheLastLayer) {
-  const std::string script = harness::layer_figure_script(make_rows(3), kSpec);
+  const std::string script = layer_figure_script(make_rows(3), kSpec);
   EXPECT_EQ(data(script, 1, 1), "0 20 10 30\n1 2 1 3\n");
   EXPECT_EQ(data(script, 2, 2), "0 60 30 90\n1 2 1 3\n");
   EXPECT_EQ(data(script, 3, 1), "0 120 60 180\n1 2 1 3\n");
@@ -115,17 +124,17 @@ TEST(LayerFigure, HasTheFirstTheMiddleAndTheLastLayer) {
     EXPECT_EQ(count(script, title), 1) << title;
   }
   const auto titles = [](int layers) {
-    const std::string of_layers = harness::layer_figure_script(make_rows(1, layers), kSpec);
+    const std::string of_layers = layer_figure_script(make_rows(1, layers), kSpec);
     return count(of_layers, ") Layer ") / 3;  // two curves' comments and a label each
   };
   EXPECT_EQ(titles(1), 1);
   EXPECT_EQ(titles(2), 2);
   EXPECT_EQ(titles(3), 3);
-  EXPECT_THAT(harness::layer_figure_script(make_rows(1, 5), kSpec), HasSubstr("'(b) Layer 3'"));
+  EXPECT_THAT(layer_figure_script(make_rows(1, 5), kSpec), HasSubstr("'(b) Layer 3'"));
 }
 
 TEST(LayerFigure, PanelsShareOneLogarithmicAxis) {
-  const std::string script = harness::layer_figure_script(make_rows(1), kSpec);
+  const std::string script = layer_figure_script(make_rows(1), kSpec);
   const std::size_t at = script.find("set yrange");
   const std::string range = script.substr(at, script.find('\n', at) - at);
   EXPECT_EQ(count(script, range), 3) << range;
@@ -137,7 +146,7 @@ TEST(LayerFigure, PanelsShareOneLogarithmicAxis) {
 }
 
 TEST(LayerFigure, TheKeyHasMediansOfTheAccuracies) {
-  const std::string script = harness::layer_figure_script(make_rows(4), kSpec);
+  const std::string script = layer_figure_script(make_rows(4), kSpec);
   EXPECT_THAT(script, HasSubstr("title 'layernorm: accuracy 76.5% training, 51.5% held out'"));
   EXPECT_THAT(script, HasSubstr("lc rgb '#0072B2' lw 1.6 dt solid"));
   EXPECT_THAT(script, HasSubstr("lc rgb '#D55E00' lw 1.6 dt (3,3)"));
@@ -145,31 +154,30 @@ TEST(LayerFigure, TheKeyHasMediansOfTheAccuracies) {
 
 TEST(LayerFigure, AProtocolHasItsOwnMatrixAndSaysWhich) {
   const auto first = [](const std::string& protocol) {
-    return data(harness::layer_figure_script(make_rows(1), under(protocol)), 1, 1);
+    return data(layer_figure_script(make_rows(1), under(protocol)), 1, 1);
   };
   EXPECT_EQ(first("centred"), "0 100 100 100\n1 10 10 10\n");
   EXPECT_EQ(first("no_padding"), "0 1000 1000 1000\n1 100 100 100\n");
   EXPECT_EQ(first("no_padding_centred"), "0 10000 10000 10000\n1 1000 1000 1000\n");
-  EXPECT_THAT(harness::layer_figure_script(make_rows(1), under("centred")),
+  EXPECT_THAT(layer_figure_script(make_rows(1), under("centred")),
               HasSubstr("padding included; less their mean."));
-  EXPECT_THAT(harness::depth_figure_script(make_rows(1), under("no_padding")),
+  EXPECT_THAT(depth_figure_script(make_rows(1), under("no_padding")),
               HasSubstr("that hold text; not centred."));
   EXPECT_EQ(harness::figure_name(under("no_padding")), "figure4-no_padding");
-  EXPECT_EQ(harness::depth_figure_name(kSpec), "figure4-depth");
-  EXPECT_EQ(harness::depth_figure_name(under("centred")), "figure4-depth-centred");
+  EXPECT_EQ(harness::figure_name(kSpec, "depth"), "figure4-depth");
+  EXPECT_EQ(harness::figure_name(under("centred"), "depth"), "figure4-depth-centred");
 }
 
 TEST(LayerFigure, ArmsTrainedWithoutPaddingAreDrawnAsTheArmTheyStandBeside) {
   const std::vector<RunResult> rows = {make_row("none_masked", 0)};
-  const std::string script =
-      harness::layer_figure_script(rows, {4, "e4", {"none_masked"}, "masked"});
+  const std::string script = layer_figure_script(rows, {4, "e4", {"none_masked"}, "masked"});
   EXPECT_EQ(data(script, 1, 1), "0 1000 1000 1000\n1 100 100 100\n");
   EXPECT_THAT(script, HasSubstr("lc rgb '#D55E00' lw 1.6 dt (3,3)"));
   EXPECT_THAT(script, HasSubstr("trained without padding"));
 }
 
 TEST(DepthFigure, HasAPanelOfEachMetric) {
-  const std::string script = harness::depth_figure_script(make_rows(3, 2), kSpec);
+  const std::string script = depth_figure_script(make_rows(3, 2), kSpec);
   EXPECT_EQ(data(script, 1, 1), "1 0.5 0.25 0.75\n2 1 0.5 1.5\n");  // of two channels
   EXPECT_EQ(data(script, 2, 1), "1 0.25 0.125 0.375\n2 0.5 0.25 0.75\n");
   EXPECT_EQ(data(script, 3, 2), "1 6 3 9\n2 12 6 18\n");
@@ -183,17 +191,17 @@ TEST(DepthFigure, HasAPanelOfEachMetric) {
 
 TEST(LayerFigure, OrderOfRowsAndOtherArmsDoNotMatter) {
   std::vector<RunResult> rows = make_rows(3);
-  const std::string layers = harness::layer_figure_script(rows, kSpec);
-  const std::string depth = harness::depth_figure_script(rows, kSpec);
+  const std::string layers = layer_figure_script(rows, kSpec);
+  const std::string depth = depth_figure_script(rows, kSpec);
   std::ranges::reverse(rows);
   rows.push_back(make_row("sphere", 0));
-  EXPECT_EQ(harness::layer_figure_script(rows, kSpec), layers);
-  EXPECT_EQ(harness::depth_figure_script(rows, kSpec), depth);
+  EXPECT_EQ(layer_figure_script(rows, kSpec), layers);
+  EXPECT_EQ(depth_figure_script(rows, kSpec), depth);
 }
 
 TEST(LayerFigure, SaysWhatItIsOf) {
   std::vector<RunResult> rows = make_rows(2);
-  for (const auto script : {harness::layer_figure_script, harness::depth_figure_script}) {
+  for (const auto script : {layer_figure_script, depth_figure_script}) {
     EXPECT_THAT(script(rows, kSpec), AllOf(HasSubstr("'Profile quick: 2 epochs, 240 steps.'"),
                                            HasSubstr("'Data: AG News, planted.'")));
     EXPECT_THAT(script(rows, kSpec), HasSubstr("Line: median of 2 seeds"));
@@ -206,7 +214,7 @@ TEST(LayerFigure, SaysWhatItIsOf) {
     row.data = "";
     for (int word = 0; word < 40; ++word) row.data += "nine ends ";
   }
-  const std::string script = harness::layer_figure_script(rows, kSpec);
+  const std::string script = layer_figure_script(rows, kSpec);
   EXPECT_THAT(script, Not(testing::ContainsRegex("'[^'\n]{101,}' at screen")));
 }
 
@@ -214,7 +222,7 @@ TEST(LayerFigure, SaysWhatItIsOf) {
 std::string notes_on(const std::string& data) {
   std::vector<RunResult> rows = make_rows(1);
   for (RunResult& row : rows) row.data = data;
-  const std::string script = harness::depth_figure_script(rows, kSpec);
+  const std::string script = depth_figure_script(rows, kSpec);
   const std::regex note("'([^\n]*)' at screen");
   std::string notes;
   for (std::sregex_iterator at(script.begin(), script.end(), note), end; at != end; ++at) {
@@ -280,22 +288,20 @@ TEST(LayerFigure, ADivergedRunIsLeftOutAndSaid) {
   rows[2].diverged_at = 17;
   rows[2].metrics.clear();
   rows[2].spectra.clear();
-  const std::string script = harness::layer_figure_script(rows, kSpec);
+  const std::string script = layer_figure_script(rows, kSpec);
   EXPECT_EQ(data(script, 1, 1), "0 15 10 20\n1 1.5 1 2\n");
   EXPECT_THAT(script,
               HasSubstr("'layernorm (1 of 3 diverged): accuracy 75.5% training, 50.5% held out'"));
   EXPECT_THAT(script, HasSubstr("'layernorm: 1 of 3 runs diverged, the first at step 17.'"));
-  EXPECT_EQ(data(harness::depth_figure_script(rows, kSpec), 1, 1).substr(0, 17),
-            "1 0.375 0.25 0.5\n");
+  EXPECT_EQ(data(depth_figure_script(rows, kSpec), 1, 1).substr(0, 17), "1 0.375 0.25 0.5\n");
   for (RunResult& row : rows) {
     if (row.arm != "none") continue;
     row.diverged_at = 3;
     row.metrics.clear();
     row.spectra.clear();
   }
-  EXPECT_THAT(harness::layer_figure_script(rows, kSpec),
-              HasSubstr("title 'none (3 of 3 diverged)'"));
-  EXPECT_EQ(data(harness::depth_figure_script(rows, kSpec), 1, 2), "");
+  EXPECT_THAT(layer_figure_script(rows, kSpec), HasSubstr("title 'none (3 of 3 diverged)'"));
+  EXPECT_EQ(data(depth_figure_script(rows, kSpec), 1, 2), "");
 }
 
 TEST(LayerFigure, RefusesWhatItCannotDraw) {

@@ -1,16 +1,19 @@
-#include "harness/report/recall_figure.hpp"
+#include "harness/studies/recall_charts.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "harness/report/chart_script.hpp"
+#include "harness/report/draw_figures.hpp"
 #include "libnorm/core/error.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
 
@@ -21,6 +24,16 @@ using harness::RunResult;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 const FigureSpec kSpec{1, "e1", {"layernorm", "none"}, "published"};
+
+std::string figure_script(const std::vector<RunResult>& rows, const FigureSpec& spec) {
+  return harness::chart_script(harness::recall_chart(rows, spec));
+}
+
+std::vector<std::filesystem::path> draw_figure(const std::vector<RunResult>& rows,
+                                               const FigureSpec& spec,
+                                               const std::filesystem::path& directory) {
+  return harness::draw_chart(harness::recall_chart(rows, spec), directory);
+}
 
 // Ten steps in bins of four: the middles are 2, 6 and 9. Seed s scales every value by s + 1.
 RunResult make_row(const std::string& arm, std::uint64_t seed) {
@@ -69,7 +82,7 @@ template <typename Error>
 void expect_error(const std::vector<RunResult>& rows, const FigureSpec& spec,
                   const std::string& part) {
   try {
-    harness::figure_script(rows, spec);
+    figure_script(rows, spec);
     FAIL() << "nothing thrown; want: " << part;
   } catch (const Error& error) {
     EXPECT_TRUE(has(error.what(), part)) << error.what();
@@ -82,7 +95,7 @@ TEST(FigureName, OnlyOtherProtocolsHaveASuffix) {
 }
 
 TEST(FigureScript, DataAreMedianAndRangeOverSeeds) {
-  const std::string script = harness::figure_script(make_rows(3), kSpec);
+  const std::string script = figure_script(make_rows(3), kSpec);
   EXPECT_EQ(data(script, 1, 1), "2 8 4 12\n6 4 2 6\n9 2 1 3\n");
   EXPECT_EQ(data(script, 2, 2), "-0.5 6 3 9\n0 4 2 6\n0.5 6 3 9\n");
   EXPECT_EQ(data(script, 3, 1), "0 16 8 24\n1 8 4 12\n2 4 2 6\n3 2 1 3\n");
@@ -90,46 +103,46 @@ TEST(FigureScript, DataAreMedianAndRangeOverSeeds) {
 }
 
 TEST(FigureScript, AnEvenNumberOfSeedsTakesTheMeanOfTheMiddleTwo) {
-  const std::string script = harness::figure_script(make_rows(4), kSpec);
+  const std::string script = figure_script(make_rows(4), kSpec);
   EXPECT_EQ(data(script, 1, 1), "2 10 4 16\n6 5 2 8\n9 2.5 1 4\n");
 }
 
 TEST(FigureScript, OneSeedHasNoRange) {
-  EXPECT_TRUE(has(harness::figure_script(make_rows(1), kSpec), "One seed"));
+  EXPECT_TRUE(has(figure_script(make_rows(1), kSpec), "One seed"));
 }
 
 TEST(FigureScript, SaysWhenArmsHaveDifferentNumbersOfSeeds) {
   std::vector<RunResult> rows = make_rows(3);
   rows.pop_back();
-  EXPECT_TRUE(has(harness::figure_script(rows, kSpec), "Seeds: layernorm 3, none 2."));
+  EXPECT_TRUE(has(figure_script(rows, kSpec), "Seeds: layernorm 3, none 2."));
 }
 
 TEST(FigureScript, OrderOfRowsAndOtherArmsDoNotMatter) {
   std::vector<RunResult> rows = make_rows(3);
-  const std::string before = harness::figure_script(rows, kSpec);
+  const std::string before = figure_script(rows, kSpec);
   std::ranges::reverse(rows);
   rows.push_back(make_row("batchnorm", 0));
-  EXPECT_EQ(harness::figure_script(rows, kSpec), before);
+  EXPECT_EQ(figure_script(rows, kSpec), before);
 }
 
 TEST(FigureScript, AnExperimentsOwnSliceIsPreferred) {
   std::vector<RunResult> rows = make_rows(1);
   for (RunResult& row : rows) row.slices["published_e1"] = {{-0.25, 0.25}, {7, 9}};
-  EXPECT_EQ(data(harness::figure_script(rows, kSpec), 2, 1), "-0.25 7 7 7\n0.25 9 9 9\n");
+  EXPECT_EQ(data(figure_script(rows, kSpec), 2, 1), "-0.25 7 7 7\n0.25 9 9 9\n");
   const FigureSpec other{2, "e2", {"layernorm", "none"}, "published"};
-  EXPECT_EQ(data(harness::figure_script(rows, other), 2, 1), "-0.5 3 3 3\n0 2 2 2\n0.5 3 3 3\n");
+  EXPECT_EQ(data(figure_script(rows, other), 2, 1), "-0.5 3 3 3\n0 2 2 2\n0.5 3 3 3\n");
 }
 
 TEST(FigureScript, SliceIsLogarithmicBeyondTwoDecadesAndTheAxisSaysSo) {
-  EXPECT_TRUE(has(harness::figure_script(make_rows(1), kSpec), "loss (nats, linear)"));
+  EXPECT_TRUE(has(figure_script(make_rows(1), kSpec), "loss (nats, linear)"));
   FigureSpec spec = kSpec;
   spec.protocol = "filter_normalized";
-  EXPECT_FALSE(has(harness::figure_script(make_rows(1), spec), "loss (nats, linear)"));
+  EXPECT_FALSE(has(figure_script(make_rows(1), spec), "loss (nats, linear)"));
 }
 
 TEST(FigureScript, AnUnderscoreIsNoSubscript) {
   const FigureSpec spec{3, "e3", {"manual_l2"}, "published"};
-  const std::string script = harness::figure_script({make_row("manual_l2", 0)}, spec);
+  const std::string script = figure_script({make_row("manual_l2", 0)}, spec);
   EXPECT_TRUE(has(script, "title 'manual_l2'"));
   EXPECT_TRUE(has(script, "maxrows 1 noenhanced"));
 }
@@ -143,7 +156,7 @@ TEST(FigureScript, ADivergedLossCountsAsInfinite) {
   rows[1].diverged_at = 8;  // now two of three: no median
   rows[1].loss_curve = {8, 4};
   rows[1].steps = 8;
-  const std::string script = harness::figure_script(rows, kSpec);
+  const std::string script = figure_script(rows, kSpec);
   EXPECT_EQ(data(script, 1, 1), "2 8 4 12\n6 4 2 4\n");
   EXPECT_EQ(data(script, 2, 1), "-0.5 6 3 6\n0 4 2 4\n0.5 6 3 6\n");
   EXPECT_EQ(data(script, 3, 1), "0 12 8 16\n1 6 4 8\n2 3 2 4\n3 1.5 1 2\n");
@@ -157,16 +170,16 @@ TEST(FigureScript, ALineIsBrokenWhereItHasNoMedian) {
   std::vector<RunResult> rows = make_rows(1);
   rows[0].slices["published"].loss = {kNaN, 2, kNaN};
   rows[1].slices["published"].loss = {3, kNaN, 4};
-  const std::string script = harness::figure_script(rows, kSpec);
+  const std::string script = figure_script(rows, kSpec);
   EXPECT_EQ(data(script, 2, 1), "0 2 2 2\n");
   EXPECT_EQ(data(script, 2, 2), "-0.5 3 3 3\n\n0.5 4 4 4\n");
 }
 
 TEST(FigureScript, ZeroOnALogarithmicAxisIsDrawnAtItsFootAndSaid) {
   std::vector<RunResult> rows = make_rows(1);
-  EXPECT_FALSE(has(harness::figure_script(rows, kSpec), "are drawn at"));
+  EXPECT_FALSE(has(figure_script(rows, kSpec), "are drawn at"));
   rows[0].singular_values = {8, 4, 0.02, 0};
-  const std::string script = harness::figure_script(rows, kSpec);
+  const std::string script = figure_script(rows, kSpec);
   EXPECT_EQ(data(script, 3, 1), "0 8 8 8\n1 4 4 4\n2 0.02 0.02 0.02\n3 0 0 0\n");
   EXPECT_TRUE(has(script, "at(y) = y < 0.01 ? 0.01 : y"));
   EXPECT_TRUE(has(script, "'(c): values below 1e-2 are drawn at 1e-2.'"));
@@ -175,8 +188,7 @@ TEST(FigureScript, ZeroOnALogarithmicAxisIsDrawnAtItsFootAndSaid) {
 TEST(FigureScript, AStrayValueDoesNotSqueezeTheSpectrum) {
   std::vector<RunResult> rows = make_rows(1);
   rows[0].singular_values.back() = 1e-11;
-  EXPECT_TRUE(
-      has(harness::figure_script(rows, kSpec), "(c): values below 1e-4 are drawn at 1e-4."));
+  EXPECT_TRUE(has(figure_script(rows, kSpec), "(c): values below 1e-4 are drawn at 1e-4."));
 }
 
 TEST(FigureScript, RefusesWhatItCannotDraw) {
@@ -239,7 +251,7 @@ class DrawFigure : public testing::Test {
 
   void expect_backend_error(const std::vector<RunResult>& rows, const std::string& part) {
     try {
-      harness::draw_figure(rows, kSpec, directory_);
+      draw_figure(rows, kSpec, directory_);
       FAIL() << "nothing thrown; want: " << part;
     } catch (const libnorm::BackendError& error) {
       EXPECT_TRUE(has(error.what(), part)) << error.what();
@@ -252,7 +264,7 @@ class DrawFigure : public testing::Test {
 
 TEST_F(DrawFigure, WritesPicturesAndTheScriptThatRedrawsThem) {
   const std::vector<RunResult> rows = make_rows(3);
-  const auto paths = harness::draw_figure(rows, kSpec, directory_ / "new");
+  const auto paths = draw_figure(rows, kSpec, directory_ / "new");
   ASSERT_EQ(paths.size(), 3u);
   EXPECT_EQ(paths[0].filename(), "figure1.svg");
   EXPECT_EQ(paths[1].filename(), "figure1.png");
@@ -260,7 +272,7 @@ TEST_F(DrawFigure, WritesPicturesAndTheScriptThatRedrawsThem) {
   const std::string svg = read(paths[0]), png = read(paths[1]), script = read(paths[2]);
   EXPECT_TRUE(has(svg, "<svg"));
   EXPECT_EQ(png.substr(1, 3), "PNG");
-  EXPECT_EQ(script, harness::figure_script(rows, kSpec));
+  EXPECT_EQ(script, figure_script(rows, kSpec));
   EXPECT_FALSE(has(script + svg, directory_.parent_path().string()));
   // Nothing but the three files is left.
   const std::filesystem::directory_iterator files(directory_ / "new");
@@ -284,20 +296,20 @@ TEST_F(DrawFigure, DrawsWhenAnArmHasNothingFinite) {
   rows[1].loss_curve = {kNaN, kNaN, kNaN};
   rows[1].singular_values.clear();
   rows[1].slices.clear();
-  EXPECT_NO_THROW(harness::draw_figure(rows, kSpec, directory_));
+  EXPECT_NO_THROW(draw_figure(rows, kSpec, directory_));
   // And no arm has a finite loss.
   rows[0].loss_curve = rows[1].loss_curve;
-  EXPECT_NO_THROW(harness::draw_figure(rows, kSpec, directory_));
+  EXPECT_NO_THROW(draw_figure(rows, kSpec, directory_));
 }
 
 TEST_F(DrawFigure, AMissingGnuplotIsAnErrorAndLeavesTheOldPicture) {
   const std::vector<RunResult> rows = make_rows(1);
-  const auto paths = harness::draw_figure(rows, kSpec, directory_);
+  const auto paths = draw_figure(rows, kSpec, directory_);
   const std::string svg = read(paths[0]);
   setenv("PATH", directory_.c_str(), 1);
   expect_backend_error(make_rows(2), "gnuplot: cannot be started (No such file or directory)");
   EXPECT_EQ(read(paths[0]), svg);
-  EXPECT_EQ(read(paths[2]), harness::figure_script(rows, kSpec));
+  EXPECT_EQ(read(paths[2]), figure_script(rows, kSpec));
 }
 
 TEST_F(DrawFigure, ACutPictureIsAnError) {
@@ -337,7 +349,7 @@ TEST_F(DrawFigure, AFullDiskIsCalledThat) {
   {
     const harness::FileSizeLimit limit(20000);
     try {
-      harness::draw_figure(make_rows(1), kSpec, directory_);
+      draw_figure(make_rows(1), kSpec, directory_);
       FAIL() << "nothing thrown";
     } catch (const libnorm::DataError& error) {
       EXPECT_TRUE(has(error.what(), file_size)) << error.what();
@@ -355,7 +367,7 @@ TEST_F(DrawFigure, WritesToAnyFolderAndLeavesNothingBesideOrBehind) {
       "-",       "-x",  "plain", "a'b", "two\nlines", "$(touch stray)", "`touch stray`",
       "\x1b[2J", "\xff"};
   for (const std::string& folder : folders) {
-    const auto paths = harness::draw_figure(make_rows(1), kSpec, folder);
+    const auto paths = draw_figure(make_rows(1), kSpec, folder);
     EXPECT_EQ(paths[0], std::filesystem::path(folder) / "figure1.svg");
     for (const auto& path : paths) EXPECT_GT(std::filesystem::file_size(path), 1000u) << path;
     const std::filesystem::directory_iterator files(folder);
@@ -369,8 +381,7 @@ TEST_F(DrawFigure, WritesToAnyFolderAndLeavesNothingBesideOrBehind) {
 
 TEST_F(DrawFigure, AFolderThatCannotBeWrittenIsAnError) {
   std::ofstream(directory_ / "file") << "x";
-  EXPECT_THROW(harness::draw_figure(make_rows(1), kSpec, directory_ / "file" / "inner"),
-               libnorm::DataError);
+  EXPECT_THROW(draw_figure(make_rows(1), kSpec, directory_ / "file" / "inner"), libnorm::DataError);
 }
 
 TEST_F(DrawFigure, NoTextOfARowIsCode) {
@@ -388,7 +399,7 @@ TEST_F(DrawFigure, NoTextOfARowIsCode) {
     FigureSpec spec = kSpec;
     spec.arms = {rows[0].arm, rows[1].arm};
     spec.experiment += text;
-    const auto paths = harness::draw_figure(rows, spec, directory_ / "drawn");
+    const auto paths = draw_figure(rows, spec, directory_ / "drawn");
     EXPECT_FALSE(std::filesystem::exists(stray)) << text;
     const std::string svg = read(paths[0]), script = read(paths[2]);
     EXPECT_FALSE(has(svg, "<script") || has(svg, "<b>")) << text;

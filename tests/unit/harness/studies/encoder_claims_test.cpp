@@ -28,7 +28,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 std::vector<Verdict> judge_encoder(const std::vector<RunResult>& rows) {
-  return judge_study("encoder", rows, 8);
+  return judge_study(claims_of("encoder"), rows, 8);
 }
 
 std::vector<std::string> labels(const Verdict& verdict) {
@@ -347,7 +347,7 @@ TEST(JudgeClaims, FamiliesDoNotInfluenceEachOther) {
   auto both = recall;
   for (const RunResult& row : planted_rows(encoder_world())) both.push_back(row);
   const auto verdicts = judge_claims(both);
-  const auto alone = judge_study("recall", recall, 10);
+  const auto alone = judge_study(claims_of("recall"), recall, 10);
   ASSERT_EQ(verdicts.size(), claims().size());
   ASSERT_EQ(alone.size(), claims_of_study("recall"));
   for (std::size_t i = 0; i < alone.size(); ++i) {

@@ -15,6 +15,8 @@
 #include "harness/runs/runner.hpp"
 #include "harness/studies/encoder_data.hpp"
 #include "harness/studies/encoder_run.hpp"
+#include "harness/studies/encoder_study.hpp"
+#include "harness/studies/recall_study.hpp"
 #include "libnorm/data/safetensors.hpp"
 #include "libnorm/metrics/activations/activation_spectrum.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"

@@ -1,0 +1,109 @@
+#include "harness/commands/bench_timings.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "libnorm/core/launch.hpp"
+#include "libnorm/core/mirrored.hpp"
+#include "libnorm/models/curvature.hpp"
+#include "libnorm/ops/gemm.hpp"
+
+namespace harness {
+namespace {
+
+template <class F>
+double fastest(int repetitions, F f) {
+  double best = 1e300;
+  for (int i = 0; i < repetitions; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    f();
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    best = std::min(best, seconds.count());
+  }
+  return best;
+}
+
+}  // namespace
+
+StepTime time_step(const std::string& experiment, const PlannedRun& planned, double peak) {
+  const std::unique_ptr<TrainingRun> run = planned.make();
+  const auto train = [&](int steps) {
+    for (int i = 0; i < steps; ++i) run->step();
+  };
+  train(2);
+  const double once = fastest(1, [&] { train(1); });
+  const int steps = std::clamp(int(0.25 / once), 1, 100);
+  const double flop_before = run->flop();
+  const Index step_before = run->steps_done();
+  const double seconds = fastest(7, [&] { train(steps); }) / steps;
+  const double flop = (run->flop() - flop_before) / double(run->steps_done() - step_before);
+  return {experiment,
+          planned.arm,
+          planned.spec.has("batch") ? planned.spec.integer("batch") : 0,
+          seconds * 1e3,
+          flop * 1e-9,
+          flop / seconds * 1e-9,
+          flop / seconds * 1e-9 / peak};
+}
+
+StepTime time_product(const Product& p, double peak) {
+  libnorm::Mirrored<float> a, b, c;
+  a.assign(std::size_t(p.m * p.k), 1.0f);
+  b.assign(std::size_t(p.k * p.n), 0.5f);
+  c.assign(std::size_t(p.m * p.n), 0.0f);
+  using View = libnorm::MatrixView<const float>;
+  const View left = p.a_transposed ? View(a.read(), p.k, p.m) : View(a.read(), p.m, p.k);
+  const View right = p.b_transposed ? View(b.read(), p.n, p.k) : View(b.read(), p.k, p.n);
+  const libnorm::MatrixView<float> product(c.write(), p.m, p.n);
+  const auto multiply = [&] {
+    libnorm::gemm<float>(p.a_transposed ? transposed(left) : plain(left),
+                         p.b_transposed ? transposed(right) : plain(right), product);
+  };
+  const double flop = 2.0 * double(p.m) * double(p.n) * double(p.k);
+  const int calls = std::max(1, int(4e8 / flop));
+  multiply();
+  const double seconds = fastest(15,
+                                 [&] {
+                                   for (int i = 0; i < calls; ++i) multiply();
+                                   libnorm::finish_launches();
+                                 }) /
+                         calls;
+  return {"product",
+          fmt::format("{} [{} x {} x {}]", p.what, p.m, p.n, p.k),
+          0,
+          seconds * 1e3,
+          flop * 1e-9,
+          flop / seconds * 1e-9,
+          flop / seconds * 1e-9 / peak};
+}
+
+std::vector<CurvatureTime> time_curvature(const CurvatureCase& of) {
+  libnorm::Transformer<double> model(of.model);
+  model.initialize(0);
+  libnorm::Curvature curvature(model, of.batch);
+  const auto size = std::size_t(curvature.dimension());
+  const std::vector<double> v(size, 1e-3);
+  std::vector<double> product(size);
+  const double gradient = fastest(15, [&] { model.loss_and_gradient_only(of.batch); });
+  std::vector<CurvatureTime> rows;
+  const auto time = [&](const char* what, auto multiply) {
+    const auto once = [&] { (curvature.*multiply)(curvature.weights(), v, product); };
+    once();
+    const double seconds = fastest(15, once);
+    rows.push_back({std::string(of.arm) + ", " + what, seconds * 1e3, seconds / gradient});
+  };
+  time("Hessian-vector product", &libnorm::Curvature::hessian_vector_product);
+  time("Gauss-Newton-vector product", &libnorm::Curvature::gauss_newton_product);
+  return rows;
+}
+
+double measured_peak(int threads) {
+  constexpr Index kRounds = 400;
+  double flop = 0;
+  const double seconds = fastest(7, [&] { flop = libnorm::chain_fmas(kRounds); });
+  return flop / seconds * 1e-9 * threads;
+}
+
+}  // namespace harness

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "harness/runs/training_run.hpp"
+#include "harness/studies/study.hpp"
+
+// What `bench` measures. Times are the smallest of a few repetitions: the machine's, not its
+// neighbours'.
+
+namespace harness {
+
+/// A training step or a product, beside the peak in GFLOP/s.
+struct StepTime {
+  std::string experiment, arm;
+  Index batch = 0;
+  double ms = 0, gflop = 0, gflops = 0, peak_fraction = 0;
+};
+
+/// A product with a matrix of an arm's curvature, in double, and how many gradients take as long.
+struct CurvatureTime {
+  std::string arm;
+  double ms = 0, gradients = 0;
+};
+
+StepTime time_step(const std::string& experiment, const PlannedRun& planned, double peak);
+StepTime time_product(const Product& product, double peak);
+/// Of the Hessian and of the Gauss-Newton matrix.
+std::vector<CurvatureTime> time_curvature(const CurvatureCase& of);
+
+/// GFLOP/s of fused multiply-adds on registers alone, with so many threads.
+double measured_peak(int threads);
+
+}  // namespace harness

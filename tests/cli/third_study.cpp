@@ -1,0 +1,280 @@
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "harness/charts/arm_curves.hpp"
+#include "harness/results/environment.hpp"
+#include "harness/runs/checkpoint.hpp"
+#include "harness/runs/kept_state.hpp"
+#include "harness/studies/encoder_study.hpp"
+#include "harness/studies/recall_study.hpp"
+#include "harness/studies/study_numbers.hpp"
+#include "libnorm/metrics/activations/activation_spectrum.hpp"
+#include "libnorm/metrics/activations/spectrum.hpp"
+
+// A third study beside the project's two, which only the test tree knows: one class, and one line
+// in a catalogue of its own. Its task is to tell which of two tokens a sequence has more of.
+
+namespace harness {
+namespace {
+
+constexpr std::string_view kTask = "majority";
+
+struct MajorityOptions : TrainingOptions {
+  Index steps = 40;
+  Index length = 9;
+
+  MajorityOptions() {
+    batch = 16;
+    channels = 8;
+    hidden = 16;
+    learning_rate = 1e-3;
+  }
+  bool operator==(const MajorityOptions&) const = default;
+};
+
+const std::vector<Number<MajorityOptions>>& numbers_of_majority() {
+  static const auto list = with_shared_numbers<MajorityOptions>({
+      {"steps", "training steps", &MajorityOptions::steps},
+      {"length", "tokens of a sequence; odd", &MajorityOptions::length},
+  });
+  return list;
+}
+
+const std::vector<ArmInfo>& arms_of_majority() {
+  static const std::vector<ArmInfo> list = {
+      {"layernorm", "layernorm", "LayerNorm with gain and bias"},
+      {"none", "none", "no normalization"},
+  };
+  return list;
+}
+
+Spec majority_spec(const MajorityOptions& options, std::string_view norm, std::uint64_t seed) {
+  Spec spec;
+  spec.set("task", kTask);
+  spec.set("numerics", std::string_view(kNumerics));
+  spec.set("arm", norm);
+  spec.set("norm", norm);
+  spec.set("seed", seed);
+  add_execution_keys(spec, options);
+  for (const auto& number : numbers_of_majority()) number.tell(spec, options);
+  return spec;
+}
+
+class MajorityRun final : public TrainingRun {
+ public:
+  MajorityRun(const MajorityOptions& options, const std::string& norm, std::uint64_t seed)
+      : options_(options),
+        norm_(norm),
+        seed_(seed),
+        model_(model_options(options, norm, 2, 2)),
+        adam_(model_.size(), adam_options(options)) {
+    model_.initialize(seed);
+  }
+
+  Index steps_done() const override { return Index(losses_.size()); }
+  bool finished() const override { return steps_done() == options_.steps || diverged_; }
+  double last_loss() const override { return losses_.empty() ? 0 : double(losses_.back()); }
+  double flop() const override { return model_.flop(); }
+  libnorm::Transformer<float>& model() override { return model_; }
+  libnorm::Adam<float>& adam() override { return adam_; }
+
+  void step() override {
+    draw(libnorm::Purpose::training_batch, std::uint32_t(steps_done()));
+    losses_.push_back(float(model_.loss_and_gradient(batch_)));
+    diverged_ = !std::isfinite(losses_.back());
+    if (!diverged_) adam_.step(model_.weights_data(), model_.gradient_data());
+  }
+
+  std::vector<std::byte> state() const override {
+    std::vector<std::byte> out;
+    append(out, std::vector<std::int64_t>{steps_done()});
+    append(out, losses_);
+    append(out, model_.weights());
+    append(out, model_.running_values());
+    append(out, adam_.first_moment());
+    append(out, adam_.second_moment());
+    return out;
+  }
+
+  void restore(std::span<const std::byte> state) override {
+    std::vector<std::int64_t> steps(1);
+    take(state, steps);
+    losses_.resize(std::size_t(std::clamp<std::int64_t>(steps[0], 0, options_.steps)));
+    take(state, losses_);
+    take(state, model_.weights());
+    take(state, model_.running_values());
+    take(state, adam_.first_moment());
+    take(state, adam_.second_moment());
+    require_empty(state);
+    adam_.set_steps(steps_done());
+  }
+
+  RunResult row(std::string_view profile) override {
+    RunResult row;
+    row.task = kTask;
+    row.profile = profile;
+    row.arm = norm_;
+    row.seed = seed_;
+    const Spec spec = majority_spec(options_, norm_, seed_);
+    row.spec_sha256 = spec.sha256();
+    row.spec = spec.canonical();
+    row.weights_sha256 = weights_sha256(model_);
+    add_losses(row, losses_, options_.steps, diverged_);
+    if (diverged_) return row;
+    draw(libnorm::Purpose::probe_batch, 0);
+    row.singular_values =
+        libnorm::singular_values<float>(model_.activations(batch_, 0), batch_.counts.data());
+    for (const libnorm::MetricValue& m : libnorm::values_of(row.singular_values)) {
+      row.metrics[m.name] = m.value;
+    }
+    return row;
+  }
+
+  void measure(const std::vector<std::string>&, RunResult&) override {
+    throw libnorm::ValueError("majority: has no measure that could be made again");
+  }
+
+ private:
+  void draw(libnorm::Purpose purpose, std::uint32_t index) {
+    const libnorm::Random random(seed_, purpose, index);
+    std::vector<std::int32_t> ids(std::size_t(options_.batch * options_.length)), targets;
+    for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = std::int32_t(random.bits(i) & 1);
+    for (auto at = ids.begin(); at != ids.end(); at += options_.length) {
+      targets.push_back(2 * std::count(at, at + options_.length, 1) > options_.length);
+    }
+    batch_.assign(ids, options_.batch, options_.length, 0, targets, 2, options_.path);
+  }
+
+  MajorityOptions options_;
+  std::string norm_;
+  std::uint64_t seed_;
+  libnorm::Transformer<float> model_;
+  libnorm::Adam<float> adam_;
+  libnorm::Batch batch_;
+  std::vector<float> losses_;
+  bool diverged_ = false;
+};
+
+class MajorityStudy final : public Study {
+ public:
+  std::string_view name() const override { return "majority"; }
+  std::string_view claim_profile() const override { return "smoke"; }
+  const std::vector<ArmInfo>& arms() const override { return arms_of_majority(); }
+
+  const std::vector<Experiment>& experiments() const override {
+    static const std::vector<Experiment> list = {{.id = "e5",
+                                                  .figure = 5,
+                                                  .arms = {"layernorm", "none"},
+                                                  .controls = {},
+                                                  .protocols = {"counted"},
+                                                  .description = "which token there is more of"}};
+    return list;
+  }
+  const std::vector<Protocol>& protocols() const override {
+    static const std::vector<Protocol> list = {{"counted", "as it is"}};
+    return list;
+  }
+  const std::vector<ProfileInfo>& profiles() const override {
+    static const std::vector<ProfileInfo> list = {{"smoke", "a tiny model: less than a second"}};
+    return list;
+  }
+  const std::vector<NumberInfo>& numbers() const override {
+    static const auto list = summaries_of(numbers_of_majority());
+    return list;
+  }
+  const std::vector<Task>& tasks() const override {
+    static const std::vector<Task> list = {{.name = kTask}};
+    return list;
+  }
+  const std::vector<GoldenSeeds>& golden_seeds() const override {
+    static const std::vector<GoldenSeeds> list = {
+        {.task = kTask, .profile = "smoke", .seeds = 5, .protocol = "counted"}};
+    return list;
+  }
+  std::vector<Column> columns(std::string_view) const override {
+    return {{"effective_rank", "eff. rank"}};
+  }
+
+  std::vector<Claim> claims() const override {
+    const Metric loss{.name = "final loss", .unit = "nats", .value = [](const RunResult& row) {
+                        return row.final_loss;
+                      }};
+    return {{.id = "e5.counts",
+             .experiment = "e5",
+             .protocol = "counted",
+             .sentence = "layernorm counts better",
+             .parts = {{.a = "none",
+                        .b = {"layernorm"},
+                        .metric = loss,
+                        .margin = {.size = 1e-3, .why = "a thousandth shows"},
+                        .controls = {}}},
+             .study = "majority",
+             .task = std::string(kTask),
+             .family = "e5"}};
+  }
+
+  BenchPlan bench() const override {
+    return {.profile = "smoke", .products = {{"majority ffn 1", 144, 16, 8, false, true}}};
+  }
+  StudyTexts texts() const override {
+    return {.data = "Counts tokens that it draws itself.",
+            .kept = "state, 16 kB a run",
+            .figures = "",
+            .caveats = "<li>Counting is no reasoning.</li>\n"};
+  }
+
+  std::vector<Figure> figures(const std::vector<RunResult>& rows,
+                              const FigureSpec& spec) const override {
+    const ArmCurves arms(rows, spec.arms);
+    Chart chart;
+    chart.name = figure_name(spec);
+    chart.about = "Which token there is more of.";
+    chart.panels = {arms.loss_panel("(a) Training loss"),
+                    arms.spectrum_panel("(b) Spectrum", "singular values",
+                                        [](const RunResult& row) { return row.singular_values; })};
+    chart.panels[1].y = fit_axis(chart.panels[1].curves, ScaleChoice::log, 5);
+    chart.key = arms.key();
+    chart.notes = arms.notes("A diverged run is left out.");
+    return {{.chart = chart, .aspect = "", .caption = "loss and spectrum", .alt = "Two panels."}};
+  }
+
+  std::vector<PlannedRun> plan(const Request& request) const override {
+    find_named(profiles(), &ProfileInfo::name, request.profile, "profile");
+    const MajorityOptions options = with_numbers(MajorityOptions(), numbers_of_majority(), request);
+    const bool custom = !(options == MajorityOptions());
+    std::vector<PlannedRun> runs;
+    for (const std::uint64_t seed : request.seeds) {
+      for (const std::string& arm : request.arms) {
+        runs.push_back({.task = std::string(kTask),
+                        .profile = custom ? "custom" : request.profile,
+                        .arm = arm,
+                        .seed = seed,
+                        .steps = options.steps,
+                        .spec = majority_spec(options, arm, seed),
+                        .make = [=] { return std::make_unique<MajorityRun>(options, arm, seed); },
+                        .gemm = options.gemm});
+      }
+    }
+    return runs;
+  }
+
+  std::optional<Spec> spec_of(const RunResult& row) const override {
+    if (row.profile != "smoke") return std::nullopt;
+    return majority_spec(MajorityOptions(), row.arm, row.seed);
+  }
+};
+
+}  // namespace
+
+std::span<const Study* const> studies() {
+  static const MajorityStudy majority;
+  static const Study* const kStudies[] = {
+      &recall_study(),
+      &encoder_study(),
+      &majority,
+  };
+  return kStudies;
+}
+
+}  // namespace harness
