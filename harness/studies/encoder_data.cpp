@@ -17,15 +17,6 @@ constexpr const char* kSubset = "subset";
 /// Both as a task and as what is trained on.
 constexpr std::string_view kTopics = kGeneratedTask;
 
-/// Rows that generated texts have in the place of a data set's.
-Index generated_rows(const EncoderOptions& options) {
-  if (options.rows > 0) return options.rows;
-  return options.texts == Texts::official ? 120000 : 47598;
-}
-Index generated_test_rows(const EncoderOptions& options) {
-  return options.test_rows > 0 ? options.test_rows : 7600;
-}
-
 std::string name_of(const Dataset& data, const std::string& known, bool is_known) {
   return is_known ? known : "unknown_" + data.corpus_sha256.substr(0, 16);
 }

@@ -89,6 +89,15 @@ const EncoderArm& find_encoder_arm(std::string_view name) {
   });
 }
 
+Index generated_rows(const EncoderOptions& options) {
+  if (options.rows > 0) return options.rows;
+  return options.texts == Texts::official ? 120000 : 47598;
+}
+
+Index generated_test_rows(const EncoderOptions& options) {
+  return options.test_rows > 0 ? options.test_rows : 7600;
+}
+
 Spec encoder_spec(const EncoderOptions& options, const EncoderArm& arm, std::uint64_t seed,
                   const EncoderData& data) {
   Spec spec;
@@ -103,6 +112,11 @@ Spec encoder_spec(const EncoderOptions& options, const EncoderArm& arm, std::uin
   spec.set("train", data.train_name);
   spec.set("test", data.test_name);
   for (const Number<EncoderOptions>& number : encoder_numbers()) number.tell(spec, options);
+  // All texts that there are to make is a number, which differs among profiles.
+  if (data.task == kGeneratedTask) {
+    spec.set("rows", generated_rows(options));
+    spec.set("test_rows", generated_test_rows(options));
+  }
   // That of the texts, which may be another than was asked for.
   spec.set("vocabulary", data.vocabulary);
   return spec;

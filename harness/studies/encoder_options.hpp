@@ -76,6 +76,13 @@ struct EncoderData {
   libnorm::Corpus train, test;
 };
 
+/// How many texts are generated in the place of a data set's: those asked for, or as many as it
+/// has.
+/// @{
+Index generated_rows(const EncoderOptions& options);
+Index generated_test_rows(const EncoderOptions& options);
+/// @}
+
 /// All that decides the bits of one run.
 Spec encoder_spec(const EncoderOptions& options, const EncoderArm& arm, std::uint64_t seed,
                   const EncoderData& data);

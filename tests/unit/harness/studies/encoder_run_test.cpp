@@ -259,6 +259,18 @@ TEST(EncoderRun, EndsAtALossThatIsNotFinite) {
   EXPECT_TRUE(row.held_out_correct.empty());
 }
 
+TEST(EncoderSpec, TellsProfilesOfAllGeneratedTextsApart) {
+  EncoderOptions paper, subset;
+  subset.texts = harness::Texts::subset;
+  ASSERT_EQ(paper.rows, 0);
+  const auto spec_of = [](const EncoderOptions& options) {
+    return harness::encoder_spec(options, harness::find_encoder_arm("none"), 1,
+                                 harness::EncoderCorpora::expected(options, "topics"));
+  };
+  EXPECT_EQ(spec_of(paper).integer("rows"), 120000);
+  EXPECT_EQ(spec_of(subset).integer("rows"), 47598);
+}
+
 TEST(EncoderSpec, TellsArmsSeedsAndDataApart) {
   const EncoderOptions options = small();
   const EncoderData topics = harness::EncoderCorpora::expected(options, "topics");
