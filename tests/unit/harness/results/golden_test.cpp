@@ -223,7 +223,7 @@ TEST_F(GoldenFolder, ARowOfAnotherTaskIsInTheWrongPlace) {
   }
 }
 
-const fs::path kCommitted = fs::path(__FILE__).parent_path() / "../../../../golden";
+const fs::path kCommitted = fs::path(LIBNORM_SOURCE_DIR) / "golden";
 const std::vector<std::string> kCommittedArms = {"batchnorm", "layernorm", "manual_l2",
                                                  "none",      "sphere",    "none_matched"};
 

@@ -147,9 +147,9 @@ TEST(ResultJson, ALineIsOneLine) {
 
 TEST(ResultJson, EveryMissingKeyIsNamedWithItsSource) {
   const json whole = to_json(sample_row("none", 0));
-  EXPECT_EQ(whole.size(), 22u);
-  const std::set<std::string> may_lack = {"task", "data", "epochs", "spectra", "held_out_correct",
-                                          "kept"};
+  EXPECT_EQ(whole.size(), 23u);
+  const std::set<std::string> may_lack = {
+      "task", "data", "epochs", "spectra", "held_out_correct", "kept", "measures"};
   for (const auto& item : whole.items()) {
     const std::string& key = item.key();
     if (may_lack.count(key) > 0) continue;
@@ -172,7 +172,7 @@ TEST(ResultJson, WhatIsEmptyIsLeftOutButForTheTask) {
   row.held_out_correct.clear();
   row.kept.reset();
   const json value = to_json(row);
-  EXPECT_EQ(value.size(), 17u);
+  EXPECT_EQ(value.size(), 18u);
   EXPECT_EQ(value["task"], "associative_recall");
   const RunResult back = row_from_json(value, "row.json");
   EXPECT_EQ(back.data, "");
