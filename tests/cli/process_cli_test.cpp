@@ -114,7 +114,7 @@ TEST(Threads, WhereTheSystemGivesNoMoreFewerDoTheWork) {
         shell(scratch.path(),
               refuse + "$H run all --profile smoke --check --threads 4 --store s" + golden);
     EXPECT_EQ(trained.code, 0) << limit << trained.err;
-    EXPECT_THAT(trained.err, HasSubstr("the system gives no more than")) << limit;
+    EXPECT_THAT(trained.err, HasSubstr("the system allows only")) << limit;
     const auto measured =
         shell(scratch.path(), refuse + "$H measure x.npy --threads 4 --rows 4000");
     EXPECT_EQ(measured.code, 0) << limit << measured.err;
