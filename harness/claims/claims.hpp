@@ -57,12 +57,12 @@ struct Claim {
   std::string sentence;
   std::vector<Part> parts;
   /// The study of its runs; its claim profile and seeds are the evidence.
-  std::string study = {};
+  std::string study;
   /// The runs' task: rows of substitute data are no evidence.
-  std::string task = {};
+  std::string task;
   /// The family for the adjustment of p. With n seeds, a claim of k parts in a family of m can be
   /// contradicted only if m k 2^-n <= 0.05.
-  std::string family = {};
+  std::string family;
 };
 
 /// The paper's claims, under each protocol that bears on them: those on experiments 1 to 3 are one

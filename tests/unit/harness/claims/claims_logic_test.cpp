@@ -325,6 +325,18 @@ Part loss_part(const std::string& arm) {
   return {Relation::larger, arm, {"b"}, metric, {1e-3, "test"}, {}};
 }
 
+/// A claim that is made here, on planted_row's task.
+Claim made_claim(const std::vector<Part>& parts) {
+  return {.id = "made",
+          .experiment = "e",
+          .protocol = "p",
+          .sentence = "s",
+          .parts = parts,
+          .study = "recall",
+          .task = "associative_recall",
+          .family = "made"};
+}
+
 /// Claims of a family that is made here.
 constexpr int kMade = 12;
 const std::vector<double> kStrong(10, 5.0);
@@ -332,7 +344,7 @@ const std::vector<double> kWeak = {-4.5, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5};
 
 TEST(Judge, AdjustsOverTheWholeFamily) {
   const auto rows = loss_rows(kStrong, kWeak);
-  std::vector<Claim> family(kMade, Claim{"made", "e", "p", "s", {loss_part("c")}});
+  std::vector<Claim> family(kMade, made_claim({loss_part("c")}));
   const Verdict among_weak = judge(family, rows).back();
   const double p = among_weak.p;
   ASSERT_GT(kMade * p, 0.05);
@@ -348,7 +360,7 @@ TEST(Judge, AdjustsOverTheWholeFamily) {
 
 TEST(Judge, AClaimIsAsSureAsItsWeakestPart) {
   const auto rows = loss_rows(kStrong, kWeak);
-  const Claim strong{"made", "e", "p", "s", {loss_part("a")}};
+  const Claim strong = made_claim({loss_part("a")});
   for (const auto& parts : {std::vector<Part>{loss_part("c"), loss_part("a")},
                             std::vector<Part>{loss_part("a"), loss_part("c")}}) {
     std::vector<Claim> family(kMade, strong);
@@ -364,8 +376,7 @@ TEST(Judge, AClaimIsAsSureAsItsWeakestPart) {
 TEST(Judge, OneWildSeedSupportsNothing) {
   // Every seed wins and p is the smallest there is, and the mean is one seed's alone.
   const std::vector<double> wild = {1000, 1, 2, 1, 2, 1, 2, 1, 2, 1};
-  const Verdict verdict =
-      judge({{"made", "e", "p", "s", {loss_part("a")}}}, loss_rows(wild, kWeak)).front();
+  const Verdict verdict = judge({made_claim({loss_part("a")})}, loss_rows(wild, kWeak)).front();
   EXPECT_EQ(verdict.p, smallest_p(kSeeds));
   EXPECT_LT(verdict.parts[0].numbers.interval->low, 0);
   EXPECT_EQ(verdict.outcome, Outcome::inconclusive);
