@@ -147,6 +147,19 @@ std::map<std::string, int> measures_from_json(const json& value, const std::stri
   return measures;
 }
 
+/// An object's values by their names, each by `read`.
+template <class Value, class Read>
+std::map<std::string, Value> map_from_json(const json& value, const std::string& where,
+                                           const Read& read) {
+  if (!value.is_object()) refuse(where, value, "an object");
+  std::map<std::string, Value> values;
+  for (const auto& item : value.items()) {
+    const std::string name = checked_name(item.key(), where);
+    values[name] = read(item.value(), where + "." + name);
+  }
+  return values;
+}
+
 /// What a row has that was made before rows told of their measures.
 std::map<std::string, int> first_measures(const RunResult& row) {
   if (row.diverged_at >= 0) return {};
@@ -377,21 +390,12 @@ RunResult row_from_json(const json& value, const std::string& source) {
   row.weights_sha256 = hash_from_json(members, "weights_sha256");
   row.losses_sha256 = hash_from_json(members, "losses_sha256");
   row.final_loss = number_from_json(members.take("final_loss"), source + ": final_loss");
-  const json& metrics = members.take("metrics");
-  if (!metrics.is_object()) refuse(source + ": metrics", metrics, "an object");
-  for (const auto& item : metrics.items()) {
-    const std::string name = checked_name(item.key(), source + ": metrics");
-    row.metrics[name] = number_from_json(item.value(), source + ": metrics." + name);
-  }
+  row.metrics =
+      map_from_json<double>(members.take("metrics"), source + ": metrics", number_from_json);
   row.curve_stride = integer("curve_stride");
   row.loss_curve = numbers("loss_curve");
   row.singular_values = numbers("singular_values");
-  const json& slices = members.take("slices");
-  if (!slices.is_object()) refuse(source + ": slices", slices, "an object");
-  for (const auto& item : slices.items()) {
-    const std::string name = checked_name(item.key(), source + ": slices");
-    row.slices[name] = slice_from_json(item.value(), source + ": slices." + name);
-  }
+  row.slices = map_from_json<Slice>(members.take("slices"), source + ": slices", slice_from_json);
   row.epochs = named_numbers("epochs");
   if (const std::string unequal = describe_unequal(row.epochs); !unequal.empty()) {
     throw DataError(source + ": epochs: " + unequal);
