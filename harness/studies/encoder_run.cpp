@@ -1,39 +1,41 @@
 #include "harness/studies/encoder_run.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <string>
 #include <utility>
 
 #include "harness/base/stop.hpp"
 #include "harness/runs/checkpoint.hpp"
-#include "harness/runs/kept_state.hpp"
 
 namespace harness {
+namespace {
+
+/// A batch of 0 is refused once the model stands.
+Index batches_of(const EncoderData& data, const EncoderOptions& options) {
+  const Index batch = std::max<Index>(options.batch, 1);
+  return (data.train.size() + batch - 1) / batch;
+}
+
+}  // namespace
 
 EncoderRun::EncoderRun(const EncoderOptions& options, const EncoderArm& arm, std::uint64_t seed,
                        std::shared_ptr<const EncoderData> data)
-    : options_(options),
+    : ModelRun(model_options(options, arm, *data), adam_options(options),
+               options.epochs * batches_of(*data, options), seed),
+      options_(options),
       arm_(arm),
-      seed_(seed),
       data_(std::move(data)),
-      model_(model_options(options, arm, *data_)),
-      adam_(model_.size(), adam_options(options)),
       order_(std::size_t(data_->train.size())) {
   check(options);
-  model_.initialize(seed);
-  losses_.reserve(std::size_t(steps()));
 }
 
-Index EncoderRun::steps_per_epoch() const {
-  return (data_->train.size() + options_.batch - 1) / options_.batch;
-}
+Index EncoderRun::steps_per_epoch() const { return batches_of(*data_, options_); }
 
 void EncoderRun::shuffle(Index epoch) {
   std::iota(order_.begin(), order_.end(), 0);
   shuffle_front(order_, Index(order_.size()),
-                libnorm::Random(seed_, libnorm::Purpose::training_batch, std::uint32_t(epoch)));
+                libnorm::Random(seed(), libnorm::Purpose::training_batch, std::uint32_t(epoch)));
   order_of_ = epoch;
 }
 
@@ -44,13 +46,10 @@ void EncoderRun::step() {
   if (order_of_ != epoch) shuffle(epoch);
   const Index count = std::min(options_.batch, Index(order_.size()) - first);
   meter().lay_out(data_->train, std::span(order_).subspan(std::size_t(first), std::size_t(count)));
-  const double loss = model_.loss_and_gradient(batch_);
-  losses_.push_back(float(loss));
-  diverged_ = !std::isfinite(losses_.back());
-  if (diverged_) return;
-  const auto logits = model_.last_logits();
+  if (!add_gradient(batch_)) return;
+  const auto logits = model().last_logits();
   for (Index b = 0; b < logits.rows; ++b) correct_ += is_correct(logits, b, batch_.targets);
-  adam_.step(model_.weights_data(), model_.gradient_data());
+  update();
   if (at_landmark()) finish_epoch();
 }
 
@@ -72,15 +71,12 @@ std::int64_t EncoderRun::test() {
 std::vector<std::byte> EncoderRun::state() const {
   std::vector<std::byte> out;
   append(out, std::vector<std::int64_t>{steps_done(), correct_, Index(epochs_.size())});
-  append(out, losses_);
+  append_losses(out);
   for (const Epoch& epoch : epochs_) {
     append(out, std::vector<std::int64_t>{epoch.correct, epoch.held_out_correct});
     append(out, epoch.spectra);
   }
-  append(out, model_.weights());
-  append(out, model_.running_values());
-  append(out, adam_.first_moment());
-  append(out, adam_.second_moment());
+  append_model(out);
   return out;
 }
 
@@ -97,8 +93,7 @@ void EncoderRun::restore(std::span<const std::byte> state) {
                              ", epochs done " + std::to_string(counts[2]) + "); need 0 .. " +
                              std::to_string(steps()) + "; delete the run's folder");
   }
-  losses_.resize(std::size_t(counts[0]));
-  take(state, losses_);
+  take_losses(state, counts[0]);
   correct_ = counts[1];
   held_out_correct_.clear();
   epochs_.assign(std::size_t(counts[2]), {});
@@ -111,29 +106,15 @@ void EncoderRun::restore(std::span<const std::byte> state) {
                          std::size(kSpectrumVariants));
     take(state, epoch.spectra);
   }
-  take(state, model_.weights());
-  take(state, model_.running_values());
-  take(state, adam_.first_moment());
-  take(state, adam_.second_moment());
-  require_empty(state);
-  adam_.set_steps(steps_done());
-  diverged_ = !losses_.empty() && !std::isfinite(losses_.back());
+  take_model(state);
 }
 
 RunResult EncoderRun::row(std::string_view profile) {
-  RunResult row;
+  RunResult row = trained_row(profile, arm_.name, encoder_spec(options_, arm_, seed(), *data_));
   row.task = data_->task;
   row.data = data_->description;
-  row.profile = profile;
-  row.arm = arm_.name;
-  row.seed = seed_;
-  const Spec spec = encoder_spec(options_, arm_, seed_, *data_);
-  row.spec_sha256 = spec.sha256();
-  row.spec = spec.canonical();
-  row.weights_sha256 = weights_sha256(model_);
-  add_losses(row, losses_, steps(), diverged_);
   add_epochs(row);
-  if (diverged_) return row;
+  if (diverged()) return row;
   // A checkpoint has how many were right alone: restored at its end, a run is tested once more.
   if (held_out_correct_.empty()) test();
   row.held_out_correct = held_out_correct_;
@@ -159,7 +140,7 @@ void EncoderRun::add_epochs(RunResult& row) const {
     double loss = 0;
     for (Index i = 0; i < steps_per_epoch(); ++i) {
       const Index size = std::min(options_.batch, n - i * options_.batch);
-      loss += double(losses_[e * std::size_t(steps_per_epoch()) + std::size_t(i)]) * double(size);
+      loss += double(losses()[e * std::size_t(steps_per_epoch()) + std::size_t(i)]) * double(size);
     }
     add("training_loss", loss / double(n));
     add("training_accuracy", double(epoch.correct) / double(n));

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "harness/runs/model_run.hpp"
 #include "harness/studies/encoder_measures.hpp"
 #include "harness/studies/encoder_options.hpp"
 
@@ -12,30 +13,20 @@ namespace harness {
 
 /// One arm of Experiment 4 in training: epochs over a shuffled corpus, the last, smaller batch
 /// kept. After each epoch it is tested, and the spectra of all blocks are taken.
-class EncoderRun final : public TrainingRun {
+class EncoderRun final : public ModelRun {
  public:
   /// Throws: ValueError for options outside their domain.
   EncoderRun(const EncoderOptions& options, const EncoderArm& arm, std::uint64_t seed,
              std::shared_ptr<const EncoderData> data);
 
-  Index steps_done() const override { return Index(losses_.size()); }
-  bool finished() const override {
-    return (steps_done() == steps() && !epoch_is_due()) || diverged_;
-  }
-  double last_loss() const override { return losses_.empty() ? 0 : double(losses_.back()); }
+  bool finished() const override { return ModelRun::finished() && (diverged() || !epoch_is_due()); }
   /// After an epoch.
   bool at_landmark() const override { return steps_done() % steps_per_epoch() == 0; }
-  double flop() const override { return model_.flop(); }
-  libnorm::Transformer<float>& model() override { return model_; }
-  libnorm::Adam<float>& adam() override { return adam_; }
   void step() override;
   std::vector<std::byte> state() const override;
   void restore(std::span<const std::byte> state) override;
   RunResult row(std::string_view profile) override;
   void measure(const std::vector<std::string>& which, RunResult& row) override;
-
-  /// Training steps of the whole run.
-  Index steps() const { return options_.epochs * steps_per_epoch(); }
 
  private:
   /// What is kept of an epoch. Spectra: variants of block 1, of block 2, ...
@@ -45,7 +36,7 @@ class EncoderRun final : public TrainingRun {
   };
 
   Index steps_per_epoch() const;
-  EncoderMeter meter() { return {options_, arm_, seed_, *data_, model_, batch_}; }
+  EncoderMeter meter() { return {options_, arm_, seed(), *data_, model(), batch_}; }
   void shuffle(Index epoch);
   /// Whether all steps of an epoch are done, and its tests and spectra are not.
   bool epoch_is_due() const { return Index(epochs_.size()) < steps_done() / steps_per_epoch(); }
@@ -56,20 +47,15 @@ class EncoderRun final : public TrainingRun {
 
   EncoderOptions options_;
   EncoderArm arm_;
-  std::uint64_t seed_;
   std::shared_ptr<const EncoderData> data_;
-  libnorm::Transformer<float> model_;
-  libnorm::Adam<float> adam_;
   libnorm::Batch batch_;
   /// The order of the epoch at hand, and which epoch that is.
   std::vector<std::int32_t> order_;
   Index order_of_ = -1;
-  std::vector<float> losses_;
   std::int64_t correct_ = 0;
   /// Of the last test in this process.
   std::vector<bool> held_out_correct_;
   std::vector<Epoch> epochs_;
-  bool diverged_ = false;
 };
 
 }  // namespace harness

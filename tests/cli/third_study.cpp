@@ -1,11 +1,10 @@
 #include <algorithm>
-#include <cmath>
 #include <memory>
 
 #include "harness/charts/arm_curves.hpp"
 #include "harness/results/environment.hpp"
 #include "harness/runs/checkpoint.hpp"
-#include "harness/runs/kept_state.hpp"
+#include "harness/runs/model_run.hpp"
 #include "harness/studies/encoder_study.hpp"
 #include "harness/studies/recall_study.hpp"
 #include "harness/studies/study_numbers.hpp"
@@ -61,70 +60,40 @@ Spec majority_spec(const MajorityOptions& options, std::string_view norm, std::u
   return spec;
 }
 
-class MajorityRun final : public TrainingRun {
+class MajorityRun final : public ModelRun {
  public:
   MajorityRun(const MajorityOptions& options, const std::string& norm, std::uint64_t seed)
-      : options_(options),
-        norm_(norm),
-        seed_(seed),
-        model_(model_options(options, norm, 2, 2)),
-        adam_(model_.size(), adam_options(options)) {
-    model_.initialize(seed);
-  }
-
-  Index steps_done() const override { return Index(losses_.size()); }
-  bool finished() const override { return steps_done() == options_.steps || diverged_; }
-  double last_loss() const override { return losses_.empty() ? 0 : double(losses_.back()); }
-  double flop() const override { return model_.flop(); }
-  libnorm::Transformer<float>& model() override { return model_; }
-  libnorm::Adam<float>& adam() override { return adam_; }
+      : ModelRun(model_options(options, norm, 2, 2), adam_options(options), options.steps, seed),
+        options_(options),
+        norm_(norm) {}
 
   void step() override {
     draw(libnorm::Purpose::training_batch, std::uint32_t(steps_done()));
-    losses_.push_back(float(model_.loss_and_gradient(batch_)));
-    diverged_ = !std::isfinite(losses_.back());
-    if (!diverged_) adam_.step(model_.weights_data(), model_.gradient_data());
+    if (add_gradient(batch_)) update();
   }
 
   std::vector<std::byte> state() const override {
     std::vector<std::byte> out;
     append(out, std::vector<std::int64_t>{steps_done()});
-    append(out, losses_);
-    append(out, model_.weights());
-    append(out, model_.running_values());
-    append(out, adam_.first_moment());
-    append(out, adam_.second_moment());
+    append_losses(out);
+    append_model(out);
     return out;
   }
 
   void restore(std::span<const std::byte> state) override {
-    std::vector<std::int64_t> steps(1);
-    take(state, steps);
-    losses_.resize(std::size_t(std::clamp<std::int64_t>(steps[0], 0, options_.steps)));
-    take(state, losses_);
-    take(state, model_.weights());
-    take(state, model_.running_values());
-    take(state, adam_.first_moment());
-    take(state, adam_.second_moment());
-    require_empty(state);
-    adam_.set_steps(steps_done());
+    std::vector<std::int64_t> done(1);
+    take(state, done);
+    take_losses(state, done[0]);
+    take_model(state);
   }
 
   RunResult row(std::string_view profile) override {
-    RunResult row;
+    RunResult row = trained_row(profile, norm_, majority_spec(options_, norm_, seed()));
     row.task = kTask;
-    row.profile = profile;
-    row.arm = norm_;
-    row.seed = seed_;
-    const Spec spec = majority_spec(options_, norm_, seed_);
-    row.spec_sha256 = spec.sha256();
-    row.spec = spec.canonical();
-    row.weights_sha256 = weights_sha256(model_);
-    add_losses(row, losses_, options_.steps, diverged_);
-    if (diverged_) return row;
+    if (diverged()) return row;
     draw(libnorm::Purpose::probe_batch, 0);
     row.singular_values =
-        libnorm::singular_values<float>(model_.activations(batch_, 0), batch_.counts.data());
+        libnorm::singular_values<float>(model().activations(batch_, 0), batch_.counts.data());
     for (const libnorm::MetricValue& m : libnorm::values_of(row.singular_values)) {
       row.metrics[m.name] = m.value;
     }
@@ -137,7 +106,7 @@ class MajorityRun final : public TrainingRun {
 
  private:
   void draw(libnorm::Purpose purpose, std::uint32_t index) {
-    const libnorm::Random random(seed_, purpose, index);
+    const libnorm::Random random(seed(), purpose, index);
     std::vector<std::int32_t> ids(std::size_t(options_.batch * options_.length)), targets;
     for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = std::int32_t(random.bits(i) & 1);
     for (auto at = ids.begin(); at != ids.end(); at += options_.length) {
@@ -148,12 +117,7 @@ class MajorityRun final : public TrainingRun {
 
   MajorityOptions options_;
   std::string norm_;
-  std::uint64_t seed_;
-  libnorm::Transformer<float> model_;
-  libnorm::Adam<float> adam_;
   libnorm::Batch batch_;
-  std::vector<float> losses_;
-  bool diverged_ = false;
 };
 
 class MajorityStudy final : public Study {
