@@ -78,6 +78,9 @@ class RowGram {
   void flush();
   ActivationSpectrum spectrum_of_few(Centring centring) const;
 
+  /// Smallest eigenvalue over largest, below which rows are not squared.
+  static constexpr double kSquaring = 1e-10;
+
   Index channels_;
   double rows_ = 0;
   /// Rows of stretches, and those of them whose count is above 0.

@@ -84,4 +84,30 @@ class Child {
   int told_ = -1;
 };
 
+/// Tries versions of a file with one byte changed, cut short, or with a byte too many; of its
+/// places every one or, for a long file, one in `stride`.
+inline void for_each_damage(const std::filesystem::path& path, std::size_t stride,
+                            const std::function<void()>& check) {
+  const std::string whole = read_file(path);
+  ASSERT_FALSE(whole.empty());
+  for (std::size_t i = 0; i < whole.size(); i += stride) {
+    for (const char bit : {0x01, 0x20}) {
+      SCOPED_TRACE("byte " + std::to_string(i) + " flipped by " + std::to_string(bit));
+      std::string flipped = whole;
+      flipped[i] = static_cast<char>(flipped[i] ^ bit);
+      scribble(path, flipped);
+      check();
+    }
+  }
+  for (std::size_t size = 0; size < whole.size(); size += stride) {
+    SCOPED_TRACE("cut to " + std::to_string(size) + " bytes");
+    scribble(path, whole.substr(0, size));
+    check();
+  }
+  SCOPED_TRACE("one byte too many");
+  scribble(path, whole + "\n");
+  check();
+  scribble(path, whole);
+}
+
 }  // namespace harness

@@ -1,0 +1,100 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <string>
+
+#include "tests/cli/process.hpp"
+
+namespace {
+
+using cli::run;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+struct Mistake {
+  const char* arguments;
+  const char* sentence;
+};
+
+/// A command line as a test's name: run_e1_store_s_heads_0.
+std::string words_of(const std::string& arguments) {
+  std::string name;
+  for (const char c : arguments) {
+    const bool is_letter = std::isalnum(static_cast<unsigned char>(c)) != 0;
+    if (is_letter) name += c;
+    if (!is_letter && !name.empty() && name.back() != '_') name += '_';
+  }
+  return name;
+}
+
+class MistakeTest : public testing::TestWithParam<Mistake> {};
+
+TEST_P(MistakeTest, EndsWithTwoAndOneClearSentence) {
+  const cli::Scratch scratch;
+  const auto outcome = run(scratch.path(), GetParam().arguments);
+  EXPECT_EQ(outcome.code, 2) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr(GetParam().sentence));
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_FALSE(fs::exists(scratch / "s")) << "a mistake must leave nothing behind";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Usage, MistakeTest,
+    testing::Values(
+        Mistake{"frobnicate", "unknown command (frobnicate)"},
+        Mistake{"run", "no experiment given"},
+        Mistake{"run e9 --store s", "experiment: unknown name (e9); use one of e1, e2, e3"},
+        Mistake{"run e1 --store s --arms layernrom", "arm: unknown name (layernrom)"},
+        Mistake{"run e1 --store s --arms rms+gian", "norm: unexpected token 'gian' (in"},
+        Mistake{"run e1 --store s --arms rms+gain@front", "unexpected token '@front' (in"},
+        Mistake{"run e1 --store s --arms layernorm,layernorm",
+                "--arms: duplicate item (layernorm)"},
+        Mistake{"run e1 --store s --arms layernorm,,none", "an empty item"},
+        Mistake{"run e1 --store s --protocol wandering", "protocol: unknown name (wandering)"},
+        Mistake{"run e1 --store s --profile tiny", "profile: unknown name (tiny)"},
+        Mistake{"run e1 --store s --frob 3", "unrecognised option '--frob'"},
+        Mistake{"run e1 --store s --step 3", "unrecognised option '--step'"},
+        Mistake{"run e1 --store s --heads 0", "need positive numbers"},
+        Mistake{"run e1 --store s --heads 3", "channels divisible by heads"},
+        Mistake{"run e1 --store s --steps 0", "steps: must be positive"},
+        Mistake{"run e1 --store s --steps 1.5", "--steps"},
+        Mistake{"run e1 --store s --rank 401", "rank <= entities x attributes"},
+        Mistake{"run e1 --store s --learning-rate -1", "need finite rate > 0"},
+        Mistake{"run e1 --store s --learning-rate nan", "need finite rate > 0"},
+        Mistake{"run e1 --store s --learning-rate inf", "need finite rate > 0"},
+        Mistake{"run e1 --store s --beta1 1", "0 <= beta < 1"},
+        Mistake{"run e1 --store s --learning-rate 1e-46",
+                "--learning-rate is outside its domain (1e-46); need finite rate > 0 as a float"},
+        Mistake{"run e1 --store s --learning-rate-none 1e39", "--learning-rate-none is outside"},
+        Mistake{"run e1 --store s --beta2 0.99999999", "--beta2 is outside its domain (0.99999999"},
+        Mistake{"run e4 --profile smoke --store s --epsilon 1e-46",
+                "--epsilon is outside its domain (1e-46); need finite epsilon > 0 as a float"},
+        Mistake{"run e1 --store s --seeds 0", "no such seeds"},
+        Mistake{"run e1 --store s --seeds 5..2", "no such seeds"},
+        Mistake{"run e1 --store s --seeds a", "not a whole number (a)"},
+        Mistake{"run e1 --store s --seeds 0,00", "a seed is given twice (0)"},
+        Mistake{"run e1 --store s --seeds 2,1,01", "a seed is given twice (1)"},
+        Mistake{"run e1 --store s --threads 0", "need 1 .. 1024"},
+        Mistake{"run e1 --store s --device gpu", "need cpu, cuda or auto"},
+        Mistake{"run e1 --store s --gemm fast", "need exact or cublas"},
+        Mistake{"run e1 --store s --gemm cublas", "need --device cuda with it"},
+        Mistake{"run e1 --store s --config missing.cfg", "cannot read the file (missing.cfg)"},
+        Mistake{"run e1 --store s --config .",
+                "cannot read the file (.): file: cannot read . (it is "},
+        Mistake{"run e1 --store s --config /dev/null", "need a regular file"},
+        Mistake{"run e1 --store s --config /proc/self/mem", "Input/output error"},
+        Mistake{"bless all --store s", "no reason given"},
+        Mistake{"verify --claim e7.flatness", "unknown claim (e7.flatness)"},
+        Mistake{"verify --rows elsewhere", "unknown source (elsewhere)"},
+        Mistake{"verify --check --rows golden", "--check: cannot be combined with --rows golden"},
+        Mistake{"run e1 --store s --keep all", "--keep: unknown word (all); need weights, state"},
+        Mistake{"gc --store s --old-runs", "--old-runs: needs --remove too"},
+        Mistake{"show --store s --json --csv", "--csv: cannot be combined with --json"},
+        Mistake{"run e1 --store s --arms unit_sphere+gain,l2+gain",
+                "--arms: duplicate arm (l2+gain is unit_sphere+gain)"}),
+    [](const auto& mistake) { return words_of(mistake.param.arguments); });
+
+}  // namespace
