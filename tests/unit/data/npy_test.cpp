@@ -16,6 +16,7 @@
 #include "libnorm/data/printable.hpp"
 #include "tests/support/npy_bytes.hpp"
 #include "tests/support/stored_numbers.hpp"
+#include "tests/unit/data/npy_folder.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
 
 namespace libnorm::test {
@@ -30,17 +31,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-class Npy : public testing::Test {
- protected:
-  std::filesystem::path path() const { return folder_.path() / "some.npy"; }
-  NpyFile open(const std::string& content) const {
-    scribble(path(), content);
-    return NpyFile(path());
-  }
-
- private:
-  ScratchFolder folder_;
-};
+using Npy = NpyFolder;
 
 TEST_F(Npy, ReadsEveryVersionAndDtype) {
   const std::vector<float> floats = {1.5f, -2, 0, 3e38f, 0x1p-149f, 7};

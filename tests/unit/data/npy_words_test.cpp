@@ -11,27 +11,17 @@
 #include "libnorm/data/npy.hpp"
 #include "tests/support/npy_bytes.hpp"
 #include "tests/support/stored_numbers.hpp"
+#include "tests/unit/data/npy_folder.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
 
 // What NumPy takes for the same: words for a type, byte orders, headers, orders of the array.
 namespace libnorm::test {
 namespace {
 
-using harness::ScratchFolder;
 using harness::scribble;
 using testing::ElementsAre;
 
-class NpyWords : public testing::Test {
- protected:
-  std::filesystem::path path() const { return folder_.path() / "some.npy"; }
-  NpyFile open(const std::string& content) const {
-    scribble(path(), content);
-    return NpyFile(path());
-  }
-
- private:
-  ScratchFolder folder_;
-};
+using NpyWords = NpyFolder;
 
 // The numbers are 1.5 and -2 in each width.
 TEST_F(NpyWords, ReadsEverySpellingOfADtype) {

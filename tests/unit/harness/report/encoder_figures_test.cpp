@@ -16,10 +16,12 @@
 #include "harness/report/chart_script.hpp"
 #include "harness/report/draw_figures.hpp"
 #include "libnorm/core/error.hpp"
+#include "tests/unit/harness/report/script_data.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
 
 namespace {
 
+using harness::curve_data;
 using harness::draw_figures;
 using harness::FigureSpec;
 using harness::RunResult;
@@ -88,16 +90,6 @@ std::vector<RunResult> all_arms(const std::string& suffix = "") {
   return rows;
 }
 
-// The lines of a curve's data; panels and curves count from 1.
-std::string data(const std::string& script, int panel, int curve) {
-  const std::string head =
-      "\n$panel" + std::to_string(panel) + "_curve" + std::to_string(curve) + " << END\n";
-  const std::size_t begin = script.find(head);
-  if (begin == std::string::npos) return "no such block";
-  const std::size_t from = begin + head.size();
-  return script.substr(from, script.find("END\n", from) - from);
-}
-
 int count(const std::string& text, const std::string& part) {
   int times = 0;
   for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
@@ -116,10 +108,10 @@ void expect_error(const std::vector<RunResult>& rows, const FigureSpec& spec,
 
 TEST(LayerFigure, HasTheFirstTheMiddleAndTheLastLayer) {
   const std::string script = layer_figure_script(make_rows(3), kSpec);
-  EXPECT_EQ(data(script, 1, 1), "0 20 10 30\n1 2 1 3\n");
-  EXPECT_EQ(data(script, 2, 2), "0 60 30 90\n1 2 1 3\n");
-  EXPECT_EQ(data(script, 3, 1), "0 120 60 180\n1 2 1 3\n");
-  EXPECT_EQ(data(script, 4, 1), "no such block");
+  EXPECT_EQ(curve_data(script, 1, 1), "0 20 10 30\n1 2 1 3\n");
+  EXPECT_EQ(curve_data(script, 2, 2), "0 60 30 90\n1 2 1 3\n");
+  EXPECT_EQ(curve_data(script, 3, 1), "0 120 60 180\n1 2 1 3\n");
+  EXPECT_EQ(curve_data(script, 4, 1), "no such block");
   for (const char* title : {"'(a) Layer 1'", "'(b) Layer 3'", "'(c) Layer 6'"}) {
     EXPECT_EQ(count(script, title), 1) << title;
   }
@@ -154,7 +146,7 @@ TEST(LayerFigure, TheKeyHasMediansOfTheAccuracies) {
 
 TEST(LayerFigure, AProtocolHasItsOwnMatrixAndSaysWhich) {
   const auto first = [](const std::string& protocol) {
-    return data(layer_figure_script(make_rows(1), under(protocol)), 1, 1);
+    return curve_data(layer_figure_script(make_rows(1), under(protocol)), 1, 1);
   };
   EXPECT_EQ(first("centred"), "0 100 100 100\n1 10 10 10\n");
   EXPECT_EQ(first("no_padding"), "0 1000 1000 1000\n1 100 100 100\n");
@@ -171,18 +163,18 @@ TEST(LayerFigure, AProtocolHasItsOwnMatrixAndSaysWhich) {
 TEST(LayerFigure, ArmsTrainedWithoutPaddingAreDrawnAsTheArmTheyStandBeside) {
   const std::vector<RunResult> rows = {make_row("none_masked", 0)};
   const std::string script = layer_figure_script(rows, {4, "e4", {"none_masked"}, "masked"});
-  EXPECT_EQ(data(script, 1, 1), "0 1000 1000 1000\n1 100 100 100\n");
+  EXPECT_EQ(curve_data(script, 1, 1), "0 1000 1000 1000\n1 100 100 100\n");
   EXPECT_THAT(script, HasSubstr("lc rgb '#D55E00' lw 1.6 dt (3,3)"));
   EXPECT_THAT(script, HasSubstr("trained without padding"));
 }
 
 TEST(DepthFigure, HasAPanelOfEachMetric) {
   const std::string script = depth_figure_script(make_rows(3, 2), kSpec);
-  EXPECT_EQ(data(script, 1, 1), "1 0.5 0.25 0.75\n2 1 0.5 1.5\n");  // of two channels
-  EXPECT_EQ(data(script, 2, 1), "1 0.25 0.125 0.375\n2 0.5 0.25 0.75\n");
-  EXPECT_EQ(data(script, 3, 2), "1 6 3 9\n2 12 6 18\n");
-  EXPECT_EQ(data(script, 4, 2), "1 -1 -2 0\n2 0 -1 1\n");
-  EXPECT_EQ(data(script, 5, 1), "no such block");
+  EXPECT_EQ(curve_data(script, 1, 1), "1 0.5 0.25 0.75\n2 1 0.5 1.5\n");  // of two channels
+  EXPECT_EQ(curve_data(script, 2, 1), "1 0.25 0.125 0.375\n2 0.5 0.25 0.75\n");
+  EXPECT_EQ(curve_data(script, 3, 2), "1 6 3 9\n2 12 6 18\n");
+  EXPECT_EQ(curve_data(script, 4, 2), "1 -1 -2 0\n2 0 -1 1\n");
+  EXPECT_EQ(curve_data(script, 5, 1), "no such block");
   EXPECT_EQ(count(script, "set xtics (\"1\" 1, \"2\" 2)"), 4);
   // Two rows of two.
   EXPECT_EQ(count(script, "; set tmargin at screen"), 1 + 4 + 1);
@@ -289,11 +281,11 @@ TEST(LayerFigure, ADivergedRunIsLeftOutAndSaid) {
   rows[2].metrics.clear();
   rows[2].spectra.clear();
   const std::string script = layer_figure_script(rows, kSpec);
-  EXPECT_EQ(data(script, 1, 1), "0 15 10 20\n1 1.5 1 2\n");
+  EXPECT_EQ(curve_data(script, 1, 1), "0 15 10 20\n1 1.5 1 2\n");
   EXPECT_THAT(script,
               HasSubstr("'layernorm (1 of 3 diverged): accuracy 75.5% training, 50.5% held out'"));
   EXPECT_THAT(script, HasSubstr("'layernorm: 1 of 3 runs diverged, the first at step 17.'"));
-  EXPECT_EQ(data(depth_figure_script(rows, kSpec), 1, 1).substr(0, 17), "1 0.375 0.25 0.5\n");
+  EXPECT_EQ(curve_data(depth_figure_script(rows, kSpec), 1, 1).substr(0, 17), "1 0.375 0.25 0.5\n");
   for (RunResult& row : rows) {
     if (row.arm != "none") continue;
     row.diverged_at = 3;
@@ -301,7 +293,7 @@ TEST(LayerFigure, ADivergedRunIsLeftOutAndSaid) {
     row.spectra.clear();
   }
   EXPECT_THAT(layer_figure_script(rows, kSpec), HasSubstr("title 'none (3 of 3 diverged)'"));
-  EXPECT_EQ(data(depth_figure_script(rows, kSpec), 1, 2), "");
+  EXPECT_EQ(curve_data(depth_figure_script(rows, kSpec), 1, 2), "");
 }
 
 TEST(LayerFigure, RefusesWhatItCannotDraw) {

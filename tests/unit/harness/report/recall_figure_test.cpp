@@ -15,10 +15,12 @@
 #include "harness/report/chart_script.hpp"
 #include "harness/report/draw_figures.hpp"
 #include "libnorm/core/error.hpp"
+#include "tests/unit/harness/report/script_data.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
 
 namespace {
 
+using harness::curve_data;
 using harness::FigureSpec;
 using harness::RunResult;
 
@@ -59,16 +61,6 @@ std::vector<RunResult> make_rows(std::uint64_t seeds) {
   return rows;
 }
 
-// The lines of a curve's data; panels and curves count from 1.
-std::string data(const std::string& script, int panel, int curve) {
-  const std::string head =
-      "\n$panel" + std::to_string(panel) + "_curve" + std::to_string(curve) + " << END\n";
-  const std::size_t begin = script.find(head);
-  if (begin == std::string::npos) return "no such block";
-  const std::size_t from = begin + head.size();
-  return script.substr(from, script.find("END\n", from) - from);
-}
-
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -96,15 +88,15 @@ TEST(FigureName, OnlyOtherProtocolsHaveASuffix) {
 
 TEST(FigureScript, DataAreMedianAndRangeOverSeeds) {
   const std::string script = figure_script(make_rows(3), kSpec);
-  EXPECT_EQ(data(script, 1, 1), "2 8 4 12\n6 4 2 6\n9 2 1 3\n");
-  EXPECT_EQ(data(script, 2, 2), "-0.5 6 3 9\n0 4 2 6\n0.5 6 3 9\n");
-  EXPECT_EQ(data(script, 3, 1), "0 16 8 24\n1 8 4 12\n2 4 2 6\n3 2 1 3\n");
+  EXPECT_EQ(curve_data(script, 1, 1), "2 8 4 12\n6 4 2 6\n9 2 1 3\n");
+  EXPECT_EQ(curve_data(script, 2, 2), "-0.5 6 3 9\n0 4 2 6\n0.5 6 3 9\n");
+  EXPECT_EQ(curve_data(script, 3, 1), "0 16 8 24\n1 8 4 12\n2 4 2 6\n3 2 1 3\n");
   EXPECT_TRUE(has(script, "Line: median of 3 seeds"));
 }
 
 TEST(FigureScript, AnEvenNumberOfSeedsTakesTheMeanOfTheMiddleTwo) {
   const std::string script = figure_script(make_rows(4), kSpec);
-  EXPECT_EQ(data(script, 1, 1), "2 10 4 16\n6 5 2 8\n9 2.5 1 4\n");
+  EXPECT_EQ(curve_data(script, 1, 1), "2 10 4 16\n6 5 2 8\n9 2.5 1 4\n");
 }
 
 TEST(FigureScript, OneSeedHasNoRange) {
@@ -128,9 +120,9 @@ TEST(FigureScript, OrderOfRowsAndOtherArmsDoNotMatter) {
 TEST(FigureScript, AnExperimentsOwnSliceIsPreferred) {
   std::vector<RunResult> rows = make_rows(1);
   for (RunResult& row : rows) row.slices["published_e1"] = {{-0.25, 0.25}, {7, 9}};
-  EXPECT_EQ(data(figure_script(rows, kSpec), 2, 1), "-0.25 7 7 7\n0.25 9 9 9\n");
+  EXPECT_EQ(curve_data(figure_script(rows, kSpec), 2, 1), "-0.25 7 7 7\n0.25 9 9 9\n");
   const FigureSpec other{2, "e2", {"layernorm", "none"}, "published"};
-  EXPECT_EQ(data(figure_script(rows, other), 2, 1), "-0.5 3 3 3\n0 2 2 2\n0.5 3 3 3\n");
+  EXPECT_EQ(curve_data(figure_script(rows, other), 2, 1), "-0.5 3 3 3\n0 2 2 2\n0.5 3 3 3\n");
 }
 
 TEST(FigureScript, SliceIsLogarithmicBeyondTwoDecadesAndTheAxisSaysSo) {
@@ -157,9 +149,9 @@ TEST(FigureScript, ADivergedLossCountsAsInfinite) {
   rows[1].loss_curve = {8, 4};
   rows[1].steps = 8;
   const std::string script = figure_script(rows, kSpec);
-  EXPECT_EQ(data(script, 1, 1), "2 8 4 12\n6 4 2 4\n");
-  EXPECT_EQ(data(script, 2, 1), "-0.5 6 3 6\n0 4 2 4\n0.5 6 3 6\n");
-  EXPECT_EQ(data(script, 3, 1), "0 12 8 16\n1 6 4 8\n2 3 2 4\n3 1.5 1 2\n");
+  EXPECT_EQ(curve_data(script, 1, 1), "2 8 4 12\n6 4 2 4\n");
+  EXPECT_EQ(curve_data(script, 2, 1), "-0.5 6 3 6\n0 4 2 4\n0.5 6 3 6\n");
+  EXPECT_EQ(curve_data(script, 3, 1), "0 12 8 16\n1 6 4 8\n2 3 2 4\n3 1.5 1 2\n");
   EXPECT_TRUE(has(script, "title 'layernorm (2 of 3 diverged)'"));
   EXPECT_TRUE(has(script, "'layernorm: 2 of 3 runs diverged, the first at step 5.'"));
   EXPECT_TRUE(
@@ -171,8 +163,8 @@ TEST(FigureScript, ALineIsBrokenWhereItHasNoMedian) {
   rows[0].slices["published"].loss = {kNaN, 2, kNaN};
   rows[1].slices["published"].loss = {3, kNaN, 4};
   const std::string script = figure_script(rows, kSpec);
-  EXPECT_EQ(data(script, 2, 1), "0 2 2 2\n");
-  EXPECT_EQ(data(script, 2, 2), "-0.5 3 3 3\n\n0.5 4 4 4\n");
+  EXPECT_EQ(curve_data(script, 2, 1), "0 2 2 2\n");
+  EXPECT_EQ(curve_data(script, 2, 2), "-0.5 3 3 3\n\n0.5 4 4 4\n");
 }
 
 TEST(FigureScript, ZeroOnALogarithmicAxisIsDrawnAtItsFootAndSaid) {
@@ -180,7 +172,7 @@ TEST(FigureScript, ZeroOnALogarithmicAxisIsDrawnAtItsFootAndSaid) {
   EXPECT_FALSE(has(figure_script(rows, kSpec), "are drawn at"));
   rows[0].singular_values = {8, 4, 0.02, 0};
   const std::string script = figure_script(rows, kSpec);
-  EXPECT_EQ(data(script, 3, 1), "0 8 8 8\n1 4 4 4\n2 0.02 0.02 0.02\n3 0 0 0\n");
+  EXPECT_EQ(curve_data(script, 3, 1), "0 8 8 8\n1 4 4 4\n2 0.02 0.02 0.02\n3 0 0 0\n");
   EXPECT_TRUE(has(script, "at(y) = y < 0.01 ? 0.01 : y"));
   EXPECT_TRUE(has(script, "'(c): values below 1e-2 are drawn at 1e-2.'"));
 }
