@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/files.hpp"
 #include "harness/runs/run_store.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
 
