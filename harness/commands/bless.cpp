@@ -6,6 +6,7 @@
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/commands/usage.hpp"
+#include "harness/report/draw_figures.hpp"
 #include "harness/results/environment.hpp"
 #include "harness/results/golden.hpp"
 #include "harness/results/golden_names.hpp"
@@ -79,6 +80,13 @@ std::string hash_today(const RunResult& row) {
   return spec && spec->has_hash(row.spec_sha256) ? spec->sha256() : row.spec_sha256;
 }
 
+/// Claims and figures from what golden has, and what it gets now in its place.
+Derived derive(std::vector<RunResult> evidence) {
+  std::vector<std::string> stale;
+  std::erase_if(evidence, [&](const RunResult& row) { return !is_evidence(row, stale); });
+  return {nlohmann::json(judge_claims(evidence)), draw_golden_figures(evidence)};
+}
+
 Exit migrate(const std::filesystem::path& directory, const std::string& because) {
   const Migration done = migrate_golden(directory, hash_today, because);
   print_out(
@@ -89,6 +97,14 @@ Exit migrate(const std::filesystem::path& directory, const std::string& because)
       "{} in {}\n",
       done.from, kGoldenFormat, done.rows, done.numbers, done.hashes, size_text(done.bytes),
       libnorm::printable(directory.string()));
+  return Exit::ok;
+}
+
+Exit rejudge(const std::filesystem::path& directory, const std::string& because) {
+  if (!has_golden(directory)) load_golden(directory);  // which says what is missing
+  const std::uintmax_t bytes = bless_derived(directory, {}, derive, "all", because);
+  print_out("Golden's claims are judged and its picture is drawn anew, in {}, which has {}\n",
+            libnorm::printable(directory.string()), size_text(bytes));
   return Exit::ok;
 }
 
@@ -124,31 +140,30 @@ Exit bless_command(const std::vector<std::string>& words) {
       "also runs with numbers of their own, and of arms that the experiment does not list")(
       "migrate",
       "instead: writes a golden of an older format in this version's, and compares all\n"
-      "numbers before it replaces any");
+      "numbers before it replaces any")(
+      "rejudge",
+      "instead: judges the claims and draws README's picture anew, from golden's own rows");
   if (!arguments.parse(words)) return Exit::ok;
   const std::filesystem::path directory = arguments.text("golden");
   const std::string because = arguments.has("because") ? arguments.text("because") : "";
-  if (arguments.has("migrate")) {
+  for (const std::string instead : {"migrate", "rejudge"}) {
+    if (!arguments.has(instead)) continue;
     if (arguments.has("experiment") || arguments.has("custom")) {
-      throw UsageError("--migrate: takes golden as it is, without an experiment or --custom");
+      throw UsageError("--" + instead +
+                       ": takes golden as it is, without an experiment or --custom");
     }
-    if (because.empty()) throw UsageError("bless: no reason given; need --because \"...\"");
-    return migrate(directory, because);
   }
-  if (!arguments.has("experiment")) {
+  const bool takes_rows = !arguments.has("migrate") && !arguments.has("rejudge");
+  if (takes_rows && !arguments.has("experiment")) {
     throw UsageError("bless: no experiment given; need " + experiment_words());
   }
-  const std::string& experiment = arguments.text("experiment");
+  const std::string experiment = takes_rows ? arguments.text("experiment") : "all";
   if (experiment != "all") find_experiment(experiment);
   if (because.empty()) throw UsageError("bless: no reason given; need --because \"...\"");
+  if (arguments.has("migrate")) return migrate(directory, because);
+  if (arguments.has("rejudge")) return rejudge(directory, because);
   const std::vector<RunResult> rows = rows_to_bless(arguments, experiment);
-  // Claims are judged from what golden has, and what it gets now in its place.
-  const auto judge = [](std::vector<RunResult> evidence) {
-    std::vector<std::string> stale;
-    std::erase_if(evidence, [&](const RunResult& row) { return !is_evidence(row, stale); });
-    return nlohmann::json(judge_claims(evidence));
-  };
-  const std::uintmax_t bytes = bless_judged(directory, rows, judge, experiment, because);
+  const std::uintmax_t bytes = bless_derived(directory, rows, derive, experiment, because);
   print_out("{} rows are golden now, in {}, which has {}\n", rows.size(),
             libnorm::printable(directory.string()), size_text(bytes));
   return Exit::ok;

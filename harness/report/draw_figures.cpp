@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "harness/base/files.hpp"
 #include "harness/report/chart_script.hpp"
 #include "harness/report/gnuplot.hpp"
 #include "harness/studies/study.hpp"
@@ -164,6 +165,29 @@ Drawing draw_figures(const std::vector<RunResult>& rows, const DrawRequest& requ
     throw DataError(fmt::format("figures: nothing to draw ({})", fmt::join(drawing.missing, "; ")));
   }
   return drawing;
+}
+
+std::map<std::string, std::string> draw_golden_figures(const std::vector<RunResult>& rows) {
+  std::map<std::string, std::string> files;
+  for (const Study* study : studies()) {
+    const std::vector<Group> groups = group_rows(rows, *study);
+    if (groups.empty() || !groups[0].is_evidence) continue;
+    for (const GoldenFigure& wanted : study->golden_figures()) {
+      const Experiment& e = *find_experiment(wanted.experiment).experiment;
+      const bool has_all = std::ranges::all_of(
+          e.arms, [&](const std::string& arm) { return has_rows_of(groups[0], {arm}); });
+      if (!has_all) continue;
+      const TemporaryFolder folder;
+      const DrawRequest request{std::string(e.id), std::string(wanted.protocol)};
+      for (const DrawnFigure& figure :
+           draw_figures(groups[0].rows, request, folder.path()).figures) {
+        for (const auto& path : figure.files) {
+          if (path.extension() != ".png") files[path.filename().string()] = read_file(path);
+        }
+      }
+    }
+  }
+  return files;
 }
 
 }  // namespace harness

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -49,5 +50,9 @@ std::vector<std::filesystem::path> draw_chart(const Chart& chart,
 ///   and what Study::figures and draw_chart say
 Drawing draw_figures(const std::vector<RunResult>& rows, const DrawRequest& request,
                      const std::filesystem::path& directory);
+
+/// The figures that golden is to hold, by file name, each as SVG and gnuplot script: those that
+/// studies name, where the rows hold evidence of each arm. throws: as draw_figures
+std::map<std::string, std::string> draw_golden_figures(const std::vector<RunResult>& rows);
 
 }  // namespace harness

@@ -95,9 +95,9 @@ void require_place(const RunResult& row) {
   const std::pair<const std::string&, const char*> names[] = {
       {row.task, "task"}, {row.profile, "profile"}, {row.arm, "arm"}};
   for (const auto& [name, what] : names) {
-    if (is_name(name) && name != kReferenceFolder) continue;
+    if (is_name(name) && name != kReferenceFolder && name != kFiguresFolder) continue;
     throw ValueError("bless: a row has the " + std::string(what) + " \"" + name + "\"; need " +
-                     kNameWanted + ", and not \"reference\"");
+                     kNameWanted + ", and not \"reference\" or \"figures\"");
   }
   if (!row.spec.empty() && sha256_hex(row.spec) != row.spec_sha256) {
     throw ValueError("bless: a row of " + row.arm + " has a spec that is not that of its " +
@@ -133,7 +133,7 @@ std::vector<RunResult> merge(const std::vector<RunResult>& old_rows,
 using Files = std::map<std::string, std::string>;
 
 /// The content of every file, by its path. Throws: ValueError; DataError where it is too large.
-Files render(const std::vector<RunResult>& rows, const json& verdicts,
+Files render(const std::vector<RunResult>& rows, const Derived& derived,
              std::vector<Blessing> blessings) try {
   Files files;
   std::map<std::string, std::vector<std::uint64_t>> seeds;
@@ -142,11 +142,18 @@ Files render(const std::vector<RunResult>& rows, const json& verdicts,
     files[file] += to_line(row) + "\n";
     seeds[file].push_back(row.seed);
   }
-  files[kVerdictsFile] = verdicts.dump(2) + "\n";
+  files[kVerdictsFile] = derived.verdicts.dump(2) + "\n";
   // JSON writes a nan as null and says nothing.
-  if (json::parse(files[kVerdictsFile]) != verdicts) {
+  if (json::parse(files[kVerdictsFile]) != derived.verdicts) {
     throw ValueError("bless: the verdicts do not come back from JSON as they are; need finite " +
                      std::string("numbers, others as text"));
+  }
+  for (const auto& [name, content] : derived.figures) {
+    if (!is_figure_file(golden_figure(name))) {
+      throw ValueError("bless: a figure has the name \"" + name + "\"; need " + kNameWanted +
+                       ", and .svg or .gp behind it");
+    }
+    files[golden_figure(name)] = content;
   }
   Manifest manifest;
   manifest.blessings = std::move(blessings);
@@ -216,6 +223,10 @@ Golden parse_golden(const std::set<std::string>& files,
     require_listed(file, content, manifest);
     if (file == kVerdictsFile) {
       golden.verdicts = parse_json(content, "golden: " + file);
+      continue;
+    }
+    if (is_figure_file(file)) {
+      golden.figures[fs::path(file).filename().string()] = content;
       continue;
     }
     const auto seeds = read_result_lines(file, content, manifest.format, golden.rows);
@@ -299,6 +310,7 @@ std::size_t require_same(const Golden& expected, const Golden& written) {
     numbers += compared.numbers;
   }
   if (expected.verdicts != written.verdicts) fail("the verdicts");
+  if (expected.figures != written.figures) fail("the figures");
   if (expected.blessings != written.blessings) fail("the blessings");
   return numbers;
 }
@@ -342,14 +354,14 @@ Golden load_golden(const fs::path& directory) {
 std::uintmax_t bless(const fs::path& directory, const std::vector<RunResult>& rows,
                      const json& verdicts, const std::string& experiment,
                      const std::string& because) {
-  return bless_judged(
-      directory, rows, [&](const std::vector<RunResult>&) { return verdicts; }, experiment,
+  return bless_derived(
+      directory, rows, [&](const std::vector<RunResult>&) { return Derived{verdicts}; }, experiment,
       because);
 }
 
-std::uintmax_t bless_judged(const fs::path& directory, const std::vector<RunResult>& rows,
-                            const Judge& judge, const std::string& experiment,
-                            const std::string& because) {
+std::uintmax_t bless_derived(const fs::path& directory, const std::vector<RunResult>& rows,
+                             const Derive& derive, const std::string& experiment,
+                             const std::string& because) {
   if (experiment.find_first_not_of(" \t\n") == std::string::npos) {
     throw ValueError("bless: no experiment (empty); need its name");
   }
@@ -368,7 +380,7 @@ std::uintmax_t bless_judged(const fs::path& directory, const std::vector<RunResu
   old.golden.blessings.push_back({experiment, because});
   const std::vector<RunResult> merged = merge(old.golden.rows, rows);
   return write_golden(directory, old.files,
-                      render(merged, judge(merged), std::move(old.golden.blessings)));
+                      render(merged, derive(merged), std::move(old.golden.blessings)));
 }
 
 Migration migrate_golden(const fs::path& directory, const HashOf& hash_of,
@@ -389,7 +401,8 @@ Migration migrate_golden(const fs::path& directory, const HashOf& hash_of,
     row.spec_sha256 = hash;
   }
   old.golden.blessings.push_back({"format " + std::to_string(kGoldenFormat), because});
-  Files files = render(old.golden.rows, old.golden.verdicts, old.golden.blessings);
+  Files files =
+      render(old.golden.rows, {old.golden.verdicts, old.golden.figures}, old.golden.blessings);
   migration.rows = old.golden.rows.size();
   migration.numbers = require_same(old.golden, parse_golden(files));
   migration.bytes = write_golden(directory, old.files, std::move(files));

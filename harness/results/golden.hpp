@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@ struct Blessing {
 ///   sha256, bytes and, of a file of rows, the seeds that it has (a set may be partial). It seals
 ///   itself.
 /// - `verdicts.json`.
+/// - `figures/`: README's picture, drawn from the rows, and its script.
 /// - `<task>/<profile>/<arm>.jsonl`: rows of one arm, a line each by seed. What else tells runs
 ///   apart is one name more, `<arm>/<variant>.jsonl`: the levels of a cell
 ///   (`placement=pre,size=2x128`), or of a run that no profile has the hash of its spec
@@ -41,6 +43,7 @@ struct Blessing {
 struct Golden {
   std::vector<RunResult> rows;  // by task, profile, arm, variant and seed
   nlohmann::json verdicts;
+  std::map<std::string, std::string> figures;  // content by name, as `figure1.svg`
   std::vector<Blessing> blessings;
   /// Of the files that it came from, and their bytes without the manifest's.
   /// @{
@@ -63,24 +66,28 @@ bool has_golden(const std::filesystem::path& directory);
 /// not in it, or holds a row of another place; or the run that is there twice.
 Golden load_golden(const std::filesystem::path& directory);
 
-/// Makes the verdicts on the rows that golden is to have.
-using Judge = std::function<nlohmann::json(const std::vector<RunResult>& rows)>;
+/// What follows from golden's rows, and is made anew with each change of them.
+struct Derived {
+  nlohmann::json verdicts;
+  std::map<std::string, std::string> figures = {};
+};
+using Derive = std::function<Derived(const std::vector<RunResult>& rows)>;
 
-/// Adds rows, in place of those of the same task, profile, arm, variant and seed, and replaces the
-/// verdicts. The folder is locked meanwhile: who blesses, or loads, at the same time waits. All
-/// files are written to `unfinished_bless.json`, whose rename decides; killed before it golden is
-/// the old one, killed after it the new one. Returns: the bytes of golden's files, without the
-/// manifest's. Throws: ValueError for an empty experiment or reason, a run given twice, a name that
-/// cannot be a file's, or a custom row without its spec; DataError when what is there is not sound,
-/// so that no damage is blessed by the way, or of an older format; when golden would have over 40
-/// MB; and when something cannot be written.
+/// Adds rows, in place of those of the same task, profile, arm, variant and seed, and replaces
+/// what `derive` makes of all rows. The folder is locked meanwhile: who blesses, or loads, at the
+/// same time waits. All files are written to `unfinished_bless.json`, whose rename decides; killed
+/// before it golden is the old one, killed after it the new one. Returns: the bytes of golden's
+/// files, without the manifest's. Throws: ValueError for an empty experiment or reason, a run given
+/// twice, a name that cannot be a file's, or a custom row without its spec; DataError when what is
+/// there is not sound, so that no damage is blessed by the way, or of an older format; when golden
+/// would have over 40 MB; and when something cannot be written.
+std::uintmax_t bless_derived(const std::filesystem::path& directory,
+                             const std::vector<RunResult>& rows, const Derive& derive,
+                             const std::string& experiment, const std::string& because);
+/// The same with verdicts that are known, and no figures.
 std::uintmax_t bless(const std::filesystem::path& directory, const std::vector<RunResult>& rows,
                      const nlohmann::json& verdicts, const std::string& experiment,
                      const std::string& because);
-/// The same; `judge` sees what golden had meanwhile.
-std::uintmax_t bless_judged(const std::filesystem::path& directory,
-                            const std::vector<RunResult>& rows, const Judge& judge,
-                            const std::string& experiment, const std::string& because);
 
 /// The hash of its spec that a row is to have.
 using HashOf = std::function<std::string(const RunResult& row)>;

@@ -25,7 +25,7 @@ constexpr std::uintmax_t kMostJournal = 4 * kMostText;
 
 /// Whether a path is one that this version gives to a file, so that none leads out of the folder.
 bool is_file_of_golden(std::string_view file) {
-  if (file == kManifestFile || file == kVerdictsFile) return true;
+  if (file == kManifestFile || file == kVerdictsFile || is_figure_file(file)) return true;
   return !file.starts_with(kReferenceFolder + std::string("/")) && is_file_of_rows(file);
 }
 
@@ -89,6 +89,17 @@ void put_in_place(const fs::path& directory, const GoldenChange& change) try {
 }
 
 }  // namespace
+
+std::string golden_figure(const std::string& name) {
+  return std::string(kFiguresFolder) + "/" + name;
+}
+
+bool is_figure_file(std::string_view file) {
+  const fs::path path(file);
+  const std::string extension = path.extension().string();
+  return path.parent_path() == kFiguresFolder && is_name(path.stem().string()) &&
+         (extension == ".svg" || extension == ".gp");
+}
 
 void fail_golden(const std::string& file, const std::string& damage) {
   throw DataError("golden: " + file + " " + damage + "; restore the folder with git checkout");

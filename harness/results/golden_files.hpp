@@ -17,6 +17,13 @@ inline constexpr const char* kManifestFile = "manifest.json";
 inline constexpr const char* kVerdictsFile = "verdicts.json";
 /// A folder beside golden's own.
 inline constexpr const char* kReferenceFolder = "reference";
+/// A folder of golden's.
+inline constexpr const char* kFiguresFolder = "figures";
+
+/// The path of a figure's file within golden.
+std::string golden_figure(const std::string& name);
+/// Whether a path is one: `figures/<name>.svg` or `.gp`.
+bool is_figure_file(std::string_view file);
 
 /// Throws: DataError that names a file of golden, what is wrong with it, and the cure.
 [[noreturn]] void fail_golden(const std::string& file, const std::string& damage);

@@ -140,6 +140,9 @@ class RecallStudy final : public Study {
     return list;
   }
 
+  /// README's picture.
+  std::vector<GoldenFigure> golden_figures() const override { return {{"e1", "published"}}; }
+
   BenchPlan bench() const override {
     return {.profile = "paper", .products = products(), .curvatures = curvatures()};
   }

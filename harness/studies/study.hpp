@@ -54,6 +54,11 @@ struct GoldenSeeds {
   std::string_view protocol = "published";
 };
 
+/// A figure that golden holds, drawn from golden's rows at the claim profile.
+struct GoldenFigure {
+  std::string_view experiment, protocol;
+};
+
 /// A product of a training step: its output is m x n, its inner size k.
 struct Product {
   std::string_view what;
@@ -169,6 +174,7 @@ class Study {
   /// The profile that claims are judged at; fixed before the first run, with its seeds.
   virtual std::string_view claim_profile() const = 0;
   virtual const std::vector<GoldenSeeds>& golden_seeds() const = 0;
+  virtual std::vector<GoldenFigure> golden_figures() const { return {}; }
   virtual BenchPlan bench() const = 0;
   virtual StudyTexts texts() const = 0;
 

@@ -179,7 +179,7 @@ TEST_F(GoldenFolder, RefusesWithoutAReasonAndLeavesTheFolderAsItWas) {
   EXPECT_THROW(bless(path(), {sample_row(std::string(90, '+'), 1)}, {}, "e1", "why"), ValueError)
       << "a file's name of 270 bytes and more";
   EXPECT_THROW(bless(path(), {sample_row("", 1)}, {}, "e1", "why"), ValueError);
-  for (const std::string task : {"", "../up", "AG News", "reference"}) {
+  for (const std::string task : {"", "../up", "AG News", "reference", "figures"}) {
     RunResult named = sample_row("none", 1);
     named.task = task;
     EXPECT_THAT(message_of<ValueError>([&] { bless(path(), {named}, {}, "e1", "why"); }),
@@ -190,7 +190,29 @@ TEST_F(GoldenFolder, RefusesWithoutAReasonAndLeavesTheFolderAsItWas) {
   EXPECT_THROW(bless(path(), {custom}, {}, "e1", "why"), ValueError);
   EXPECT_THROW(bless(path(), {sample_row("none", 1)}, {}, "e1", "\xff"), ValueError);
   EXPECT_THROW(bless(path(), {}, {{"effect", std::nan("")}}, "e1", "why"), ValueError);
+  for (const std::string name : {"", "f1", "f1.png", "../f1.svg", "sub/f1.gp"}) {
+    const auto derive = [&](const auto&) { return Derived{{}, {{name, "a picture"}}}; };
+    EXPECT_THAT(message_of<ValueError>([&] { bless_derived(path(), {}, derive, "e1", "why"); }),
+                HasSubstr("a figure has the name \"" + name + "\""));
+  }
   EXPECT_FALSE(has_golden(path()));
+}
+
+TEST_F(GoldenFolder, HoldsFiguresThatFollowFromItsRows) {
+  const auto derive = [](const std::vector<RunResult>& rows) {
+    Derived derived;
+    if (rows.size() > 1) derived.figures["f1.svg"] = std::to_string(rows.size()) + " rows";
+    return derived;
+  };
+  bless_derived(path(), {sample_row("none", 1), sample_row("none", 2)}, derive, "e1", "why");
+  EXPECT_EQ(load_golden(path()).figures,
+            (std::map<std::string, std::string>{{"f1.svg", "2 rows"}}));
+  bless_derived(path(), {sample_row("none", 3)}, derive, "e1", "more");
+  EXPECT_EQ(load_golden(path()).figures.at("f1.svg"), "3 rows");
+  scribble("figures/f1.svg", "drawn by hand");
+  EXPECT_THAT(load_message(), HasSubstr("figures/f1.svg differs from the manifest"));
+  fs::remove(path() / "figures/f1.svg");
+  EXPECT_THAT(load_message(), HasSubstr("figures/f1.svg is missing"));
 }
 
 TEST_F(GoldenFolder, RowsInTheWrongPlaceAreNamedThoughTheHashesHold) {

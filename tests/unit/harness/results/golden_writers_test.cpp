@@ -45,12 +45,12 @@ int wait_for(pid_t pid) {
 
 class BusyGolden : public GoldenFolder {
  protected:
-  /// One more run of `none`; the verdict is how many rows golden has then.
-  void bless_one(std::uint64_t seed) const {
-    bless_judged(
-        path(), {sample_row("none", seed)},
+  /// One more run; verdicts and figure are how many rows golden has then.
+  void bless_one(std::uint64_t seed, const std::string& arm = "none") const {
+    bless_derived(
+        path(), {sample_row(arm, seed)},
         [](const std::vector<RunResult>& rows) {
-          return json({{"rows", rows.size()}});
+          return Derived{json({{"rows", rows.size()}}), {{"f1.svg", std::to_string(rows.size())}}};
         },
         "e1", "why");
   }
@@ -59,12 +59,13 @@ class BusyGolden : public GoldenFolder {
     const Golden golden = load_golden(path());
     EXPECT_EQ(golden.blessings.size(), golden.rows.size());
     EXPECT_EQ(golden.verdicts, json({{"rows", golden.rows.size()}}));
+    EXPECT_EQ(golden.figures.at("f1.svg"), std::to_string(golden.rows.size()));
     return golden.rows.size();
   }
   void expect_tidy() const {
     EXPECT_THAT(names_in(path()),
-                testing::UnorderedElementsAre("associative_recall", "manifest.json", "reference",
-                                              "verdicts.json"));
+                testing::UnorderedElementsAre("associative_recall", "figures", "manifest.json",
+                                              "reference", "verdicts.json"));
     EXPECT_THAT(names_in(path() / "associative_recall/smoke"), testing::ElementsAre("none.jsonl"));
   }
 };
@@ -138,10 +139,7 @@ TEST_F(BusyGolden, WhatCannotBePutInItsPlaceIsGoldenAllTheSame) {
   bless_one(0);
   // A folder in the way of a file of golden.
   fs::create_directories(path() / "associative_recall/smoke/layernorm.jsonl");
-  const auto bless_other = [&] {
-    bless(path(), {sample_row("layernorm", 1)}, {{"rows", 2}}, "e1", "why");
-  };
-  EXPECT_THAT(message_of<DataError>(bless_other),
+  EXPECT_THAT(message_of<DataError>([&] { bless_one(1, "layernorm"); }),
               AllOf(HasSubstr("layernorm.jsonl (it is a folder)"),
                     HasSubstr("the next bless puts it in its place")));
   EXPECT_EQ(load_whole(), 2u);
