@@ -9,7 +9,9 @@ namespace libnorm {
 template <class T>
 NormLayer<T>::NormLayer(const Norm& norm, Index channels, const std::string& name,
                         ParameterList& parameters, ParameterList& running)
-    : norm_(norm), channels_(channels), shape_count_(Index(norm.shape_numbers(channels).size())) {
+    : norm_(norm),
+      channels_(channels),
+      shape_count_(Index(norm.stabilizer_parameters(channels).size())) {
   norm.checked_groups(channels);
   check_numbers<T>(norm);
   if (has_gain(norm.affine)) {
@@ -19,7 +21,7 @@ NormLayer<T>::NormLayer(const Norm& norm, Index channels, const std::string& nam
   }
   if (has_bias(norm.affine)) bias_ = parameters.add(name + "bias", 1, channels, Initial::zero);
   bool first = true;
-  for (const StabilizerParameter& number : norm.shape_numbers(channels)) {
+  for (const StabilizerParameter& number : norm.stabilizer_parameters(channels)) {
     const Index at = parameters.add(name + number.name, 1, 1, Initial::constant, number.initial);
     if (first) shape_ = at;
     first = false;
@@ -89,7 +91,7 @@ void NormLayer<T>::backward(const MatrixView<const T>& d_output, const MatrixVie
       {bias_, has_bias(norm_.affine) ? channels_ : 0, &NormGradients<T>::bias},
       {shape_, shape_count_, &NormGradients<T>::shape},
   };
-  const auto addends = addends_.view(3, channels_ + kMostShapeNumbers);
+  const auto addends = addends_.view(3, channels_ + kMostStabilizerParameters);
   NormGradients<T> g;
   for (Index i = 0; i < 3; ++i) {
     if (parts[i].size == 0) continue;

@@ -227,7 +227,7 @@ bool Norm::has_running_mean() const {
       stabilizer);
 }
 
-std::vector<StabilizerParameter> Norm::shape_numbers(Index channels) const {
+std::vector<StabilizerParameter> Norm::stabilizer_parameters(Index channels) const {
   std::vector<StabilizerParameter> numbers;
   std::visit(
       [&](const auto& s) {
@@ -280,8 +280,8 @@ void check_numbers(const Norm& norm) {
 }
 
 Index norm_scale_size(const Norm& norm, Index rows, Index channels, Index instances) {
-  const Index scratch =
-      norm.family() == Family::instance ? 3 * instances * channels : kMostShapeNumbers * channels;
+  const Index scratch = norm.family() == Family::instance ? 3 * instances * channels
+                                                          : kMostStabilizerParameters * channels;
   return kept_size(norm, rows, channels, instances) + std::max(scratch, channels);
 }
 

@@ -57,7 +57,7 @@ struct Norm {
   bool has_running_mean() const;
   /// @}
   /// The stabilizer parameters; only pointwise stabilizers have any.
-  std::vector<StabilizerParameter> shape_numbers(Index channels) const;
+  std::vector<StabilizerParameter> stabilizer_parameters(Index channels) const;
   /// The number of groups for `channels`. Throws: ValueError if it does not divide the channels or
   /// the stabilizer takes no groups.
   Index checked_groups(Index channels) const;

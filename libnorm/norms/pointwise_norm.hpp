@@ -12,7 +12,7 @@ struct StabilizerParameter {
   double initial;
 };
 /// The most parameters of a pointwise stabilizer.
-inline constexpr Index kMostShapeNumbers = 2;
+inline constexpr Index kMostStabilizerParameters = 2;
 
 /// The results of a pointwise stabilizer for one x: z, dz/dx, and dz by each stabilizer parameter.
 template <class P>
@@ -22,14 +22,14 @@ struct PointwiseSlopes {
   /// dz/dx
   P by_x;
   /// dz by stabilizer parameter i.
-  P by_shape[kMostShapeNumbers];
+  P by_shape[kMostStabilizerParameters];
 };
 
 /// The stabilizer parameters, each in all lanes.
 template <class T, class W>
 struct ShapePacks {
   /// Entries from `count` on are undefined.
-  typename W::template Lanes<T> numbers[kMostShapeNumbers];
+  typename W::template Lanes<T> numbers[kMostStabilizerParameters];
   /// shape [count]
   LIBNORM_INLINE ShapePacks(Pointer<const T> shape, Index count) {
     for (Index i = 0; i < count; ++i) numbers[i] = typename W::template Lanes<T>(T(shape[i]));

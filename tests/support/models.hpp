@@ -196,7 +196,7 @@ oracle::Transformer oracle_of(const Transformer<T>& model, std::string_view norm
                                                      : "post";
   const std::size_t qk = norm.find("qk:");
   if (qk != norm.npos) o.query_key_norm = oracle_name(norm.substr(qk + 3));
-  for (const StabilizerParameter& shape : n.norm.shape_numbers(model.options().channels)) {
+  for (const StabilizerParameter& shape : n.norm.stabilizer_parameters(model.options().channels)) {
     o.shapes.push_back(shape.name);
   }
   o.groups = std::size_t(n.norm.groups == 0 ? model.options().channels : n.norm.groups);

@@ -31,7 +31,7 @@ struct NormRun {
         first({0, (rows + 1) / 2, rows}) {
     for (T& v : running_variance) v = v * v + T(0.5);
     gain.resize(std::size_t(gain_size(norm.affine, cols)));
-    for (const StabilizerParameter& number : norm.shape_numbers(cols))
+    for (const StabilizerParameter& number : norm.stabilizer_parameters(cols))
       shape.push_back(T(number.initial));
     d_shape.assign(shape.size(), T(NAN));
     scale.assign(std::size_t(norm_scale_size(norm, rows, cols, 2)), T(NAN));

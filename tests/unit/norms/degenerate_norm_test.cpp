@@ -78,7 +78,7 @@ oracle::NormNumbers numbers_of(const Stabilizer& stabilizer, Index channels) {
         if constexpr (requires { s.floor; }) numbers.floor = s.floor;
       },
       stabilizer);
-  for (const StabilizerParameter& s : Norm{stabilizer}.shape_numbers(channels)) {
+  for (const StabilizerParameter& s : Norm{stabilizer}.stabilizer_parameters(channels)) {
     numbers.shape.push_back(s.initial);
   }
   return numbers;
@@ -130,7 +130,8 @@ struct Run {
     d_y = place(set.gradient(), draw_vector<T>(size, 4));
     y.assign(x.size(), T(NAN));
     d_x = saved = y;
-    for (const StabilizerParameter& s : norm.shape_numbers(cols)) shape.push_back(T(s.initial));
+    for (const StabilizerParameter& s : norm.stabilizer_parameters(cols))
+      shape.push_back(T(s.initial));
     d_shape.assign(shape.size(), T(NAN));
     scale.assign(std::size_t(norm_scale_size(norm, rows, cols, 1)), T(NAN));
   }
