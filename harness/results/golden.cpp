@@ -15,7 +15,7 @@
 #include "harness/results/golden_manifest.hpp"
 #include "harness/results/golden_names.hpp"
 #include "harness/results/result_json.hpp"
-#include "harness/results/row_members.hpp"
+#include "harness/results/result_members.hpp"
 #include "harness/results/spec.hpp"
 #include "libnorm/core/error.hpp"
 

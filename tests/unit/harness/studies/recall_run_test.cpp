@@ -10,7 +10,7 @@
 #include <sstream>
 
 #include "harness/results/measures.hpp"
-#include "harness/results/row_members.hpp"
+#include "harness/results/result_members.hpp"
 #include "harness/runs/kept_state.hpp"
 #include "harness/runs/runner.hpp"
 #include "harness/studies/encoder_data.hpp"

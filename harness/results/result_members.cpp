@@ -1,4 +1,4 @@
-#include "harness/results/row_members.hpp"
+#include "harness/results/result_members.hpp"
 
 #include <algorithm>
 #include <bit>
