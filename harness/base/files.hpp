@@ -86,7 +86,7 @@ std::string file_sha256(const std::filesystem::path& path);
 /// reason.
 int open_regular(const std::filesystem::path& path);
 
-/// The most bytes of a file that is read as a whole: a spec, a row, a file of golden, a picture.
+/// The most bytes of a file that is read as a whole: a spec, a result, a file of golden, a picture.
 inline constexpr std::uintmax_t kMostText = std::uintmax_t{1} << 28;
 
 /// The whole content of a regular file of at most `most` bytes.

@@ -56,13 +56,13 @@ CurveStyle style_of(std::string_view arm, std::size_t position) {
 Curve curve_of(const std::vector<const RunResult*>& arm, const std::vector<double>& grid,
                const std::string& what, const ArmCurves::Read& read, NonFinite rule) {
   std::vector<std::vector<double>> runs;
-  for (const RunResult* row : arm) {
-    runs.push_back(read(*row));
+  for (const RunResult* result : arm) {
+    runs.push_back(read(*result));
     const std::size_t size = runs.back().size();
     // Only a diverged run may stop early.
-    if (size > grid.size() || (size < grid.size() && row->diverged_at < 0)) {
+    if (size > grid.size() || (size < grid.size() && result->diverged_at < 0)) {
       throw DataError(fmt::format("figure: {} has {} values ({}); need {}", what, size,
-                                  describe_run(*row), grid.size()));
+                                  describe_run(*result), grid.size()));
     }
   }
   Curve curve;
@@ -79,15 +79,15 @@ Curve curve_of(const std::vector<const RunResult*>& arm, const std::vector<doubl
 /// The run with the most steps, which gives the grid: only a diverged one may have fewer.
 const RunResult& longest_of(const std::vector<const RunResult*>& runs) {
   const RunResult* longest = runs.front();
-  for (const RunResult* row : runs) {
-    if (row->loss_curve.size() > longest->loss_curve.size()) longest = row;
+  for (const RunResult* result : runs) {
+    if (result->loss_curve.size() > longest->loss_curve.size()) longest = result;
   }
-  for (const RunResult* row : runs) {
-    const bool shorter = row->steps != longest->steps && row->diverged_at < 0;
-    if (shorter || row->curve_stride != longest->curve_stride) {
+  for (const RunResult* result : runs) {
+    const bool shorter = result->steps != longest->steps && result->diverged_at < 0;
+    if (shorter || result->curve_stride != longest->curve_stride) {
       throw DataError(fmt::format(
-          "figure: loss curves differ in length (steps {} by {}, {}); need {} by {}", row->steps,
-          row->curve_stride, describe_run(*row), longest->steps, longest->curve_stride));
+          "figure: loss curves differ in length (steps {} by {}, {}); need {} by {}", result->steps,
+          result->curve_stride, describe_run(*result), longest->steps, longest->curve_stride));
     }
   }
   return *longest;
@@ -95,8 +95,8 @@ const RunResult& longest_of(const std::vector<const RunResult*>& runs) {
 
 }  // namespace
 
-std::string describe_run(const RunResult& row) {
-  return fmt::format("arm {}, seed {}", row.arm, row.seed);
+std::string describe_run(const RunResult& result) {
+  return fmt::format("arm {}, seed {}", result.arm, result.seed);
 }
 
 Point summarize(double x, std::vector<double> values, NonFinite rule) {
@@ -115,19 +115,19 @@ Point summarize(double x, std::vector<double> values, NonFinite rule) {
 }
 
 std::size_t ArmCurves::Arm::diverged() const {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(runs, [](const RunResult* row) { return row->diverged_at >= 0; }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      runs, [](const RunResult* result) { return result->diverged_at >= 0; }));
 }
 
-ArmCurves::Arm ArmCurves::select(const std::vector<RunResult>& rows, const std::string& name,
+ArmCurves::Arm ArmCurves::select(const std::vector<RunResult>& results, const std::string& name,
                                  const RunResult* first) {
   Arm arm{name, {}};
-  for (const RunResult& row : rows) {
-    if (row.arm != name) continue;
-    require_same("tasks", first->task, row.task);
-    require_same("profiles", first->profile, row.profile);
-    require_same("data sets", first->data, row.data);
-    arm.runs.push_back(&row);
+  for (const RunResult& result : results) {
+    if (result.arm != name) continue;
+    require_same("tasks", first->task, result.task);
+    require_same("profiles", first->profile, result.profile);
+    require_same("data sets", first->data, result.data);
+    arm.runs.push_back(&result);
   }
   if (arm.runs.empty()) {
     throw DataError(fmt::format("figure: no run of arm {} (profile {}); run it first", name,
@@ -141,16 +141,16 @@ ArmCurves::Arm ArmCurves::select(const std::vector<RunResult>& rows, const std::
   return arm;
 }
 
-ArmCurves::ArmCurves(const std::vector<RunResult>& rows, const std::vector<std::string>& names) {
+ArmCurves::ArmCurves(const std::vector<RunResult>& results, const std::vector<std::string>& names) {
   if (names.empty()) throw ValueError("figure: no arms named (0); need at least one");
   if (std::set<std::string>(names.begin(), names.end()).size() != names.size()) {
     throw ValueError(
         fmt::format("figure: an arm is named twice ({}); name each once", fmt::join(names, ", ")));
   }
-  const auto found = std::ranges::find(rows, names.front(), &RunResult::arm);
-  const RunResult* first = found == rows.end() ? nullptr : &*found;
+  const auto found = std::ranges::find(results, names.front(), &RunResult::arm);
+  const RunResult* first = found == results.end() ? nullptr : &*found;
   for (const std::string& name : names) {
-    arms_.push_back(select(rows, name, first));
+    arms_.push_back(select(results, name, first));
     runs_.insert(runs_.end(), arms_.back().runs.begin(), arms_.back().runs.end());
   }
 }
@@ -177,7 +177,7 @@ Panel ArmCurves::loss_panel(const std::string& title) const {
   }
   Panel panel{title, "step", "", {}, {}, {}};
   panel.curves = curves(
-      middle, "loss curve", [](const RunResult& row) { return row.loss_curve; },
+      middle, "loss curve", [](const RunResult& result) { return result.loss_curve; },
       NonFinite::largest);
   panel.x = linear_axis(0, static_cast<double>(std::max<std::int64_t>(longest.steps, 1)));
   panel.y = fit_axis(panel.curves, ScaleChoice::log, kDecades);
@@ -188,7 +188,7 @@ Panel ArmCurves::loss_panel(const std::string& title) const {
 Panel ArmCurves::spectrum_panel(const std::string& title, const std::string& what,
                                 const Read& read) const {
   std::size_t count = 0;
-  for (const RunResult* row : runs_) count = std::max(count, read(*row).size());
+  for (const RunResult* result : runs_) count = std::max(count, read(*result).size());
   std::vector<double> index(count);
   for (std::size_t i = 0; i < count; ++i) index[i] = static_cast<double>(i);
   Panel panel{title, "index (0 = largest)", "", {}, {}, {}};
@@ -209,7 +209,7 @@ std::vector<KeyEntry> ArmCurves::key(
     if (words && diverged < arm.runs.size()) {
       std::vector<const RunResult*> sound;
       std::ranges::copy_if(arm.runs, std::back_inserter(sound),
-                           [](const RunResult* row) { return row->diverged_at < 0; });
+                           [](const RunResult* result) { return result->diverged_at < 0; });
       label += words(sound);
     }
     const CurveStyle style = style_of(arm.name, entries.size());
@@ -224,8 +224,8 @@ std::vector<std::string> ArmCurves::notes(const std::string& of_divergence) cons
     seeds.push_back(fmt::format("{} {}", arm.name, arm.runs.size()));
     if (arm.diverged() == 0) continue;
     std::vector<std::int64_t> steps;
-    for (const RunResult* row : arm.runs) {
-      if (row->diverged_at >= 0) steps.push_back(row->diverged_at);
+    for (const RunResult* result : arm.runs) {
+      if (result->diverged_at >= 0) steps.push_back(result->diverged_at);
     }
     diverged.push_back(fmt::format("{}: {} of {} runs diverged, the first at step {}.", arm.name,
                                    steps.size(), arm.runs.size(),

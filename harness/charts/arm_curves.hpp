@@ -17,7 +17,7 @@ enum class NonFinite { largest, absent };
 Point summarize(double x, std::vector<double> values, NonFinite rule);
 
 /// `arm layernorm, seed 3`.
-std::string describe_run(const RunResult& row);
+std::string describe_run(const RunResult& result);
 
 /// The runs of some arms, and what a chart shows and says of them: a curve for each arm, the median
 /// over its seeds with their range, and key and notes to these.
@@ -26,11 +26,11 @@ class ArmCurves {
   /// What is read from a run; shorter than the grid only where the run diverged.
   using Read = std::function<std::vector<double>(const RunResult&)>;
 
-  /// Takes the rows of these arms, in the order of the names, and passes over others. It points to
-  /// them.
-  /// throws: ValueError for no arms, or one named twice; DataError if an arm has no row, a seed
+  /// Takes the results of these arms, in the order of the names, and passes over others. It points
+  /// to them.
+  /// throws: ValueError for no arms, or one named twice; DataError if an arm has no result, a seed
   ///   comes twice, or tasks, profiles or data sets are mixed
-  ArmCurves(const std::vector<RunResult>& rows, const std::vector<std::string>& names);
+  ArmCurves(const std::vector<RunResult>& results, const std::vector<std::string>& names);
 
   /// All runs, arm by arm and then by seed; never none.
   const std::vector<const RunResult*>& runs() const { return runs_; }
@@ -66,7 +66,7 @@ class ArmCurves {
 
     std::size_t diverged() const;
   };
-  static Arm select(const std::vector<RunResult>& rows, const std::string& name,
+  static Arm select(const std::vector<RunResult>& results, const std::string& name,
                     const RunResult* first);
 
   std::vector<Arm> arms_;

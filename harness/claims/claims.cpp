@@ -14,9 +14,9 @@ namespace {
 
 using libnorm::DataError;
 
-double metric_of(const RunResult& row, const std::string& name) {
-  const auto found = row.metrics.find(name);
-  if (found == row.metrics.end()) {
+double metric_of(const RunResult& result, const std::string& name) {
+  const auto found = result.metrics.find(name);
+  if (found == result.metrics.end()) {
     throw DataError("claims: metric is absent (" + name + "); need it in the row");
   }
   return found->second;
@@ -33,28 +33,29 @@ double decades(double value, const std::string& name) {
 
 Metric rank_share() {
   // Divided by C, so that one margin serves models of any width.
-  return {.name = "effective rank / C", .unit = "of full rank", .value = [](const RunResult& row) {
-            if (row.singular_values.empty()) {
-              throw DataError("claims: singular values are absent; need C of them in the row");
-            }
-            return metric_of(row, "effective_rank") /
-                   static_cast<double>(row.singular_values.size());
-          }};
+  return {
+      .name = "effective rank / C", .unit = "of full rank", .value = [](const RunResult& result) {
+        if (result.singular_values.empty()) {
+          throw DataError("claims: singular values are absent; need C of them in the row");
+        }
+        return metric_of(result, "effective_rank") /
+               static_cast<double>(result.singular_values.size());
+      }};
 }
 
 Metric slice_range(const std::string& slice) {
   const std::string key = "slice_range." + slice;
-  return {.name = "log10 slice range", .unit = "decades", .value = [key](const RunResult& row) {
-            return decades(metric_of(row, key), key);
+  return {.name = "log10 slice range", .unit = "decades", .value = [key](const RunResult& result) {
+            return decades(metric_of(result, key), key);
           }};
 }
 
-double rise_of(const RunResult& row) {
-  const auto slice = row.slices.find("filter_normalized");
-  if (slice != row.slices.end() && slice->second.alpha.size() == slice->second.loss.size()) {
+double rise_of(const RunResult& result) {
+  const auto slice = result.slices.find("filter_normalized");
+  if (slice != result.slices.end() && slice->second.alpha.size() == slice->second.loss.size()) {
     for (std::size_t i = 0; i < slice->second.alpha.size(); ++i) {
       if (std::fabs(slice->second.alpha[i]) > 1e-9) continue;
-      return metric_of(row, "slice_max.filter_normalized") - slice->second.loss[i];
+      return metric_of(result, "slice_max.filter_normalized") - slice->second.loss[i];
     }
   }
   throw DataError("claims: slice filter_normalized has no loss at alpha 0; need one in the row");
@@ -65,8 +66,8 @@ Metric slice_rise() {
 }
 
 Metric log_final_loss() {
-  return {.name = "log10 final loss", .unit = "decades", .value = [](const RunResult& row) {
-            return decades(row.final_loss, "final_loss");
+  return {.name = "log10 final loss", .unit = "decades", .value = [](const RunResult& result) {
+            return decades(result.final_loss, "final_loss");
           }};
 }
 
@@ -200,30 +201,31 @@ std::vector<Claim> claims_of_e3() {
 // Experiment 4.
 
 /// Effective rank of a block's output in a share of the channels, under a protocol of the spectra.
-double layer_rank_share(const RunResult& row, int layer, const std::string& protocol) {
+double layer_rank_share(const RunResult& result, int layer, const std::string& protocol) {
   const std::string name = "layer" + std::to_string(layer) + "." + protocol;
-  const auto spectrum = row.spectra.find(name);
-  if (spectrum == row.spectra.end() || spectrum->second.empty()) {
+  const auto spectrum = result.spectra.find(name);
+  if (spectrum == result.spectra.end() || spectrum->second.empty()) {
     throw DataError("claims: spectrum is absent (" + name + "); need its C values in the row");
   }
-  return metric_of(row, name + ".effective_rank") / static_cast<double>(spectrum->second.size());
+  return metric_of(result, name + ".effective_rank") / static_cast<double>(spectrum->second.size());
 }
 
 constexpr int kFirst = 1, kMiddle = 3, kLast = 6;  // the layers that the paper shows
 
 Metric rank_share_at(int layer, const std::string& protocol) {
-  return {.name = "effective rank / C",
-          .unit = "of full rank",
-          .value = [=](const RunResult& row) { return layer_rank_share(row, layer, protocol); },
-          .at = "layer " + std::to_string(layer)};
+  return {
+      .name = "effective rank / C",
+      .unit = "of full rank",
+      .value = [=](const RunResult& result) { return layer_rank_share(result, layer, protocol); },
+      .at = "layer " + std::to_string(layer)};
 }
 
 /// Of all layers after the first: a spectrum that comes back at the end did not stay.
 Metric lowest_rank_share(const std::string& protocol) {
-  const auto lowest = [=](const RunResult& row) {
-    double least = layer_rank_share(row, kLast, protocol);
+  const auto lowest = [=](const RunResult& result) {
+    double least = layer_rank_share(result, kLast, protocol);
     for (int layer = kFirst + 1; layer < kLast; ++layer) {
-      least = std::min(least, layer_rank_share(row, layer, protocol));
+      least = std::min(least, layer_rank_share(result, layer, protocol));
     }
     return least;
   };
@@ -233,17 +235,18 @@ Metric lowest_rank_share(const std::string& protocol) {
 
 /// What is missing to full rank, so that "the largest of" names the worse of two arms.
 Metric lost_rank(const std::string& protocol) {
-  return {
-      .name = "1 - effective rank / C at layer " + std::to_string(kLast),
-      .unit = "of full rank",
-      .value = [=](const RunResult& row) { return 1 - layer_rank_share(row, kLast, protocol); }};
+  return {.name = "1 - effective rank / C at layer " + std::to_string(kLast),
+          .unit = "of full rank",
+          .value = [=](const RunResult& result) {
+            return 1 - layer_rank_share(result, kLast, protocol);
+          }};
 }
 
 Metric accuracy(const std::string& which) {
   const std::string key = which + "_accuracy";
   return {.name = which == "training" ? "training accuracy, last epoch" : "held-out accuracy",
           .unit = "points",
-          .value = [key](const RunResult& row) { return 100 * metric_of(row, key); }};
+          .value = [key](const RunResult& result) { return 100 * metric_of(result, key); }};
 }
 
 Margin stretch_margin() {

@@ -10,7 +10,7 @@
 
 namespace harness {
 
-/// A number of a row. `value` throws DataError if the row lacks it.
+/// A number of a result. `value` throws DataError if the result lacks it.
 struct Metric {
   std::string name;
   /// Raised when the definition changes, so that old verdicts are not compared with new ones.
@@ -58,7 +58,7 @@ struct Claim {
   std::vector<Part> parts;
   /// The study of its runs; its claim profile and seeds are the evidence.
   std::string study;
-  /// The runs' task: rows of substitute data are no evidence.
+  /// The runs' task: results of substitute data are no evidence.
   std::string task;
   /// The family for the adjustment of p. With n seeds, a claim of k parts in a family of m can be
   /// contradicted only if m k 2^-n <= 0.05.

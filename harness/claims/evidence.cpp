@@ -16,7 +16,7 @@ constexpr double kPower = 0.8;
 
 /// What one claim is judged from, and what was found wanting on the way.
 struct EvidenceCache {
-  const RowsOfArms& arms;
+  const ResultsOfArms& arms;
   const std::vector<std::uint64_t>& seeds;
   std::vector<std::string> notes;
   std::set<const RunResult*> used;
@@ -26,29 +26,29 @@ struct EvidenceCache {
   }
 };
 
-/// The metric of one arm for each seed; where a row cannot give it, a note and 0, so that one pass
-/// names everything that is missing.
+/// The metric of one arm for each seed; where a result cannot give it, a note and 0, so that one
+/// pass names everything that is missing.
 std::vector<double> values_of(const std::string& arm, const Metric& metric, EvidenceCache& cache) {
   std::vector<double> values(cache.seeds.size(), 0.0);
-  const auto rows = cache.arms.find(arm);
-  if (rows == cache.arms.end()) {
+  const auto results = cache.arms.find(arm);
+  if (results == cache.arms.end()) {
     cache.note(arm + ": no rows");
     return values;
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::string name = arm + " seed " + std::to_string(cache.seeds[i]);
-    const auto row = rows->second.find(cache.seeds[i]);
-    if (row == rows->second.end()) {
+    const auto result = results->second.find(cache.seeds[i]);
+    if (result == results->second.end()) {
       cache.note(name + ": missing");
       continue;
     }
-    cache.used.insert(row->second);
-    if (row->second->diverged_at >= 0) {
-      cache.note(name + ": diverged at step " + std::to_string(row->second->diverged_at));
+    cache.used.insert(result->second);
+    if (result->second->diverged_at >= 0) {
+      cache.note(name + ": diverged at step " + std::to_string(result->second->diverged_at));
       continue;
     }
     try {
-      values[i] = metric.value(*row->second);
+      values[i] = metric.value(*result->second);
     } catch (const DataError& error) {
       cache.note(name + ": " + error.what());
     }
@@ -151,12 +151,12 @@ bool is_flipped(const Part& part, const Comparison& published, const Comparison&
 /// Which runs were looked at, and what they were made with.
 void add_evidence(Verdict& verdict, const EvidenceCache& cache) {
   std::set<std::string> environments;
-  for (const auto& [arm, rows] : cache.arms) {
-    for (const auto& [seed, row] : rows) {
-      if (cache.used.count(row) == 0) continue;
+  for (const auto& [arm, results] : cache.arms) {
+    for (const auto& [seed, result] : results) {
+      if (cache.used.count(result) == 0) continue;
       verdict.runs.push_back(arm + "/" + std::to_string(seed) + " " +
-                             row->weights_sha256.substr(0, 12));
-      const Environment& e = row->environment;
+                             result->weights_sha256.substr(0, 12));
+      const Environment& e = result->environment;
       environments.insert(e.version + ", " + e.numerics + ", " + e.compiler + ", " + e.flags +
                           ", " + (e.device == "cpu" ? e.cpu + ", " + e.isa : e.device));
     }
@@ -169,15 +169,15 @@ void add_evidence(Verdict& verdict, const EvidenceCache& cache) {
 std::string regime_of(EvidenceCache& cache, const std::string& task) {
   std::set<std::string> data, lengths;
   std::string profile;
-  for (const RunResult* row : cache.used) {
-    profile = row->profile;
-    if (!row->data.empty()) data.insert(row->data);
-    std::string length = std::to_string(row->steps) + " steps";
-    if (!row->epochs.empty()) {
-      length = std::to_string(row->epochs.begin()->second.size()) + " epochs, " + length;
+  for (const RunResult* result : cache.used) {
+    profile = result->profile;
+    if (!result->data.empty()) data.insert(result->data);
+    std::string length = std::to_string(result->steps) + " steps";
+    if (!result->epochs.empty()) {
+      length = std::to_string(result->epochs.begin()->second.size()) + " epochs, " + length;
     }
     // One that diverged stopped early, and is noted as that.
-    if (row->diverged_at < 0) lengths.insert(length);
+    if (result->diverged_at < 0) lengths.insert(length);
   }
   if (cache.used.empty()) return "";
   const auto all_of = [](const std::set<std::string>& items) {
@@ -193,25 +193,25 @@ std::string regime_of(EvidenceCache& cache, const std::string& task) {
 
 }  // namespace
 
-RowsOfArms index_rows(const std::vector<RunResult>& rows, const std::string& task) {
-  RowsOfArms arms;
+ResultsOfArms index_results(const std::vector<RunResult>& results, const std::string& task) {
+  ResultsOfArms arms;
   const RunResult* first = nullptr;
-  for (const RunResult& row : rows) {
-    if (row.task != task) continue;
-    if (first == nullptr) first = &row;
-    if (row.profile != first->profile) {
-      throw DataError("judge: rows of two profiles (" + first->profile + ", " + row.profile +
+  for (const RunResult& result : results) {
+    if (result.task != task) continue;
+    if (first == nullptr) first = &result;
+    if (result.profile != first->profile) {
+      throw DataError("judge: rows of two profiles (" + first->profile + ", " + result.profile +
                       "); need one");
     }
-    if (!arms[row.arm].emplace(row.seed, &row).second) {
-      throw DataError("judge: two rows of one run (" + row.arm + " seed " +
-                      std::to_string(row.seed) + "); need one");
+    if (!arms[result.arm].emplace(result.seed, &result).second) {
+      throw DataError("judge: two rows of one run (" + result.arm + " seed " +
+                      std::to_string(result.seed) + "); need one");
     }
   }
   return arms;
 }
 
-Verdict gather_evidence(const Claim& claim, std::size_t family, const RowsOfArms& arms,
+Verdict gather_evidence(const Claim& claim, std::size_t family, const ResultsOfArms& arms,
                         const std::vector<std::uint64_t>& seeds) {
   Verdict verdict;
   verdict.id = claim.id;

@@ -16,15 +16,15 @@ namespace harness {
 /// The significance level.
 inline constexpr double kAlpha = 0.05;
 
-/// The rows of one task: by arm, then by seed.
-using RowsOfArms = std::map<std::string, std::map<std::uint64_t, const RunResult*>>;
+/// The results of one task: by arm, then by seed.
+using ResultsOfArms = std::map<std::string, std::map<std::uint64_t, const RunResult*>>;
 
-/// Throws: DataError if two rows of the task have the same arm and seed, or the profiles differ.
-RowsOfArms index_rows(const std::vector<RunResult>& rows, const std::string& task);
+/// Throws: DataError if two results of the task have the same arm and seed, or the profiles differ.
+ResultsOfArms index_results(const std::vector<RunResult>& results, const std::string& task);
 
 /// A verdict without its outcomes and adjusted p. If the claim cannot be judged, the notes say why
 /// and there are no parts.
-Verdict gather_evidence(const Claim& claim, std::size_t family, const RowsOfArms& arms,
+Verdict gather_evidence(const Claim& claim, std::size_t family, const ResultsOfArms& arms,
                         const std::vector<std::uint64_t>& seeds);
 
 }  // namespace harness

@@ -145,10 +145,11 @@ void withhold(Verdict& verdict, std::size_t golden_seeds) {
   }
 }
 
-/// Rows of other tasks that were offered where there are none of the claims' own.
-void note_stand_ins(Verdict& verdict, const std::vector<RunResult>& rows, const std::string& task) {
+/// Results of other tasks that were offered where there are none of the claims' own.
+void note_stand_ins(Verdict& verdict, const std::vector<RunResult>& results,
+                    const std::string& task) {
   std::set<std::string> others;
-  for (const RunResult& row : rows) others.insert(row.task);
+  for (const RunResult& result : results) others.insert(result.task);
   for (const std::string& other : others) {
     verdict.notes.push_back("rows of task " + other + " are no evidence on " + task);
   }
@@ -156,14 +157,14 @@ void note_stand_ins(Verdict& verdict, const std::vector<RunResult>& rows, const 
 
 }  // namespace
 
-std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<RunResult>& rows,
+std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<RunResult>& results,
                            std::size_t golden_seeds) {
   if (claims.empty()) return {};
   const std::string& task = claims.front().task;
-  const RowsOfArms arms = index_rows(rows, task);
+  const ResultsOfArms arms = index_results(results, task);
   std::set<std::uint64_t> distinct;
-  for (const RunResult& row : rows) {
-    if (row.task == task) distinct.insert(row.seed);
+  for (const RunResult& result : results) {
+    if (result.task == task) distinct.insert(result.seed);
   }
   const std::vector<std::uint64_t> seeds(distinct.begin(), distinct.end());
   std::vector<Verdict> verdicts;
@@ -173,7 +174,7 @@ std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<R
                                 "); need one");
     }
     verdicts.push_back(gather_evidence(claim, claims.size(), arms, seeds));
-    if (seeds.empty()) note_stand_ins(verdicts.back(), rows, task);
+    if (seeds.empty()) note_stand_ins(verdicts.back(), results, task);
   }
   const Families families = families_of(claims, verdicts);
   for (std::size_t c = 0; c < claims.size(); ++c) {
@@ -185,7 +186,7 @@ std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<R
 }
 
 std::vector<Verdict> judge_study(const std::vector<Claim>& claims,
-                                 const std::vector<RunResult>& rows, std::size_t golden_seeds) {
+                                 const std::vector<RunResult>& results, std::size_t golden_seeds) {
   std::vector<std::vector<Claim>> families;
   for (const Claim& claim : claims) {
     if (families.empty() || families.back().front().family != claim.family) families.emplace_back();
@@ -193,7 +194,7 @@ std::vector<Verdict> judge_study(const std::vector<Claim>& claims,
   }
   std::vector<Verdict> verdicts;
   for (const std::vector<Claim>& family : families) {
-    for (Verdict& verdict : judge(family, rows, golden_seeds)) {
+    for (Verdict& verdict : judge(family, results, golden_seeds)) {
       verdicts.push_back(std::move(verdict));
     }
   }

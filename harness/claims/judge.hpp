@@ -9,13 +9,14 @@
 
 namespace harness {
 
-/// A verdict for each claim, in order, from the rows of one profile. The claims are one family, of
-/// one task: rows of another task are no evidence, and are named in the notes if there is no other.
+/// A verdict for each claim, in order, from the results of one profile. The claims are one family,
+/// of one task: results of another task are no evidence, and are named in the notes if there is no
+/// other.
 ///
-/// Seeds: those of any row. A seed that a needed arm lacks, a diverged run, a metric that is absent
-/// or not finite, and runs on more than one data set make the verdict COULD NOT CHECK and are named
-/// in its notes. With fewer seeds than `golden_seeds` every verdict that can be checked is
-/// INCONCLUSIVE.
+/// Seeds: those of any result. A seed that a needed arm lacks, a diverged run, a metric that is
+/// absent or not finite, and runs on more than one data set make the verdict COULD NOT CHECK and
+/// are named in its notes. With fewer seeds than `golden_seeds` every verdict that can be checked
+/// is INCONCLUSIVE.
 ///
 /// A difference part is SUPPORTED if its Holm p <= 0.05, its interval lies above 0, its effect is
 /// at least the margin, and P(A > B) >= 0.75 with a lower end above 0.5; CONTRADICTED in the mirror
@@ -38,14 +39,15 @@ namespace harness {
 /// that could not be checked counting as p = 1. A part's adjusted p is what the claim's would be if
 /// the part's p stood in its place.
 ///
-/// Throws: ValueError if the claims are of several tasks; DataError if two rows of their task have
-/// the same arm and seed, or the profiles differ.
-std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<RunResult>& rows,
+/// Throws: ValueError if the claims are of several tasks; DataError if two results of their task
+/// have the same arm and seed, or the profiles differ.
+std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<RunResult>& results,
                            std::size_t golden_seeds = 0);
 
 /// The same for all claims of a study, in their order, each family by itself. Claims of a family
 /// stand side by side.
 std::vector<Verdict> judge_study(const std::vector<Claim>& claims,
-                                 const std::vector<RunResult>& rows, std::size_t golden_seeds = 0);
+                                 const std::vector<RunResult>& results,
+                                 std::size_t golden_seeds = 0);
 
 }  // namespace harness

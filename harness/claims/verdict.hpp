@@ -18,7 +18,7 @@ namespace harness {
 ///                   a failure of a difference part
 ///   fragile         it holds as published, and a control flips it
 ///   inconclusive    these seeds support none of the above
-///   could_not_check a needed row is missing or unusable; never a success
+///   could_not_check a needed result is missing or unusable; never a success
 enum class Outcome { supported, contradicted, negligible, fragile, inconclusive, could_not_check };
 
 /// The word of an outcome, as printed and stored: `SUPPORTED` ... `COULD NOT CHECK`.
@@ -87,7 +87,7 @@ struct Verdict {
   double p_holm = 1;
   /// Empty if the claim could not be checked.
   std::vector<PartResult> parts;
-  /// Why it could not be decided: missing rows, too few seeds. Empty otherwise.
+  /// Why it could not be decided: missing results, too few seeds. Empty otherwise.
   std::vector<std::string> notes;
   // evidence
   /// `arm/seed`, then the first 12 digits of the hash of the final weights.

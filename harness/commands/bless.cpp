@@ -20,70 +20,70 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// Whether an experiment lists a row's arm.
-bool lists(const Experiment& e, const RunResult& row) {
+/// Whether an experiment lists a result's arm.
+bool lists(const Experiment& e, const RunResult& result) {
   std::vector<std::vector<std::string>> lists = {e.arms, e.controls};
   for (const auto& [protocol, arms] : e.trainings) lists.push_back(arms);
   return std::ranges::any_of(lists, [&](const auto& arms) {
-    return std::find(arms.begin(), arms.end(), row.arm) != arms.end();
+    return std::find(arms.begin(), arms.end(), result.arm) != arms.end();
   });
 }
 
-/// Whether a row is of an experiment; any_arm: of one that the experiment does not list.
-bool belongs(const RunResult& row, const std::string& experiment, bool any_arm) {
-  const auto& experiments = study_of(row).experiments();
+/// Whether a result is of an experiment; any_arm: of one that the experiment does not list.
+bool belongs(const RunResult& result, const std::string& experiment, bool any_arm) {
+  const auto& experiments = study_of(result).experiments();
   return std::ranges::any_of(experiments, [&](const Experiment& e) {
-    return (experiment == "all" || e.id == experiment) && (any_arm || lists(e, row));
+    return (experiment == "all" || e.id == experiment) && (any_arm || lists(e, result));
   });
 }
 
 /// Whether a run that is no profile's is one that this version makes.
-bool is_custom(const RunResult& row) {
-  if (row.profile != kCustomProfile) return false;
-  const Spec spec = Spec::parse(row.spec, "row: spec");
+bool is_custom(const RunResult& result) {
+  if (result.profile != kCustomProfile) return false;
+  const Spec spec = Spec::parse(result.spec, "row: spec");
   return spec.has("numerics") && spec.text("numerics") == kNumerics;
 }
 
-/// Rows of the store that are to be golden. Throws: DataError without any, or where one was
+/// Results of the store that are to be golden. Throws: DataError without any, or where one was
 /// measured by another version.
-std::vector<RunResult> rows_to_bless(const Arguments& arguments, const std::string& experiment) {
+std::vector<RunResult> results_to_bless(const Arguments& arguments, const std::string& experiment) {
   const bool custom = arguments.has("custom");
-  std::vector<RunResult> rows;
-  for (RunResult& row : Store(arguments.text("store"), Access::reading).rows()) {
-    if (!is_current(row) && !(custom && is_custom(row))) continue;
-    if (!belongs(row, experiment, custom)) continue;
-    if (const auto others = other_versions(row, study_of(row).measures()); !others.empty()) {
+  std::vector<RunResult> results;
+  for (RunResult& result : Store(arguments.text("store"), Access::reading).results()) {
+    if (!is_current(result) && !(custom && is_custom(result))) continue;
+    if (!belongs(result, experiment, custom)) continue;
+    if (const auto others = other_versions(result, study_of(result).measures()); !others.empty()) {
       throw libnorm::DataError(
           fmt::format("bless: {} of {} seed {} was measured by another version ({}); run "
                       "`norm-harness remeasure` first",
-                      others[0], row.arm, row.seed, row.measures.at(others[0])));
+                      others[0], result.arm, result.seed, result.measures.at(others[0])));
     }
     // The file that it names stays in the store.
-    row.kept.reset();
-    if (row.profile != kCustomProfile) row.spec.clear();
-    rows.push_back(std::move(row));
+    result.kept.reset();
+    if (result.profile != kCustomProfile) result.spec.clear();
+    results.push_back(std::move(result));
   }
-  if (rows.empty()) {
+  if (results.empty()) {
     throw libnorm::DataError("bless: the store has no run of " + experiment + " (" +
                              arguments.text("store") + "); make them with `norm-harness run`");
   }
-  return rows;
+  return results;
 }
 
 std::string size_text(std::uintmax_t bytes) {
   return fmt::format("{:.1f} MB", 1e-6 * double(bytes));
 }
 
-/// The hash that a row's specification has today, where golden's is that of the same run.
-std::string hash_today(const RunResult& row) {
-  const auto spec = study_of(row).spec_of(row);
-  return spec && spec->has_hash(row.spec_sha256) ? spec->sha256() : row.spec_sha256;
+/// The hash that a result's specification has today, where golden's is that of the same run.
+std::string hash_today(const RunResult& result) {
+  const auto spec = study_of(result).spec_of(result);
+  return spec && spec->has_hash(result.spec_sha256) ? spec->sha256() : result.spec_sha256;
 }
 
 /// Claims and figures from what golden has, and what it gets now in its place.
 Derived derive(std::vector<RunResult> evidence) {
   std::vector<std::string> stale;
-  std::erase_if(evidence, [&](const RunResult& row) { return !is_evidence(row, stale); });
+  std::erase_if(evidence, [&](const RunResult& result) { return !is_evidence(result, stale); });
   return {nlohmann::json(judge_claims(evidence)), draw_golden_figures(evidence)};
 }
 
@@ -95,7 +95,7 @@ Exit migrate(const std::filesystem::path& directory, const std::string& because)
       "one by one and are the same, bit for bit. {} rows have the hash of a spec without "
       "measures.\n"
       "{} in {}\n",
-      done.from, kGoldenFormat, done.rows, done.numbers, done.hashes, size_text(done.bytes),
+      done.from, kGoldenFormat, done.results, done.numbers, done.hashes, size_text(done.bytes),
       libnorm::printable(directory.string()));
   return Exit::ok;
 }
@@ -153,18 +153,18 @@ Exit bless_command(const std::vector<std::string>& words) {
                        ": takes golden as it is, without an experiment or --custom");
     }
   }
-  const bool takes_rows = !arguments.has("migrate") && !arguments.has("rejudge");
-  if (takes_rows && !arguments.has("experiment")) {
+  const bool takes_results = !arguments.has("migrate") && !arguments.has("rejudge");
+  if (takes_results && !arguments.has("experiment")) {
     throw UsageError("bless: no experiment given; need " + experiment_words());
   }
-  const std::string experiment = takes_rows ? arguments.text("experiment") : "all";
+  const std::string experiment = takes_results ? arguments.text("experiment") : "all";
   if (experiment != "all") find_experiment(experiment);
   if (because.empty()) throw UsageError("bless: no reason given; need --because \"...\"");
   if (arguments.has("migrate")) return migrate(directory, because);
   if (arguments.has("rejudge")) return rejudge(directory, because);
-  const std::vector<RunResult> rows = rows_to_bless(arguments, experiment);
-  const std::uintmax_t bytes = bless_derived(directory, rows, derive, experiment, because);
-  print_out("{} rows are golden now, in {}, which has {}\n", rows.size(),
+  const std::vector<RunResult> results = results_to_bless(arguments, experiment);
+  const std::uintmax_t bytes = bless_derived(directory, results, derive, experiment, because);
+  print_out("{} rows are golden now, in {}, which has {}\n", results.size(),
             libnorm::printable(directory.string()), size_text(bytes));
   return Exit::ok;
 }

@@ -54,17 +54,17 @@ std::string known_profile(const std::string& name) {
 
 }  // namespace
 
-bool is_current(const RunResult& row) { return study_of(row).is_current(row); }
+bool is_current(const RunResult& result) { return study_of(result).is_current(result); }
 
-bool is_evidence(const RunResult& row, std::vector<std::string>& stale) {
-  const Study& study = study_of(row);
-  if (!study.is_current(row)) return false;
-  const std::vector<std::string> others = other_versions(row, study.measures());
+bool is_evidence(const RunResult& result, std::vector<std::string>& stale) {
+  const Study& study = study_of(result);
+  if (!study.is_current(result)) return false;
+  const std::vector<std::string> others = other_versions(result, study.measures());
   for (const std::string& name : others) {
     const std::string sentence = fmt::format(
         "{} of {} runs at the profile {} was measured by version {}, this is {}: these "
         "rows are passed over; run `norm-harness remeasure`",
-        name, row.task, row.profile, row.measures.at(name),
+        name, result.task, result.profile, result.measures.at(name),
         find_measure(study.measures(), name).version);
     if (std::ranges::find(stale, sentence) == stale.end()) stale.push_back(sentence);
   }
@@ -111,7 +111,7 @@ std::optional<Store> store_to_read(const Arguments& arguments) {
   return Store(directory, Access::reading);
 }
 
-void add_row_options(Arguments& arguments) {
+void add_result_options(Arguments& arguments) {
   const std::string profiles = by_study([](const Study& s) { return names_of(s.profiles()); });
   const std::string judged =
       by_study([](const Study& s) { return std::string(s.claim_profile()); }, ", ");
@@ -136,33 +136,35 @@ std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden) 
   std::optional<Store> store;
   if (from == "store") store.emplace(arguments.text("store"), Access::reading);
   if (from == "both") store = store_to_read(arguments);
-  std::vector<RunResult> rows;
-  const auto key = [](const RunResult& row) { return std::tie(row.task, row.arm, row.seed); };
+  std::vector<RunResult> results;
+  const auto key = [](const RunResult& result) {
+    return std::tie(result.task, result.arm, result.seed);
+  };
   std::vector<std::string> stale;
   const auto take = [&](const std::vector<RunResult>& more) {
-    for (const RunResult& row : more) {
-      const Study& study = study_of(row);
-      if (row.profile != profile.value_or(std::string(study.claim_profile()))) continue;
-      if (!is_evidence(row, stale)) continue;
-      const auto same = std::find_if(rows.begin(), rows.end(),
-                                     [&](const RunResult& r) { return key(r) == key(row); });
-      if (same == rows.end()) {
-        rows.push_back(row);
+    for (const RunResult& result : more) {
+      const Study& study = study_of(result);
+      if (result.profile != profile.value_or(std::string(study.claim_profile()))) continue;
+      if (!is_evidence(result, stale)) continue;
+      const auto same = std::find_if(results.begin(), results.end(),
+                                     [&](const RunResult& r) { return key(r) == key(result); });
+      if (same == results.end()) {
+        results.push_back(result);
       } else {
-        *same = row;
+        *same = result;
       }
     }
   };
   if (from != "store" || golden != nullptr) {
     Golden read = load_golden(arguments.text("golden"));
-    if (from != "store") take(read.rows);
+    if (from != "store") take(read.results);
     if (golden != nullptr) *golden = std::move(read);
   }
-  if (store) take(store->rows());
+  if (store) take(store->results());
   for (const std::string& sentence : stale) complain("norm-harness: {}", sentence);
-  std::stable_sort(rows.begin(), rows.end(),
+  std::stable_sort(results.begin(), results.end(),
                    [&](const RunResult& a, const RunResult& b) { return key(a) < key(b); });
-  return rows;
+  return results;
 }
 
 std::vector<std::string> split_list(const std::string& text, const std::string& option) {

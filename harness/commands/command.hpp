@@ -83,25 +83,25 @@ class Arguments {
   boost::program_options::variables_map values_;
 };
 
-/// Whether a row is of its profile's current definition; false for a custom run, and for one made
-/// before the numerics changed.
-bool is_current(const RunResult& row);
+/// Whether a result is of its profile's current definition; false for a custom run, and for one
+/// made before the numerics changed.
+bool is_current(const RunResult& result);
 
-/// Whether a row is to be judged: current, and with no measure of another version than today's.
+/// Whether a result is to be judged: current, and with no measure of another version than today's.
 /// For the latter a sentence is added to `stale` where it is not there yet.
-bool is_evidence(const RunResult& row, std::vector<std::string>& stale);
+bool is_evidence(const RunResult& result, std::vector<std::string>& stale);
 
 /// The store of --store, opened for reading; or nothing if none was named and the default does not
 /// exist yet. Throws: DataError if a named one does not exist.
 std::optional<Store> store_to_read(const Arguments& arguments);
 
-/// Declares --store, --golden, --profile and --rows, which select the rows.
-void add_row_options(Arguments& arguments);
+/// Declares --store, --golden, --profile and --rows, which select the results.
+void add_result_options(Arguments& arguments);
 
-/// Rows of one profile (by default each study's claim profile), from the store, from golden, or
-/// from both (the store's row if both have one). Rows of another definition of the profile are
-/// skipped, and those measured by another version with a complaint. `golden` is set if golden was
-/// read. Throws: DataError if golden or a named store is needed and missing.
+/// Results of one profile (by default each study's claim profile), from the store, from golden, or
+/// from both (the store's result if both have one). Results of another definition of the profile
+/// are skipped, and those measured by another version with a complaint. `golden` is set if golden
+/// was read. Throws: DataError if golden or a named store is needed and missing.
 std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden = nullptr);
 
 /// `a,b,c` as a list. Throws: UsageError for an empty item.

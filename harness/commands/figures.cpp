@@ -26,7 +26,7 @@ Exit figures_command(const std::vector<std::string>& words) {
           "drawn\n"
           "apart, those that no claim is judged from in a folder TASK-PROFILE within the output.");
   arguments.positional("experiment");
-  add_row_options(arguments);
+  add_result_options(arguments);
   arguments.options()("experiment", po::value<std::string>()->default_value("all"),
                       experiment_words().c_str())(
       "protocol", po::value<std::string>()->default_value("all"),

@@ -52,28 +52,28 @@ std::vector<std::string> wanted_metrics(const Arguments& arguments) {
   return wanted;
 }
 
-Due due_of(const RunResult& row, const std::vector<std::string>& wanted) {
-  const Study& study = study_of(row);
-  if (row.diverged_at >= 0) return {};
-  Due due{wanted.empty() ? due_measures(row, study.measures()) : asked_of(study, wanted)};
+Due due_of(const RunResult& result, const std::vector<std::string>& wanted) {
+  const Study& study = study_of(result);
+  if (result.diverged_at >= 0) return {};
+  Due due{wanted.empty() ? due_measures(result, study.measures()) : asked_of(study, wanted)};
   due.of_course = std::ranges::any_of(due.measures, [&](const std::string& name) {
     return find_measure(study.measures(), name).of == Measure::Of::course;
   });
   return due;
 }
 
-/// Rows of which something is due, by their studies; counts those of other numerics, which this
+/// Results of which something is due, by their studies; counts those of other numerics, which this
 /// version does not make.
-std::vector<RunResult> due_rows(const Study& study, const std::vector<RunResult>& rows,
-                                const Arguments& arguments, const std::vector<std::string>& wanted,
-                                std::size_t& others) {
+std::vector<RunResult> due_results(const Study& study, const std::vector<RunResult>& results,
+                                   const Arguments& arguments,
+                                   const std::vector<std::string>& wanted, std::size_t& others) {
   std::vector<RunResult> due;
-  for (const RunResult& row : rows) {
-    if (&study_of(row) != &study || due_of(row, wanted).measures.empty()) continue;
-    if (arguments.has("profile") && row.profile != arguments.text("profile")) continue;
-    const Spec spec = Spec::parse(row.spec, "row: spec");
+  for (const RunResult& result : results) {
+    if (&study_of(result) != &study || due_of(result, wanted).measures.empty()) continue;
+    if (arguments.has("profile") && result.profile != arguments.text("profile")) continue;
+    const Spec spec = Spec::parse(result.spec, "row: spec");
     if (spec.has("numerics") && spec.text("numerics") == kNumerics) {
-      due.push_back(row);
+      due.push_back(result);
     } else {
       ++others;
     }
@@ -83,7 +83,7 @@ std::vector<RunResult> due_rows(const Study& study, const std::vector<RunResult>
 
 /// The runs of all studies of which something is due. One that cannot be made is named, and the
 /// others are measured all the same.
-std::vector<PlannedRun> plan(const std::vector<RunResult>& rows, const Arguments& arguments,
+std::vector<PlannedRun> plan(const std::vector<RunResult>& results, const Arguments& arguments,
                              const std::vector<std::string>& wanted, libnorm::Device device,
                              Exit& exit) {
   Request request;
@@ -93,7 +93,7 @@ std::vector<PlannedRun> plan(const std::vector<RunResult>& rows, const Arguments
   std::vector<PlannedRun> plan;
   std::size_t others = 0;
   for (const Study* study : studies()) {
-    const auto due = due_rows(*study, rows, arguments, wanted, others);
+    const auto due = due_results(*study, results, arguments, wanted, others);
     PlannedAgain again = study->plan_again(due, request);
     for (PlannedRun& run : again.runs) plan.push_back(std::move(run));
     for (const std::string& fault : again.faults) {
@@ -116,15 +116,16 @@ std::vector<PlannedRun> plan(const std::vector<RunResult>& rows, const Arguments
   return plan;
 }
 
-/// Says of each run what was done for it. Returns: whether all came to the weights of their rows.
+/// Says of each run what was done for it. Returns: whether all came to the weights of their
+/// results.
 bool tell(const MadeRuns& runs, const std::vector<std::string>& wanted,
           const std::vector<RunResult>& before) {
   bool same = true;
-  for (std::size_t i = 0; i < runs.rows.size(); ++i) {
-    const RunResult& row = runs.rows[i];
-    const auto was = std::ranges::find(before, row.spec_sha256, &RunResult::spec_sha256);
+  for (std::size_t i = 0; i < runs.results.size(); ++i) {
+    const RunResult& result = runs.results[i];
+    const auto was = std::ranges::find(before, result.spec_sha256, &RunResult::spec_sha256);
     const Due due = was == before.end() ? Due{} : due_of(*was, wanted);
-    const std::string name = fmt::format("{} {} seed {}", row.profile, row.arm, row.seed);
+    const std::string name = fmt::format("{} {} seed {}", result.profile, result.arm, result.seed);
     const std::string names = fmt::format("{}", fmt::join(due.measures, ", "));
     switch (runs.made[i]) {
       case Made::measured:
@@ -184,13 +185,13 @@ Exit remeasure_command(const std::vector<std::string>& words) {
   RunnerOptions options;
   options.threads = checked_threads(arguments);
   options.device = chosen_device(arguments);
-  options.due = [&](const RunResult& row) { return due_of(row, wanted); };
+  options.due = [&](const RunResult& result) { return due_of(result, wanted); };
   if (arguments.has("no-wait")) options.others = Others::leave;
-  const std::vector<RunResult> rows = Store(arguments.text("store"), Access::reading).rows();
+  const std::vector<RunResult> results = Store(arguments.text("store"), Access::reading).results();
   Exit exit = Exit::ok;
-  const std::vector<PlannedRun> planned = plan(rows, arguments, wanted, options.device, exit);
+  const std::vector<PlannedRun> planned = plan(results, arguments, wanted, options.device, exit);
   if (planned.empty()) {
-    print_out("There is nothing to measure again: {} runs are in the store.\n", rows.size());
+    print_out("There is nothing to measure again: {} runs are in the store.\n", results.size());
     return exit;
   }
   const Store store(arguments.text("store"), Access::writing);
@@ -198,7 +199,7 @@ Exit remeasure_command(const std::vector<std::string>& words) {
       arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
   Progress progress(std::cout, style, STDOUT_FILENO);
   const MadeRuns made = make_runs(planned, options, store, progress);
-  if (!tell(made, wanted, rows)) return Exit::differs;
+  if (!tell(made, wanted, results)) return Exit::differs;
   if (made.left > 0 && exit == Exit::ok) {
     complain("remeasure: another process holds {} of the {} runs, and they are left to it",
              made.left, planned.size());

@@ -68,10 +68,10 @@ ReportVerdict report_verdict(const CheckedVerdict& checked) {
   return out;
 }
 
-std::vector<ReportFigure> report_figures(const std::vector<RunResult>& rows,
+std::vector<ReportFigure> report_figures(const std::vector<RunResult>& results,
                                          const std::filesystem::path& directory) {
   std::vector<ReportFigure> figures;
-  for (const DrawnFigure& drawn : draw_figures(rows, {}, directory).figures) {
+  for (const DrawnFigure& drawn : draw_figures(results, {}, directory).figures) {
     figures.push_back({drawn.heading, drawn.caption, drawn.alt, read_file(drawn.files.front())});
   }
   return figures;
@@ -84,24 +84,24 @@ Exit report_command(const std::vector<std::string>& words) {
       "report [options]",
       "Writes one HTML page: verdicts beside golden's, the figures, the environment,\n"
       "and every number behind a verdict. Nothing is trained.");
-  add_row_options(arguments);
+  add_result_options(arguments);
   arguments.options()("output", po::value<std::string>()->default_value("out/report.html"),
                       "the page; its figures are drawn into `figures` beside it, if it is a file");
   if (!arguments.parse(words)) return Exit::ok;
   Golden golden;
-  const auto rows = read_results(arguments, &golden);
+  const auto results = read_results(arguments, &golden);
   const std::filesystem::path output = arguments.text("output");
   ReportData data;
   data.title = "Stabilizer and expressive engine: experiments " + experiment_ids();
-  for (const CheckedVerdict& checked : check_verdicts(rows, golden)) {
+  for (const CheckedVerdict& checked : check_verdicts(results, golden)) {
     data.verdicts.push_back(report_verdict(checked));
   }
   // Beside a pipe or a terminal there is no place for figures.
   const bool is_stream = is_written_through(output);
   const TemporaryFolder temporary;
   data.figures =
-      report_figures(rows, is_stream ? temporary.path() : output.parent_path() / "figures");
-  data.rows = rows;
+      report_figures(results, is_stream ? temporary.path() : output.parent_path() / "figures");
+  data.results = results;
   data.commands = {"scripts/reproduce"};
   for (const Study* study : studies()) {
     data.caveats.emplace_back(study->texts().caveats);

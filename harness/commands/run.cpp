@@ -173,52 +173,52 @@ std::vector<PlannedRun> shard_of(std::vector<PlannedRun> plan, const std::string
   return part;
 }
 
-std::string metric_text(const RunResult& row, const std::string& name) {
-  const auto metric = row.metrics.find(name);
-  return metric == row.metrics.end() ? "-" : fmt::format("{:.4g}", metric->second);
+std::string metric_text(const RunResult& result, const std::string& name) {
+  const auto metric = result.metrics.find(name);
+  return metric == result.metrics.end() ? "-" : fmt::format("{:.4g}", metric->second);
 }
 
 /// Prints what came of the runs of one study, `words` being how each stands to golden.
 void print_table(const Study& study, const std::string& protocol,
-                 const std::vector<RunResult>& rows, const std::vector<std::string>& words) {
+                 const std::vector<RunResult>& results, const std::vector<std::string>& words) {
   std::string task;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const RunResult& row = rows[i];
-    if (&study_of(row) != &study) continue;
-    if (row.task != task) {
-      task = row.task;
-      if (!row.data.empty()) print_out("\n{}", libnorm::printable(row.data));
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const RunResult& result = results[i];
+    if (&study_of(result) != &study) continue;
+    if (result.task != task) {
+      task = result.task;
+      if (!result.data.empty()) print_out("\n{}", libnorm::printable(result.data));
       print_out("\n{:18} {:>5} {:>7} {:>11}", "arm", "seed", "steps", "loss");
       for (const Column& c : study.columns(protocol)) print_out(" {:>{}}", c.title, c.width());
       print_out(" {:>8}  {:14} {}\n", "seconds", "weights", "golden");
     }
-    print_out("{:18} {:5} {:7} {:11.4e}", row.arm, row.seed, row.steps, row.final_loss);
+    print_out("{:18} {:5} {:7} {:11.4e}", result.arm, result.seed, result.steps, result.final_loss);
     for (const Column& c : study.columns(protocol)) {
-      print_out(" {:>{}}", metric_text(row, c.metric), c.width());
+      print_out(" {:>{}}", metric_text(result, c.metric), c.width());
     }
-    print_out(" {:8.1f}  {:.12}   {}\n", row.seconds, row.weights_sha256, words[i]);
+    print_out(" {:8.1f}  {:.12}   {}\n", result.seconds, result.weights_sha256, words[i]);
   }
 }
 
 /// Prints what came of each run, and how it stands to golden.
-Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<RunResult>& rows,
+Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<RunResult>& results,
                          const Arguments& arguments) {
   const bool must_check = arguments.has("check");
   const std::string& directory = arguments.text("golden");
   Golden golden;
   // Runs of no profile stand in a folder of their own, and are rarely there.
-  const bool may_be_there = std::ranges::any_of(rows, [&](const RunResult& row) {
-    return row.profile != kCustomProfile ||
-           is_there(std::filesystem::path(directory) / encode_name(row.task) / kCustomProfile);
+  const bool may_be_there = std::ranges::any_of(results, [&](const RunResult& result) {
+    return result.profile != kCustomProfile ||
+           is_there(std::filesystem::path(directory) / encode_name(result.task) / kCustomProfile);
   });
   if (may_be_there && (must_check || has_golden(directory))) golden = load_golden(directory);
   Exit exit = Exit::ok;
   std::vector<std::string> words, notes;
-  for (const RunResult& row : rows) {
-    words.emplace_back(row.profile == "custom" ? "custom run" : "not in golden");
-    const RunResult* expected = golden.find(row);
+  for (const RunResult& result : results) {
+    words.emplace_back(result.profile == "custom" ? "custom run" : "not in golden");
+    const RunResult* expected = golden.find(result);
     std::vector<Difference> differences;
-    if (expected != nullptr) differences = compare(row, *expected);
+    if (expected != nullptr) differences = compare(result, *expected);
     const bool measured_otherwise = std::ranges::any_of(
         differences, [](const Difference& d) { return d.cause == Cause::kOtherMeasures; });
     const bool differs = std::ranges::any_of(
@@ -233,7 +233,7 @@ Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<Ru
     }
   }
   for (const Chosen& c : chosen) {
-    print_table(*c.study, protocol_of(*c.study, arguments), rows, words);
+    print_table(*c.study, protocol_of(*c.study, arguments), results, words);
   }
   if (!notes.empty()) print_out("\n  {}\n", fmt::join(notes, "\n  "));
   if (exit == Exit::no_data) {
@@ -254,12 +254,13 @@ std::optional<Keep> chosen_keep(const Arguments& arguments) {
 
 /// Whether every run has kept what --keep asks for. One that was finished before is not made again,
 /// and that must not pass for done.
-Exit check_kept(const std::vector<RunResult>& rows, const Store& store, std::optional<Keep> keep) {
+Exit check_kept(const std::vector<RunResult>& results, const Store& store,
+                std::optional<Keep> keep) {
   if (!keep || *keep == Keep::none) return Exit::ok;
   std::vector<std::string> folders;
-  for (const RunResult& row : rows) {
-    if (store.has_kept(row) && row.kept->what >= *keep) continue;
-    folders.push_back(libnorm::printable(store.folder(row).string()));
+  for (const RunResult& result : results) {
+    if (store.has_kept(result) && result.kept->what >= *keep) continue;
+    folders.push_back(libnorm::printable(store.folder(result).string()));
   }
   if (folders.empty()) return Exit::ok;
   const std::size_t shown = std::min<std::size_t>(folders.size(), 3);
@@ -419,8 +420,8 @@ Exit run_command(const std::vector<std::string>& words) {
       arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
   Progress progress(std::cout, style, STDOUT_FILENO);
   const MadeRuns made = make_runs(plan, options, store, progress);
-  const Exit compared = compare_with_golden(chosen, made.rows, arguments);
-  const Exit kept = check_kept(made.rows, store, options.keep);
+  const Exit compared = compare_with_golden(chosen, made.results, arguments);
+  const Exit kept = check_kept(made.results, store, options.keep);
   const Exit exit = compared == Exit::ok ? kept : compared;
   if (made.left == 0) return exit;
   complain(

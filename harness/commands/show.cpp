@@ -13,25 +13,25 @@ namespace {
 
 namespace po = boost::program_options;
 
-nlohmann::json experiments_of(const RunResult& row) {
+nlohmann::json experiments_of(const RunResult& result) {
   nlohmann::json list = nlohmann::json::array();
-  for (const Experiment& e : study_of(row).experiments()) {
+  for (const Experiment& e : study_of(result).experiments()) {
     const auto has = [&](const std::vector<std::string>& arms) {
-      return std::find(arms.begin(), arms.end(), row.arm) != arms.end();
+      return std::find(arms.begin(), arms.end(), result.arm) != arms.end();
     };
     if (has(e.arms) || has(e.controls)) list.push_back(e.id);
   }
   return list;
 }
 
-void print_json(const std::vector<RunResult>& rows) {
+void print_json(const std::vector<RunResult>& results) {
   nlohmann::json list = nlohmann::json::array();
-  for (const RunResult& row : rows) {
-    nlohmann::json json = to_json(row);
-    json["experiment"] = experiments_of(row);
+  for (const RunResult& result : results) {
+    nlohmann::json json = to_json(result);
+    json["experiment"] = experiments_of(result);
     json["protocol"] = nlohmann::json::array();
-    for (const Protocol& p : study_of(row).protocols()) {
-      if (row.slices.count(std::string(p.name)) > 0) json["protocol"].push_back(p.name);
+    for (const Protocol& p : study_of(result).protocols()) {
+      if (result.slices.count(std::string(p.name)) > 0) json["protocol"].push_back(p.name);
     }
     list.push_back(std::move(json));
   }
@@ -39,14 +39,14 @@ void print_json(const std::vector<RunResult>& rows) {
   print_out("{}\n", list.dump(2, ' ', true));
 }
 
-void print_table(const std::vector<RunResult>& rows) {
+void print_table(const std::vector<RunResult>& results) {
   print_out("{:18} {:8} {:18} {:>6} {:>7} {:>12} {:>9} {:>8}  {}\n", "task", "profile", "arm",
             "seed", "steps", "loss", "seconds", "kept", "weights");
-  for (const RunResult& row : rows) {
-    const Keep kept = row.kept ? row.kept->what : Keep::none;
-    print_out("{:18} {:8} {:18} {:6} {:7} {:12.4e} {:9.1f} {:>8}  {}\n", row.task, row.profile,
-              row.arm, row.seed, row.steps, row.final_loss, row.seconds, kKeepWords[int(kept)],
-              row.weights_sha256);
+  for (const RunResult& result : results) {
+    const Keep kept = result.kept ? result.kept->what : Keep::none;
+    print_out("{:18} {:8} {:18} {:6} {:7} {:12.4e} {:9.1f} {:>8}  {}\n", result.task,
+              result.profile, result.arm, result.seed, result.steps, result.final_loss,
+              result.seconds, kKeepWords[int(kept)], result.weights_sha256);
   }
 }
 
@@ -90,13 +90,13 @@ Exit show_command(const std::vector<std::string>& words) {
   if (arguments.has("json") && arguments.has("csv")) {
     throw UsageError("--csv: cannot be combined with --json; need one of them");
   }
-  const auto rows = Store(arguments.text("store"), Access::reading).rows();
+  const auto results = Store(arguments.text("store"), Access::reading).results();
   if (arguments.has("json")) {
-    print_json(rows);
+    print_json(results);
   } else if (arguments.has("csv")) {
-    print_text(to_csv(rows));
+    print_text(to_csv(results));
   } else {
-    print_table(rows);
+    print_table(results);
   }
   return Exit::ok;
 }

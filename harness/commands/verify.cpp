@@ -47,7 +47,8 @@ Exit compare_verdicts(const std::vector<CheckedVerdict>& checked) {
   return exit;
 }
 
-/// Holds the store's rows of the profile, or of that which claims are judged at, against golden's.
+/// Holds the store's results of the profile, or of that which claims are judged at, against
+/// golden's.
 Exit compare_store(const Arguments& arguments, const Golden& golden) {
   // Beside JSON, what is for people goes to standard error.
   const auto tell = [&](const std::string& line) {
@@ -61,19 +62,19 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
                      libnorm::printable(directory)));
   }
   int same = 0, differing = 0, unknown = 0, unmeasured = 0;
-  for (const RunResult& row : store ? store->rows() : std::vector<RunResult>()) {
+  for (const RunResult& result : store ? store->results() : std::vector<RunResult>()) {
     const std::string profile = arguments.has("profile")
                                     ? arguments.text("profile")
-                                    : std::string(study_of(row).claim_profile());
-    const RunResult* expected = golden.find(row);
+                                    : std::string(study_of(result).claim_profile());
+    const RunResult* expected = golden.find(result);
     // A run of no profile is compared where golden has it, and missed nowhere.
-    const bool is_custom = row.profile == "custom" && expected != nullptr;
-    if (!is_custom && (row.profile != profile || !is_current(row))) continue;
+    const bool is_custom = result.profile == "custom" && expected != nullptr;
+    if (!is_custom && (result.profile != profile || !is_current(result))) continue;
     if (expected == nullptr) {
       ++unknown;
       continue;
     }
-    const auto differences = compare(row, *expected);
+    const auto differences = compare(result, *expected);
     for (const Difference& d : differences) tell(libnorm::printable(d.message));
     const bool differs = std::ranges::any_of(
         differences, [](const Difference& d) { return d.cause != Cause::kOtherMeasures; });
@@ -107,7 +108,7 @@ Exit verify_command(const std::vector<std::string>& words) {
       "in\n"
       "the store, against golden. Nothing is trained. A verdict that says that a claim does not\n"
       "hold is no failure; one that golden does not have is.");
-  add_row_options(arguments);
+  add_result_options(arguments);
   arguments.options()("claim", po::value<std::string>(),
                       "only this claim of those that `list` names, under all its protocols")(
       "check", "fail unless there are runs, and golden has every one")("json",
@@ -119,9 +120,9 @@ Exit verify_command(const std::vector<std::string>& words) {
   }
 
   Golden golden;
-  const auto rows = read_results(arguments, &golden);
+  const auto results = read_results(arguments, &golden);
   std::vector<CheckedVerdict> checked;
-  for (CheckedVerdict& c : check_verdicts(rows, golden)) {
+  for (CheckedVerdict& c : check_verdicts(results, golden)) {
     if (!arguments.has("claim") || c.verdict.id == arguments.text("claim")) {
       checked.push_back(std::move(c));
     }

@@ -19,20 +19,20 @@ namespace {
 using libnorm::DataError;
 using libnorm::ValueError;
 
-/// Rows of one study, one task and one profile.
+/// Results of one study, one task and one profile.
 struct Group {
   std::string task, profile;
-  std::vector<RunResult> rows;
+  std::vector<RunResult> results;
   bool is_evidence = false;
   /// Of a task that stands in for another.
   std::string stand_in;
 };
 
 /// Those that claims are judged from first.
-std::vector<Group> group_rows(const std::vector<RunResult>& rows, const Study& study) {
+std::vector<Group> group_results(const std::vector<RunResult>& results, const Study& study) {
   std::map<std::pair<std::string, std::string>, std::vector<RunResult>> apart;
-  for (const RunResult& row : rows) {
-    if (&study_of(row) == &study) apart[{row.task, row.profile}].push_back(row);
+  for (const RunResult& result : results) {
+    if (&study_of(result) == &study) apart[{result.task, result.profile}].push_back(result);
   }
   std::vector<Group> groups;
   for (auto& [key, of_key] : apart) {
@@ -76,9 +76,9 @@ std::string joined(const std::vector<std::string>& items) {
   return fmt::format("{}", fmt::join(items, ", "));
 }
 
-bool has_rows_of(const Group& group, const std::vector<std::string>& arms) {
-  return std::ranges::any_of(group.rows, [&](const RunResult& row) {
-    return std::ranges::find(arms, row.arm) != arms.end();
+bool has_results_of(const Group& group, const std::vector<std::string>& arms) {
+  return std::ranges::any_of(group.results, [&](const RunResult& result) {
+    return std::ranges::find(arms, result.arm) != arms.end();
   });
 }
 
@@ -89,7 +89,7 @@ std::string sentence(std::string text) {
   return text + ". ";
 }
 
-/// The figures of one experiment under one protocol, from one group of rows.
+/// The figures of one experiment under one protocol, from one group of results.
 void draw(const Study& study, const Experiment& e, const FigureProtocol& protocol,
           const Group& group, const std::filesystem::path& directory,
           std::vector<DrawnFigure>& figures) {
@@ -97,7 +97,7 @@ void draw(const Study& study, const Experiment& e, const FigureProtocol& protoco
   std::string heading = fmt::format("Figure {}, {} protocol", e.figure, protocol.name);
   if (!group.is_evidence) heading += fmt::format(", profile {}", group.profile);
   if (!group.stand_in.empty()) heading += fmt::format(" ({})", group.stand_in);
-  for (const Figure& figure : study.figures(group.rows, spec)) {
+  for (const Figure& figure : study.figures(group.results, spec)) {
     figures.push_back(
         {.heading = heading + (figure.aspect.empty() ? "" : ", " + figure.aspect),
          .caption = fmt::format("{}{}: {}; {}. Lines are medians over seeds, bands their range.",
@@ -132,12 +132,12 @@ std::vector<std::filesystem::path> draw_chart(const Chart& chart,
   return run_gnuplot(chart.name, chart_script(chart), directory);
 }
 
-Drawing draw_figures(const std::vector<RunResult>& rows, const DrawRequest& request,
+Drawing draw_figures(const std::vector<RunResult>& results, const DrawRequest& request,
                      const std::filesystem::path& directory) {
   check(request);
   Drawing drawing;
   for (const Study* study : studies()) {
-    const std::vector<Group> groups = group_rows(rows, *study);
+    const std::vector<Group> groups = group_results(results, *study);
     for (const Experiment& e : study->experiments()) {
       if (request.experiment != "all" && request.experiment != e.id) continue;
       if (groups.empty()) {
@@ -153,7 +153,7 @@ Drawing draw_figures(const std::vector<RunResult>& rows, const DrawRequest& requ
           if (request.protocol != "all" && request.protocol != protocol.name) continue;
           const bool asked_for = request.protocol == protocol.name || !protocol.has_own_arms;
           // Other arms than its own would not be what it says.
-          const bool there = request.arms.empty() && has_rows_of(groups[g], protocol.arms);
+          const bool there = request.arms.empty() && has_results_of(groups[g], protocol.arms);
           if (!asked_for && !there) continue;
           if (!request.arms.empty()) protocol.arms = request.arms;
           draw(*study, e, protocol, groups[g], folder, drawing.figures);
@@ -167,20 +167,20 @@ Drawing draw_figures(const std::vector<RunResult>& rows, const DrawRequest& requ
   return drawing;
 }
 
-std::map<std::string, std::string> draw_golden_figures(const std::vector<RunResult>& rows) {
+std::map<std::string, std::string> draw_golden_figures(const std::vector<RunResult>& results) {
   std::map<std::string, std::string> files;
   for (const Study* study : studies()) {
-    const std::vector<Group> groups = group_rows(rows, *study);
+    const std::vector<Group> groups = group_results(results, *study);
     if (groups.empty() || !groups[0].is_evidence) continue;
     for (const GoldenFigure& wanted : study->golden_figures()) {
       const Experiment& e = *find_experiment(wanted.experiment).experiment;
       const bool has_all = std::ranges::all_of(
-          e.arms, [&](const std::string& arm) { return has_rows_of(groups[0], {arm}); });
+          e.arms, [&](const std::string& arm) { return has_results_of(groups[0], {arm}); });
       if (!has_all) continue;
       const TemporaryFolder folder;
       const DrawRequest request{std::string(e.id), std::string(wanted.protocol)};
       for (const DrawnFigure& figure :
-           draw_figures(groups[0].rows, request, folder.path()).figures) {
+           draw_figures(groups[0].results, request, folder.path()).figures) {
         for (const auto& path : figure.files) {
           if (path.extension() != ".png") files[path.filename().string()] = read_file(path);
         }

@@ -29,7 +29,7 @@ struct DrawnFigure {
 
 struct Drawing {
   std::vector<DrawnFigure> figures;
-  /// One line for each experiment of `all` that has no rows.
+  /// One line for each experiment of `all` that has no results.
   std::vector<std::string> missing;
 };
 
@@ -40,19 +40,19 @@ struct Drawing {
 std::vector<std::filesystem::path> draw_chart(const Chart& chart,
                                               const std::filesystem::path& directory);
 
-/// Draws the figures of experiments whose rows are there. Rows of a study on several tasks or at
-/// several profiles are drawn apart: those that its claims are judged from (if there are none, the
-/// first) in the directory, others in `<task>-<profile>` within.
+/// Draws the figures of experiments whose results are there. Results of a study on several tasks or
+/// at several profiles are drawn apart: those that its claims are judged from (if there are none,
+/// the first) in the directory, others in `<task>-<profile>` within.
 /// A protocol with arms of its own is drawn where its runs are there, or if it is named.
 /// throws: ValueError for an unknown experiment or protocol, or a protocol that the experiment has
 /// no
-///   figure of; DataError if the named experiment has no rows, or no experiment of `all` has any;
-///   and what Study::figures and draw_chart say
-Drawing draw_figures(const std::vector<RunResult>& rows, const DrawRequest& request,
+///   figure of; DataError if the named experiment has no results, or no experiment of `all` has
+///   any; and what Study::figures and draw_chart say
+Drawing draw_figures(const std::vector<RunResult>& results, const DrawRequest& request,
                      const std::filesystem::path& directory);
 
 /// The figures that golden is to hold, by file name, each as SVG and gnuplot script: those that
-/// studies name, where the rows hold evidence of each arm. throws: as draw_figures
-std::map<std::string, std::string> draw_golden_figures(const std::vector<RunResult>& rows);
+/// studies name, where the results hold evidence of each arm. throws: as draw_figures
+std::map<std::string, std::string> draw_golden_figures(const std::vector<RunResult>& results);
 
 }  // namespace harness

@@ -184,22 +184,23 @@ std::string figure_section(const std::vector<ReportFigure>& figures) {
 // By task and profile.
 using Groups = std::map<std::pair<std::string, std::string>, std::vector<const RunResult*>>;
 
-Groups group(const std::vector<RunResult>& rows) {
+Groups group(const std::vector<RunResult>& results) {
   Groups groups;
-  for (const RunResult& row : rows) groups[{row.task, row.profile}].push_back(&row);
+  for (const RunResult& result : results) groups[{result.task, result.profile}].push_back(&result);
   return groups;
 }
 
-bool is_shown(const RunResult& row, std::string_view metric) {
-  // A layer's other metrics are in the figures, and in the row.
-  return !metric.starts_with("layer") || row.spectra.empty() || metric.ends_with(".effective_rank");
+bool is_shown(const RunResult& result, std::string_view metric) {
+  // A layer's other metrics are in the figures, and in the result.
+  return !metric.starts_with("layer") || result.spectra.empty() ||
+         metric.ends_with(".effective_rank");
 }
 
-std::string run_table(const std::vector<const RunResult*>& rows) {
+std::string run_table(const std::vector<const RunResult*>& results) {
   std::set<std::string> metrics;
-  for (const RunResult* row : rows) {
-    for (const auto& [name, value] : row->metrics) {
-      if (is_shown(*row, name)) metrics.insert(name);
+  for (const RunResult* result : results) {
+    for (const auto& [name, value] : result->metrics) {
+      if (is_shown(*result, name)) metrics.insert(name);
     }
   }
   std::string inside =
@@ -210,19 +211,21 @@ std::string run_table(const std::vector<const RunResult*>& rows) {
     inside += fmt::format("<th scope=\"col\" class=\"number\">{}</th>", breakable(name));
   }
   inside += "<th scope=\"col\">Weights</th></tr></thead>\n<tbody>\n";
-  for (const RunResult* each : rows) {
-    const RunResult& row = *each;
-    inside += fmt::format("<tr><th scope=\"row\">{}</th>", escape(row.arm));
-    inside += number_cell(fmt::format("{}", row.seed)) + number_cell(fmt::format("{}", row.steps));
+  for (const RunResult* each : results) {
+    const RunResult& result = *each;
+    inside += fmt::format("<tr><th scope=\"row\">{}</th>", escape(result.arm));
     inside +=
-        number_cell(row.diverged_at < 0 ? four_digits(row.final_loss)
-                                        : fmt::format("diverged at step {}", row.diverged_at));
+        number_cell(fmt::format("{}", result.seed)) + number_cell(fmt::format("{}", result.steps));
+    inside += number_cell(result.diverged_at < 0
+                              ? four_digits(result.final_loss)
+                              : fmt::format("diverged at step {}", result.diverged_at));
     for (const std::string& name : metrics) {
-      const auto metric = row.metrics.find(name);
-      inside += number_cell(metric == row.metrics.end() ? "" : four_digits(metric->second));
+      const auto metric = result.metrics.find(name);
+      inside += number_cell(metric == result.metrics.end() ? "" : four_digits(metric->second));
     }
-    inside += fmt::format("<td><code title=\"{}\">{}</code></td></tr>\n",
-                          escape(row.weights_sha256), escape(row.weights_sha256.substr(0, 12)));
+    inside +=
+        fmt::format("<td><code title=\"{}\">{}</code></td></tr>\n", escape(result.weights_sha256),
+                    escape(result.weights_sha256.substr(0, 12)));
   }
   return table("runs", "Every run",
                "Final loss: mean of the last 100 training losses (of all, if fewer), in nats. "
@@ -230,9 +233,9 @@ std::string run_table(const std::vector<const RunResult*>& rows) {
                inside + "</tbody>\n");
 }
 
-std::string run_section(const std::vector<RunResult>& rows) {
+std::string run_section(const std::vector<RunResult>& results) {
   std::string html = "<section id=\"runs\">\n<h2>Every run</h2>\n";
-  const Groups groups = group(rows);
+  const Groups groups = group(results);
   for (const auto& [key, of_key] : groups) {
     if (groups.size() > 1) {
       html += fmt::format("<h3>{}, profile {}</h3>\n", escape(key.first), escape(key.second));
@@ -242,11 +245,11 @@ std::string run_section(const std::vector<RunResult>& rows) {
   return html + "</section>\n";
 }
 
-std::string environment_section(const std::vector<RunResult>& rows) {
+std::string environment_section(const std::vector<RunResult>& results) {
   // As text, so that equal ones fall together.
   std::map<std::vector<std::string>, int> environments;
-  for (const RunResult& row : rows) {
-    const Environment& e = row.environment;
+  for (const RunResult& result : results) {
+    const Environment& e = result.environment;
     ++environments[{e.version, e.numerics, e.device, e.cpu, e.isa, std::to_string(e.threads),
                     e.compiler, e.flags}];
   }
@@ -282,19 +285,19 @@ std::string counted(std::size_t count, std::string_view what) {
 
 std::string summary(const ReportData& data) {
   std::string html;
-  const Groups groups = group(data.rows);
-  for (const auto& [key, rows] : groups) {
+  const Groups groups = group(data.results);
+  for (const auto& [key, results] : groups) {
     std::set<std::string> arms, machines;
     std::set<std::uint64_t> seeds;
-    for (const RunResult* row : rows) {
-      arms.insert(row->arm);
-      const Environment& e = row->environment;
+    for (const RunResult* result : results) {
+      arms.insert(result->arm);
+      const Environment& e = result->environment;
       machines.insert(e.device == "cpu" ? fmt::format("{} ({})", e.cpu, e.isa) : e.device);
-      seeds.insert(row->seed);
+      seeds.insert(result->seed);
     }
     html += fmt::format("<p>{}{}: {} of the arms {} (profile {}). Made on {}.</p>\n",
                         groups.size() > 1 ? escape(key.first) + ": " : "",
-                        counted(rows.size(), "run"), counted(seeds.size(), "seed"), joined(arms),
+                        counted(results.size(), "run"), counted(seeds.size(), "seed"), joined(arms),
                         escape(key.second), joined(machines));
   }
   const auto count = [&](Agreement agreement) {
@@ -340,7 +343,7 @@ std::string html_report(const ReportData& data) {
   html += "<section id=\"caveats\">\n<h2>What to keep in mind</h2>\n<ul>\n";
   html.append(kCaveats);
   for (const std::string& of_study : data.caveats) html += of_study;
-  html += "</ul>\n</section>\n" + run_section(data.rows) + environment_section(data.rows);
+  html += "</ul>\n</section>\n" + run_section(data.results) + environment_section(data.results);
   return html + command_section(data.commands) + "</main>\n</body>\n</html>\n";
 }
 

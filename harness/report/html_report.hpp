@@ -47,7 +47,7 @@ struct ReportData {
   std::vector<ReportVerdict> verdicts;
   std::vector<ReportFigure> figures;
   /// Every run behind the verdicts, in the order of the table.
-  std::vector<RunResult> rows;
+  std::vector<RunResult> results;
   /// Shell commands that make all this again.
   std::vector<std::string> commands;
   /// What to keep in mind, in HTML: list items.
@@ -58,7 +58,7 @@ struct ReportData {
 std::string four_digits(double value);
 
 /// One HTML page that needs no other file: verdicts, figures, caveats, every run's numbers, where
-/// they were made and how to make them again. A function of its argument alone. Rows of several
+/// they were made and how to make them again. A function of its argument alone. Results of several
 /// tasks or profiles have a table each. Of the spectra of several layers it has the effective
 /// ranks, which verdicts rest on. throws: DataError if a figure is not an SVG picture, or carries a
 /// script

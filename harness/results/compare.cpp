@@ -29,19 +29,22 @@ constexpr std::string_view kExactMetrics[] = {"training_loss", "training_accurac
 constexpr double kSolverTolerance = 1e-9;
 constexpr double kDriftTolerance = 1e-3;
 
-std::string name_of(const RunResult& row) {
+std::string name_of(const RunResult& result) {
   std::string cell;
-  for (const auto& [factor, level] : row.cell) cell += " " + factor + "=" + level;
-  return row.task + "/" + row.profile + "/" + row.arm + cell + " seed " + std::to_string(row.seed);
+  for (const auto& [factor, level] : result.cell) cell += " " + factor + "=" + level;
+  return result.task + "/" + result.profile + "/" + result.arm + cell + " seed " +
+         std::to_string(result.seed);
 }
 
-/// Whether `other` has a measure that a row lacks, of whose numbers the row says nothing then.
-bool lacks_a_measure(const RunResult& row, const RunResult& other) {
-  return std::any_of(other.measures.begin(), other.measures.end(),
-                     [&](const auto& measure) { return row.measures.count(measure.first) == 0; });
+/// Whether `other` has a measure that a result lacks, of whose numbers the result says nothing
+/// then.
+bool lacks_a_measure(const RunResult& result, const RunResult& other) {
+  return std::any_of(other.measures.begin(), other.measures.end(), [&](const auto& measure) {
+    return result.measures.count(measure.first) == 0;
+  });
 }
 
-/// Whether the rows are of one specification, by whichever of its hashes.
+/// Whether the results are of one specification, by whichever of its hashes.
 bool of_one_spec(const RunResult& fresh, const RunResult& golden) {
   return golden.spec_sha256 == fresh.spec_sha256 ||
          (!fresh.spec.empty() && Spec::parse(fresh.spec, "row: spec").has_hash(golden.spec_sha256));
@@ -82,8 +85,8 @@ std::optional<double> metric_gap(std::string_view name, double expected, double 
   return distance;
 }
 
-/// Whether a number is made of a spectrum that the row holds too: layer3.published.stable_rank. A
-/// golden row that is older than the metric says as much without it.
+/// Whether a number is made of a spectrum that the result holds too: layer3.published.stable_rank.
+/// A golden result that is older than the metric says as much without it.
 bool is_of_spectrum(std::string_view name) {
   const std::string_view metric = name.substr(name.rfind('.') + 1);
   const auto all = libnorm::activation_metrics();
@@ -207,7 +210,8 @@ void ResultComparison::check_spectrum(const std::string& what, const std::vector
   }
 }
 
-/// Holds against each other what both rows have under one name: check(what, name, expected, got).
+/// Holds against each other what both results have under one name: check(what, name, expected,
+/// got).
 template <class Value, class Check>
 void ResultComparison::check_named(const std::string& member,
                                    std::map<std::string, Value> RunResult::*values,
@@ -285,7 +289,7 @@ void ResultComparison::check_training() {
   check_list("loss_curve", golden_.loss_curve, fresh_.loss_curve, exact_gap);
 }
 
-/// A hash has no size of difference: it is as far off as the numbers of its row are.
+/// A hash has no size of difference: it is as far off as the numbers of its result are.
 void ResultComparison::check_hashes() {
   const bool far = std::any_of(differences_.begin(), differences_.end(), [](const auto& each) {
     return each.cause == Cause::kDifferentResult;
@@ -306,7 +310,7 @@ void ResultComparison::check_hashes() {
   check_held_out(cause);
 }
 
-/// Rows made before this was stored have nothing to compare.
+/// Results made before this was stored have nothing to compare.
 void ResultComparison::check_held_out(Cause cause) {
   const auto& expected = golden_.held_out_correct;
   const auto& got = fresh_.held_out_correct;

@@ -32,81 +32,83 @@ constexpr std::uintmax_t kMostGolden = 40'000'000;
 /// Bytes of a name in a folder.
 constexpr std::size_t kLongestPart = 255;
 
-/// Rows in golden's order, each with a key of its own.
+/// Results in golden's order, each with a key of its own.
 struct Key {
   std::string task, profile, arm, variant;
   std::uint64_t seed = 0;
 
-  explicit Key(const RunResult& row)
-      : task(row.task),
-        profile(row.profile),
-        arm(row.arm),
-        variant(variant_of(row)),
-        seed(row.seed) {}
+  explicit Key(const RunResult& result)
+      : task(result.task),
+        profile(result.profile),
+        arm(result.arm),
+        variant(variant_of(result)),
+        seed(result.seed) {}
   auto operator<=>(const Key&) const = default;
 };
 
 /// Where files stood before tasks had names.
-std::string old_file_of(const RunResult& row) { return row.profile + "/" + row.arm + ".jsonl"; }
-
-bool belongs_in(const std::string& file, const RunResult& row, int format) {
-  return file == golden_file_of(row) ||
-         (format == 1 && file == old_file_of(row) && row.task == kUnnamedTask);
+std::string old_file_of(const RunResult& result) {
+  return result.profile + "/" + result.arm + ".jsonl";
 }
 
-std::string name_of(const RunResult& row) {
-  std::string file = golden_file_of(row);
-  return file.substr(0, file.rfind('.')) + " seed " + std::to_string(row.seed);
+bool belongs_in(const std::string& file, const RunResult& result, int format) {
+  return file == golden_file_of(result) ||
+         (format == 1 && file == old_file_of(result) && result.task == kUnnamedTask);
 }
 
-/// Throws: DataError for a custom row that does not say by which spec it was made.
-void require_spec(const RunResult& row, const std::string& where) {
-  if (row.profile != kCustomProfile && row.spec.empty()) return;
-  if (sha256_hex(row.spec) != row.spec_sha256) {
+std::string name_of(const RunResult& result) {
+  std::string file = golden_file_of(result);
+  return file.substr(0, file.rfind('.')) + " seed " + std::to_string(result.seed);
+}
+
+/// Throws: DataError for a custom result that does not say by which spec it was made.
+void require_spec(const RunResult& result, const std::string& where) {
+  if (result.profile != kCustomProfile && result.spec.empty()) return;
+  if (sha256_hex(result.spec) != result.spec_sha256) {
     fail_golden(where, "has a spec that is not that of its spec_sha256");
   }
 }
 
-/// Adds the rows of one file, which must be of its task, profile, arm and variant, by ascending
+/// Adds the results of one file, which must be of its task, profile, arm and variant, by ascending
 /// seed. Returns their seeds.
 std::vector<std::uint64_t> read_result_lines(const std::string& file, std::string_view content,
-                                             int format, std::vector<RunResult>& rows) {
+                                             int format, std::vector<RunResult>& results) {
   std::vector<std::uint64_t> seeds;
   while (!content.empty()) {
     const std::string where = file + " line " + std::to_string(seeds.size() + 1);
     const std::size_t end = std::min(content.find('\n'), content.size());
-    RunResult row = row_from_line(content.substr(0, end), "golden: " + where);
+    RunResult result = result_from_line(content.substr(0, end), "golden: " + where);
     content.remove_prefix(std::min(end + 1, content.size()));
-    require_spec(row, where);
-    if (!belongs_in(file, row, format)) {
-      fail_golden(where, "holds a row of " + golden_file_of(row));
+    require_spec(result, where);
+    if (!belongs_in(file, result, format)) {
+      fail_golden(where, "holds a row of " + golden_file_of(result));
     }
-    if (!seeds.empty() && seeds.back() >= row.seed) {
-      fail_golden(where, "is out of order (seed " + std::to_string(row.seed) + ")");
+    if (!seeds.empty() && seeds.back() >= result.seed) {
+      fail_golden(where, "is out of order (seed " + std::to_string(result.seed) + ")");
     }
-    seeds.push_back(row.seed);
-    rows.push_back(std::move(row));
+    seeds.push_back(result.seed);
+    results.push_back(std::move(result));
   }
   return seeds;
 }
 
-/// Throws: ValueError for a row that golden has no place for.
-void require_place(const RunResult& row) {
+/// Throws: ValueError for a result that golden has no place for.
+void require_place(const RunResult& result) {
   const std::pair<const std::string&, const char*> names[] = {
-      {row.task, "task"}, {row.profile, "profile"}, {row.arm, "arm"}};
+      {result.task, "task"}, {result.profile, "profile"}, {result.arm, "arm"}};
   for (const auto& [name, what] : names) {
     if (is_name(name) && name != kReferenceFolder && name != kFiguresFolder) continue;
     throw ValueError("bless: a row has the " + std::string(what) + " \"" + name + "\"; need " +
                      kNameWanted + ", and not \"reference\" or \"figures\"");
   }
-  if (!row.spec.empty() && sha256_hex(row.spec) != row.spec_sha256) {
-    throw ValueError("bless: a row of " + row.arm + " has a spec that is not that of its " +
+  if (!result.spec.empty() && sha256_hex(result.spec) != result.spec_sha256) {
+    throw ValueError("bless: a row of " + result.arm + " has a spec that is not that of its " +
                      "spec_sha256; need a row as a store's");
   }
-  if (row.cell.count("spec") > 0) {
-    throw ValueError("bless: a row of " + row.arm + " has a factor spec; need another name");
+  if (result.cell.count("spec") > 0) {
+    throw ValueError("bless: a row of " + result.arm + " has a factor spec; need another name");
   }
-  std::string part = golden_file_of(row);
+  std::string part = golden_file_of(result);
   for (; !part.empty(); part.erase(0, std::min(part.find('/'), part.size() - 1) + 1)) {
     if (std::min(part.find('/'), part.size()) <= kLongestPart) continue;
     throw ValueError("bless: a row's place has a name that no file system takes (" + part +
@@ -114,33 +116,33 @@ void require_place(const RunResult& row) {
   }
 }
 
-/// The rows of golden with fresh ones in the place of old ones, in golden's order.
-std::vector<RunResult> merge(const std::vector<RunResult>& old_rows,
-                             const std::vector<RunResult>& fresh_rows) {
+/// The results of golden with fresh ones in the place of old ones, in golden's order.
+std::vector<RunResult> merge(const std::vector<RunResult>& old_results,
+                             const std::vector<RunResult>& fresh_results) {
   std::map<Key, RunResult> merged;
-  for (const RunResult& row : fresh_rows) {
-    require_place(row);
-    if (!merged.emplace(Key(row), row).second) {
-      throw ValueError("bless: a run came twice (" + name_of(row) + "); need each once");
+  for (const RunResult& result : fresh_results) {
+    require_place(result);
+    if (!merged.emplace(Key(result), result).second) {
+      throw ValueError("bless: a run came twice (" + name_of(result) + "); need each once");
     }
   }
-  for (const RunResult& row : old_rows) merged.emplace(Key(row), row);
-  std::vector<RunResult> rows;
-  for (auto& item : merged) rows.push_back(std::move(item.second));
-  return rows;
+  for (const RunResult& result : old_results) merged.emplace(Key(result), result);
+  std::vector<RunResult> results;
+  for (auto& item : merged) results.push_back(std::move(item.second));
+  return results;
 }
 
 using Files = std::map<std::string, std::string>;
 
 /// The content of every file, by its path. Throws: ValueError; DataError where it is too large.
-Files render(const std::vector<RunResult>& rows, const Derived& derived,
+Files render(const std::vector<RunResult>& results, const Derived& derived,
              std::vector<Blessing> blessings) try {
   Files files;
   std::map<std::string, std::vector<std::uint64_t>> seeds;
-  for (const RunResult& row : rows) {
-    const std::string file = golden_file_of(row);
-    files[file] += to_line(row) + "\n";
-    seeds[file].push_back(row.seed);
+  for (const RunResult& result : results) {
+    const std::string file = golden_file_of(result);
+    files[file] += to_line(result) + "\n";
+    seeds[file].push_back(result.seed);
   }
   files[kVerdictsFile] = derived.verdicts.dump(2) + "\n";
   // JSON writes a nan as null and says nothing.
@@ -177,7 +179,7 @@ struct Contents {
   std::set<std::string> files;
 };
 
-/// Throws: DataError unless a file is what the manifest says, but for its rows.
+/// Throws: DataError unless a file is what the manifest says, but for its results.
 void require_listed(const std::string& file, const std::string& content, const Manifest& manifest) {
   const ListedFile& expected = manifest.files.at(file);
   const std::string hash = sha256_hex(content);
@@ -192,11 +194,11 @@ void require_listed(const std::string& file, const std::string& content, const M
 }
 
 /// Throws: DataError for a run that is there twice.
-void sort_rows(std::vector<RunResult>& rows) {
-  std::ranges::sort(rows, {}, [](const RunResult& row) { return Key(row); });
+void sort_results(std::vector<RunResult>& results) {
+  std::ranges::sort(results, {}, [](const RunResult& result) { return Key(result); });
   const auto twice =
-      std::ranges::adjacent_find(rows, {}, [](const RunResult& row) { return Key(row); });
-  if (twice == rows.end()) return;
+      std::ranges::adjacent_find(results, {}, [](const RunResult& result) { return Key(result); });
+  if (twice == results.end()) return;
   fail_golden(golden_file_of(*twice),
               "holds a run that " + old_file_of(*twice) + " holds too (" + name_of(*twice) + ")");
 }
@@ -229,14 +231,14 @@ Golden parse_golden(const std::set<std::string>& files,
       golden.figures[fs::path(file).filename().string()] = content;
       continue;
     }
-    const auto seeds = read_result_lines(file, content, manifest.format, golden.rows);
+    const auto seeds = read_result_lines(file, content, manifest.format, golden.results);
     if (manifest.format > 1 && seeds_text(seeds) != listed.seeds) {
       fail_golden(
           file, "has the seeds " + seeds_text(seeds) + " where the manifest says " + listed.seeds);
     }
   }
   golden.blessings = std::move(manifest.blessings);
-  sort_rows(golden.rows);
+  sort_results(golden.results);
   return golden;
 }
 
@@ -293,20 +295,22 @@ std::uintmax_t write_golden(const fs::path& directory, const std::set<std::strin
   return bytes;
 }
 
-/// Holds what was written against what was to be: every row, the verdicts and the blessings.
+/// Holds what was written against what was to be: every result, the verdicts and the blessings.
 /// Returns: how many numbers were compared. Throws: DataError with the first that differs.
 std::size_t require_same(const Golden& expected, const Golden& written) {
   const auto fail = [](const std::string& what) {
     throw DataError("bless: the new format does not give back what golden holds (" + what +
                     "); golden stays as it was");
   };
-  if (expected.rows.size() != written.rows.size()) {
-    fail(std::to_string(written.rows.size()) + " rows of " + std::to_string(expected.rows.size()));
+  if (expected.results.size() != written.results.size()) {
+    fail(std::to_string(written.results.size()) + " rows of " +
+         std::to_string(expected.results.size()));
   }
   std::size_t numbers = 0;
-  for (std::size_t i = 0; i < expected.rows.size(); ++i) {
-    const RowComparison compared = compare_members(expected.rows[i], written.rows[i]);
-    if (!compared.difference.empty()) fail(name_of(expected.rows[i]) + ": " + compared.difference);
+  for (std::size_t i = 0; i < expected.results.size(); ++i) {
+    const MemberComparison compared = compare_members(expected.results[i], written.results[i]);
+    if (!compared.difference.empty())
+      fail(name_of(expected.results[i]) + ": " + compared.difference);
     numbers += compared.numbers;
   }
   if (expected.verdicts != written.verdicts) fail("the verdicts");
@@ -329,16 +333,16 @@ const RunResult* Golden::find(std::string_view task, std::string_view profile, s
 
 const RunResult* Golden::find(const RunResult& run) const {
   // Before the variant, which for some has to be made of a spec.
-  const auto is_alike = [&](const RunResult& row) {
-    return row.seed == run.seed && row.arm == run.arm && row.profile == run.profile &&
-           row.task == run.task;
+  const auto is_alike = [&](const RunResult& result) {
+    return result.seed == run.seed && result.arm == run.arm && result.profile == run.profile &&
+           result.task == run.task;
   };
   const bool has_variant = !run.cell.empty() || !run.spec.empty();
   const std::string variant = has_variant ? variant_of(run) : "";
-  const auto found = std::find_if(rows.begin(), rows.end(), [&](const RunResult& row) {
-    return is_alike(row) && variant_of(row) == variant;
+  const auto found = std::find_if(results.begin(), results.end(), [&](const RunResult& result) {
+    return is_alike(result) && variant_of(result) == variant;
   });
-  return found == rows.end() ? nullptr : &*found;
+  return found == results.end() ? nullptr : &*found;
 }
 
 bool has_golden(const fs::path& directory) {
@@ -351,15 +355,15 @@ Golden load_golden(const fs::path& directory) {
   return load_contents(directory).golden;
 }
 
-std::uintmax_t bless(const fs::path& directory, const std::vector<RunResult>& rows,
+std::uintmax_t bless(const fs::path& directory, const std::vector<RunResult>& results,
                      const json& verdicts, const std::string& experiment,
                      const std::string& because) {
   return bless_derived(
-      directory, rows, [&](const std::vector<RunResult>&) { return Derived{verdicts}; }, experiment,
-      because);
+      directory, results, [&](const std::vector<RunResult>&) { return Derived{verdicts}; },
+      experiment, because);
 }
 
-std::uintmax_t bless_derived(const fs::path& directory, const std::vector<RunResult>& rows,
+std::uintmax_t bless_derived(const fs::path& directory, const std::vector<RunResult>& results,
                              const Derive& derive, const std::string& experiment,
                              const std::string& because) {
   if (experiment.find_first_not_of(" \t\n") == std::string::npos) {
@@ -378,7 +382,7 @@ std::uintmax_t bless_derived(const fs::path& directory, const std::vector<RunRes
                     std::to_string(kGoldenFormat));
   }
   old.golden.blessings.push_back({experiment, because});
-  const std::vector<RunResult> merged = merge(old.golden.rows, rows);
+  const std::vector<RunResult> merged = merge(old.golden.results, results);
   return write_golden(directory, old.files,
                       render(merged, derive(merged), std::move(old.golden.blessings)));
 }
@@ -395,15 +399,15 @@ Migration migrate_golden(const fs::path& directory, const HashOf& hash_of,
     throw DataError("bless: golden is of format " + std::to_string(kGoldenFormat) +
                     " already; there is nothing to migrate");
   }
-  for (RunResult& row : old.golden.rows) {
-    const std::string hash = hash_of(row);
-    migration.hashes += hash != row.spec_sha256;
-    row.spec_sha256 = hash;
+  for (RunResult& result : old.golden.results) {
+    const std::string hash = hash_of(result);
+    migration.hashes += hash != result.spec_sha256;
+    result.spec_sha256 = hash;
   }
   old.golden.blessings.push_back({"format " + std::to_string(kGoldenFormat), because});
   Files files =
-      render(old.golden.rows, {old.golden.verdicts, old.golden.figures}, old.golden.blessings);
-  migration.rows = old.golden.rows.size();
+      render(old.golden.results, {old.golden.verdicts, old.golden.figures}, old.golden.blessings);
+  migration.results = old.golden.results.size();
   migration.numbers = require_same(old.golden, parse_golden(files));
   migration.bytes = write_golden(directory, old.files, std::move(files));
   return migration;

@@ -26,7 +26,7 @@ constexpr std::uintmax_t kMostJournal = 4 * kMostText;
 /// Whether a path is one that this version gives to a file, so that none leads out of the folder.
 bool is_file_of_golden(std::string_view file) {
   if (file == kManifestFile || file == kVerdictsFile || is_figure_file(file)) return true;
-  return !file.starts_with(kReferenceFolder + std::string("/")) && is_file_of_rows(file);
+  return !file.starts_with(kReferenceFolder + std::string("/")) && is_file_of_results(file);
 }
 
 std::string render(const GoldenChange& change) {

@@ -15,7 +15,7 @@ struct ListedFile {
   /// Not in format 1.
   /// @{
   std::uintmax_t bytes = 0;
-  /// Of the file's rows, as `0..7` or `0..3,6`; empty for a file of none.
+  /// Of the file's results, as `0..7` or `0..3,6`; empty for a file of none.
   std::string seeds;
   /// @}
 };

@@ -74,23 +74,23 @@ std::string encode_cell(const std::map<std::string, std::string>& cell) {
   return text;
 }
 
-std::string variant_of(const RunResult& row) {
-  if (!row.cell.empty() || row.profile != kCustomProfile) return encode_cell(row.cell);
-  if (row.spec.empty()) {
-    throw libnorm::ValueError("golden: a row of the profile custom has no spec (" + row.arm +
+std::string variant_of(const RunResult& result) {
+  if (!result.cell.empty() || result.profile != kCustomProfile) return encode_cell(result.cell);
+  if (result.spec.empty()) {
+    throw libnorm::ValueError("golden: a row of the profile custom has no spec (" + result.arm +
                               "); need a row with its spec, as a store's");
   }
-  const std::string text = Spec::parse(row.spec, "row: spec").canonical_without("seed");
+  const std::string text = Spec::parse(result.spec, "row: spec").canonical_without("seed");
   return "spec=" + sha256_hex(text).substr(0, kSpecDigits);
 }
 
-std::string golden_file_of(const RunResult& row) {
-  const std::string variant = variant_of(row);
-  return encode_name(row.task) + "/" + encode_name(row.profile) + "/" + encode_name(row.arm) +
-         (variant.empty() ? "" : "/" + variant) + std::string(kEnding);
+std::string golden_file_of(const RunResult& result) {
+  const std::string variant = variant_of(result);
+  return encode_name(result.task) + "/" + encode_name(result.profile) + "/" +
+         encode_name(result.arm) + (variant.empty() ? "" : "/" + variant) + std::string(kEnding);
 }
 
-bool is_file_of_rows(std::string_view file) {
+bool is_file_of_results(std::string_view file) {
   if (!file.ends_with(kEnding)) return false;
   file.remove_suffix(kEnding.size());
   auto parts = split(file, '/');

@@ -8,7 +8,7 @@
 namespace harness {
 namespace {
 
-/// Whether a metric of a row is one of a measure's: by a part of its name, between dots.
+/// Whether a metric of a result is one of a measure's: by a part of its name, between dots.
 bool gives(const Measure& measure, std::string_view metric) {
   for (std::size_t at = 0; at <= metric.size();) {
     const std::size_t end = std::min(metric.find('.', at), metric.size());
@@ -21,24 +21,25 @@ bool gives(const Measure& measure, std::string_view metric) {
 
 }  // namespace
 
-std::vector<std::string> other_versions(const RunResult& row,
+std::vector<std::string> other_versions(const RunResult& result,
                                         const std::vector<Measure>& measures) {
   std::vector<std::string> names;
   for (const Measure& measure : measures) {
-    const auto found = row.measures.find(std::string(measure.name));
-    if (found != row.measures.end() && found->second != measure.version) {
+    const auto found = result.measures.find(std::string(measure.name));
+    if (found != result.measures.end() && found->second != measure.version) {
       names.emplace_back(measure.name);
     }
   }
   return names;
 }
 
-std::vector<std::string> due_measures(const RunResult& row, const std::vector<Measure>& measures) {
+std::vector<std::string> due_measures(const RunResult& result,
+                                      const std::vector<Measure>& measures) {
   std::vector<std::string> names;
-  if (row.diverged_at >= 0) return names;
+  if (result.diverged_at >= 0) return names;
   for (const Measure& measure : measures) {
-    const auto found = row.measures.find(std::string(measure.name));
-    if (found == row.measures.end() || found->second != measure.version) {
+    const auto found = result.measures.find(std::string(measure.name));
+    if (found == result.measures.end() || found->second != measure.version) {
       names.emplace_back(measure.name);
     }
   }
@@ -64,9 +65,9 @@ std::vector<std::string_view> spectrum_metrics() {
   return names;
 }
 
-void begin_measure(const Measure& measure, RunResult& row) {
-  row.measures[std::string(measure.name)] = measure.version;
-  std::erase_if(row.metrics, [&](const auto& metric) { return gives(measure, metric.first); });
+void begin_measure(const Measure& measure, RunResult& result) {
+  result.measures[std::string(measure.name)] = measure.version;
+  std::erase_if(result.metrics, [&](const auto& metric) { return gives(measure, metric.first); });
 }
 
 }  // namespace harness

@@ -9,27 +9,30 @@
 namespace harness {
 
 /// Numbers that are made together, of a trained model or on the way to it. They are no part of a
-/// run's identity: a row says by which version of each measure its numbers were made.
+/// run's identity: a result says by which version of each measure its numbers were made.
 struct Measure {
   /// Of the model after the last step; or of the course, which only training again can tell.
   enum class Of { final_weights, course };
 
   std::string_view name;
-  /// Raised when its numbers change by intention. `norm-harness remeasure` brings stored rows up to
-  /// it; none is trained anew for it.
+  /// Raised when its numbers change by intention. `norm-harness remeasure` brings stored results up
+  /// to it; none is trained anew for it.
   int version = 1;
   Of of = Of::final_weights;
-  /// The metrics that it gives, as `list` names them: each is a part of a metric's name in a row
+  /// The metrics that it gives, as `list` names them: each is a part of a metric's name in a result
   /// (`layer3.no_padding.effective_rank`, `slice_range.published`).
   std::vector<std::string_view> metrics;
 };
 
-/// Names of the measures that a row has of another version than these, and so must not be judged
-/// by. None of a measure that the row lacks.
-std::vector<std::string> other_versions(const RunResult& row, const std::vector<Measure>& measures);
+/// Names of the measures that a result has of another version than these, and so must not be judged
+/// by. None of a measure that the result lacks.
+std::vector<std::string> other_versions(const RunResult& result,
+                                        const std::vector<Measure>& measures);
 
-/// Names of the measures that a row lacks or has of another version; none of a run that diverged.
-std::vector<std::string> due_measures(const RunResult& row, const std::vector<Measure>& measures);
+/// Names of the measures that a result lacks or has of another version; none of a run that
+/// diverged.
+std::vector<std::string> due_measures(const RunResult& result,
+                                      const std::vector<Measure>& measures);
 
 /// The measure of a list with this name. Throws: ValueError.
 const Measure& find_measure(const std::vector<Measure>& measures, std::string_view name);
@@ -38,6 +41,6 @@ const Measure& find_measure(const std::vector<Measure>& measures, std::string_vi
 std::vector<std::string_view> spectrum_metrics();
 
 /// Notes that a measure is about to be made anew: its version, and without the metrics it had.
-void begin_measure(const Measure& measure, RunResult& row);
+void begin_measure(const Measure& measure, RunResult& result);
 
 }  // namespace harness

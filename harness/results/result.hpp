@@ -15,7 +15,7 @@ struct Slice {
   std::vector<double> loss;
 };
 
-/// What a row was made with. No hash of results depends on it.
+/// What a result was made with. No hash of results depends on it.
 struct Environment {
   std::string version;
   std::string numerics;
@@ -61,8 +61,8 @@ struct RunResult {
   /// Step of the first loss that was not finite; -1 if there was none.
   std::int64_t diverged_at = -1;
   std::string spec_sha256;
-  /// The canonical text that this is the hash of; empty where it is not known, as in golden's rows
-  /// of named profiles.
+  /// The canonical text that this is the hash of; empty where it is not known, as in golden's
+  /// results of named profiles.
   std::string spec;
   /// Of the trained weights and running statistics, as 4-byte floats.
   std::string weights_sha256;

@@ -26,6 +26,6 @@ std::span<const RunColumn> run_columns();
 /// both know. A metric that a run lacks is an empty cell. Text is shown as by printable(), so that
 /// no cell spans lines, and gets a ' in front where it begins with = + - or @: a spreadsheet would
 /// take it for a formula.
-std::string to_csv(const std::vector<RunResult>& rows);
+std::string to_csv(const std::vector<RunResult>& results);
 
 }  // namespace harness

@@ -31,7 +31,7 @@ json numbers_to_json(const std::vector<double>& values) {
   return list;
 }
 
-/// Brackets of one value that are open at once; a row has three.
+/// Brackets of one value that are open at once; a result has three.
 constexpr std::size_t kDeepestJson = 32;
 constexpr std::size_t kLongestName = 200;
 
@@ -65,21 +65,21 @@ const std::string& checked_name(const std::string& name, const std::string& wher
   return name;
 }
 
-/// Throws: ValueError for a row with a name that could not be read back.
-void check_names(const RunResult& row) {
-  std::vector<std::string_view> names = {row.task, row.profile, row.arm};
+/// Throws: ValueError for a result with a name that could not be read back.
+void check_names(const RunResult& result) {
+  std::vector<std::string_view> names = {result.task, result.profile, result.arm};
   const auto add_keys = [&](const auto& map) {
     for (const auto& item : map) names.push_back(item.first);
   };
-  for (const auto& [factor, level] : row.cell) {
+  for (const auto& [factor, level] : result.cell) {
     names.push_back(factor);
     names.push_back(level);
   }
-  add_keys(row.measures);
-  add_keys(row.metrics);
-  add_keys(row.slices);
-  add_keys(row.epochs);
-  add_keys(row.spectra);
+  add_keys(result.measures);
+  add_keys(result.metrics);
+  add_keys(result.slices);
+  add_keys(result.epochs);
+  add_keys(result.spectra);
   for (const std::string_view name : names) {
     if (is_name(name)) continue;
     throw ValueError("row: invalid name (" + std::string(name) + "); need " + kNameWanted);
@@ -160,12 +160,12 @@ std::map<std::string, Value> map_from_json(const json& value, const std::string&
   return values;
 }
 
-/// What a row has that was made before rows told of their measures.
-std::map<std::string, int> first_measures(const RunResult& row) {
-  if (row.diverged_at >= 0) return {};
-  if (row.task == kUnnamedTask) return {{"slices", 1}, {"spectrum", 1}};
+/// What a result has that was made before results told of their measures.
+std::map<std::string, int> first_measures(const RunResult& result) {
+  if (result.diverged_at >= 0) return {};
+  if (result.task == kUnnamedTask) return {{"slices", 1}, {"spectrum", 1}};
   std::map<std::string, int> measures = {{"epochs", 1}, {"spectra", 1}};
-  if (!row.held_out_correct.empty()) measures["held_out"] = 1;
+  if (!result.held_out_correct.empty()) measures["held_out"] = 1;
   return measures;
 }
 
@@ -237,7 +237,7 @@ Environment environment_from_json(const json& value, const std::string& where) {
   environment.cpu = members.text("cpu");
   environment.isa = members.text("isa");
   environment.threads = integer_from_json<int>(members.take("threads"), where + ": threads");
-  // Rows may be older than GPUs.
+  // Results may be older than GPUs.
   if (members.has("device")) environment.device = members.text("device");
   members.require_none_left();
   return environment;
@@ -299,68 +299,68 @@ void JsonObjectReader::require_none_left() const {
   }
 }
 
-json to_json(const RunResult& row) {
-  std::vector<const std::string*> hashes = {&row.spec_sha256, &row.weights_sha256,
-                                            &row.losses_sha256};
-  if (row.kept) hashes.push_back(&row.kept->sha256);
+json to_json(const RunResult& result) {
+  std::vector<const std::string*> hashes = {&result.spec_sha256, &result.weights_sha256,
+                                            &result.losses_sha256};
+  if (result.kept) hashes.push_back(&result.kept->sha256);
   for (const std::string* hash : hashes) {
     if (!is_sha256_hex(*hash)) {
       throw ValueError("row: a hash is malformed (" + *hash + "); need 64 lower-case hexadecimal " +
                        "digits in spec_sha256, weights_sha256, losses_sha256 and kept");
     }
   }
-  check_names(row);
-  if (const std::string unequal = describe_unequal(row.epochs); !unequal.empty()) {
+  check_names(result);
+  if (const std::string unequal = describe_unequal(result.epochs); !unequal.empty()) {
     throw ValueError("row: epochs: " + unequal);
   }
   json metrics = json::object();
-  for (const auto& [name, value] : row.metrics) metrics[name] = number_to_json(value);
+  for (const auto& [name, value] : result.metrics) metrics[name] = number_to_json(value);
   json slices = json::object();
-  for (const auto& [name, slice] : row.slices) {
+  for (const auto& [name, slice] : result.slices) {
     slices[name] = {{"alpha", numbers_to_json(slice.alpha)}, {"loss", numbers_to_json(slice.loss)}};
   }
-  json value = {{"task", row.task},
-                {"profile", row.profile},
-                {"arm", row.arm},
-                {"seed", row.seed},
-                {"steps", row.steps},
-                {"diverged_at", row.diverged_at},
-                {"spec_sha256", row.spec_sha256},
-                {"weights_sha256", row.weights_sha256},
-                {"losses_sha256", row.losses_sha256},
-                {"final_loss", number_to_json(row.final_loss)},
-                {"measures", row.measures},
+  json value = {{"task", result.task},
+                {"profile", result.profile},
+                {"arm", result.arm},
+                {"seed", result.seed},
+                {"steps", result.steps},
+                {"diverged_at", result.diverged_at},
+                {"spec_sha256", result.spec_sha256},
+                {"weights_sha256", result.weights_sha256},
+                {"losses_sha256", result.losses_sha256},
+                {"final_loss", number_to_json(result.final_loss)},
+                {"measures", result.measures},
                 {"metrics", std::move(metrics)},
-                {"curve_stride", row.curve_stride},
-                {"loss_curve", numbers_to_json(row.loss_curve)},
-                {"singular_values", numbers_to_json(row.singular_values)},
+                {"curve_stride", result.curve_stride},
+                {"loss_curve", numbers_to_json(result.loss_curve)},
+                {"singular_values", numbers_to_json(result.singular_values)},
                 {"slices", std::move(slices)},
-                {"seconds", number_to_json(row.seconds)},
-                {"environment", to_json(row.environment)}};
-  if (!row.data.empty()) value["data"] = row.data;
-  if (!row.cell.empty()) value["cell"] = row.cell;
-  if (!row.spec.empty()) value["spec"] = row.spec;
-  if (!row.epochs.empty()) value["epochs"] = named_numbers_to_json(row.epochs);
-  if (!row.spectra.empty()) value["spectra"] = named_numbers_to_json(row.spectra);
-  if (!row.held_out_correct.empty()) {
-    value["held_out_correct"] = bits_to_json(row.held_out_correct);
+                {"seconds", number_to_json(result.seconds)},
+                {"environment", to_json(result.environment)}};
+  if (!result.data.empty()) value["data"] = result.data;
+  if (!result.cell.empty()) value["cell"] = result.cell;
+  if (!result.spec.empty()) value["spec"] = result.spec;
+  if (!result.epochs.empty()) value["epochs"] = named_numbers_to_json(result.epochs);
+  if (!result.spectra.empty()) value["spectra"] = named_numbers_to_json(result.spectra);
+  if (!result.held_out_correct.empty()) {
+    value["held_out_correct"] = bits_to_json(result.held_out_correct);
   }
-  if (row.kept) {
-    value["kept"] = {{"what", kKeepWords[int(row.kept->what)]}, {"sha256", row.kept->sha256}};
+  if (result.kept) {
+    value["kept"] = {{"what", kKeepWords[int(result.kept->what)]}, {"sha256", result.kept->sha256}};
   }
   return value;
 }
 
-std::string to_line(const RunResult& row) {
+std::string to_line(const RunResult& result) {
   try {
-    return to_json(row).dump();
+    return to_json(result).dump();
   } catch (const json::exception& error) {
     throw ValueError("row: cannot be written as JSON (" + std::string(error.what()) +
                      "); need text in UTF-8");
   }
 }
 
-RunResult row_from_json(const json& value, const std::string& source) {
+RunResult result_from_json(const json& value, const std::string& source) {
   JsonObjectReader members(value, source);
   const auto numbers = [&](const char* key) {
     return numbers_from_json(members.take(key), source + ": " + key);
@@ -372,51 +372,52 @@ RunResult row_from_json(const json& value, const std::string& source) {
     if (!members.has(key)) return NamedNumbers{};
     return named_numbers_from_json(members.take(key), source + ": " + key);
   };
-  RunResult row;
-  // Rows made before tasks had names are all of the one task that there was.
+  RunResult result;
+  // Results made before tasks had names are all of the one task that there was.
   const auto name_at = [&](const char* key) {
     return checked_name(members.text(key), source + ": " + key);
   };
-  row.task = members.has("task") ? name_at("task") : kUnnamedTask;
-  if (members.has("data")) row.data = members.text("data");
-  row.profile = name_at("profile");
-  row.arm = name_at("arm");
-  if (members.has("cell")) row.cell = cell_from_json(members.take("cell"), source + ": cell");
-  row.seed = integer_from_json<std::uint64_t>(members.take("seed"), source + ": seed");
-  row.steps = integer("steps");
-  row.diverged_at = integer("diverged_at");
-  row.spec_sha256 = hash_from_json(members, "spec_sha256");
-  if (members.has("spec")) row.spec = members.text("spec");
-  row.weights_sha256 = hash_from_json(members, "weights_sha256");
-  row.losses_sha256 = hash_from_json(members, "losses_sha256");
-  row.final_loss = number_from_json(members.take("final_loss"), source + ": final_loss");
-  row.metrics =
+  result.task = members.has("task") ? name_at("task") : kUnnamedTask;
+  if (members.has("data")) result.data = members.text("data");
+  result.profile = name_at("profile");
+  result.arm = name_at("arm");
+  if (members.has("cell")) result.cell = cell_from_json(members.take("cell"), source + ": cell");
+  result.seed = integer_from_json<std::uint64_t>(members.take("seed"), source + ": seed");
+  result.steps = integer("steps");
+  result.diverged_at = integer("diverged_at");
+  result.spec_sha256 = hash_from_json(members, "spec_sha256");
+  if (members.has("spec")) result.spec = members.text("spec");
+  result.weights_sha256 = hash_from_json(members, "weights_sha256");
+  result.losses_sha256 = hash_from_json(members, "losses_sha256");
+  result.final_loss = number_from_json(members.take("final_loss"), source + ": final_loss");
+  result.metrics =
       map_from_json<double>(members.take("metrics"), source + ": metrics", number_from_json);
-  row.curve_stride = integer("curve_stride");
-  row.loss_curve = numbers("loss_curve");
-  row.singular_values = numbers("singular_values");
-  row.slices = map_from_json<Slice>(members.take("slices"), source + ": slices", slice_from_json);
-  row.epochs = named_numbers("epochs");
-  if (const std::string unequal = describe_unequal(row.epochs); !unequal.empty()) {
+  result.curve_stride = integer("curve_stride");
+  result.loss_curve = numbers("loss_curve");
+  result.singular_values = numbers("singular_values");
+  result.slices =
+      map_from_json<Slice>(members.take("slices"), source + ": slices", slice_from_json);
+  result.epochs = named_numbers("epochs");
+  if (const std::string unequal = describe_unequal(result.epochs); !unequal.empty()) {
     throw DataError(source + ": epochs: " + unequal);
   }
-  row.spectra = named_numbers("spectra");
+  result.spectra = named_numbers("spectra");
   if (members.has("held_out_correct")) {
-    row.held_out_correct =
+    result.held_out_correct =
         bits_from_json(members.take("held_out_correct"), source + ": held_out_correct");
   }
-  row.measures = members.has("measures")
-                     ? measures_from_json(members.take("measures"), source + ": measures")
-                     : first_measures(row);
-  if (members.has("kept")) row.kept = kept_from_json(members.take("kept"), source + ": kept");
-  row.seconds = number_from_json(members.take("seconds"), source + ": seconds");
-  row.environment = environment_from_json(members.take("environment"), source + ": environment");
+  result.measures = members.has("measures")
+                        ? measures_from_json(members.take("measures"), source + ": measures")
+                        : first_measures(result);
+  if (members.has("kept")) result.kept = kept_from_json(members.take("kept"), source + ": kept");
+  result.seconds = number_from_json(members.take("seconds"), source + ": seconds");
+  result.environment = environment_from_json(members.take("environment"), source + ": environment");
   members.require_none_left();
-  return row;
+  return result;
 }
 
-RunResult row_from_line(std::string_view line, const std::string& source) {
-  return row_from_json(parse_json(line, source), source);
+RunResult result_from_line(std::string_view line, const std::string& source) {
+  return result_from_json(parse_json(line, source), source);
 }
 
 json parse_json(std::string_view text, const std::string& source) {

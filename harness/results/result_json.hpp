@@ -9,7 +9,7 @@
 
 namespace harness {
 
-/// The task of rows that do not name theirs: they were made when there was no other.
+/// The task of results that do not name theirs: they were made when there was no other.
 inline constexpr const char* kUnnamedTask = "associative_recall";
 
 /// Whether text is a name of a task, an arm or a metric: names become parts of paths, labels and
@@ -18,27 +18,28 @@ bool is_name(std::string_view name);
 inline constexpr const char* kNameWanted =
     "a name: at most 200 letters, digits and _ . + - = @ :, no . first";
 
-/// A row as JSON, keyed by its members' names; data, cell, spec, epochs, spectra, held_out_correct
-/// and kept only where not empty. A row without `measures` is older than their versions, and all of
-/// it is of version 1. held_out_correct is its `count` and `hex`: text i is the bit of value 128
+/// A result as JSON, keyed by its members' names; data, cell, spec, epochs, spectra,
+/// held_out_correct and kept only where not empty. A result without `measures` is older than their
+/// versions, and all of it is of version 1. held_out_correct is its `count` and `hex`: text i is
+/// the bit of value 128
 /// >> i % 8 in byte i / 8, two lower-case digits a byte, and what is left of the last one is 0.
 /// (`numpy.unpackbits(numpy.frombuffer(bytes.fromhex(hex), "u1"), count=count)`.)
 /// Doubles and 64-bit seeds come back bit for bit; JSON has no nan or infinity, which become the
 /// strings "nan", "inf" and "-inf" (a nan keeps no sign and no payload).
-/// Throws: ValueError for a row that could not be read back: a hash that is not 64 hexadecimal
+/// Throws: ValueError for a result that could not be read back: a hash that is not 64 hexadecimal
 /// digits, a name that is none, text that is not UTF-8, epochs of unequal lengths.
-nlohmann::json to_json(const RunResult& row);
+nlohmann::json to_json(const RunResult& result);
 
-/// The row as one line of text, without the line feed; the same row gives the same bytes.
-std::string to_line(const RunResult& row);
+/// The result as one line of text, without the line feed; the same result gives the same bytes.
+std::string to_line(const RunResult& result);
 
 /// source: what the JSON came from, for messages.
 /// Throws: DataError with source and key for a key that is missing, unknown or of a wrong type, for
 /// a name that could not be one (a task, an arm, a metric), and for epochs of unequal lengths.
-RunResult row_from_json(const nlohmann::json& json, const std::string& source);
+RunResult result_from_json(const nlohmann::json& json, const std::string& source);
 
 /// Throws: DataError, also for text that is not JSON.
-RunResult row_from_line(std::string_view line, const std::string& source);
+RunResult result_from_line(std::string_view line, const std::string& source);
 
 /// Parses JSON text, as all of it that comes from files is.
 /// Throws: DataError with source, also for a key that an object has twice, and for what nests

@@ -12,36 +12,36 @@
 namespace harness {
 namespace {
 
-/// A row as two lists in one order: what is no number, and what is.
+/// A result as two lists in one order: what is no number, and what is.
 struct Members {
   std::vector<std::pair<std::string, std::string>> texts;
   std::vector<std::pair<std::string, double>> numbers;
 
-  explicit Members(const RunResult& row) {
-    add_names(row);
-    add("steps", row.steps);
-    add("diverged_at", row.diverged_at);
-    add("seed", row.seed);
-    add("curve_stride", row.curve_stride);
-    for (const auto& [name, version] : row.measures) add("measures." + name, version);
-    for (const auto& [factor, level] : row.cell) text("cell." + factor, level);
-    number("final_loss", row.final_loss);
-    number("seconds", row.seconds);
-    for (const auto& [name, value] : row.metrics) number("metrics." + name, value);
-    list("loss_curve", row.loss_curve);
-    list("singular_values", row.singular_values);
-    for (const auto& [name, slice] : row.slices) {
+  explicit Members(const RunResult& result) {
+    add_names(result);
+    add("steps", result.steps);
+    add("diverged_at", result.diverged_at);
+    add("seed", result.seed);
+    add("curve_stride", result.curve_stride);
+    for (const auto& [name, version] : result.measures) add("measures." + name, version);
+    for (const auto& [factor, level] : result.cell) text("cell." + factor, level);
+    number("final_loss", result.final_loss);
+    number("seconds", result.seconds);
+    for (const auto& [name, value] : result.metrics) number("metrics." + name, value);
+    list("loss_curve", result.loss_curve);
+    list("singular_values", result.singular_values);
+    for (const auto& [name, slice] : result.slices) {
       list("slices." + name + ".alpha", slice.alpha);
       list("slices." + name + ".loss", slice.loss);
     }
-    for (const auto& [name, values] : row.epochs) list("epochs." + name, values);
-    for (const auto& [name, values] : row.spectra) list("spectra." + name, values);
+    for (const auto& [name, values] : result.epochs) list("epochs." + name, values);
+    for (const auto& [name, values] : result.spectra) list("spectra." + name, values);
     std::string bits;
-    for (const bool bit : row.held_out_correct) bits += bit ? '1' : '0';
+    for (const bool bit : result.held_out_correct) bits += bit ? '1' : '0';
     text("held_out_correct", bits);
-    text("kept.what", row.kept ? std::string(kKeepWords[int(row.kept->what)]) : "nothing");
-    text("kept.sha256", row.kept ? row.kept->sha256 : "");
-    const Environment& made = row.environment;
+    text("kept.what", result.kept ? std::string(kKeepWords[int(result.kept->what)]) : "nothing");
+    text("kept.sha256", result.kept ? result.kept->sha256 : "");
+    const Environment& made = result.environment;
     text("environment.version", made.version);
     text("environment.numerics", made.numerics);
     text("environment.compiler", made.compiler);
@@ -53,15 +53,15 @@ struct Members {
   }
 
  private:
-  void add_names(const RunResult& row) {
-    text("task", row.task);
-    text("data", row.data);
-    text("profile", row.profile);
-    text("arm", row.arm);
-    text("spec_sha256", row.spec_sha256);
-    text("spec", row.spec);
-    text("weights_sha256", row.weights_sha256);
-    text("losses_sha256", row.losses_sha256);
+  void add_names(const RunResult& result) {
+    text("task", result.task);
+    text("data", result.data);
+    text("profile", result.profile);
+    text("arm", result.arm);
+    text("spec_sha256", result.spec_sha256);
+    text("spec", result.spec);
+    text("weights_sha256", result.weights_sha256);
+    text("losses_sha256", result.losses_sha256);
   }
   void text(std::string name, std::string value) {
     texts.emplace_back(std::move(name), std::move(value));
@@ -93,9 +93,9 @@ std::string first_difference(const std::vector<std::pair<std::string, Value>>& a
 
 }  // namespace
 
-RowComparison compare_members(const RunResult& a, const RunResult& b) {
+MemberComparison compare_members(const RunResult& a, const RunResult& b) {
   const Members was(a), is(b);
-  RowComparison comparison;
+  MemberComparison comparison;
   comparison.numbers = was.numbers.size();
   comparison.difference = first_difference(
       was.texts, is.texts, [](const auto& x, const auto& y) { return x == y; },

@@ -7,8 +7,8 @@
 
 namespace harness {
 
-/// Two rows, member by member.
-struct RowComparison {
+/// Two results, member by member.
+struct MemberComparison {
   /// The first member that differs, with both of its values; empty where none does.
   std::string difference;
   /// Numbers that were compared, of those members that are numbers or lists of them.
@@ -16,6 +16,6 @@ struct RowComparison {
 };
 
 /// Compares every member, numbers bit for bit.
-RowComparison compare_members(const RunResult& a, const RunResult& b);
+MemberComparison compare_members(const RunResult& a, const RunResult& b);
 
 }  // namespace harness

@@ -38,17 +38,17 @@ void require_empty(std::span<const std::byte> state) {
                            " bytes too many); delete the run's folder");
 }
 
-void add_losses(RunResult& row, const std::vector<float>& losses, std::int64_t steps,
+void add_losses(RunResult& result, const std::vector<float>& losses, std::int64_t steps,
                 bool diverged) {
   const std::int64_t done = std::int64_t(losses.size());
-  row.steps = done;
-  row.diverged_at = diverged ? done - 1 : -1;
-  row.losses_sha256 = sha256_hex(bytes_of(losses));
-  row.curve_stride = std::max<std::int64_t>(1, steps / kCurvePoints);
-  for (std::int64_t i = 0; i + row.curve_stride <= done; i += row.curve_stride) {
-    row.loss_curve.push_back(mean(losses, i, i + row.curve_stride));
+  result.steps = done;
+  result.diverged_at = diverged ? done - 1 : -1;
+  result.losses_sha256 = sha256_hex(bytes_of(losses));
+  result.curve_stride = std::max<std::int64_t>(1, steps / kCurvePoints);
+  for (std::int64_t i = 0; i + result.curve_stride <= done; i += result.curve_stride) {
+    result.loss_curve.push_back(mean(losses, i, i + result.curve_stride));
   }
-  row.final_loss = mean(losses, std::max<std::int64_t>(0, done - kFinalSteps), done);
+  result.final_loss = mean(losses, std::max<std::int64_t>(0, done - kFinalSteps), done);
 }
 
 }  // namespace harness

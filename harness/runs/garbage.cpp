@@ -98,10 +98,10 @@ class Collector {
                   std::vector<StoredThing>& to, const std::string& what, bool goes) {
     StoredThing thing{folder, 0, what};
     for (const std::string& name : names) thing.bytes += size_of(folder / name);
-    // The row first: without it the rest is no finished run's. The spec, and the lock, last.
+    // The result first: without it the rest is no finished run's. The spec, and the lock, last.
     std::vector<std::string> order(names.begin(), names.end());
     const auto rank = [](const std::string& name) {
-      return name == kRowFile ? 0 : name == kSpecFile ? 2 : name == kLockFile ? 3 : 1;
+      return name == kResultFile ? 0 : name == kSpecFile ? 2 : name == kLockFile ? 3 : 1;
     };
     std::ranges::stable_sort(order, {}, rank);
     for (const std::string& name : order) {
@@ -161,11 +161,11 @@ class Collector {
       throw DataError("store: " + path.string() + " does not belong to its folder; delete the " +
                       "folder if it is of no use");
     }
-    const std::optional<RunResult> row = opened_.find_in(folder);
-    if (row && names.erase(kCheckpointFile) > 0) {
+    const std::optional<RunResult> result = opened_.find_in(folder);
+    if (result && names.erase(kCheckpointFile) > 0) {
       add(folder / kCheckpointFile, "the checkpoint of a finished run");
     }
-    if (!(row && row->kept) && names.erase(kKeptFile) > 0) {
+    if (!(result && result->kept) && names.erase(kKeptFile) > 0) {
       add(folder / kKeptFile, "a kept state that no row names");
     }
     const std::string numerics = spec.has("numerics") ? spec.text("numerics") : kNumerics;
@@ -176,9 +176,10 @@ class Collector {
                       " is of an old run and has a file that is none " + "of a run's (" + name +
                       "); move it elsewhere");
     }
-    add_folder(folder, names, found_.old_runs,
-               (row ? "a finished run of numerics " : "an unfinished run of numerics ") + numerics,
-               removal_ == Removal::things_and_old_runs);
+    add_folder(
+        folder, names, found_.old_runs,
+        (result ? "a finished run of numerics " : "an unfinished run of numerics ") + numerics,
+        removal_ == Removal::things_and_old_runs);
   }
 
   fs::path store_;

@@ -17,11 +17,11 @@ struct StoredThing {
 
 /// Files and folders of a store that nothing needs.
 struct Garbage {
-  /// Checkpoints of finished runs, incomplete files of killed writers, kept states that no row
+  /// Checkpoints of finished runs, incomplete files of killed writers, kept states that no result
   /// names, folders of runs that never began.
   std::vector<StoredThing> things;
   /// Folders of runs of other numerics than this version's, which it neither makes nor compares.
-  /// Their rows are still results.
+  /// Their results still count.
   std::vector<StoredThing> old_runs;
   /// Folders in use by a process; not inspected.
   std::vector<std::filesystem::path> held;

@@ -21,19 +21,20 @@ constexpr const char* kFirst = "adam.first.";
 constexpr const char* kSecond = "adam.second.";
 constexpr const char* kSteps = "adam.steps";
 
-/// The steps that Adam made. Throws: DataError unless the file says, and no more than the row has.
+/// The steps that Adam made. Throws: DataError unless the file says, and no more than the result
+/// has.
 Index steps_of(const libnorm::Metadata& about, const std::filesystem::path& file,
-               const RunResult& row) {
+               const RunResult& result) {
   const auto found = about.find(kSteps);
   const std::string text = found == about.end() ? "" : found->second;
   Index steps = -1;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), steps);
   if (parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size() && 0 <= steps &&
-      steps <= row.steps) {
+      steps <= result.steps) {
     return steps;
   }
   throw DataError("kept state: " + file.string() + ": no sound " + kSteps + " in its metadata (" +
-                  text.substr(0, 40) + "); need 0 .. " + std::to_string(row.steps));
+                  text.substr(0, 40) + "); need 0 .. " + std::to_string(result.steps));
 }
 
 }  // namespace
@@ -59,9 +60,9 @@ void write_kept(const std::filesystem::path& file, Keep what,
   libnorm::save_weights<float>(model, file, moments, {{kSteps, std::to_string(adam.steps())}});
 }
 
-void load_kept(const std::filesystem::path& file, const RunResult& row,
+void load_kept(const std::filesystem::path& file, const RunResult& result,
                libnorm::Transformer<float>& model, libnorm::Adam<float>* adam) {
-  const bool has_state = row.kept && row.kept->what == Keep::state;
+  const bool has_state = result.kept && result.kept->what == Keep::state;
   if (adam != nullptr && !has_state) {
     throw DataError("kept state: " + file.string() +
                     " has weights alone; need a run made with --keep state");
@@ -72,15 +73,15 @@ void load_kept(const std::filesystem::path& file, const RunResult& row,
         {kFirst, adam == nullptr ? unused : adam->first_moment()},
         {kSecond, adam == nullptr ? unused : adam->second_moment()}};
     const auto about = libnorm::load_weights<float>(model, file, moments);
-    const Index steps = steps_of(about, file, row);
+    const Index steps = steps_of(about, file, result);
     if (adam != nullptr) adam->set_steps(steps);
   } else {
     libnorm::load_weights(model, file);
   }
   const std::string hash = weights_sha256(model);
-  if (hash != row.weights_sha256) {
+  if (hash != result.weights_sha256) {
     throw DataError("kept state: " + file.string() + ": other weights than the row's (sha256 " +
-                    hash + "); need " + row.weights_sha256);
+                    hash + "); need " + result.weights_sha256);
   }
 }
 

@@ -9,7 +9,7 @@
 
 namespace harness {
 
-/// Hash of a model's weights and running statistics as 4-byte floats: a row's weights_sha256.
+/// Hash of a model's weights and running statistics as 4-byte floats: a result's weights_sha256.
 std::string weights_sha256(const libnorm::Transformer<float>& model);
 
 /// What a run keeps by default: its state up to 16 MB, else its weights.
@@ -22,11 +22,11 @@ Keep default_keep(const libnorm::Transformer<float>& model);
 void write_kept(const std::filesystem::path& file, Keep what,
                 const libnorm::Transformer<float>& model, const libnorm::Adam<float>& adam);
 
-/// Reads into a model, and an optimizer if there is one, what the run of `row` has kept.
+/// Reads into a model, and an optimizer if there is one, what the run of `result` has kept.
 /// file: Store::kept_file, or a copy of it.
-/// Throws: DataError if the file does not fit the model or has other weights than the row, or if an
-/// optimizer is given and the row has kept no state. The model is then undefined.
-void load_kept(const std::filesystem::path& file, const RunResult& row,
+/// Throws: DataError if the file does not fit the model or has other weights than the result, or if
+/// an optimizer is given and the result has kept no state. The model is then undefined.
+void load_kept(const std::filesystem::path& file, const RunResult& result,
                libnorm::Transformer<float>& model, libnorm::Adam<float>* adam = nullptr);
 
 }  // namespace harness

@@ -52,17 +52,17 @@ void ModelRun::take_model(std::span<const std::byte> state) {
   diverged_ = !losses_.empty() && !std::isfinite(losses_.back());
 }
 
-RunResult ModelRun::trained_row(std::string_view profile, std::string_view arm,
-                                const Spec& spec) const {
-  RunResult row;
-  row.profile = profile;
-  row.arm = arm;
-  row.seed = seed_;
-  row.spec_sha256 = spec.sha256();
-  row.spec = spec.canonical();
-  row.weights_sha256 = weights_sha256(model_);
-  add_losses(row, losses_, steps_, diverged_);
-  return row;
+RunResult ModelRun::trained_result(std::string_view profile, std::string_view arm,
+                                   const Spec& spec) const {
+  RunResult result;
+  result.profile = profile;
+  result.arm = arm;
+  result.seed = seed_;
+  result.spec_sha256 = spec.sha256();
+  result.spec = spec.canonical();
+  result.weights_sha256 = weights_sha256(model_);
+  add_losses(result, losses_, steps_, diverged_);
+  return result;
 }
 
 }  // namespace harness

@@ -56,8 +56,8 @@ class ModelRun : public TrainingRun {
   void take_model(std::span<const std::byte> state);
   /// @}
 
-  /// The row of what was trained so far, without measures.
-  RunResult trained_row(std::string_view profile, std::string_view arm, const Spec& spec) const;
+  /// The result of what was trained so far, without measures.
+  RunResult trained_result(std::string_view profile, std::string_view arm, const Spec& spec) const;
 
  private:
   libnorm::Transformer<float> model_;

@@ -66,16 +66,17 @@ void Progress::step(std::size_t run, std::int64_t steps, double loss) {
   }
 }
 
-void Progress::finish(std::size_t run, const RunResult& row) {
+void Progress::finish(std::size_t run, const RunResult& result) {
   const std::lock_guard lock(mutex_);
   Run& r = runs_[run];
   r.active = false;
   r.done = r.steps;
-  if (row.diverged_at >= 0) {
-    say(fmt::format("{}: diverged at step {} (its loss is not finite)", r.name, row.diverged_at));
+  if (result.diverged_at >= 0) {
+    say(fmt::format("{}: diverged at step {} (its loss is not finite)", r.name,
+                    result.diverged_at));
   } else {
-    say(fmt::format("{}: {} steps in {}, loss {:.4g}, weights {:.12}", r.name, row.steps,
-                    duration_text(row.seconds), row.final_loss, row.weights_sha256));
+    say(fmt::format("{}: {} steps in {}, loss {:.4g}, weights {:.12}", r.name, result.steps,
+                    duration_text(result.seconds), result.final_loss, result.weights_sha256));
   }
 }
 

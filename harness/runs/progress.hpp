@@ -34,7 +34,7 @@ class Progress {
   /// The run begins; an earlier process did `steps` of it.
   void start(std::size_t run, std::int64_t steps);
   void step(std::size_t run, std::int64_t steps, double loss);
-  void finish(std::size_t run, const RunResult& row);
+  void finish(std::size_t run, const RunResult& result);
   /// A finished run was measured again.
   void measured(std::size_t run);
   /// Says what is being waited for, if it changed.

@@ -54,28 +54,29 @@ std::string read_spec_text(const fs::path& folder) {
   return text;
 }
 
-/// What a row says of its run otherwise than the spec that it was made by; empty where all agrees.
-std::string describe_mismatch(const RunResult& row, const Spec& spec) {
+/// What a result says of its run otherwise than the spec that it was made by; empty where all
+/// agrees.
+std::string describe_mismatch(const RunResult& result, const Spec& spec) {
   const auto differs = [](const std::string& key, const std::string& has, const std::string& says) {
     return "has the " + key + " " + has + " where the spec says " + says;
   };
   // Specs that do not name a task are of the one that there was.
   const std::string task = spec.has("task") ? spec.text("task") : kUnnamedTask;
-  if (row.task != task) return differs("task", row.task, task);
-  if (row.arm != spec.text("arm")) return differs("arm", row.arm, spec.text("arm"));
-  if (row.seed != spec.unsigned_integer("seed")) {
-    return differs("seed", std::to_string(row.seed), spec.text("seed"));
+  if (result.task != task) return differs("task", result.task, task);
+  if (result.arm != spec.text("arm")) return differs("arm", result.arm, spec.text("arm"));
+  if (result.seed != spec.unsigned_integer("seed")) {
+    return differs("seed", std::to_string(result.seed), spec.text("seed"));
   }
   if (!spec.has("steps")) return "";
   const std::int64_t steps = spec.integer("steps");
   // Only a run that diverged has fewer.
-  const bool fits = row.diverged_at < 0 ? row.steps == steps : row.steps <= steps;
-  return fits ? "" : differs("steps", std::to_string(row.steps), std::to_string(steps));
+  const bool fits = result.diverged_at < 0 ? result.steps == steps : result.steps <= steps;
+  return fits ? "" : differs("steps", std::to_string(result.steps), std::to_string(steps));
 }
 
-/// The row of a run's folder, or nothing if the run is not finished.
-std::optional<RunResult> read_row(const fs::path& folder) {
-  const fs::path path = folder / kRowFile;
+/// The result of a run's folder, or nothing if the run is not finished.
+std::optional<RunResult> read_result(const fs::path& folder) {
+  const fs::path path = folder / kResultFile;
   const bool finished = is_there(path);
   // A run killed before its spec.txt was there has nothing to check yet.
   if (!finished && !is_there(folder / kSpecFile)) return std::nullopt;
@@ -85,25 +86,25 @@ std::optional<RunResult> read_row(const fs::path& folder) {
   const std::string sealed = read_file(path);
   const auto line = unseal("row", sealed);
   if (!line) fail_damaged(path, "is torn or edited (its checksum does not hold)");
-  std::optional<RunResult> row;
+  std::optional<RunResult> result;
   try {
-    row = row_from_line(*line, "row");
+    result = result_from_line(*line, "row");
   } catch (const DataError& error) {
     fail_damaged(path, "does not fit this version (" + std::string(error.what()) + ")");
   }
   std::string mismatch;
   try {
     const Spec spec = Spec::parse(spec_text, "spec.txt");
-    mismatch = spec.has_hash(row->spec_sha256)
-                   ? describe_mismatch(*row, spec)
-                   : "is the row of another run (of spec " + row->spec_sha256 + ")";
-    row->spec = spec.canonical();
-    row->spec_sha256 = spec.sha256();
+    mismatch = spec.has_hash(result->spec_sha256)
+                   ? describe_mismatch(*result, spec)
+                   : "is the row of another run (of spec " + result->spec_sha256 + ")";
+    result->spec = spec.canonical();
+    result->spec_sha256 = spec.sha256();
   } catch (const libnorm::Error& error) {
     fail_damaged(folder / "spec.txt", "is none (" + std::string(error.what()) + ")");
   }
   if (!mismatch.empty()) fail_damaged(path, mismatch);
-  return row;
+  return result;
 }
 
 }  // namespace
@@ -149,7 +150,7 @@ void LockedRun::settle_spec() const {
   remove_asides(folder_);
   const fs::path path = folder_ / kSpecFile;
   if (!is_there(path)) {
-    if (is_there(folder_ / kRowFile)) fail_damaged(path, "is missing");
+    if (is_there(folder_ / kResultFile)) fail_damaged(path, "is missing");
     write_atomically(path, spec_.canonical());
   } else if (Spec::parse(read_spec_text(folder_), path.string()) != spec_) {
     fail_damaged(path, "is of another run whose hash begins alike");
@@ -217,17 +218,17 @@ std::string LockedRun::keep(const std::function<void(const fs::path&)>& write) c
   return hash;
 }
 
-void LockedRun::finish(const RunResult& row) const {
-  if (row.spec_sha256 != spec_.sha256()) {
-    throw ValueError("store: the row is of another spec (" + row.spec_sha256 + "); need " +
+void LockedRun::finish(const RunResult& result) const {
+  if (result.spec_sha256 != spec_.sha256()) {
+    throw ValueError("store: the row is of another spec (" + result.spec_sha256 + "); need " +
                      spec_.sha256());
   }
-  if (const std::string mismatch = describe_mismatch(row, spec_); !mismatch.empty()) {
+  if (const std::string mismatch = describe_mismatch(result, spec_); !mismatch.empty()) {
     throw ValueError("store: the row " + mismatch + "; need the row of the run");
   }
-  RunResult stored = row;
+  RunResult stored = result;
   stored.spec.clear();  // It stands beside it.
-  write_atomically(folder_ / kRowFile, seal("row", to_line(stored)));
+  write_atomically(folder_ / kResultFile, seal("row", to_line(stored)));
   ::unlink((folder_ / kCheckpointFile).c_str());
 }
 
@@ -258,7 +259,7 @@ fs::path Store::folder(const Spec& spec) const {
   const fs::path now = runs_ / spec.sha256().substr(0, kFolderDigits);
   const fs::path then = runs_ / spec.old_sha256().substr(0, kFolderDigits);
   // Should a run stand in both, where stores were put together: the finished one.
-  for (const char* file : {kRowFile, kSpecFile}) {
+  for (const char* file : {kResultFile, kSpecFile}) {
     for (const fs::path& path : {now, then}) {
       if (is_there(path / file)) return path;
     }
@@ -266,9 +267,9 @@ fs::path Store::folder(const Spec& spec) const {
   return now;
 }
 
-fs::path Store::folder(const RunResult& row) const {
-  if (!row.spec.empty()) return folder(Spec::parse(row.spec, "row: spec"));
-  return runs_ / row.spec_sha256.substr(0, kFolderDigits);
+fs::path Store::folder(const RunResult& result) const {
+  if (!result.spec.empty()) return folder(Spec::parse(result.spec, "row: spec"));
+  return runs_ / result.spec_sha256.substr(0, kFolderDigits);
 }
 
 std::optional<LockedRun> Store::try_lock(const Spec& spec) const {
@@ -309,44 +310,47 @@ std::string Store::holder(const Spec& spec) const {
   return is_id ? id : "unknown";
 }
 
-std::optional<RunResult> Store::find(const Spec& spec) const { return read_row(folder(spec)); }
+std::optional<RunResult> Store::find(const Spec& spec) const { return read_result(folder(spec)); }
 
-std::optional<RunResult> Store::find_in(const fs::path& folder) const { return read_row(folder); }
-
-bool Store::has_kept(const RunResult& row) const {
-  return row.kept && is_there(folder(row) / kKeptFile);
+std::optional<RunResult> Store::find_in(const fs::path& folder) const {
+  return read_result(folder);
 }
 
-fs::path Store::kept_file(const RunResult& row) const {
-  const fs::path path = folder(row) / kKeptFile;
-  if (!row.kept) {
+bool Store::has_kept(const RunResult& result) const {
+  return result.kept && is_there(folder(result) / kKeptFile);
+}
+
+fs::path Store::kept_file(const RunResult& result) const {
+  const fs::path path = folder(result) / kKeptFile;
+  if (!result.kept) {
     throw DataError("store: the run " + path.parent_path().string() +
                     " has kept no weights; delete its folder and run it again with --keep weights");
   }
   if (!is_there(path)) fail_damaged(path, "is missing, and the run's row says that it is kept");
-  if (file_sha256(path) != row.kept->sha256) {
+  if (file_sha256(path) != result.kept->sha256) {
     fail_damaged(path, "is torn or edited (its sha256 is not the one in the run's row)");
   }
   return path;
 }
 
-std::vector<RunResult> Store::rows() const {
-  std::vector<RunResult> rows;
+std::vector<RunResult> Store::results() const {
+  std::vector<RunResult> results;
   std::error_code error;
   fs::directory_iterator entry(runs_, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     if (!entry->is_directory()) continue;
-    auto row = read_row(entry->path());
-    // Of a run that stands in two folders, the row that find() has.
-    if (row && folder(*row).filename() == entry->path().filename()) rows.push_back(*std::move(row));
+    auto result = read_result(entry->path());
+    // Of a run that stands in two folders, the result that find() has.
+    if (result && folder(*result).filename() == entry->path().filename())
+      results.push_back(*std::move(result));
   }
   if (error) fail_to_read(runs_, error.value());
-  const auto order = [](const RunResult& row) {
-    return std::tie(row.task, row.profile, row.arm, row.seed, row.spec_sha256);
+  const auto order = [](const RunResult& result) {
+    return std::tie(result.task, result.profile, result.arm, result.seed, result.spec_sha256);
   };
-  std::sort(rows.begin(), rows.end(),
+  std::sort(results.begin(), results.end(),
             [&](const RunResult& a, const RunResult& b) { return order(a) < order(b); });
-  return rows;
+  return results;
 }
 
 }  // namespace harness

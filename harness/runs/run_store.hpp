@@ -32,14 +32,14 @@ class LockedRun {
   /// Throws: DataError for a checkpoint that is torn, edited or of another run.
   std::optional<std::vector<std::byte>> load_checkpoint() const;
 
-  /// Stores the file that `write` makes, in the place of the one before; its row is to name it.
+  /// Stores the file that `write` makes, in the place of the one before; its result is to name it.
   /// Returns: the file's sha256. Throws: DataError, and what `write` throws.
   std::string keep(const std::function<void(const std::filesystem::path&)>& write) const;
 
-  /// Stores the run's row, which is what makes it a finished run, and removes the checkpoint, which
-  /// nothing goes on from any more.
-  /// Throws: ValueError when the row is of another spec; DataError when it cannot be written.
-  void finish(const RunResult& row) const;
+  /// Stores the run's result, which is what makes it a finished run, and removes the checkpoint,
+  /// which nothing goes on from any more.
+  /// Throws: ValueError when the result is of another spec; DataError when it cannot be written.
+  void finish(const RunResult& result) const;
 
  private:
   friend class Store;
@@ -59,8 +59,8 @@ class LockedRun {
 inline constexpr const char* kSpecFile = "spec.txt";
 inline constexpr const char* kCheckpointFile = "checkpoint.bin";
 inline constexpr const char* kKeptFile = "kept.safetensors";
-inline constexpr const char* kRowFile = "row.json";
-inline constexpr const char* kRunFiles[] = {kSpecFile, kCheckpointFile, kKeptFile, kRowFile};
+inline constexpr const char* kResultFile = "row.json";
+inline constexpr const char* kRunFiles[] = {kSpecFile, kCheckpointFile, kKeptFile, kResultFile};
 inline constexpr const char* kLockFile = "lock";
 /// @}
 
@@ -72,11 +72,11 @@ enum class Access { reading, writing };
 
 /// Runs on disk, one folder each:
 /// `<store>/runs/<first 16 digits of the spec's hash>/{spec.txt, checkpoint.bin, kept.safetensors,
-/// row.json, lock}`. A run with a row.json is finished, and kept.safetensors is what the row says.
-/// What is torn or edited is an error that names the file, never passed over.
+/// row.json, lock}`. A run with a row.json is finished, and kept.safetensors is what the result
+/// says. What is torn or edited is an error that names the file, never passed over.
 ///
 /// A run from the time when measures were part of a spec stays in the folder of its name then, with
-/// the text of then; its row comes back with the spec and hash that it has now.
+/// the text of then; its result comes back with the spec and hash that it has now.
 class Store {
  public:
   /// Opens a store: for writing, by making the folders that are not there; for reading, by changing
@@ -87,7 +87,7 @@ class Store {
   /// Of a run: the one it has, or is to get.
   /// @{
   std::filesystem::path folder(const Spec& spec) const;
-  std::filesystem::path folder(const RunResult& row) const;
+  std::filesystem::path folder(const RunResult& result) const;
   /// @}
 
   /// Takes hold of a run; makes its folder and spec.txt if need be.
@@ -99,21 +99,22 @@ class Store {
   /// The process that holds a run, or held it last: its id, or `unknown`.
   std::string holder(const Spec& spec) const;
 
-  /// The row of a run, or nothing if it is not finished. Throws: DataError.
+  /// The result of a run, or nothing if it is not finished. Throws: DataError.
   std::optional<RunResult> find(const Spec& spec) const;
 
   /// The same of a folder in `runs`.
   std::optional<RunResult> find_in(const std::filesystem::path& folder) const;
 
-  /// Whether the file that a row says it has kept is there; it may be damaged.
-  bool has_kept(const RunResult& row) const;
+  /// Whether the file that a result says it has kept is there; it may be damaged.
+  bool has_kept(const RunResult& result) const;
 
-  /// That file, found to be what the row says.
-  /// Throws: DataError when it is missing or damaged, or the row says of none.
-  std::filesystem::path kept_file(const RunResult& row) const;
+  /// That file, found to be what the result says.
+  /// Throws: DataError when it is missing or damaged, or the result says of none.
+  std::filesystem::path kept_file(const RunResult& result) const;
 
-  /// The rows of all finished runs, by task, profile, arm, seed and spec hash. Throws: DataError.
-  std::vector<RunResult> rows() const;
+  /// The results of all finished runs, by task, profile, arm, seed and spec hash. Throws:
+  /// DataError.
+  std::vector<RunResult> results() const;
 
  private:
   std::filesystem::path runs_;

@@ -119,27 +119,27 @@ void train(const PlannedRun& planned, const WorkerState& worker_state, const Run
   }
 }
 
-Due due_of(const RunnerOptions& options, const RunResult& row) {
-  return options.due ? options.due(row) : Due{};
+Due due_of(const RunnerOptions& options, const RunResult& result) {
+  return options.due ? options.due(result) : Due{};
 }
 
-/// A run's row, and how it came about.
+/// A run's result, and how it came about.
 struct MadeRun {
-  RunResult row;
+  RunResult result;
   Made made = Made::found;
 };
 
-/// Measures a finished run again, and stores its row.
+/// Measures a finished run again, and stores its result.
 MadeRun measure_again(const PlannedRun& planned, const WorkerState& worker_state,
-                      const Store& store, const LockedRun& held, const RunResult& row,
+                      const Store& store, const LockedRun& held, const RunResult& result,
                       const Due& due, std::size_t index, Progress& progress) {
   const std::unique_ptr<TrainingRun> run = planned.make();
-  const bool from_kept = !due.of_course && store.has_kept(row);
-  MadeRun made{row, from_kept ? Made::measured : Made::measured_by_training};
-  const auto measure = [&] { run->measure(due.measures, made.row); };
+  const bool from_kept = !due.of_course && store.has_kept(result);
+  MadeRun made{result, from_kept ? Made::measured : Made::measured_by_training};
+  const auto measure = [&] { run->measure(due.measures, made.result); };
   if (from_kept) {
     progress.start(index, planned.steps);
-    load_kept(store.kept_file(row), row, run->model());
+    load_kept(store.kept_file(result), result, run->model());
     libnorm::with_threads(worker_state.share(), measure);
   } else {
     RunClock clock{*run, held};
@@ -147,17 +147,18 @@ MadeRun measure_again(const PlannedRun& planned, const WorkerState& worker_state
     progress.start(index, run->steps_done());
     train(planned, worker_state, clock, index, progress);
     RunResult fresh;
-    libnorm::with_threads(worker_state.share(), [&] { fresh = run->row(row.profile); });
-    if (fresh.weights_sha256 != row.weights_sha256 || fresh.losses_sha256 != row.losses_sha256) {
-      return {row, Made::trained_to_others};
+    libnorm::with_threads(worker_state.share(), [&] { fresh = run->result(result.profile); });
+    if (fresh.weights_sha256 != result.weights_sha256 ||
+        fresh.losses_sha256 != result.losses_sha256) {
+      return {result, Made::trained_to_others};
     }
-    fresh.kept = row.kept;
-    fresh.cell = row.cell;
-    fresh.seconds = row.seconds;
-    fresh.environment = row.environment;
-    made.row = fresh;
+    fresh.kept = result.kept;
+    fresh.cell = result.cell;
+    fresh.seconds = result.seconds;
+    fresh.environment = result.environment;
+    made.result = fresh;
   }
-  held.finish(made.row);
+  held.finish(made.result);
   progress.measured(index);
   return made;
 }
@@ -166,32 +167,32 @@ MadeRun make_run(const PlannedRun& planned, const WorkerState& worker_state, con
                  const LockedRun& held, std::size_t index, Progress& progress) {
   const libnorm::DeviceScope scope(worker_state.options.device);
   const libnorm::GemmScope products(planned.gemm);
-  if (auto row = store.find(planned.spec)) {
-    const Due due = due_of(worker_state.options, *row);
+  if (auto result = store.find(planned.spec)) {
+    const Due due = due_of(worker_state.options, *result);
     if (!due.measures.empty()) {
-      return measure_again(planned, worker_state, store, held, *row, due, index, progress);
+      return measure_again(planned, worker_state, store, held, *result, due, index, progress);
     }
     progress.found(index);  // Another process was quicker.
-    return {*row, Made::found};
+    return {*result, Made::found};
   }
   const std::unique_ptr<TrainingRun> made = planned.make();
   RunClock clock{*made, held};
   if (const auto state = held.load_checkpoint()) clock.restore(*state);
   progress.start(index, made->steps_done());
   train(planned, worker_state, clock, index, progress);
-  RunResult row;
-  libnorm::with_threads(worker_state.share(), [&] { row = made->row(planned.profile); });
-  row.seconds = clock.seconds();
-  row.environment = environment(worker_state.options.threads);
+  RunResult result;
+  libnorm::with_threads(worker_state.share(), [&] { result = made->result(planned.profile); });
+  result.seconds = clock.seconds();
+  result.environment = environment(worker_state.options.threads);
   const Keep keep = worker_state.options.keep.value_or(default_keep(made->model()));
   if (keep != Keep::none) {
     const std::string hash =
         held.keep([&](const auto& file) { write_kept(file, keep, made->model(), made->adam()); });
-    row.kept = Kept{keep, hash};
+    result.kept = Kept{keep, hash};
   }
-  held.finish(row);
-  progress.finish(index, row);
-  return {row, Made::trained};
+  held.finish(result);
+  progress.finish(index, result);
+  return {result, Made::trained};
 }
 
 /// Ends the process in the middle of runs that have nothing to lose yet: making a large model takes
@@ -237,9 +238,9 @@ class Maker {
       std::this_thread::sleep_for(kLookEvery);
       check_stop();
       std::erase_if(held, [&](std::size_t i) {
-        auto row = store_.find(plan_[i].spec);
-        if (!row || !due_of(options_, *row).measures.empty()) return false;
-        runs_[i] = {*std::move(row), Made::found};
+        auto result = store_.find(plan_[i].spec);
+        if (!result || !due_of(options_, *result).measures.empty()) return false;
+        runs_[i] = {*std::move(result), Made::found};
         progress_.found(i);
         return true;
       });
@@ -313,9 +314,9 @@ MadeRuns make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& opt
   std::vector<std::size_t> open;
   for (std::size_t i = 0; i < plan.size(); ++i) {
     progress.add(plan[i].arm + " seed " + std::to_string(plan[i].seed), plan[i].steps);
-    auto row = store.find(plan[i].spec);
-    if (row && due_of(options, *row).measures.empty()) {
-      runs[i].row = std::move(*row);
+    auto result = store.find(plan[i].spec);
+    if (result && due_of(options, *result).measures.empty()) {
+      runs[i].result = std::move(*result);
       progress.found(i);
     } else {
       open.push_back(i);
@@ -331,7 +332,7 @@ MadeRuns make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& opt
   made.left = held.size();
   for (std::size_t i = 0; i < runs.size(); ++i) {
     if (std::find(held.begin(), held.end(), i) != held.end()) continue;
-    made.rows.push_back(std::move(runs[i].row));
+    made.results.push_back(std::move(runs[i].result));
     made.made.push_back(runs[i].made);
   }
   return made;

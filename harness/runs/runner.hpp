@@ -37,10 +37,10 @@ struct RunnerOptions {
   std::optional<Keep> keep;
   Others others = Others::wait_for;
   /// What to measure again of runs that are finished; by default, nothing.
-  std::function<Due(const RunResult& row)> due = nullptr;
+  std::function<Due(const RunResult& result)> due = nullptr;
 };
 
-/// What was done to have a run's row.
+/// What was done to have a run's result.
 enum class Made {
   found,
   trained,
@@ -48,7 +48,7 @@ enum class Made {
   measured,
   /// Trained again, to the same weights and losses, and measured.
   measured_by_training,
-  /// Trained again, to others: the row stays as it was.
+  /// Trained again, to others: the result stays as it was.
   trained_to_others,
 };
 
@@ -56,25 +56,25 @@ enum class Made {
 struct MadeRuns {
   /// In the order of the plan, with what was done for each.
   /// @{
-  std::vector<RunResult> rows;
+  std::vector<RunResult> results;
   std::vector<Made> made;
   /// @}
-  /// Number of runs left to other processes; they have no row here.
+  /// Number of runs left to other processes; they have no result here.
   std::size_t left = 0;
 };
 
-/// Trains the runs that the store lacks, resuming from checkpoints, and returns the rows of all
+/// Trains the runs that the store lacks, resuming from checkpoints, and returns the results of all
 /// runs. Small runs train at the same time, as many as threads and memory allow, since a small
 /// model keeps few threads busy; spare threads work within a run. Large runs train one after the
 /// other, each with all threads. Results do not depend on this.
 ///
 /// A finished run of which something is due is measured again: from its kept weights if there are
-/// any and they suffice, else by training it again. Its row then has today's numbers; what was not
-/// due, and what it has kept, stays.
+/// any and they suffice, else by training it again. Its result then has today's numbers; what was
+/// not due, and what it has kept, stays.
 ///
 /// Runs that another process holds come last: depending on Others, this waits for them, and takes
-/// over if that process ends without a row, or leaves them. Throws: DataError; Interrupted after a
-/// signal, with checkpoints written.
+/// over if that process ends without a result, or leaves them. Throws: DataError; Interrupted after
+/// a signal, with checkpoints written.
 MadeRuns make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& options,
                    const Store& store, Progress& progress);
 

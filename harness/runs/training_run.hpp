@@ -52,13 +52,13 @@ class TrainingRun {
   /// Throws: DataError for a state of another size.
   virtual void restore(std::span<const std::byte> state) = 0;
 
-  /// The row of a finished run with its measures; without them if it diverged.
-  virtual RunResult row(std::string_view profile) = 0;
+  /// The result of a finished run with its measures; without them if it diverged.
+  virtual RunResult result(std::string_view profile) = 0;
 
-  /// Measures the model as it stands, which may be one that was loaded, into the row of its run:
-  /// all that `which` names, with the bits that row() has. The rest of the row stays.
+  /// Measures the model as it stands, which may be one that was loaded, into the result of its run:
+  /// all that `which` names, with the bits that result() has. The rest of the result stays.
   /// Throws: ValueError for what is no measure of final weights.
-  virtual void measure(const std::vector<std::string>& which, RunResult& row) = 0;
+  virtual void measure(const std::vector<std::string>& which, RunResult& result) = 0;
 };
 
 /// Whether runs train side by side (small) or one after the other (large).

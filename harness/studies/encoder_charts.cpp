@@ -52,9 +52,9 @@ std::string layer_name(std::size_t layer, const Matrix& matrix) {
 /// Blocks whose spectra a run has, from the first on. Throws: DataError if no run has any.
 std::size_t count_layers(const ArmCurves& arms, const Matrix& matrix) {
   std::size_t most = 0;
-  for (const RunResult* row : arms.runs()) {
+  for (const RunResult* result : arms.runs()) {
     std::size_t layers = 0;
-    while (row->spectra.contains(layer_name(layers + 1, matrix))) ++layers;
+    while (result->spectra.contains(layer_name(layers + 1, matrix))) ++layers;
     most = std::max(most, layers);
   }
   if (most > 0) return most;
@@ -62,18 +62,18 @@ std::size_t count_layers(const ArmCurves& arms, const Matrix& matrix) {
                               matrix.protocol));
 }
 
-double metric_of(const RunResult& row, const std::string& name) {
-  const auto found = row.metrics.find(name);
-  if (found != row.metrics.end()) return found->second;
+double metric_of(const RunResult& result, const std::string& name) {
+  const auto found = result.metrics.find(name);
+  if (found != result.metrics.end()) return found->second;
   throw DataError(fmt::format("figure: metric {} is absent ({}); need it in every run", name,
-                              describe_run(row)));
+                              describe_run(result)));
 }
 
 /// Medians over the seeds.
 std::string accuracies(const std::vector<const RunResult*>& runs) {
   const auto percent = [&](const std::string& metric) {
     std::vector<double> values;
-    for (const RunResult* row : runs) values.push_back(100 * metric_of(*row, metric));
+    for (const RunResult* result : runs) values.push_back(100 * metric_of(*result, metric));
     return summarize(0, std::move(values), NonFinite::absent).median;
   };
   return fmt::format(": accuracy {:.1f}% training, {:.1f}% held out", percent("training_accuracy"),
@@ -113,7 +113,7 @@ bool take_detail(std::string_view& text, std::string_view kept) {
   return false;
 }
 
-/// What a row says of its data, without details.
+/// What a result says of its data, without details.
 std::string short_data(const std::string& text) {
   constexpr std::size_t kMostRead = 4000, kMostShown = 600;
   const std::string start = shortened(text, kMostRead);
@@ -128,25 +128,25 @@ std::string short_data(const std::string& text) {
 }
 
 /// What the runs were trained on and for how long.
-std::vector<std::string> regime_notes(const RunResult& row) {
-  std::string length = fmt::format("{} steps", row.steps);
-  if (!row.epochs.empty()) {
-    length = fmt::format("{} epochs, {}", row.epochs.begin()->second.size(), length);
+std::vector<std::string> regime_notes(const RunResult& result) {
+  std::string length = fmt::format("{} steps", result.steps);
+  if (!result.epochs.empty()) {
+    length = fmt::format("{} epochs, {}", result.epochs.begin()->second.size(), length);
   }
-  std::vector<std::string> lines = wrap(fmt::format("Data: {}.", short_data(row.data)));
-  lines.insert(lines.begin(), fmt::format("Profile {}: {}.", row.profile, length));
+  std::vector<std::string> lines = wrap(fmt::format("Data: {}.", short_data(result.data)));
+  lines.insert(lines.begin(), fmt::format("Profile {}: {}.", result.profile, length));
   return lines;
 }
 
 /// A chart without panels; part: `depth`, or nothing.
 Chart start_chart(const ArmCurves& arms, const FigureSpec& spec, const std::string& part) {
-  const RunResult& row = arms.first();
+  const RunResult& result = arms.first();
   Chart chart;
   chart.name = figure_name(spec, part);
   chart.about = fmt::format("Figure {}{}: experiment {} on {}, profile {}, protocol {}.",
-                            spec.number, part.empty() ? "" : ", " + part, spec.experiment, row.task,
-                            row.profile, spec.protocol);
-  if (row.task == kGeneratedTask) {
+                            spec.number, part.empty() ? "" : ", " + part, spec.experiment,
+                            result.task, result.profile, spec.protocol);
+  if (result.task == kGeneratedTask) {
     chart.notes.push_back(
         "GENERATED CORPUS `topics`, NOT AG NEWS: no evidence on the paper's claims.");
   }
@@ -170,18 +170,18 @@ constexpr DepthMetric kDepthMetrics[] = {
 };
 
 /// The metric of each layer. Throws: DataError if one is absent.
-std::vector<double> values_by_layer(const RunResult& row, const DepthMetric& metric,
+std::vector<double> values_by_layer(const RunResult& result, const DepthMetric& metric,
                                     const Matrix& matrix, std::size_t layers) {
   std::vector<double> values;
-  if (row.diverged_at >= 0) return values;
+  if (result.diverged_at >= 0) return values;
   for (std::size_t layer = 1; layer <= layers; ++layer) {
     const std::string name = layer_name(layer, matrix);
-    const double value = metric_of(row, fmt::format("{}.{}", name, metric.name));
-    const auto spectrum = row.spectra.find(name);
-    const std::size_t channels = spectrum == row.spectra.end() ? 0 : spectrum->second.size();
+    const double value = metric_of(result, fmt::format("{}.{}", name, metric.name));
+    const auto spectrum = result.spectra.find(name);
+    const std::size_t channels = spectrum == result.spectra.end() ? 0 : spectrum->second.size();
     if (metric.is_share && channels == 0) {
       throw DataError(fmt::format("figure: spectrum {} is absent ({}); need it in every run", name,
-                                  describe_run(row)));
+                                  describe_run(result)));
     }
     values.push_back(metric.is_share ? value / static_cast<double>(channels) : value);
   }
@@ -195,7 +195,7 @@ Panel depth_panel(const ArmCurves& arms, const DepthMetric& metric, const Matrix
   Panel panel{std::string(metric.title), "layer", "", {}, {}, {}};
   panel.curves = arms.curves(
       grid, std::string(metric.name),
-      [&](const RunResult& row) { return values_by_layer(row, metric, matrix, layers); },
+      [&](const RunResult& result) { return values_by_layer(result, metric, matrix, layers); },
       NonFinite::absent);
   const auto last = static_cast<double>(layers);
   panel.x = {Scale::linear, 0.8, last + 0.2, -HUGE_VAL, {}};
@@ -213,9 +213,9 @@ bool has_depth_figure(const std::string& protocol) {
 
 }  // namespace
 
-Chart layer_chart(const std::vector<RunResult>& rows, const FigureSpec& spec) {
+Chart layer_chart(const std::vector<RunResult>& results, const FigureSpec& spec) {
   const Matrix& matrix = matrix_of(spec.protocol);
-  const ArmCurves arms(rows, spec.arms);
+  const ArmCurves arms(results, spec.arms);
   const std::size_t layers = count_layers(arms, matrix);
   Chart chart = start_chart(arms, spec, "");
   chart.key = arms.key(accuracies);
@@ -224,9 +224,9 @@ Chart layer_chart(const std::vector<RunResult>& rows, const FigureSpec& spec) {
     const std::string name = layer_name(layer, matrix);
     chart.panels.push_back(arms.spectrum_panel(
         fmt::format("({}) Layer {}", char('a' + int(chart.panels.size())), layer), name,
-        [&](const RunResult& row) {
-          const auto spectrum = row.spectra.find(name);
-          return spectrum == row.spectra.end() ? std::vector<double>{} : spectrum->second;
+        [&](const RunResult& result) {
+          const auto spectrum = result.spectra.find(name);
+          return spectrum == result.spectra.end() ? std::vector<double>{} : spectrum->second;
         }));
     const Panel& panel = chart.panels.back();
     all.insert(all.end(), panel.curves.begin(), panel.curves.end());
@@ -245,9 +245,9 @@ Chart layer_chart(const std::vector<RunResult>& rows, const FigureSpec& spec) {
   return chart;
 }
 
-Chart depth_chart(const std::vector<RunResult>& rows, const FigureSpec& spec) {
+Chart depth_chart(const std::vector<RunResult>& results, const FigureSpec& spec) {
   const Matrix& matrix = matrix_of(spec.protocol);
-  const ArmCurves arms(rows, spec.arms);
+  const ArmCurves arms(results, spec.arms);
   const std::size_t layers = count_layers(arms, matrix);
   Chart chart = start_chart(arms, spec, "depth");
   chart.key = arms.key();
@@ -260,10 +260,10 @@ Chart depth_chart(const std::vector<RunResult>& rows, const FigureSpec& spec) {
   return chart;
 }
 
-std::vector<Figure> encoder_figures(const std::vector<RunResult>& rows, const FigureSpec& spec) {
+std::vector<Figure> encoder_figures(const std::vector<RunResult>& results, const FigureSpec& spec) {
   const std::string arms = fmt::format("{}", fmt::join(spec.arms, ", "));
   std::vector<Figure> figures = {
-      {.chart = layer_chart(rows, spec),
+      {.chart = layer_chart(results, spec),
        .aspect = "",
        .caption = "singular values of the first, the middle and the last block's output",
        .alt = fmt::format("Panels of the first, the middle and the last layer, on one logarithmic "
@@ -272,7 +272,7 @@ std::vector<Figure> encoder_figures(const std::vector<RunResult>& rows, const Fi
                           arms)}};
   if (!has_depth_figure(spec.protocol)) return figures;
   figures.push_back(
-      {.chart = depth_chart(rows, spec),
+      {.chart = depth_chart(results, spec),
        .aspect = "against depth",
        .caption = "effective rank and participation ratio in shares of the channels, stable rank "
                   "and decay exponent of each block's output",

@@ -133,25 +133,25 @@ void for_each_metric(std::span<const double> spectrum,
 }
 
 void measure_encoder(const EncoderOptions& options, const std::vector<std::string>& which,
-                     EncoderMeter& meter, RunResult& row) {
+                     EncoderMeter& meter, RunResult& result) {
   for (const std::string& name : which) {
     const Measure& measure = find_measure(encoder_measures(), name);
     if (measure.of == Measure::Of::course) {
       throw libnorm::ValueError("measure: of the course of training alone (" + name +
                                 "); need one of the final weights");
     }
-    begin_measure(measure, row);
+    begin_measure(measure, result);
     if (name == kHeldOut) {
-      row.held_out_correct = meter.held_out_correct();
-      const auto& correct = row.held_out_correct;
-      row.metrics["held_out_accuracy"] =
+      result.held_out_correct = meter.held_out_correct();
+      const auto& correct = result.held_out_correct;
+      result.metrics["held_out_accuracy"] =
           double(std::count(correct.begin(), correct.end(), true)) / double(correct.size());
     } else {
-      row.spectra.clear();
+      result.spectra.clear();
       for_each_spectrum(options, meter.spectra(), [&](const std::string& of, auto values) {
-        row.spectra[of].assign(values.begin(), values.end());
+        result.spectra[of].assign(values.begin(), values.end());
         for_each_metric(values, [&](std::string_view metric, double value) {
-          row.metrics[of + "." + std::string(metric)] = value;
+          result.metrics[of + "." + std::string(metric)] = value;
         });
       });
     }

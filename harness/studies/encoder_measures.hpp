@@ -46,7 +46,7 @@ class EncoderMeter {
   libnorm::Batch& batch_;
 };
 
-/// Calls `use` with each of spectra()'s, and its name in a row: `layer3.no_padding`.
+/// Calls `use` with each of spectra()'s, and its name in a result: `layer3.no_padding`.
 void for_each_spectrum(
     const EncoderOptions& options, std::span<const double> spectra,
     const std::function<void(const std::string& name, std::span<const double> values)>& use);
@@ -62,9 +62,9 @@ void shuffle_front(std::vector<std::int32_t>& items, Index count, const libnorm:
 bool is_correct(const libnorm::MatrixView<const float>& logits, Index b,
                 const std::vector<std::int32_t>& targets);
 
-/// Measures the trained model into a row: all that `which` names, in place of what the row had.
-/// Throws: ValueError for a name of none, or of the course of training; Interrupted.
+/// Measures the trained model into a result: all that `which` names, in place of what the result
+/// had. Throws: ValueError for a name of none, or of the course of training; Interrupted.
 void measure_encoder(const EncoderOptions& options, const std::vector<std::string>& which,
-                     EncoderMeter& meter, RunResult& row);
+                     EncoderMeter& meter, RunResult& result);
 
 }  // namespace harness

@@ -109,30 +109,31 @@ void EncoderRun::restore(std::span<const std::byte> state) {
   take_model(state);
 }
 
-RunResult EncoderRun::row(std::string_view profile) {
-  RunResult row = trained_row(profile, arm_.name, encoder_spec(options_, arm_, seed(), *data_));
-  row.task = data_->task;
-  row.data = data_->description;
-  add_epochs(row);
-  if (diverged()) return row;
+RunResult EncoderRun::result(std::string_view profile) {
+  RunResult result =
+      trained_result(profile, arm_.name, encoder_spec(options_, arm_, seed(), *data_));
+  result.task = data_->task;
+  result.data = data_->description;
+  add_epochs(result);
+  if (diverged()) return result;
   // A checkpoint has how many were right alone: restored at its end, a run is tested once more.
   if (held_out_correct_.empty()) test();
-  row.held_out_correct = held_out_correct_;
+  result.held_out_correct = held_out_correct_;
   for (const Measure& measure : encoder_measures()) {
-    row.measures[std::string(measure.name)] = measure.version;
+    result.measures[std::string(measure.name)] = measure.version;
   }
-  return row;
+  return result;
 }
 
-void EncoderRun::measure(const std::vector<std::string>& which, RunResult& row) {
+void EncoderRun::measure(const std::vector<std::string>& which, RunResult& result) {
   EncoderMeter of_this = meter();
-  measure_encoder(options_, which, of_this, row);
+  measure_encoder(options_, which, of_this, result);
 }
 
-void EncoderRun::add_epochs(RunResult& row) const {
+void EncoderRun::add_epochs(RunResult& result) const {
   const auto add = [&](const std::string& name, double value) {
-    row.epochs[name].push_back(value);
-    row.metrics[name] = value;
+    result.epochs[name].push_back(value);
+    result.metrics[name] = value;
   };
   for (std::size_t e = 0; e < epochs_.size(); ++e) {
     const Epoch& epoch = epochs_[e];
@@ -149,7 +150,7 @@ void EncoderRun::add_epochs(RunResult& row) const {
       for_each_metric(values, [&](std::string_view metric, double value) {
         add(name + "." + std::string(metric), value);
       });
-      row.spectra[name].assign(values.begin(), values.end());
+      result.spectra[name].assign(values.begin(), values.end());
     });
   }
 }

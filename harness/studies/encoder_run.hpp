@@ -25,8 +25,8 @@ class EncoderRun final : public ModelRun {
   void step() override;
   std::vector<std::byte> state() const override;
   void restore(std::span<const std::byte> state) override;
-  RunResult row(std::string_view profile) override;
-  void measure(const std::vector<std::string>& which, RunResult& row) override;
+  RunResult result(std::string_view profile) override;
+  void measure(const std::vector<std::string>& which, RunResult& result) override;
 
  private:
   /// What is kept of an epoch. Spectra: variants of block 1, of block 2, ...
@@ -43,7 +43,7 @@ class EncoderRun final : public ModelRun {
   /// Throws: Interrupted after a signal; the epoch is due then.
   void finish_epoch();
   std::int64_t test();
-  void add_epochs(RunResult& row) const;
+  void add_epochs(RunResult& result) const;
 
   EncoderOptions options_;
   EncoderArm arm_;

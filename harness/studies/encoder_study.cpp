@@ -149,15 +149,15 @@ class EncoderStudy final : public Study {
             .caveats = kCaveats};
   }
 
-  std::vector<Figure> figures(const std::vector<RunResult>& rows,
+  std::vector<Figure> figures(const std::vector<RunResult>& results,
                               const FigureSpec& spec) const override {
-    return encoder_figures(rows, spec);
+    return encoder_figures(results, spec);
   }
 
   std::vector<PlannedRun> plan(const Request& request) const override;
   const std::vector<Measure>& measures() const override { return encoder_measures(); }
-  std::optional<Spec> spec_of(const RunResult& row) const override;
-  PlannedAgain plan_again(const std::vector<RunResult>& rows,
+  std::optional<Spec> spec_of(const RunResult& result) const override;
+  PlannedAgain plan_again(const std::vector<RunResult>& results,
                           const Request& request) const override;
 };
 
@@ -209,12 +209,12 @@ std::vector<PlannedRun> EncoderStudy::plan(const Request& request) const {
   return runs;
 }
 
-std::optional<Spec> EncoderStudy::spec_of(const RunResult& row) const {
-  if (!has_arm(row.arm)) return std::nullopt;
+std::optional<Spec> EncoderStudy::spec_of(const RunResult& result) const {
+  if (!has_arm(result.arm)) return std::nullopt;
   for (const Profile<EncoderOptions>& profile : encoder_profiles()) {
-    if (profile.name != row.profile) continue;
-    const EncoderData expected = EncoderCorpora::expected(profile.options, row.task);
-    return encoder_spec(profile.options, find_encoder_arm(row.arm), row.seed, expected);
+    if (profile.name != result.profile) continue;
+    const EncoderData expected = EncoderCorpora::expected(profile.options, result.task);
+    return encoder_spec(profile.options, find_encoder_arm(result.arm), result.seed, expected);
   }
   return std::nullopt;
 }
@@ -229,7 +229,7 @@ EncoderOptions options_of(const Spec& spec) {
 }
 
 /// Of these, what its texts depend on.
-EncoderOptions texts_of(const EncoderOptions& options, const RunResult& row) {
+EncoderOptions texts_of(const EncoderOptions& options, const RunResult& result) {
   EncoderOptions texts;
   texts.texts = options.texts;
   texts.rows = options.rows;
@@ -239,11 +239,11 @@ EncoderOptions texts_of(const EncoderOptions& options, const RunResult& row) {
   // In the place of all of AG News stand as many generated texts; which all, the steps tell.
   const Index whole = 120000;
   const Index steps = options.epochs * ((whole + options.batch - 1) / options.batch);
-  if (texts.texts == Texts::topics && texts.rows == 0 && row.steps == steps) texts.rows = whole;
+  if (texts.texts == Texts::topics && texts.rows == 0 && result.steps == steps) texts.rows = whole;
   return texts;
 }
 
-PlannedAgain EncoderStudy::plan_again(const std::vector<RunResult>& rows,
+PlannedAgain EncoderStudy::plan_again(const std::vector<RunResult>& results,
                                       const Request& request) const {
   // Read once for all the runs that share them.
   std::vector<std::pair<EncoderOptions, std::shared_ptr<const EncoderCorpora>>> read;
@@ -255,22 +255,22 @@ PlannedAgain EncoderStudy::plan_again(const std::vector<RunResult>& rows,
         texts, std::make_shared<EncoderCorpora>(texts, request.data, request.trust, request.cache));
     return read.back().second;
   };
-  return plan_each(rows, [&](const RunResult& row) {
-    const Spec spec = Spec::parse(row.spec, "row: spec");
+  return plan_each(results, [&](const RunResult& result) {
+    const Spec spec = Spec::parse(result.spec, "row: spec");
     const EncoderOptions options = options_of(spec);
     check(options);
-    const auto corpora = corpora_of(texts_of(options, row));
+    const auto corpora = corpora_of(texts_of(options, result));
     const EncoderData names = corpora->names();
-    if (names.task != row.task || names.train_name != spec.text("train") ||
+    if (names.task != result.task || names.train_name != spec.text("train") ||
         names.test_name != spec.text("test")) {
       throw libnorm::DataError(fmt::format(
           "run {:.16} ({} seed {}): the texts that it was trained on are not here ({}, {}; there "
           "are {}, {}); need them where --data or LIBNORM_DATA says",
-          row.spec_sha256, row.arm, row.seed, row.task, spec.text("train"), names.task,
+          result.spec_sha256, result.arm, result.seed, result.task, spec.text("train"), names.task,
           names.train_name));
     }
-    return planned(options, row.profile, find_encoder_arm(row.arm), row.seed, corpora,
-                   bytes_of(options, row.task == "topics"));
+    return planned(options, result.profile, find_encoder_arm(result.arm), result.seed, corpora,
+                   bytes_of(options, result.task == "topics"));
   });
 }
 

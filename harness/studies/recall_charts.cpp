@@ -34,19 +34,19 @@ Panel slice_panel(const ArmCurves& arms, const FigureSpec& spec) {
   std::string name = spec.protocol;
   const RunResult* holder = nullptr;
   for (const std::string& candidate : {own, spec.protocol}) {
-    for (const RunResult* row : arms.runs()) {
-      if (!holder && row->slices.contains(candidate)) {
-        holder = row;
+    for (const RunResult* result : arms.runs()) {
+      if (!holder && result->slices.contains(candidate)) {
+        holder = result;
         name = candidate;
       }
     }
   }
   const std::vector<double> grid = holder ? holder->slices.at(name).alpha : std::vector<double>{};
-  for (const RunResult* row : arms.runs()) {
-    const auto slice = row->slices.find(name);
-    if (slice != row->slices.end() && slice->second.alpha != grid) {
+  for (const RunResult* result : arms.runs()) {
+    const auto slice = result->slices.find(name);
+    if (slice != result->slices.end() && slice->second.alpha != grid) {
       throw DataError(fmt::format("figure: slice {} is on another grid ({}); need that of {}", name,
-                                  describe_run(*row), describe_run(*holder)));
+                                  describe_run(*result), describe_run(*holder)));
     }
   }
   if (holder && (grid.size() < 2 || !(grid.front() < grid.back()))) {
@@ -58,9 +58,9 @@ Panel slice_panel(const ArmCurves& arms, const FigureSpec& spec) {
   Panel panel{title, x_label, "", {}, {}, {}};
   panel.curves = arms.curves(
       grid, name,
-      [&](const RunResult& row) {
-        const auto slice = row.slices.find(name);
-        return slice == row.slices.end() ? std::vector<double>{} : slice->second.loss;
+      [&](const RunResult& result) {
+        const auto slice = result.slices.find(name);
+        return slice == result.slices.end() ? std::vector<double>{} : slice->second.loss;
       },
       NonFinite::largest);
   panel.x = linear_axis(grid.front(), grid.back());
@@ -71,7 +71,7 @@ Panel slice_panel(const ArmCurves& arms, const FigureSpec& spec) {
 
 Panel spectrum_panel(const ArmCurves& arms) {
   Panel panel = arms.spectrum_panel("(c) Activation spectrum", "singular values",
-                                    [](const RunResult& row) { return row.singular_values; });
+                                    [](const RunResult& result) { return result.singular_values; });
   panel.y = fit_axis(panel.curves, ScaleChoice::log, kSpectrumDecades);
   panel.y_label = fmt::format("singular value ({})", scale_word(panel.y));
   return panel;
@@ -79,8 +79,8 @@ Panel spectrum_panel(const ArmCurves& arms) {
 
 }  // namespace
 
-Chart recall_chart(const std::vector<RunResult>& rows, const FigureSpec& spec) {
-  const ArmCurves arms(rows, spec.arms);
+Chart recall_chart(const std::vector<RunResult>& results, const FigureSpec& spec) {
+  const ArmCurves arms(results, spec.arms);
   Chart chart;
   chart.name = figure_name(spec);
   chart.about = fmt::format("Figure {}: experiment {}, profile {}, protocol {}.", spec.number,
@@ -93,8 +93,8 @@ Chart recall_chart(const std::vector<RunResult>& rows, const FigureSpec& spec) {
   return chart;
 }
 
-std::vector<Figure> recall_figures(const std::vector<RunResult>& rows, const FigureSpec& spec) {
-  return {{.chart = recall_chart(rows, spec),
+std::vector<Figure> recall_figures(const std::vector<RunResult>& results, const FigureSpec& spec) {
+  return {{.chart = recall_chart(results, spec),
            .aspect = "",
            .caption = "training loss, loss slice, and singular values of the block's output",
            .alt = fmt::format("Three panels for the arms {}: loss against step, loss slice, "

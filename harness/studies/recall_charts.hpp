@@ -7,7 +7,8 @@
 
 namespace harness {
 
-/// The chart of one of Figures 1 to 3. A function of the rows alone, in whatever order they come.
+/// The chart of one of Figures 1 to 3. A function of the results alone, in whatever order they
+/// come.
 ///
 /// Three panels, an arm a curve: (a) training loss against step, (b) loss along a direction,
 /// (c) singular values of the activations against index. A line is the median over the seeds, its
@@ -18,13 +19,13 @@ namespace harness {
 ///
 /// The protocol says which slice panel (b) shows: one kept under `<protocol>_<experiment>` is
 /// preferred to one kept under `<protocol>`.
-/// rows: every seed of the arms, of one profile; rows of other arms are passed over
-/// throws: ValueError if the spec names no arm, or one twice; DataError if an arm has no row, a
+/// results: every seed of the arms, of one profile; results of other arms are passed over
+/// throws: ValueError if the spec names no arm, or one twice; DataError if an arm has no result, a
 ///   seed comes twice, profiles are mixed, or a run that did not diverge lacks a curve or has one
 ///   on another grid
-Chart recall_chart(const std::vector<RunResult>& rows, const FigureSpec& spec);
+Chart recall_chart(const std::vector<RunResult>& results, const FigureSpec& spec);
 
 /// That chart, with what a page says of it.
-std::vector<Figure> recall_figures(const std::vector<RunResult>& rows, const FigureSpec& spec);
+std::vector<Figure> recall_figures(const std::vector<RunResult>& results, const FigureSpec& spec);
 
 }  // namespace harness

@@ -29,30 +29,30 @@ class Meter {
   Meter(const RecallOptions& options, std::uint64_t seed, libnorm::Transformer<float>& model)
       : options_(options), seed_(seed), model_(model) {}
 
-  void add_spectrum(RunResult& row) {
+  void add_spectrum(RunResult& result) {
     draw(kSpectrumBatch);
     const auto activations = model_.activations(batch_, options_.blocks - 1);
-    row.singular_values = libnorm::singular_values<float>(activations, batch_.counts.data());
-    for (const libnorm::MetricValue& metric : libnorm::values_of(row.singular_values)) {
-      row.metrics[metric.name] = metric.value;
+    result.singular_values = libnorm::singular_values<float>(activations, batch_.counts.data());
+    for (const libnorm::MetricValue& metric : libnorm::values_of(result.singular_values)) {
+      result.metrics[metric.name] = metric.value;
     }
   }
 
-  void add_slices(RunResult& row) {
-    row.slices.clear();
+  void add_slices(RunResult& result) {
+    result.slices.clear();
     draw(kSliceBatch);
     const auto direction = libnorm::unit_direction<float>(
         Random(seed_, Purpose::direction, kPublishedDirection), model_.size());
     const auto add = [&](const std::string& name, Index points, Walk walk) {
       const auto slice = slice_loss(model_.weights(), direction,
                                     libnorm::even_grid(-0.5, 0.5, points), walk, loss_);
-      row.slices[name] = {slice.alpha, slice.loss};
-      row.metrics["slice_range." + name] = range(slice);
+      result.slices[name] = {slice.alpha, slice.loss};
+      result.metrics["slice_range." + name] = range(slice);
     };
     add("published_e1", 50, Walk::restored);
     add("published", 40, Walk::restored);
     add("accumulated", 40, Walk::accumulated);
-    add_filter_normalized(row);
+    add_filter_normalized(result);
   }
 
  private:
@@ -60,7 +60,7 @@ class Meter {
     options_.task().draw(seed_, Purpose::probe_batch, which, options_.path, batch_);
   }
 
-  void add_filter_normalized(RunResult& row) {
+  void add_filter_normalized(RunResult& result) {
     const auto alpha = libnorm::even_grid(-1, 1, 41);
     Slice average{alpha, std::vector<double>(alpha.size(), 0.0)};
     double highest = 0;
@@ -75,8 +75,8 @@ class Meter {
       highest +=
           *std::max_element(slice.loss.begin(), slice.loss.end()) / double(kFilterDirections);
     }
-    row.slices["filter_normalized"] = average;
-    row.metrics["slice_max.filter_normalized"] = highest;
+    result.slices["filter_normalized"] = average;
+    result.metrics["slice_max.filter_normalized"] = highest;
   }
 
   const RecallOptions& options_;
@@ -98,11 +98,11 @@ const std::vector<Measure>& recall_measures() {
 
 void measure_recall(const RecallOptions& options, std::uint64_t seed,
                     const std::vector<std::string>& which, libnorm::Transformer<float>& model,
-                    RunResult& row) {
+                    RunResult& result) {
   Meter meter(options, seed, model);
   for (const std::string& name : which) {
-    begin_measure(find_measure(recall_measures(), name), row);
-    name == kSpectrum ? meter.add_spectrum(row) : meter.add_slices(row);
+    begin_measure(find_measure(recall_measures(), name), result);
+    name == kSpectrum ? meter.add_spectrum(result) : meter.add_slices(result);
   }
 }
 

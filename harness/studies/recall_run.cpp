@@ -34,14 +34,14 @@ void RecallRun::restore(std::span<const std::byte> state) {
   take_model(state);
 }
 
-RunResult RecallRun::row(std::string_view profile) {
-  RunResult row = trained_row(profile, arm_.name, recall_spec(options_, arm_, seed()));
-  measure(due_measures(row, recall_measures()), row);
-  return row;
+RunResult RecallRun::result(std::string_view profile) {
+  RunResult result = trained_result(profile, arm_.name, recall_spec(options_, arm_, seed()));
+  measure(due_measures(result, recall_measures()), result);
+  return result;
 }
 
-void RecallRun::measure(const std::vector<std::string>& which, RunResult& row) {
-  measure_recall(options_, seed(), which, model(), row);
+void RecallRun::measure(const std::vector<std::string>& which, RunResult& result) {
+  measure_recall(options_, seed(), which, model(), result);
 }
 
 }  // namespace harness

@@ -18,8 +18,8 @@ class RecallRun final : public ModelRun {
   void step() override;
   std::vector<std::byte> state() const override;
   void restore(std::span<const std::byte> state) override;
-  RunResult row(std::string_view profile) override;
-  void measure(const std::vector<std::string>& which, RunResult& row) override;
+  RunResult result(std::string_view profile) override;
+  void measure(const std::vector<std::string>& which, RunResult& result) override;
 
  private:
   RecallOptions options_;

@@ -154,9 +154,9 @@ class RecallStudy final : public Study {
             .caveats = kCaveats};
   }
 
-  std::vector<Figure> figures(const std::vector<RunResult>& rows,
+  std::vector<Figure> figures(const std::vector<RunResult>& results,
                               const FigureSpec& spec) const override {
-    return recall_figures(rows, spec);
+    return recall_figures(results, spec);
   }
 
   std::vector<PlannedRun> plan(const Request& request) const override {
@@ -180,22 +180,23 @@ class RecallStudy final : public Study {
 
   const std::vector<Measure>& measures() const override { return recall_measures(); }
 
-  std::optional<Spec> spec_of(const RunResult& row) const override {
-    if (row.task != "associative_recall" || !has_arm(row.arm)) return std::nullopt;
+  std::optional<Spec> spec_of(const RunResult& result) const override {
+    if (result.task != "associative_recall" || !has_arm(result.arm)) return std::nullopt;
     for (const RecallProfile& profile : recall_profiles()) {
-      if (profile.name != row.profile) continue;
-      return recall_spec(profile.options, find_recall_arm(row.arm), row.seed);
+      if (profile.name != result.profile) continue;
+      return recall_spec(profile.options, find_recall_arm(result.arm), result.seed);
     }
     return std::nullopt;
   }
 
-  PlannedAgain plan_again(const std::vector<RunResult>& rows, const Request&) const override {
-    return plan_each(rows, [](const RunResult& row) {
-      Spec spec = Spec::parse(row.spec, "row: spec");
+  PlannedAgain plan_again(const std::vector<RunResult>& results, const Request&) const override {
+    return plan_each(results, [](const RunResult& result) {
+      Spec spec = Spec::parse(result.spec, "row: spec");
       spec.set("learning_rate_none", spec.number("learning_rate"));
       const RecallOptions options = with_numbers(RecallOptions{}, recall_numbers(), spec);
       check(options);
-      return planned(options, row.profile, find_recall_arm(row.arm), row.seed, bytes_of(options));
+      return planned(options, result.profile, find_recall_arm(result.arm), result.seed,
+                     bytes_of(options));
     });
   }
 

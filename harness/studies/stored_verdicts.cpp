@@ -10,13 +10,13 @@
 
 namespace harness {
 
-std::vector<Verdict> judge_claims(const std::vector<RunResult>& rows) {
+std::vector<Verdict> judge_claims(const std::vector<RunResult>& results) {
   std::vector<Verdict> verdicts;
   for (const Study* study : studies()) {
     std::vector<RunResult> planned;
-    for (const RunResult& row : rows) {
-      if (row.profile == study->claim_profile() && row.seed < study->claim_seeds()) {
-        planned.push_back(row);
+    for (const RunResult& result : results) {
+      if (result.profile == study->claim_profile() && result.seed < study->claim_seeds()) {
+        planned.push_back(result);
       }
     }
     for (Verdict& verdict : judge_study(study->claims(), planned, study->claim_seeds())) {
@@ -26,7 +26,7 @@ std::vector<Verdict> judge_claims(const std::vector<RunResult>& rows) {
   return verdicts;
 }
 
-std::vector<CheckedVerdict> check_verdicts(const std::vector<RunResult>& rows,
+std::vector<CheckedVerdict> check_verdicts(const std::vector<RunResult>& results,
                                            const Golden& golden) {
   std::vector<Verdict> expected;
   if (!golden.verdicts.is_null()) {
@@ -36,7 +36,7 @@ std::vector<CheckedVerdict> check_verdicts(const std::vector<RunResult>& rows,
     expected = golden.verdicts.get<std::vector<Verdict>>();
   }
   std::vector<CheckedVerdict> checked;
-  for (Verdict& verdict : judge_claims(rows)) {
+  for (Verdict& verdict : judge_claims(results)) {
     CheckedVerdict c{std::move(verdict), {}, {}};
     for (const Verdict& e : expected) {
       if (e.id == c.verdict.id && e.protocol == c.verdict.protocol) c.expected = e;

@@ -11,11 +11,11 @@ namespace harness {
 
 struct Golden;
 
-/// Judges every claim, study by study, from rows of any tasks and profiles. Evidence is what was
-/// planned: a row of the claim's task, at its study's claim profile, from one of its claim seeds.
-/// Without any, a study's claims are COULD NOT CHECK.
-/// Throws: DataError if two of these rows are of one run.
-std::vector<Verdict> judge_claims(const std::vector<RunResult>& rows);
+/// Judges every claim, study by study, from results of any tasks and profiles. Evidence is what was
+/// planned: a result of the claim's task, at its study's claim profile, from one of its claim
+/// seeds. Without any, a study's claims are COULD NOT CHECK.
+/// Throws: DataError if two of these results are of one run.
+std::vector<Verdict> judge_claims(const std::vector<RunResult>& results);
 
 /// A verdict, and what golden says of it.
 struct CheckedVerdict {
@@ -26,9 +26,9 @@ struct CheckedVerdict {
   std::vector<std::string> differences;
 };
 
-/// The verdicts of the rows beside golden's.
+/// The verdicts of the results beside golden's.
 /// Throws: DataError if golden's verdicts cannot be read.
-std::vector<CheckedVerdict> check_verdicts(const std::vector<RunResult>& rows,
+std::vector<CheckedVerdict> check_verdicts(const std::vector<RunResult>& results,
                                            const Golden& golden);
 
 }  // namespace harness

@@ -39,29 +39,30 @@ const std::vector<Measure>& Study::measures() const {
   return none;
 }
 
-PlannedAgain Study::plan_again(const std::vector<RunResult>& rows, const Request& request) const {
-  return plan_each(rows, [&](const RunResult& row) {
+PlannedAgain Study::plan_again(const std::vector<RunResult>& results,
+                               const Request& request) const {
+  return plan_each(results, [&](const RunResult& result) {
     Request one = request;
-    one.profile = row.profile;
-    one.arms = {row.arm};
-    one.seeds = {row.seed};
+    one.profile = result.profile;
+    one.arms = {result.arm};
+    one.seeds = {result.seed};
     return std::move(plan(one).at(0));
   });
 }
 
-bool Study::is_current(const RunResult& row) const {
-  const std::optional<Spec> spec = spec_of(row);
-  return spec && spec->has_hash(row.spec_sha256);
+bool Study::is_current(const RunResult& result) const {
+  const std::optional<Spec> spec = spec_of(result);
+  return spec && spec->has_hash(result.spec_sha256);
 }
 
-const Study& study_of(const RunResult& row) {
+const Study& study_of(const RunResult& result) {
   std::vector<std::string_view> known;
   for (const Study* study : studies()) {
-    if (study->find_task(row.task) != nullptr) return *study;
+    if (study->find_task(result.task) != nullptr) return *study;
     for (const Task& task : study->tasks()) known.push_back(task.name);
   }
   throw libnorm::DataError(
-      fmt::format("row: unknown task ({}); use one of {}", row.task, fmt::join(known, ", ")));
+      fmt::format("row: unknown task ({}); use one of {}", result.task, fmt::join(known, ", ")));
 }
 
 }  // namespace harness

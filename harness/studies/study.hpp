@@ -39,10 +39,10 @@ struct Experiment {
   std::map<std::string, std::vector<std::string>> trainings = {};
 };
 
-/// What runs are trained on, by the name that rows give it.
+/// What runs are trained on, by the name that results give it.
 struct Task {
   std::string_view name;
-  /// Of a task that stands in for another, whose rows are no evidence: what to say of them, as
+  /// Of a task that stands in for another, whose results are no evidence: what to say of them, as
   /// `generated texts, not AG News`. Else empty.
   std::string_view stand_in = "";
 };
@@ -54,7 +54,7 @@ struct GoldenSeeds {
   std::string_view protocol = "published";
 };
 
-/// A figure that golden holds, drawn from golden's rows at the claim profile.
+/// A figure that golden holds, drawn from golden's results at the claim profile.
 struct GoldenFigure {
   std::string_view experiment, protocol;
 };
@@ -147,10 +147,10 @@ struct Request {
 /// study has an arm of each.
 bool is_normalization(std::string_view name);
 
-/// Runs that rows came from, in their order.
+/// Runs that results came from, in their order.
 struct PlannedAgain {
   std::vector<PlannedRun> runs;
-  /// A sentence for each row that this version does not make, or whose data is not there.
+  /// A sentence for each result that this version does not make, or whose data is not there.
   std::vector<std::string> faults;
 };
 
@@ -178,9 +178,9 @@ class Study {
   virtual BenchPlan bench() const = 0;
   virtual StudyTexts texts() const = 0;
 
-  /// The figures of an experiment from rows of one task and profile, the paper's first.
+  /// The figures of an experiment from results of one task and profile, the paper's first.
   /// Throws: ValueError or DataError for what cannot be drawn.
-  virtual std::vector<Figure> figures(const std::vector<RunResult>& rows,
+  virtual std::vector<Figure> figures(const std::vector<RunResult>& results,
                                       const FigureSpec& spec) const = 0;
 
   /// Every arm from every seed. A run with other numbers than its profile's has profile `custom`.
@@ -200,16 +200,17 @@ class Study {
   /// unless a study says so.
   virtual const std::vector<Measure>& measures() const;
 
-  /// The specification that a row's task, profile, arm and seed have today; nothing where they
+  /// The specification that a result's task, profile, arm and seed have today; nothing where they
   /// mean no run of the study's profiles.
-  virtual std::optional<Spec> spec_of(const RunResult& row) const = 0;
-  /// Whether the study made the row, and its profile, arm and numerics mean the same today.
-  bool is_current(const RunResult& row) const;
+  virtual std::optional<Spec> spec_of(const RunResult& result) const = 0;
+  /// Whether the study made the result, and its profile, arm and numerics mean the same today.
+  bool is_current(const RunResult& result) const;
 
-  /// The runs that rows of a store came from, to be made or measured again. Of the request counts
-  /// where the data is. Unless a study reads its options from specifications, these are runs of its
-  /// profiles.
-  virtual PlannedAgain plan_again(const std::vector<RunResult>& rows, const Request& request) const;
+  /// The runs that results of a store came from, to be made or measured again. Of the request
+  /// counts where the data is. Unless a study reads its options from specifications, these are runs
+  /// of its profiles.
+  virtual PlannedAgain plan_again(const std::vector<RunResult>& results,
+                                  const Request& request) const;
 };
 
 /// All studies: the catalogue of experiments. Defined in catalogue.cpp alone, in whose place a
@@ -224,8 +225,8 @@ struct FoundExperiment {
 /// Throws: ValueError for an unknown id, with the known ones.
 FoundExperiment find_experiment(std::string_view id);
 
-/// The study whose tasks include a row's. Throws: DataError for an unknown task.
-const Study& study_of(const RunResult& row);
+/// The study whose tasks include a result's. Throws: DataError for an unknown task.
+const Study& study_of(const RunResult& result);
 
 /// The item of a list with this name. Throws: ValueError with the known names.
 template <class T>

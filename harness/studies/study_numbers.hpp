@@ -113,24 +113,24 @@ Options with_numbers(Options options, const std::vector<Number<Options>>& number
 }
 
 /// Throws: DataError unless a stored run's specification is the one that this version makes for it.
-inline void require_spec(const Spec& made, const RunResult& row) {
-  if (made.sha256() == row.spec_sha256) return;
-  const Spec stored = Spec::parse(row.spec, "row: spec");
+inline void require_spec(const Spec& made, const RunResult& result) {
+  if (made.sha256() == result.spec_sha256) return;
+  const Spec stored = Spec::parse(result.spec, "row: spec");
   const std::string numerics = stored.has("numerics") ? stored.text("numerics") : "none";
   throw libnorm::DataError(fmt::format(
       "run {:.16} ({} seed {}): this version does not make it (numerics {}, it has {}); "
       "need the version and the data that made it",
-      row.spec_sha256, row.arm, row.seed, numerics, made.text("numerics")));
+      result.spec_sha256, result.arm, result.seed, numerics, made.text("numerics")));
 }
 
-/// Plans each row by `plan`, which throws where it cannot.
-inline PlannedAgain plan_each(const std::vector<RunResult>& rows,
+/// Plans each result by `plan`, which throws where it cannot.
+inline PlannedAgain plan_each(const std::vector<RunResult>& results,
                               const std::function<PlannedRun(const RunResult&)>& plan) {
   PlannedAgain again;
-  for (const RunResult& row : rows) {
+  for (const RunResult& result : results) {
     try {
-      PlannedRun run = plan(row);
-      require_spec(run.spec, row);
+      PlannedRun run = plan(result);
+      require_spec(run.spec, result);
       again.runs.push_back(std::move(run));
     } catch (const libnorm::Error& error) {
       again.faults.emplace_back(error.what());

@@ -42,9 +42,9 @@ nlohmann::json shown(const fs::path& directory) {
 }
 
 std::string weights(const fs::path& directory) {
-  const auto rows = shown(directory);
-  EXPECT_EQ(rows.size(), 1u);
-  return rows[0]["weights_sha256"];
+  const auto results = shown(directory);
+  EXPECT_EQ(results.size(), 1u);
+  return results[0]["weights_sha256"];
 }
 
 TEST(Cli, HelpTeachesAtEveryLevel) {
@@ -86,7 +86,7 @@ TEST(Cli, AnyNormalizationIsAnArm) {
   const auto outcome = run(scratch.path(), "run e1 --profile smoke --store s --arms " + arms);
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   std::map<std::string, std::string> hashes;
-  for (const auto& row : shown(scratch.path())) hashes[row["arm"]] = row["weights_sha256"];
+  for (const auto& result : shown(scratch.path())) hashes[result["arm"]] = result["weights_sha256"];
   ASSERT_EQ(hashes.size(), 4u);
   EXPECT_NE(hashes["layernorm"], hashes["rms+gain@pre"]);
   // The same mechanism by its parts, from the same first values.
@@ -97,24 +97,24 @@ TEST(Cli, AnAliasIsTheSameRun) {
   const cli::Scratch scratch;
   const std::string command = "run e1 --profile smoke --steps 2 --quiet --store s --arms ";
   ASSERT_EQ(run(scratch.path(), command + "l2+gain@pre@qk:l2_sqrt,mean_center").code, 0);
-  const auto rows = shown(scratch.path());
-  ASSERT_EQ(rows.size(), 2u);
-  EXPECT_EQ(rows[0]["arm"], "centre");
-  EXPECT_EQ(rows[1]["arm"], "unit_sphere+gain@pre@qk:root_sphere");
+  const auto results = shown(scratch.path());
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(results[0]["arm"], "centre");
+  EXPECT_EQ(results[1]["arm"], "unit_sphere+gain@pre@qk:root_sphere");
   const auto again = run(scratch.path(), command + "unit_sphere+gain@pre@qk:root_sphere,centre");
   EXPECT_EQ(again.code, 0) << again.err;
-  EXPECT_EQ(shown(scratch.path()), rows) << "nothing was trained again";
+  EXPECT_EQ(shown(scratch.path()), results) << "nothing was trained again";
 }
 
 TEST(Cli, ASecondRunTrainsNothing) {
   const cli::Scratch scratch;
   ASSERT_EQ(run(scratch.path(), kSmoke).code, 0);
-  const fs::path row = fs::directory_iterator(scratch / "s/runs")->path() / "row.json";
-  const auto before = fs::last_write_time(row);
+  const fs::path result = fs::directory_iterator(scratch / "s/runs")->path() / "row.json";
+  const auto before = fs::last_write_time(result);
   const auto again = run(scratch.path(), "run e1 --profile smoke --store s");
   EXPECT_EQ(again.code, 0);
   EXPECT_THAT(again.out, HasSubstr("stored already"));
-  EXPECT_EQ(fs::last_write_time(row), before);
+  EXPECT_EQ(fs::last_write_time(result), before);
 }
 
 TEST(Cli, AnOverriddenRunIsCustomAndNeverComparedWithGolden) {
@@ -155,9 +155,9 @@ TEST(Cli, ADivergedRunIsRecordedWithStepAndArm) {
       run(scratch.path(), "run e1 --profile smoke --arms none --learning-rate-none 1e30 --store s");
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("none seed 0: diverged at step"));
-  const auto row = shown(scratch.path())[0];
-  EXPECT_GE(row["diverged_at"], 0);
-  EXPECT_EQ(row["arm"], "none");
+  const auto result = shown(scratch.path())[0];
+  EXPECT_GE(result["diverged_at"], 0);
+  EXPECT_EQ(result["arm"], "none");
 }
 
 TEST(Cli, AStoreThatCannotBeWrittenIsNamed) {
@@ -176,21 +176,21 @@ TEST(Cli, AFullDiskIsNamedAndNothingStoredIsLost) {
       scratch.path(), "run e1 --profile smoke --arms layernorm --quiet --store s", "ulimit -f 1; ");
   EXPECT_EQ(outcome.code, 3) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("kept.safetensors"));
-  const auto row =
+  const auto result =
       run(scratch.path(), "run e1 --profile smoke --arms layernorm --quiet --store s --keep none",
           "ulimit -f 1; ");
-  EXPECT_EQ(row.code, 3) << row.err;
-  EXPECT_THAT(row.err, HasSubstr("row.json"));
+  EXPECT_EQ(result.code, 3) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("row.json"));
   EXPECT_EQ(weights(scratch.path()), before);
 }
 
-TEST(Cli, AnEditedRowIsNamedAndNotUsed) {
+TEST(Cli, AnEditedResultIsNamedAndNotUsed) {
   const cli::Scratch scratch;
   ASSERT_EQ(run(scratch.path(), "run e1 --profile smoke --arms none --quiet --store s").code, 0);
-  const fs::path row = only_run(scratch / "s") / "row.json";
-  std::string text = cli::read(row);
+  const fs::path result = only_run(scratch / "s") / "row.json";
+  std::string text = cli::read(result);
   text[text.find("final_loss") + 13] ^= 1;
-  cli::write(row, text);
+  cli::write(result, text);
   for (const char* command : {"show --store s", "run e1 --profile smoke --arms none --store s",
                               "verify --profile smoke --store s"}) {
     const auto outcome = run(scratch.path(), command);
@@ -273,8 +273,8 @@ TEST(Cli, GoldenHasTheSeedsThatStudiesName) {
       }
     }
   }
-  for (const auto& row : harness::load_golden(GOLDEN).rows) {
-    found.insert(fmt::format("{} {} {} {}", row.task, row.profile, row.arm, row.seed));
+  for (const auto& result : harness::load_golden(GOLDEN).results) {
+    found.insert(fmt::format("{} {} {} {}", result.task, result.profile, result.arm, result.seed));
   }
   EXPECT_EQ(found, named);
 }
@@ -282,10 +282,10 @@ TEST(Cli, GoldenHasTheSeedsThatStudiesName) {
 TEST(Cli, RunsThatDifferFromGoldenAreFound) {
   const cli::Scratch scratch;
   ASSERT_EQ(run(scratch.path(), "run e1 --profile smoke --arms none --quiet --store s").code, 0);
-  auto rows = harness::Store(scratch / "s", harness::Access::reading).rows();
-  ASSERT_EQ(rows.size(), 1u);
-  rows[0].weights_sha256[0] = rows[0].weights_sha256[0] == '0' ? '1' : '0';
-  harness::bless(scratch / "g", rows, nlohmann::json::array(), "e1", "a planted difference");
+  auto results = harness::Store(scratch / "s", harness::Access::reading).results();
+  ASSERT_EQ(results.size(), 1u);
+  results[0].weights_sha256[0] = results[0].weights_sha256[0] == '0' ? '1' : '0';
+  harness::bless(scratch / "g", results, nlohmann::json::array(), "e1", "a planted difference");
   const auto outcome =
       run(scratch.path(), "run e1 --profile smoke --arms none --golden g --store s");
   EXPECT_EQ(outcome.code, 1);
@@ -298,12 +298,12 @@ TEST(Cli, AVerdictThatIsNotGoldensIsFound) {
   const auto golden = harness::load_golden(GOLDEN);
   auto verdicts = golden.verdicts;
   verdicts[0]["outcome"] = verdicts[0]["outcome"] == "FRAGILE" ? "SUPPORTED" : "FRAGILE";
-  harness::bless(scratch / "g", golden.rows, verdicts, "all", "a planted verdict");
+  harness::bless(scratch / "g", golden.results, verdicts, "all", "a planted verdict");
   const auto differs = run(scratch.path(), "verify --golden g");
   EXPECT_EQ(differs.code, 1) << differs.err;
   EXPECT_THAT(differs.err, HasSubstr("differs from golden"));
   verdicts.erase(0);
-  harness::bless(scratch / "g", golden.rows, verdicts, "all", "a verdict left out");
+  harness::bless(scratch / "g", golden.results, verdicts, "all", "a verdict left out");
   const auto missing = run(scratch.path(), "verify --golden g");
   EXPECT_EQ(missing.code, 3) << missing.err;
   EXPECT_THAT(missing.err, HasSubstr("golden has no verdict"));

@@ -24,9 +24,9 @@ constexpr const char* kLong =
 
 std::string weights(const fs::path& directory) {
   const auto shown = run(directory, "show --json --store s");
-  const auto rows = nlohmann::json::parse(shown.out);
-  EXPECT_EQ(rows.size(), 1u);
-  return rows[0]["weights_sha256"];
+  const auto results = nlohmann::json::parse(shown.out);
+  EXPECT_EQ(results.size(), 1u);
+  return results[0]["weights_sha256"];
 }
 
 /// A folder of data as fetch_data makes it, with texts that are not AG News.
@@ -130,8 +130,8 @@ TEST(EncoderCli, GeneratedTextsNeverPassForAgNews) {
     GTEST_SKIP() << "not checked: the checkout has data of its own";
   }
   EXPECT_THAT(outcome.out, HasSubstr("NOT AG News"));
-  const auto row = nlohmann::json::parse(run(scratch.path(), "show --json --store s").out)[0];
-  EXPECT_EQ(row["task"], "topics");
+  const auto result = nlohmann::json::parse(run(scratch.path(), "show --json --store s").out)[0];
+  EXPECT_EQ(result["task"], "topics");
 }
 
 TEST(EncoderCli, OtherTextsAreRefusedUnlessAskedFor) {

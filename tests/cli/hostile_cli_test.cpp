@@ -56,24 +56,24 @@ class HostileStore : public testing::Test {
     EXPECT_EQ(made.code, 0) << made.err;
   }
 
-  /// Changes every row, and seals it again.
+  /// Changes every result, and seals it again.
   void plant(const std::function<void(RunResult&)>& change) const {
     const harness::Store store(scratch_ / "s", harness::Access::writing);
-    for (RunResult row : store.rows()) {
-      change(row);
-      const fs::path folder = scratch_ / "s/runs" / row.spec_sha256.substr(0, 16);
-      cli::write(folder / "row.json", harness::seal("row", harness::to_line(row)));
+    for (RunResult result : store.results()) {
+      change(result);
+      const fs::path folder = scratch_ / "s/runs" / result.spec_sha256.substr(0, 16);
+      cli::write(folder / "row.json", harness::seal("row", harness::to_line(result)));
     }
   }
   void plant_text(const std::string& text) const {
-    plant([&](RunResult& row) {
-      row.data = text;
-      row.environment.version = row.environment.numerics = row.environment.compiler = text;
-      row.environment.flags = row.environment.cpu = row.environment.isa = text;
-      row.environment.device = text;
+    plant([&](RunResult& result) {
+      result.data = text;
+      result.environment.version = result.environment.numerics = result.environment.compiler = text;
+      result.environment.flags = result.environment.cpu = result.environment.isa = text;
+      result.environment.device = text;
     });
   }
-  fs::path first_row() const {
+  fs::path first_result() const {
     return fs::directory_iterator(scratch_ / "s/runs")->path() / "row.json";
   }
 
@@ -108,13 +108,13 @@ TEST_F(HostileStore, TextIsShownAndNeverDone) {
 }
 
 TEST_F(HostileStore, NamesThatAreNoneAreRefused) {
-  const std::string good = cli::read(first_row());
+  const std::string good = cli::read(first_result());
   const std::string line(*harness::unseal("row", good));
   for (const char* key : {"task", "profile", "arm"}) {
     for (const std::string& name : {kTexts[0], kEscapes, std::string("../../../x")}) {
-      nlohmann::json row = nlohmann::json::parse(line);
-      row[key] = name;
-      cli::write(first_row(), harness::seal("row", row.dump()));
+      nlohmann::json result = nlohmann::json::parse(line);
+      result[key] = name;
+      cli::write(first_result(), harness::seal("row", result.dump()));
       const auto outcome = run(scratch_.path(), "show --store s");
       EXPECT_EQ(outcome.code, 3) << outcome.err;
       EXPECT_THAT(outcome.err, HasSubstr("row.json"));
@@ -123,9 +123,9 @@ TEST_F(HostileStore, NamesThatAreNoneAreRefused) {
     }
   }
   // A name that could be one, and is not that of the spec.
-  nlohmann::json row = nlohmann::json::parse(line);
-  row["arm"] = "sphere";
-  cli::write(first_row(), harness::seal("row", row.dump()));
+  nlohmann::json result = nlohmann::json::parse(line);
+  result["arm"] = "sphere";
+  cli::write(first_result(), harness::seal("row", result.dump()));
   EXPECT_THAT(run(scratch_.path(), "show --store s").err,
               HasSubstr("has the arm sphere where the spec says"));
 }
@@ -140,14 +140,14 @@ TEST_F(HostileStore, DeepOrStrangeFilesEndInASentence) {
       EXPECT_THAT(outcome.err, HasSubstr(text));
     }
   };
-  cli::write(first_row(), harness::seal("row", "{\"arm\":" + std::string(100000, '[') +
-                                                   std::string(100000, ']') + "}"));
+  cli::write(first_result(), harness::seal("row", "{\"arm\":" + std::string(100000, '[') +
+                                                      std::string(100000, ']') + "}"));
   expect_refused("nests too deep");
-  cli::write(first_row(), harness::seal("row", "{\"arm\":\"a\",\"arm\":\"b\"}"));
+  cli::write(first_result(), harness::seal("row", "{\"arm\":\"a\",\"arm\":\"b\"}"));
   expect_refused("duplicate key arm");
-  fs::resize_file(first_row(), std::uintmax_t{1} << 40);
+  fs::resize_file(first_result(), std::uintmax_t{1} << 40);
   expect_refused("is too large");
-  const fs::path path = first_row();
+  const fs::path path = first_result();
   fs::remove(path);
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   expect_refused("it is a pipe");
@@ -159,7 +159,7 @@ TEST(HostileGolden, ItsTextIsShownAndNeverDone) {
   auto verdicts = golden.verdicts;
   verdicts[0]["sentence"] = verdicts[0]["regime"] = verdicts[0]["protocol"] = kEscapes;
   verdicts[1]["sentence"] = kEscapes;
-  harness::bless(scratch / "g", golden.rows, verdicts, "all", "planted");
+  harness::bless(scratch / "g", golden.results, verdicts, "all", "planted");
   const auto outcome = run(scratch.path(), "verify --golden g --rows golden");
   EXPECT_NE(outcome.code, 0);
   EXPECT_THAT(outcome.err, HasSubstr("sentence differs"));

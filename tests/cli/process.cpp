@@ -67,8 +67,9 @@ bool appears(const std::filesystem::path& path) {
 
 std::vector<std::string> weights(const std::filesystem::path& store) {
   std::vector<std::string> hashes;
-  for (const harness::RunResult& row : harness::Store(store, harness::Access::reading).rows()) {
-    hashes.push_back(row.weights_sha256);
+  for (const harness::RunResult& result :
+       harness::Store(store, harness::Access::reading).results()) {
+    hashes.push_back(result.weights_sha256);
   }
   return hashes;
 }

@@ -75,7 +75,7 @@ TEST(Streams, AReaderThatWentAwayIsThreeWithoutASentence) {
   EXPECT_EQ(shown.err, "");
   shell(scratch.path(), wait + "$H nosuch; echo $? >code; } 2>&1 | true");
   EXPECT_EQ(cli::read(scratch / "code"), "2\n");
-  // Runs are made all the same: their rows are what they are for.
+  // Runs are made all the same: their results are what they are for.
   shell(scratch.path(), wait + "$H run e1 --profile smoke --store t; echo $? >code; } | true");
   EXPECT_EQ(cli::read(scratch / "code"), "3\n");
   EXPECT_EQ(weights(scratch / "t").size(), 3u);

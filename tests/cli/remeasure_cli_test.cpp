@@ -31,8 +31,8 @@ class Remeasure : public testing::Test {
   harness::Store store(harness::Access access = harness::Access::writing) const {
     return {scratch_ / "s", access};
   }
-  RunResult row() const { return store(harness::Access::reading).rows().at(0); }
-  std::string line() const { return harness::to_line(row()); }
+  RunResult result() const { return store(harness::Access::reading).results().at(0); }
+  std::string line() const { return harness::to_line(result()); }
   cli::Outcome command(const std::string& arguments) const {
     return run(scratch_.path(), arguments);
   }
@@ -40,9 +40,9 @@ class Remeasure : public testing::Test {
     const auto made = command(arguments);
     ASSERT_EQ(made.code, 0) << made.err;
   }
-  /// Leaves the store's only row as another version of a measure would have made it.
+  /// Leaves the store's only result as another version of a measure would have made it.
   void spoil(const std::string& measure, const std::string& metric) const {
-    RunResult spoiled = row();
+    RunResult spoiled = result();
     ASSERT_EQ(spoiled.measures.at(measure), 1);
     ASSERT_EQ(spoiled.metrics.count(metric), 1u);
     spoiled.measures[measure] = 0;
@@ -56,7 +56,7 @@ class Remeasure : public testing::Test {
   const cli::Scratch scratch_;
 };
 
-TEST_F(Remeasure, BringsARowToThisVersionFromItsKeptWeights) {
+TEST_F(Remeasure, BringsAResultToThisVersionFromItsKeptWeights) {
   make(kRun);
   make("bless e1 --because x --golden g --store s");
   const std::string before = line();
@@ -81,7 +81,7 @@ TEST_F(Remeasure, BringsARowToThisVersionFromItsKeptWeights) {
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_EQ(again.out,
             "smoke none seed 0: slices measured again, from the weights that it has kept\n");
-  EXPECT_EQ(line(), before) << "what a fresh run's row has, bit for bit";
+  EXPECT_EQ(line(), before) << "what a fresh run's result has, bit for bit";
   EXPECT_EQ(command("verify --profile smoke --check --golden g --store s").code, 0);
 }
 
@@ -95,19 +95,19 @@ TEST_F(Remeasure, TrainsAgainToTheSameHashesWhereNothingIsKept) {
                         "since it has kept no weights; spectrum, slices measured"));
   EXPECT_EQ(line(), before);
 
-  RunResult other = row();
+  RunResult other = result();
   other.weights_sha256[0] = other.weights_sha256[0] == '0' ? '1' : '0';
   store().lock(Spec::parse(other.spec, "row")).finish(other);
   const auto differs = command("remeasure --metrics spectrum --store s --quiet");
   EXPECT_EQ(differs.code, 1);
   EXPECT_THAT(differs.err, HasSubstr("smoke none seed 0 DIFFERS"));
-  EXPECT_EQ(harness::to_line(row()), harness::to_line(other)) << "the row stays as it was";
+  EXPECT_EQ(harness::to_line(result()), harness::to_line(other)) << "the result stays as it was";
 }
 
 TEST_F(Remeasure, KeptWeightsThatAreDamagedAreNamed) {
   make(kRun);
   const std::string before = line();
-  cli::write(store().folder(row()) / "kept.safetensors", "torn");
+  cli::write(store().folder(result()) / "kept.safetensors", "torn");
   const auto outcome = command("remeasure --metrics slices --store s --quiet");
   EXPECT_EQ(outcome.code, 3);
   EXPECT_THAT(outcome.err, HasSubstr("kept.safetensors is torn or edited"));
@@ -118,8 +118,8 @@ TEST_F(Remeasure, OfExperiment4IsFromItsWeightsButForTheCourseOfTraining) {
   make("run e4 --profile smoke --arms layernorm --quiet --store s");
   const std::string before = line();
   spoil("spectra", "layer3.no_padding.effective_rank");
-  RunResult old = row();
-  // As rows were before they told of each text.
+  RunResult old = result();
+  // As results were before they told of each text.
   old.held_out_correct.clear();
   old.measures.erase("held_out");
   store().lock(Spec::parse(old.spec, "row")).finish(old);
@@ -151,7 +151,7 @@ TEST_F(Remeasure, WithoutTheTextsItSaysSoAndMeasuresTheRest) {
   options.texts = harness::Texts::subset;
   const Spec spec = harness::encoder_spec(options, harness::find_encoder_arm("none"), 0,
                                           harness::EncoderCorpora::expected(options, "ag_news"));
-  RunResult news = harness::sample_row("none", 0);
+  RunResult news = harness::sample_result("none", 0);
   news.task = "ag_news";
   news.profile = "subset";
   news.spec_sha256 = spec.sha256();
@@ -176,12 +176,12 @@ TEST_F(Remeasure, AMistakeIsOneSentence) {
   EXPECT_EQ(command("remeasure --store nowhere").code, 3);
 }
 
-/// A golden of format 1 with the store's row, as versions up to 0.1.0 wrote it.
+/// A golden of format 1 with the store's result, as versions up to 0.1.0 wrote it.
 class FormatOne : public Remeasure {
  protected:
   FormatOne() {
     make(kRun);
-    RunResult old = row();
+    RunResult old = result();
     old.spec_sha256 = Spec::parse(old.spec, "row").old_sha256();
     old.spec.clear();
     old.kept.reset();
@@ -208,7 +208,7 @@ TEST_F(FormatOne, HasTheSameBitsBeforeAndAfterItsMigration) {
   EXPECT_EQ(migrated.code, 0) << migrated.err;
   EXPECT_THAT(migrated.out, AllOf(HasSubstr("of format 1 and is of format 2 now: 1 rows"),
                                   HasSubstr("1 rows have the hash of a spec without measures")));
-  EXPECT_EQ(harness::load_golden(scratch_ / "g").rows.at(0).spec_sha256, row().spec_sha256);
+  EXPECT_EQ(harness::load_golden(scratch_ / "g").results.at(0).spec_sha256, result().spec_sha256);
   EXPECT_EQ(command(kCheck).code, 0);
   const auto twice = command("bless --migrate --because reasons --golden g");
   EXPECT_EQ(twice.code, 3);

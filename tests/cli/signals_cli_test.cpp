@@ -59,9 +59,9 @@ TEST(OtherProcesses, ShareAPlanAndBothEndWithAllOfIt) {
   EXPECT_EQ(both.out, "0\n0\n") << cli::read(scratch / "a") << cli::read(scratch / "b");
   EXPECT_EQ(weights(scratch / "s").size(), 12u);
   const std::string a = cli::read(scratch / "a"), b = cli::read(scratch / "b");
-  for (const harness::RunResult& row :
-       harness::Store(scratch / "s", harness::Access::reading).rows()) {
-    const std::string name = row.arm + " seed " + std::to_string(row.seed) + ": 400 steps in";
+  for (const harness::RunResult& result :
+       harness::Store(scratch / "s", harness::Access::reading).results()) {
+    const std::string name = result.arm + " seed " + std::to_string(result.seed) + ": 400 steps in";
     const bool here = a.find(name) != std::string::npos, there = b.find(name) != std::string::npos;
     EXPECT_NE(here, there) << name << " once";
   }
@@ -190,8 +190,8 @@ TEST(Signals, CutAnEpochsTestsShortAndLoseNothing) {
   }
   EXPECT_GE(stops, 1);
   ASSERT_EQ(run(cut.path(), slow).code, 0);
-  const auto a = harness::Store(cut / "s", harness::Access::reading).rows(),
-             b = harness::Store(whole / "s", harness::Access::reading).rows();
+  const auto a = harness::Store(cut / "s", harness::Access::reading).results(),
+             b = harness::Store(whole / "s", harness::Access::reading).results();
   ASSERT_EQ(a.size(), 1u);
   EXPECT_EQ(a[0].weights_sha256, b[0].weights_sha256);
   EXPECT_EQ(a[0].epochs, b[0].epochs);

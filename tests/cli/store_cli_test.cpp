@@ -109,7 +109,7 @@ TEST(StoreCli, WhatARunKeepsIsAskedFor) {
   expect_refusal("state");
   ASSERT_EQ(run(scratch.path(), "bless e1 --because y --golden g --store s").code, 0);
   EXPECT_THAT(cli::read(scratch / "g/associative_recall/smoke/none.jsonl"), Not(HasSubstr("kept")));
-  // Where the row alone is needed, a file that is missing does not matter.
+  // Where the result alone is needed, a file that is missing does not matter.
   fs::remove(folder / "kept.safetensors");
   EXPECT_EQ(run(scratch.path(), command + " --check").code, 0);
   expect_refusal("weights");
@@ -165,24 +165,24 @@ TEST(StoreCli, VerifyCheckFailsWhereThereIsNoRunToCheck) {
 TEST(StoreCli, VerifyHoldsRunsAgainstGoldenInJsonToo) {
   const cli::Scratch scratch;
   ASSERT_EQ(run(scratch.path(), kRun).code, 0);
-  auto rows = harness::Store(scratch / "s", harness::Access::reading).rows();
-  rows.at(0).final_loss += 1;
-  harness::bless(scratch / "g", rows, nlohmann::json::array(), "e1", "a planted difference");
+  auto results = harness::Store(scratch / "s", harness::Access::reading).results();
+  results.at(0).final_loss += 1;
+  harness::bless(scratch / "g", results, nlohmann::json::array(), "e1", "a planted difference");
   const auto outcome = run(scratch.path(), "verify --json --golden g --store s --profile smoke");
   EXPECT_NE(outcome.code, 0);
   EXPECT_THAT(outcome.err, HasSubstr("final_loss differs"));
   EXPECT_TRUE(nlohmann::json::accept(outcome.out)) << outcome.out;
 }
 
-/// A finished run in the store `s`, with changes to its row.
+/// A finished run in the store `s`, with changes to its result.
 void finish(const cli::Scratch& scratch, const std::string& arm, std::uint64_t seed,
             const std::function<void(harness::RunResult&)>& change) {
   const harness::Store store(scratch / "s", harness::Access::writing);
   const auto run = store.lock(harness::Spec().set("arm", arm).set("seed", seed));
-  harness::RunResult row = harness::sample_row_of(run.spec());
-  row.kept.reset();
-  change(row);
-  run.finish(row);
+  harness::RunResult result = harness::sample_result_of(run.spec());
+  result.kept.reset();
+  change(result);
+  run.finish(result);
 }
 
 /// What Python's csv module reads of `show --csv`: a list of cells for every line.
@@ -200,16 +200,16 @@ TEST(ShowCsv, PythonReadsBackWhatTheRunsHave) {
   static constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
   const cli::Scratch scratch;
-  finish(scratch, "layernorm", 7, [](harness::RunResult& row) {
-    row.metrics = {{"b", 1.0 / 3.0}, {"a.x", -kInfinity}};
-    row.data = "a \"quoted\" set, of 4 rows";
+  finish(scratch, "layernorm", 7, [](harness::RunResult& result) {
+    result.metrics = {{"b", 1.0 / 3.0}, {"a.x", -kInfinity}};
+    result.data = "a \"quoted\" set, of 4 rows";
   });
-  finish(scratch, "rms+gain@pre", last, [](harness::RunResult& row) {
-    row.metrics = {{"b", std::nan("")}, {"c", kInfinity}};
-    row.data.clear();
-    row.diverged_at = 3;
-    row.final_loss = 5e-324;
-    row.environment.device = "a GPU";
+  finish(scratch, "rms+gain@pre", last, [](harness::RunResult& result) {
+    result.metrics = {{"b", std::nan("")}, {"c", kInfinity}};
+    result.data.clear();
+    result.diverged_at = 3;
+    result.final_loss = 5e-324;
+    result.environment.device = "a GPU";
   });
   const auto table = read_by_csv_module(scratch.path());
   ASSERT_EQ(table.size(), 3u);
@@ -246,9 +246,9 @@ TEST(ShowCsv, PythonReadsBackWhatTheRunsHave) {
 TEST(ShowCsv, StrangersTextStaysInItsCellAndIsNoFormula) {
   const cli::Scratch scratch;
   for (const std::string text : {"=1+1", "+1", "-1", "@x", "a\r\nb,\"c\"\t\x1b[2J", "'", "a=1"}) {
-    finish(scratch, "none", 0, [&](harness::RunResult& row) {
-      row.data = row.environment.device = text;
-      row.metrics = {{"=x", -1.5}};
+    finish(scratch, "none", 0, [&](harness::RunResult& result) {
+      result.data = result.environment.device = text;
+      result.metrics = {{"=x", -1.5}};
     });
     const auto table = read_by_csv_module(scratch.path());
     ASSERT_EQ(table.size(), 2u) << text;
@@ -270,8 +270,8 @@ TEST(ShowCsv, HelpSaysWhatEveryColumnIs) {
     EXPECT_THAT(help, HasSubstr("  " + std::string(column.name) + " ")) << column.name;
   }
   std::set<std::string> metrics;
-  for (const auto& row : harness::load_golden(GOLDEN).rows) {
-    for (const auto& metric : row.metrics) metrics.insert(metric.first);
+  for (const auto& result : harness::load_golden(GOLDEN).results) {
+    for (const auto& metric : result.metrics) metrics.insert(metric.first);
   }
   EXPECT_GT(metrics.size(), 100u);
   for (const std::string& name : metrics) {

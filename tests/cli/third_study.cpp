@@ -87,17 +87,17 @@ class MajorityRun final : public ModelRun {
     take_model(state);
   }
 
-  RunResult row(std::string_view profile) override {
-    RunResult row = trained_row(profile, norm_, majority_spec(options_, norm_, seed()));
-    row.task = kTask;
-    if (diverged()) return row;
+  RunResult result(std::string_view profile) override {
+    RunResult result = trained_result(profile, norm_, majority_spec(options_, norm_, seed()));
+    result.task = kTask;
+    if (diverged()) return result;
     draw(libnorm::Purpose::probe_batch, 0);
-    row.singular_values =
+    result.singular_values =
         libnorm::singular_values<float>(model().activations(batch_, 0), batch_.counts.data());
-    for (const libnorm::MetricValue& m : libnorm::values_of(row.singular_values)) {
-      row.metrics[m.name] = m.value;
+    for (const libnorm::MetricValue& m : libnorm::values_of(result.singular_values)) {
+      result.metrics[m.name] = m.value;
     }
-    return row;
+    return result;
   }
 
   void measure(const std::vector<std::string>&, RunResult&) override {
@@ -161,8 +161,8 @@ class MajorityStudy final : public Study {
   }
 
   std::vector<Claim> claims() const override {
-    const Metric loss{.name = "final loss", .unit = "nats", .value = [](const RunResult& row) {
-                        return row.final_loss;
+    const Metric loss{.name = "final loss", .unit = "nats", .value = [](const RunResult& result) {
+                        return result.final_loss;
                       }};
     return {{.id = "e5.counts",
              .experiment = "e5",
@@ -188,15 +188,16 @@ class MajorityStudy final : public Study {
             .caveats = "<li>Counting is no reasoning.</li>\n"};
   }
 
-  std::vector<Figure> figures(const std::vector<RunResult>& rows,
+  std::vector<Figure> figures(const std::vector<RunResult>& results,
                               const FigureSpec& spec) const override {
-    const ArmCurves arms(rows, spec.arms);
+    const ArmCurves arms(results, spec.arms);
     Chart chart;
     chart.name = figure_name(spec);
     chart.about = "Which token there is more of.";
-    chart.panels = {arms.loss_panel("(a) Training loss"),
-                    arms.spectrum_panel("(b) Spectrum", "singular values",
-                                        [](const RunResult& row) { return row.singular_values; })};
+    chart.panels = {
+        arms.loss_panel("(a) Training loss"),
+        arms.spectrum_panel("(b) Spectrum", "singular values",
+                            [](const RunResult& result) { return result.singular_values; })};
     chart.panels[1].y = fit_axis(chart.panels[1].curves, ScaleChoice::log, 5);
     chart.key = arms.key();
     chart.notes = arms.notes("A diverged run is left out.");
@@ -223,9 +224,9 @@ class MajorityStudy final : public Study {
     return runs;
   }
 
-  std::optional<Spec> spec_of(const RunResult& row) const override {
-    if (row.profile != "smoke") return std::nullopt;
-    return majority_spec(MajorityOptions(), row.arm, row.seed);
+  std::optional<Spec> spec_of(const RunResult& result) const override {
+    if (result.profile != "smoke") return std::nullopt;
+    return majority_spec(MajorityOptions(), result.arm, result.seed);
   }
 };
 

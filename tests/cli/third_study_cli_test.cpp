@@ -62,19 +62,19 @@ TEST_F(ThirdStudy, IsInEveryUsageText) {
 
 TEST_F(ThirdStudy, IsTrainedOnceAndInShards) {
   for (const char* part : {"1/3", "2/3", "3/3"}) train(std::string("--shard ") + part);
-  auto rows = shown();
-  ASSERT_EQ(rows.size(), 10u);
-  for (const auto& row : rows) {
-    EXPECT_EQ(row["task"], "majority");
-    EXPECT_EQ(row["experiment"], nlohmann::json::array({"e5"}));
+  auto results = shown();
+  ASSERT_EQ(results.size(), 10u);
+  for (const auto& result : results) {
+    EXPECT_EQ(result["task"], "majority");
+    EXPECT_EQ(result["experiment"], nlohmann::json::array({"e5"}));
   }
   const auto again = train();
   EXPECT_THAT(again.out, HasSubstr("eff. rank"));
-  EXPECT_EQ(shown(), rows);
+  EXPECT_EQ(shown(), results);
   // Numbers of its own, and a normalization's text for an arm.
   ok("run e5 --profile smoke --length 5 --arms rms+gain --quiet --store s");
-  rows = shown();
-  ASSERT_EQ(rows.size(), 11u);
+  results = shown();
+  ASSERT_EQ(results.size(), 11u);
   EXPECT_EQ(run(scratch_.path(), "run e1 --length 5 --store s").code, 2);
   EXPECT_EQ(run(scratch_.path(), "run e5 --profile paper --store s").code, 2);
 }

@@ -8,6 +8,7 @@ int main() {
   for (const harness::RecallArm& arm : harness::recall_arms()) {
     harness::RecallRun run(options, arm, 0);
     while (!run.finished()) run.step();
-    std::printf("%s %s\n", std::string(arm.name).c_str(), run.row("smoke").weights_sha256.c_str());
+    std::printf("%s %s\n", std::string(arm.name).c_str(),
+                run.result("smoke").weights_sha256.c_str());
   }
 }

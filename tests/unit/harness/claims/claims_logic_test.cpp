@@ -53,7 +53,7 @@ TEST(Claims, AreSentencesUnderProtocolsOnce) {
 }
 
 TEST(Judge, SupportsEveryClaimInThePapersWorld) {
-  const auto verdicts = judge(planted_rows(paper_world()));
+  const auto verdicts = judge(planted_results(paper_world()));
   ASSERT_EQ(verdicts.size(), claims_of_study("recall"));
   for (const Verdict& verdict : verdicts) {
     EXPECT_EQ(verdict.outcome, Outcome::supported) << summary(verdict);
@@ -65,7 +65,7 @@ TEST(Judge, SupportsEveryClaimInThePapersWorld) {
 }
 
 TEST(Judge, MeasuresEachPartInItsUnit) {
-  const auto verdicts = judge(planted_rows(paper_world()));
+  const auto verdicts = judge(planted_results(paper_world()));
   const auto effect = [&](const char* id, const char* protocol) {
     return find(verdicts, id, protocol).parts[0].numbers.effect;
   };
@@ -76,18 +76,18 @@ TEST(Judge, MeasuresEachPartInItsUnit) {
 }
 
 TEST(Judge, TakesEachSliceFromItsOwnProtocol) {
-  auto rows = planted_rows(paper_world());
-  for (RunResult& row : rows) {
-    if (row.arm == "none") row.metrics["slice_range.accumulated"] = 1e-6;
+  auto results = planted_results(paper_world());
+  for (RunResult& result : results) {
+    if (result.arm == "none") result.metrics["slice_range.accumulated"] = 1e-6;
   }
-  auto verdicts = judge(rows);
+  auto verdicts = judge(results);
   EXPECT_EQ(outcome(verdicts, "e2.flatness", "published"), "SUPPORTED");
   EXPECT_NE(outcome(verdicts, "e2.flatness", "accumulated"), "SUPPORTED");
   EXPECT_EQ(outcome(verdicts, "e1.flatness", "published"), "SUPPORTED");
-  for (RunResult& row : rows) {
-    if (row.arm.rfind("none", 0) == 0) row.metrics["slice_range.published_e1"] = 1e-6;
+  for (RunResult& result : results) {
+    if (result.arm.rfind("none", 0) == 0) result.metrics["slice_range.published_e1"] = 1e-6;
   }
-  verdicts = judge(rows);
+  verdicts = judge(results);
   EXPECT_EQ(outcome(verdicts, "e2.flatness", "published"), "SUPPORTED");
   EXPECT_EQ(outcome(verdicts, "e1.flatness", "published"), "CONTRADICTED");
 }
@@ -95,7 +95,7 @@ TEST(Judge, TakesEachSliceFromItsOwnProtocol) {
 TEST(Judge, ContradictsTheMirrorImage) {
   auto arms = with(paper_world(), "none", [](Arm& arm) { arm.range = 6e-7; });
   arms = with(arms, "none_matched", [](Arm& arm) { arm.range = 5e-7; });
-  const auto verdicts = judge(planted_rows(arms));
+  const auto verdicts = judge(planted_results(arms));
   const Verdict& flatness = find(verdicts, "e1.flatness");
   EXPECT_EQ(flatness.outcome, Outcome::contradicted);
   EXPECT_DOUBLE_EQ(flatness.p, smallest_p(kSeeds));
@@ -112,7 +112,7 @@ TEST(Judge, ContradictsTheMirrorImage) {
 
 TEST(Judge, DoesNotContradictWhatAControlTurnsRound) {
   const auto arms = with(paper_world(), "none", [](Arm& arm) { arm.range = 6e-7; });
-  const Verdict flatness = find(judge(planted_rows(arms)), "e1.flatness");
+  const Verdict flatness = find(judge(planted_results(arms)), "e1.flatness");
   EXPECT_EQ(flatness.outcome, Outcome::inconclusive);
   ASSERT_EQ(flatness.parts[0].controls.size(), 1u);
   EXPECT_TRUE(flatness.parts[0].controls[0].flips);
@@ -122,12 +122,12 @@ TEST(Judge, ContradictsAnEquivalenceBeyondItsMargin) {
   const auto high = with(paper_world(), "manual_l2", [](Arm& arm) { arm.range = 1e-2; });
   const auto low = with(paper_world(), "manual_l2", [](Arm& arm) { arm.range = 1e-4; });
   for (const auto& arms : {high, low}) {
-    const Verdict flatness = find(judge(planted_rows(arms)), "e3.flatness");
+    const Verdict flatness = find(judge(planted_results(arms)), "e3.flatness");
     EXPECT_EQ(flatness.outcome, Outcome::contradicted) << summary(flatness);
     EXPECT_TRUE(flatness.parts[0].controls[0].flips);  // the sphere is still within the margin
   }
   const auto one = with(paper_world(), "batchnorm", [](Arm& arm) { arm.rank = 80; });
-  const auto verdicts = judge(planted_rows(one));
+  const auto verdicts = judge(planted_results(one));
   EXPECT_THAT(part_words(find(verdicts, "e3.isotropy")),
               ElementsAre("NEGLIGIBLE", "CONTRADICTED", "SUPPORTED"));
   EXPECT_EQ(outcome(verdicts, "e3.isotropy"), "CONTRADICTED");
@@ -136,7 +136,7 @@ TEST(Judge, ContradictsAnEquivalenceBeyondItsMargin) {
 TEST(Judge, CallsASmallDifferenceNegligible) {
   auto arms = with(paper_world(), "none", [](Arm& arm) { arm.rank = 112; });
   arms = with(arms, "none_matched", [](Arm& arm) { arm.rank = 112; });
-  const auto verdicts = judge(planted_rows(arms));
+  const auto verdicts = judge(planted_results(arms));
   const Verdict& isotropy = find(verdicts, "e1.isotropy");
   // Three ranks in 128, on every seed: significant, and less than what matters.
   EXPECT_EQ(isotropy.parts[0].numbers.p_claimed, smallest_p(kSeeds));
@@ -147,44 +147,44 @@ TEST(Judge, CallsASmallDifferenceNegligible) {
   // So it is the other way round: too small to speak against the paper.
   arms = with(arms, "none", [](Arm& arm) { arm.rank = 120; });
   arms = with(arms, "none_matched", [](Arm& arm) { arm.rank = 120; });
-  const Verdict opposite = find(judge(planted_rows(arms)), "e1.isotropy");
+  const Verdict opposite = find(judge(planted_results(arms)), "e1.isotropy");
   EXPECT_EQ(opposite.parts[0].numbers.p_opposite, smallest_p(kSeeds));
   EXPECT_EQ(opposite.outcome, Outcome::negligible);
 }
 
 TEST(Judge, IsFragileWhereAControlFlipsOrRemovesTheEffect) {
   const auto flipped = with(paper_world(), "none_matched", [](Arm& arm) { arm.rank = 127; });
-  auto verdicts = judge(planted_rows(flipped));
+  auto verdicts = judge(planted_results(flipped));
   EXPECT_EQ(outcome(verdicts, "e1.isotropy"), "FRAGILE");
   EXPECT_EQ(outcome(verdicts, "e1.flatness"), "SUPPORTED");
   EXPECT_EQ(find(verdicts, "e1.isotropy").parts[0].outcome, Outcome::supported);
   EXPECT_THAT(summary(find(verdicts, "e1.isotropy")), HasSubstr("(flips)"));
   // The radius, not the missing gain and bias: the sphere learns as the others do.
   const auto removed = with(paper_world(), "sphere", [](Arm& arm) { arm.loss = 7.5e-3; });
-  verdicts = judge(planted_rows(removed));
+  verdicts = judge(planted_results(removed));
   EXPECT_EQ(outcome(verdicts, "e3.stagnation"), "FRAGILE");
   // A smaller effect that is not negligible does not flip.
   const auto smaller = with(paper_world(), "sphere", [](Arm& arm) { arm.loss = 0.1; });
-  EXPECT_EQ(outcome(judge(planted_rows(smaller)), "e3.stagnation"), "SUPPORTED");
+  EXPECT_EQ(outcome(judge(planted_results(smaller)), "e3.stagnation"), "SUPPORTED");
   const auto apart = with(paper_world(), "sphere", [](Arm& arm) { arm.rank = 60; });
-  EXPECT_EQ(outcome(judge(planted_rows(apart)), "e3.isotropy"), "FRAGILE");
+  EXPECT_EQ(outcome(judge(planted_results(apart)), "e3.isotropy"), "FRAGILE");
 }
 
 TEST(Judge, StagnationIsAgainstTheHighestOfTheOthers) {
   const auto arms = with(paper_world(), "batchnorm", [](Arm& arm) { arm.loss = 3.0; });
-  const Verdict stagnation = find(judge(planted_rows(arms)), "e3.stagnation");
+  const Verdict stagnation = find(judge(planted_results(arms)), "e3.stagnation");
   EXPECT_NEAR(stagnation.parts[0].numbers.effect, std::log10(3.7 / 3.0), 0.02);
   EXPECT_EQ(stagnation.outcome, Outcome::negligible);
   EXPECT_EQ(stagnation.parts[0].label, "manual_l2 - max(layernorm, batchnorm, none)");
 }
 
 TEST(Judge, IsInconclusiveWhereSeedsDisagree) {
-  auto rows = planted_rows(paper_world());
-  for (RunResult& row : rows) {
+  auto results = planted_results(paper_world());
+  for (RunResult& result : results) {
     // 115 on average as layernorm has, with swings of 40 ranks.
-    if (row.arm == "none") row.metrics["effective_rank"] = row.seed % 2 == 0 ? 75 : 155;
+    if (result.arm == "none") result.metrics["effective_rank"] = result.seed % 2 == 0 ? 75 : 155;
   }
-  const Verdict isotropy = find(judge(rows), "e1.isotropy");
+  const Verdict isotropy = find(judge(results), "e1.isotropy");
   EXPECT_EQ(isotropy.outcome, Outcome::inconclusive);
   ASSERT_TRUE(isotropy.parts[0].numbers.detectable.has_value());
   EXPECT_GT(*isotropy.parts[0].numbers.detectable, isotropy.parts[0].margin);
@@ -192,12 +192,12 @@ TEST(Judge, IsInconclusiveWhereSeedsDisagree) {
 }
 
 TEST(Judge, AsksForWinsOnNineOfTenSeeds) {
-  auto rows = planted_rows(paper_world());
-  const auto lose = [&rows](std::uint64_t seeds) {
-    for (RunResult& row : rows) {
-      if (row.arm == "none" && row.seed < seeds) row.metrics["effective_rank"] = 116.5;
+  auto results = planted_results(paper_world());
+  const auto lose = [&results](std::uint64_t seeds) {
+    for (RunResult& result : results) {
+      if (result.arm == "none" && result.seed < seeds) result.metrics["effective_rank"] = 116.5;
     }
-    return find(judge(rows), "e1.isotropy");
+    return find(judge(results), "e1.isotropy");
   };
   EXPECT_EQ(lose(1).parts[0].numbers.superiority.probability, 0.9);
   EXPECT_EQ(lose(1).outcome, Outcome::supported);
@@ -211,7 +211,7 @@ TEST(Judge, TheSmallestPMustReachTheFamily) {
   std::uint64_t enough = 1;
   while (kFamily * smallest_p(enough) > 0.05) ++enough;
   for (std::uint64_t n : {std::uint64_t(1), std::uint64_t(2), enough - 1, enough}) {
-    for (const Verdict& verdict : judge(planted_rows(paper_world(), n))) {
+    for (const Verdict& verdict : judge(planted_results(paper_world(), n))) {
       EXPECT_EQ(word(verdict.outcome), n < enough ? "INCONCLUSIVE" : "SUPPORTED") << n;
       EXPECT_EQ(verdict.notes.empty(), n >= enough);
       EXPECT_EQ(verdict.parts[0].numbers.interval.has_value(), n >= 2);
@@ -221,24 +221,24 @@ TEST(Judge, TheSmallestPMustReachTheFamily) {
 }
 
 TEST(Judge, FewerSeedsThanGoldenDecideNothing) {
-  for (const Verdict& verdict : judge(planted_rows(paper_world(), 9), 10)) {
+  for (const Verdict& verdict : judge(planted_results(paper_world(), 9), 10)) {
     EXPECT_EQ(verdict.outcome, Outcome::inconclusive);
     EXPECT_THAT(verdict.notes, ElementsAre("9 seeds where golden has 10"));
     EXPECT_THAT(part_words(verdict), Contains("INCONCLUSIVE").Times(verdict.parts.size()));
   }
-  EXPECT_EQ(outcome(judge(planted_rows(paper_world(), 10), 10), "e1.isotropy"), "SUPPORTED");
+  EXPECT_EQ(outcome(judge(planted_results(paper_world(), 10), 10), "e1.isotropy"), "SUPPORTED");
 }
 
 TEST(Judge, NamesWhatIsMissing) {
-  auto rows = planted_rows(paper_world());
-  const auto drop = [&rows](const std::string& arm, std::uint64_t seed) {
-    rows.erase(std::find_if(rows.begin(), rows.end(), [&](const RunResult& row) {
-      return row.arm == arm && row.seed == seed;
+  auto results = planted_results(paper_world());
+  const auto drop = [&results](const std::string& arm, std::uint64_t seed) {
+    results.erase(std::find_if(results.begin(), results.end(), [&](const RunResult& result) {
+      return result.arm == arm && result.seed == seed;
     }));
   };
   drop("none_matched", 3);
   drop("batchnorm", 7);
-  const auto verdicts = judge(rows);
+  const auto verdicts = judge(results);
   const Verdict& isotropy = find(verdicts, "e1.isotropy");
   EXPECT_EQ(isotropy.outcome, Outcome::could_not_check);
   EXPECT_THAT(isotropy.notes, ElementsAre("none_matched seed 3: missing"));
@@ -248,39 +248,39 @@ TEST(Judge, NamesWhatIsMissing) {
   EXPECT_THAT(summary(isotropy), HasSubstr("COULD NOT CHECK: none_matched seed 3: missing"));
 }
 
-TEST(Judge, RefusesRowsThatHoldNoAnswer) {
+TEST(Judge, RefusesResultsThatHoldNoAnswer) {
   const auto spoil = [](const std::function<void(RunResult&)>& change) {
-    auto rows = planted_rows(paper_world());
-    for (RunResult& row : rows) {
-      if (row.arm == "layernorm" && row.seed == 4) change(row);
+    auto results = planted_results(paper_world());
+    for (RunResult& result : results) {
+      if (result.arm == "layernorm" && result.seed == 4) change(result);
     }
-    return judge(rows);
+    return judge(results);
   };
-  auto verdicts = spoil([](RunResult& row) { row.diverged_at = 120; });
+  auto verdicts = spoil([](RunResult& result) { result.diverged_at = 120; });
   EXPECT_THAT(find(verdicts, "e3.stagnation").notes,
               ElementsAre("layernorm seed 4: diverged at step 120"));
   for (const Verdict& verdict : verdicts) EXPECT_EQ(verdict.outcome, Outcome::could_not_check);
 
-  verdicts = spoil([](RunResult& row) { row.metrics.erase("effective_rank"); });
+  verdicts = spoil([](RunResult& result) { result.metrics.erase("effective_rank"); });
   EXPECT_THAT(find(verdicts, "e1.isotropy").notes,
               ElementsAre(HasSubstr("metric is absent (effective_rank)")));
   EXPECT_EQ(outcome(verdicts, "e1.flatness"), "SUPPORTED");
 
-  verdicts = spoil([](RunResult& row) { row.metrics["effective_rank"] = NAN; });
+  verdicts = spoil([](RunResult& result) { result.metrics["effective_rank"] = NAN; });
   EXPECT_THAT(find(verdicts, "e1.isotropy").notes, ElementsAre(HasSubstr("is not finite")));
 
-  verdicts = spoil([](RunResult& row) { row.metrics["slice_range.published_e1"] = 0; });
+  verdicts = spoil([](RunResult& result) { result.metrics["slice_range.published_e1"] = 0; });
   EXPECT_THAT(find(verdicts, "e1.flatness").notes, ElementsAre(HasSubstr("has no logarithm")));
 
-  verdicts = spoil([](RunResult& row) { row.slices["filter_normalized"].alpha[1] = 0.1; });
+  verdicts = spoil([](RunResult& result) { result.slices["filter_normalized"].alpha[1] = 0.1; });
   EXPECT_THAT(find(verdicts, "e1.flatness", "filter_normalized").notes,
               ElementsAre(HasSubstr("no loss at alpha 0")));
 
-  verdicts = spoil([](RunResult& row) { row.singular_values.clear(); });
+  verdicts = spoil([](RunResult& result) { result.singular_values.clear(); });
   EXPECT_EQ(outcome(verdicts, "e1.isotropy"), "COULD NOT CHECK");
 }
 
-TEST(Judge, AnswersForNoRowsAndForArmsThatNeverRan) {
+TEST(Judge, AnswersForNoResultsAndForArmsThatNeverRan) {
   for (const Verdict& verdict : judge({})) {
     EXPECT_EQ(verdict.outcome, Outcome::could_not_check);
     EXPECT_THAT(verdict.notes, Contains("no seeds"));
@@ -289,43 +289,44 @@ TEST(Judge, AnswersForNoRowsAndForArmsThatNeverRan) {
   two.erase(std::remove_if(two.begin(), two.end(),
                            [](const Arm& arm) { return arm.name == "batchnorm"; }),
             two.end());
-  const auto verdicts = judge(planted_rows(two));
+  const auto verdicts = judge(planted_results(two));
   EXPECT_EQ(outcome(verdicts, "e1.isotropy"), "SUPPORTED");
   EXPECT_THAT(find(verdicts, "e2.isotropy").notes, ElementsAre("batchnorm: no rows"));
   // A claim that could not be checked stays in the family.
   EXPECT_DOUBLE_EQ(find(verdicts, "e1.isotropy").p_holm, kFamilyP);
 }
 
-TEST(Judge, RefusesRowsThatAreNotOneExperiment) {
-  auto rows = planted_rows(paper_world());
-  rows.push_back(rows.front());
-  EXPECT_THROW(judge(rows), DataError);
-  rows.back().seed = 99;
-  rows.back().profile = "smoke";
-  EXPECT_THROW(judge(rows), DataError);
+TEST(Judge, RefusesResultsThatAreNotOneExperiment) {
+  auto results = planted_results(paper_world());
+  results.push_back(results.front());
+  EXPECT_THROW(judge(results), DataError);
+  results.back().seed = 99;
+  results.back().profile = "smoke";
+  EXPECT_THROW(judge(results), DataError);
 }
 
-/// Rows whose final loss is `a` (10 seeds), b = 0 and `c`, for claims made for a test.
-std::vector<RunResult> loss_rows(const std::vector<double>& a, const std::vector<double>& c) {
-  std::vector<RunResult> rows;
+/// Results whose final loss is `a` (10 seeds), b = 0 and `c`, for claims made for a test.
+std::vector<RunResult> loss_results(const std::vector<double>& a, const std::vector<double>& c) {
+  std::vector<RunResult> results;
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
     for (const auto& [arm, loss] : {std::pair{"a", a[seed]}, {"b", 0.0}, {"c", c[seed]}}) {
-      RunResult row;
-      row.arm = arm;
-      row.seed = seed;
-      row.final_loss = loss;
-      rows.push_back(row);
+      RunResult result;
+      result.arm = arm;
+      result.seed = seed;
+      result.final_loss = loss;
+      results.push_back(result);
     }
   }
-  return rows;
+  return results;
 }
 
 Part loss_part(const std::string& arm) {
-  const Metric metric{"planted", 1, "units", [](const RunResult& row) { return row.final_loss; }};
+  const Metric metric{"planted", 1, "units",
+                      [](const RunResult& result) { return result.final_loss; }};
   return {Relation::larger, arm, {"b"}, metric, {1e-3, "test"}, {}};
 }
 
-/// A claim that is made here, on planted_row's task.
+/// A claim that is made here, on planted_result's task.
 Claim made_claim(const std::vector<Part>& parts) {
   return {.id = "made",
           .experiment = "e",
@@ -343,40 +344,40 @@ const std::vector<double> kStrong(10, 5.0);
 const std::vector<double> kWeak = {-4.5, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5};
 
 TEST(Judge, AdjustsOverTheWholeFamily) {
-  const auto rows = loss_rows(kStrong, kWeak);
+  const auto results = loss_results(kStrong, kWeak);
   std::vector<Claim> family(kMade, made_claim({loss_part("c")}));
-  const Verdict among_weak = judge(family, rows).back();
+  const Verdict among_weak = judge(family, results).back();
   const double p = among_weak.p;
   ASSERT_GT(kMade * p, 0.05);
   ASSERT_LT(p, 0.05);
   EXPECT_EQ(among_weak.outcome, Outcome::inconclusive);
   // Last in line behind strong ones the same p passes.
   for (int i = 0; i + 1 < kMade; ++i) family[i].parts = {loss_part("a")};
-  const auto verdicts = judge(family, rows);
+  const auto verdicts = judge(family, results);
   EXPECT_DOUBLE_EQ(verdicts.back().p_holm, std::max(kMade * smallest_p(kSeeds), p));
   EXPECT_EQ(verdicts.back().outcome, Outcome::supported);
   EXPECT_FALSE(verdicts.front().parts[0].numbers.standardized.has_value());
 }
 
 TEST(Judge, AClaimIsAsSureAsItsWeakestPart) {
-  const auto rows = loss_rows(kStrong, kWeak);
+  const auto results = loss_results(kStrong, kWeak);
   const Claim strong = made_claim({loss_part("a")});
   for (const auto& parts : {std::vector<Part>{loss_part("c"), loss_part("a")},
                             std::vector<Part>{loss_part("a"), loss_part("c")}}) {
     std::vector<Claim> family(kMade, strong);
     family[3].parts = parts;
-    const Verdict verdict = judge(family, rows)[3];
+    const Verdict verdict = judge(family, results)[3];
     EXPECT_EQ(verdict.p, sign_flip_p(kWeak, Direction::greater));
     EXPECT_EQ(verdict.outcome, Outcome::supported);
     family.assign(kMade, family[3]);  // now the weak part is first in line
-    EXPECT_EQ(judge(family, rows)[3].outcome, Outcome::inconclusive);
+    EXPECT_EQ(judge(family, results)[3].outcome, Outcome::inconclusive);
   }
 }
 
 TEST(Judge, OneWildSeedSupportsNothing) {
   // Every seed wins and p is the smallest there is, and the mean is one seed's alone.
   const std::vector<double> wild = {1000, 1, 2, 1, 2, 1, 2, 1, 2, 1};
-  const Verdict verdict = judge({made_claim({loss_part("a")})}, loss_rows(wild, kWeak)).front();
+  const Verdict verdict = judge({made_claim({loss_part("a")})}, loss_results(wild, kWeak)).front();
   EXPECT_EQ(verdict.p, smallest_p(kSeeds));
   EXPECT_LT(verdict.parts[0].numbers.interval->low, 0);
   EXPECT_EQ(verdict.outcome, Outcome::inconclusive);

@@ -15,7 +15,7 @@
 #include "harness/claims/verdict.hpp"
 #include "harness/results/result.hpp"
 
-// Rows of a made-up world, so that what the judge must say of them is known.
+// Results of a made-up world, so that what the judge must say of them is known.
 
 namespace harness {
 
@@ -34,34 +34,35 @@ inline std::vector<Arm> paper_world() {
           {"none_matched", 70, 9e-2, 5.5, 5e-3}, {"sphere", 113, 1.1e-3, 0.95, 3.5}};
 }
 
-inline RunResult planted_row(const Arm& arm, std::uint64_t seed) {
+inline RunResult planted_result(const Arm& arm, std::uint64_t seed) {
   // A spread that depends on the arm too, or paired differences would not vary.
   const double wobble = 1 + 0.01 * std::sin(3.0 * static_cast<double>(seed) + arm.rank);
-  RunResult row;
-  row.profile = "paper";
-  row.arm = arm.name;
-  row.seed = seed;
-  row.weights_sha256 = std::string(64, 'a');
-  row.steps = 4000;
-  row.final_loss = arm.loss * wobble;
-  row.singular_values.assign(kChannels, 1.0);
-  row.metrics["effective_rank"] = arm.rank * wobble;
+  RunResult result;
+  result.profile = "paper";
+  result.arm = arm.name;
+  result.seed = seed;
+  result.weights_sha256 = std::string(64, 'a');
+  result.steps = 4000;
+  result.final_loss = arm.loss * wobble;
+  result.singular_values.assign(kChannels, 1.0);
+  result.metrics["effective_rank"] = arm.rank * wobble;
   for (const char* slice : {"published", "published_e1", "accumulated"}) {
-    row.metrics[std::string("slice_range.") + slice] = arm.range * wobble;
+    result.metrics[std::string("slice_range.") + slice] = arm.range * wobble;
   }
   // The slice starts at the arm's own level, which the rise must not contain.
-  row.metrics["slice_max.filter_normalized"] = arm.loss + arm.rise * wobble;
-  row.slices["filter_normalized"] = {{-1, 0, 1}, {9, arm.loss, 9}};
-  row.environment = {"1.0", "1", "gcc", "-O2", "cpu", "avx2", 2};
-  return row;
+  result.metrics["slice_max.filter_normalized"] = arm.loss + arm.rise * wobble;
+  result.slices["filter_normalized"] = {{-1, 0, 1}, {9, arm.loss, 9}};
+  result.environment = {"1.0", "1", "gcc", "-O2", "cpu", "avx2", 2};
+  return result;
 }
 
-inline std::vector<RunResult> planted_rows(const std::vector<Arm>& arms, std::uint64_t seeds = 10) {
-  std::vector<RunResult> rows;
+inline std::vector<RunResult> planted_results(const std::vector<Arm>& arms,
+                                              std::uint64_t seeds = 10) {
+  std::vector<RunResult> results;
   for (const Arm& arm : arms) {
-    for (std::uint64_t seed = 0; seed < seeds; ++seed) rows.push_back(planted_row(arm, seed));
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) results.push_back(planted_result(arm, seed));
   }
-  return rows;
+  return results;
 }
 
 inline std::vector<Arm> with(std::vector<Arm> arms, const std::string& name,
@@ -73,9 +74,9 @@ inline std::vector<Arm> with(std::vector<Arm> arms, const std::string& name,
 }
 
 /// The claims on experiments 1 to 3, which are one family.
-inline std::vector<Verdict> judge(const std::vector<RunResult>& rows,
+inline std::vector<Verdict> judge(const std::vector<RunResult>& results,
                                   std::size_t golden_seeds = 0) {
-  return judge_study(claims_of("recall"), rows, golden_seeds);
+  return judge_study(claims_of("recall"), results, golden_seeds);
 }
 
 inline std::size_t claims_of_study(std::string_view study) {
@@ -110,37 +111,37 @@ inline std::vector<PlantedEncoder> encoder_world() {
 inline constexpr const char* kSpectra[] = {"published", "centred", "no_padding",
                                            "no_padding_centred"};
 
-inline RunResult planted_row(const PlantedEncoder& arm, std::uint64_t seed) {
+inline RunResult planted_result(const PlantedEncoder& arm, std::uint64_t seed) {
   const double wobble = std::sin(3.0 * static_cast<double>(seed) + arm.ranks[5]);
-  RunResult row;
-  row.task = "ag_news";
-  row.data = "AG News, planted";
-  row.profile = "quick";
-  row.arm = arm.name;
-  row.seed = seed;
-  row.steps = 240;
-  row.weights_sha256 = std::string(64, 'b');
-  row.metrics["training_accuracy"] = arm.training + 0.001 * wobble;
-  row.metrics["held_out_accuracy"] = arm.held_out + 0.002 * wobble;
-  row.epochs["training_accuracy"] = std::vector<double>(15, arm.training);
+  RunResult result;
+  result.task = "ag_news";
+  result.data = "AG News, planted";
+  result.profile = "quick";
+  result.arm = arm.name;
+  result.seed = seed;
+  result.steps = 240;
+  result.weights_sha256 = std::string(64, 'b');
+  result.metrics["training_accuracy"] = arm.training + 0.001 * wobble;
+  result.metrics["held_out_accuracy"] = arm.held_out + 0.002 * wobble;
+  result.epochs["training_accuracy"] = std::vector<double>(15, arm.training);
   for (std::size_t layer = 0; layer < arm.ranks.size(); ++layer) {
     for (const char* variant : kSpectra) {
       const std::string name = "layer" + std::to_string(layer + 1) + "." + variant;
-      row.metrics[name + ".effective_rank"] = arm.ranks[layer] + wobble * double(layer + 1) / 6;
-      row.spectra[name].assign(kChannels, 1.0);
+      result.metrics[name + ".effective_rank"] = arm.ranks[layer] + wobble * double(layer + 1) / 6;
+      result.spectra[name].assign(kChannels, 1.0);
     }
   }
-  row.environment = {"1.0", "1", "gcc", "-O2", "cpu", "avx2", 2};
-  return row;
+  result.environment = {"1.0", "1", "gcc", "-O2", "cpu", "avx2", 2};
+  return result;
 }
 
-inline std::vector<RunResult> planted_rows(const std::vector<PlantedEncoder>& arms,
-                                           std::uint64_t seeds = 8) {
-  std::vector<RunResult> rows;
+inline std::vector<RunResult> planted_results(const std::vector<PlantedEncoder>& arms,
+                                              std::uint64_t seeds = 8) {
+  std::vector<RunResult> results;
   for (const PlantedEncoder& arm : arms) {
-    for (std::uint64_t seed = 0; seed < seeds; ++seed) rows.push_back(planted_row(arm, seed));
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) results.push_back(planted_result(arm, seed));
   }
-  return rows;
+  return results;
 }
 
 inline std::vector<PlantedEncoder> with(std::vector<PlantedEncoder> arms, const std::string& name,

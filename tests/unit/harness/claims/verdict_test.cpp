@@ -23,7 +23,7 @@ using ::testing::IsEmpty;
 TEST(Verdict, SurvivesJson) {
   auto arms = with(paper_world(), "none", [](Arm& arm) { arm.rank = 112; });
   for (std::uint64_t n : {1, 10}) {
-    for (const Verdict& verdict : judge(planted_rows(arms, n))) {
+    for (const Verdict& verdict : judge(planted_results(arms, n))) {
       const nlohmann::json stored = nlohmann::json::parse(nlohmann::json(verdict).dump());
       const Verdict back = stored.get<Verdict>();
       EXPECT_THAT(differences(verdict, back), IsEmpty());
@@ -34,7 +34,7 @@ TEST(Verdict, SurvivesJson) {
 }
 
 TEST(Verdict, JsonThatIsDamagedIsRefused) {
-  const nlohmann::json good = find(judge(planted_rows(paper_world())), "e1.isotropy");
+  const nlohmann::json good = find(judge(planted_results(paper_world())), "e1.isotropy");
   for (const auto& item : good.items()) {
     nlohmann::json bad = good;
     bad.erase(item.key());
@@ -53,7 +53,7 @@ TEST(Verdict, JsonThatIsDamagedIsRefused) {
 }
 
 TEST(Verdict, EqualityIsWordsAndSixDigits) {
-  const Verdict golden = find(judge(planted_rows(paper_world())), "e1.isotropy");
+  const Verdict golden = find(judge(planted_results(paper_world())), "e1.isotropy");
   const auto changed = [&golden](const std::function<void(Verdict&)>& change) {
     Verdict now = golden;
     change(now);
@@ -91,7 +91,7 @@ TEST(Verdict, EqualityIsWordsAndSixDigits) {
 }
 
 TEST(Verdict, EvidenceNamesRunsAndEnvironments) {
-  const Verdict verdict = find(judge(planted_rows(paper_world(), 10)), "e1.isotropy");
+  const Verdict verdict = find(judge(planted_results(paper_world(), 10)), "e1.isotropy");
   EXPECT_EQ(verdict.runs.size(), 30u);  // layernorm, none and none_matched
   EXPECT_EQ(verdict.runs.front(), "layernorm/0 aaaaaaaaaaaa");
   EXPECT_THAT(verdict.environments, ElementsAre("1.0, 1, gcc, -O2, cpu, avx2"));
@@ -120,7 +120,7 @@ TEST(Verdict, SummaryAndTableSayTheNumbers) {
   EXPECT_THAT(table({verdict, verdict}),
               ::testing::ContainsRegex("\n\nprofile paper: a task, 10 steps, 10 seeds\n"
                                        "e1.flatness [^\n]*\n[^\n]*\ne1.flatness"));
-  const std::string text = table(judge(planted_rows(paper_world())));
+  const std::string text = table(judge(planted_results(paper_world())));
   EXPECT_THAT(text, HasSubstr("e3.stagnation [published]"));
   EXPECT_THAT(text, HasSubstr("with sphere for manual_l2"));
   EXPECT_THAT(table(judge({})), HasSubstr("layernorm: no rows"));

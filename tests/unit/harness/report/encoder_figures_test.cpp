@@ -32,12 +32,12 @@ using ::testing::Not;
 
 const FigureSpec kSpec{4, "e4", {"layernorm", "none"}, "published"};
 
-std::string layer_figure_script(const std::vector<RunResult>& rows, const FigureSpec& spec) {
-  return harness::chart_script(harness::layer_chart(rows, spec));
+std::string layer_figure_script(const std::vector<RunResult>& results, const FigureSpec& spec) {
+  return harness::chart_script(harness::layer_chart(results, spec));
 }
 
-std::string depth_figure_script(const std::vector<RunResult>& rows, const FigureSpec& spec) {
-  return harness::chart_script(harness::depth_chart(rows, spec));
+std::string depth_figure_script(const std::vector<RunResult>& results, const FigureSpec& spec) {
+  return harness::chart_script(harness::depth_chart(results, spec));
 }
 
 FigureSpec under(const std::string& protocol) {
@@ -48,46 +48,47 @@ FigureSpec under(const std::string& protocol) {
 
 // Layer L of seed s: two singular values, 10 L (s + 1) and (s + 1); other matrices have ten and
 // more times that.
-RunResult make_row(const std::string& arm, std::uint64_t seed, int layers = 6) {
-  RunResult row;
-  row.task = "ag_news";
-  row.data = "AG News, planted";
-  row.profile = "quick";
-  row.arm = arm;
-  row.seed = seed;
-  row.steps = 240;
-  row.epochs["training_accuracy"] = {0.5, 0.75};
-  row.metrics["training_accuracy"] = 0.75 + 0.01 * double(seed);
-  row.metrics["held_out_accuracy"] = 0.5 + 0.01 * double(seed);
+RunResult make_result(const std::string& arm, std::uint64_t seed, int layers = 6) {
+  RunResult result;
+  result.task = "ag_news";
+  result.data = "AG News, planted";
+  result.profile = "quick";
+  result.arm = arm;
+  result.seed = seed;
+  result.steps = 240;
+  result.epochs["training_accuracy"] = {0.5, 0.75};
+  result.metrics["training_accuracy"] = 0.75 + 0.01 * double(seed);
+  result.metrics["held_out_accuracy"] = 0.5 + 0.01 * double(seed);
   double scale = double(seed) + 1;
   for (const char* variant : {"published", "centred", "no_padding", "no_padding_centred"}) {
     for (int layer = 1; layer <= layers; ++layer) {
       const std::string name = "layer" + std::to_string(layer) + "." + variant;
-      row.spectra[name] = {10 * layer * scale, scale};
-      row.metrics[name + ".effective_rank"] = 0.5 * layer * scale;
-      row.metrics[name + ".participation_ratio"] = 0.25 * layer * scale;
-      row.metrics[name + ".stable_rank"] = 3 * layer * scale;
-      row.metrics[name + ".decay_exponent"] = layer - scale;
+      result.spectra[name] = {10 * layer * scale, scale};
+      result.metrics[name + ".effective_rank"] = 0.5 * layer * scale;
+      result.metrics[name + ".participation_ratio"] = 0.25 * layer * scale;
+      result.metrics[name + ".stable_rank"] = 3 * layer * scale;
+      result.metrics[name + ".decay_exponent"] = layer - scale;
     }
     scale *= 10;
   }
-  return row;
+  return result;
 }
 
-std::vector<RunResult> make_rows(std::uint64_t seeds, int layers = 6) {
-  std::vector<RunResult> rows;
+std::vector<RunResult> make_results(std::uint64_t seeds, int layers = 6) {
+  std::vector<RunResult> results;
   for (const char* arm : {"layernorm", "none"}) {
-    for (std::uint64_t seed = 0; seed < seeds; ++seed) rows.push_back(make_row(arm, seed, layers));
+    for (std::uint64_t seed = 0; seed < seeds; ++seed)
+      results.push_back(make_result(arm, seed, layers));
   }
-  return rows;
+  return results;
 }
 
 /// All three arms of the figure.
 std::vector<RunResult> all_arms(const std::string& suffix = "") {
-  std::vector<RunResult> rows;
+  std::vector<RunResult> results;
   for (const char* arm : {"layernorm", "manual_l2", "none"})
-    rows.push_back(make_row(arm + suffix, 0));
-  return rows;
+    results.push_back(make_result(arm + suffix, 0));
+  return results;
 }
 
 int count(const std::string& text, const std::string& part) {
@@ -99,15 +100,15 @@ int count(const std::string& text, const std::string& part) {
 }
 
 template <typename Error>
-void expect_error(const std::vector<RunResult>& rows, const FigureSpec& spec,
+void expect_error(const std::vector<RunResult>& results, const FigureSpec& spec,
                   const std::string& part) {
   for (const auto script : {layer_figure_script, depth_figure_script}) {
-    EXPECT_THAT(harness::message_of<Error>([&] { script(rows, spec); }), HasSubstr(part));
+    EXPECT_THAT(harness::message_of<Error>([&] { script(results, spec); }), HasSubstr(part));
   }
 }
 
 TEST(LayerFigure, HasTheFirstTheMiddleAndTheLastLayer) {
-  const std::string script = layer_figure_script(make_rows(3), kSpec);
+  const std::string script = layer_figure_script(make_results(3), kSpec);
   EXPECT_EQ(curve_data(script, 1, 1), "0 20 10 30\n1 2 1 3\n");
   EXPECT_EQ(curve_data(script, 2, 2), "0 60 30 90\n1 2 1 3\n");
   EXPECT_EQ(curve_data(script, 3, 1), "0 120 60 180\n1 2 1 3\n");
@@ -116,17 +117,17 @@ TEST(LayerFigure, HasTheFirstTheMiddleAndTheLastLayer) {
     EXPECT_EQ(count(script, title), 1) << title;
   }
   const auto titles = [](int layers) {
-    const std::string of_layers = layer_figure_script(make_rows(1, layers), kSpec);
+    const std::string of_layers = layer_figure_script(make_results(1, layers), kSpec);
     return count(of_layers, ") Layer ") / 3;  // two curves' comments and a label each
   };
   EXPECT_EQ(titles(1), 1);
   EXPECT_EQ(titles(2), 2);
   EXPECT_EQ(titles(3), 3);
-  EXPECT_THAT(layer_figure_script(make_rows(1, 5), kSpec), HasSubstr("'(b) Layer 3'"));
+  EXPECT_THAT(layer_figure_script(make_results(1, 5), kSpec), HasSubstr("'(b) Layer 3'"));
 }
 
 TEST(LayerFigure, PanelsShareOneLogarithmicAxis) {
-  const std::string script = layer_figure_script(make_rows(1), kSpec);
+  const std::string script = layer_figure_script(make_results(1), kSpec);
   const std::size_t at = script.find("set yrange");
   const std::string range = script.substr(at, script.find('\n', at) - at);
   EXPECT_EQ(count(script, range), 3) << range;
@@ -138,7 +139,7 @@ TEST(LayerFigure, PanelsShareOneLogarithmicAxis) {
 }
 
 TEST(LayerFigure, TheKeyHasMediansOfTheAccuracies) {
-  const std::string script = layer_figure_script(make_rows(4), kSpec);
+  const std::string script = layer_figure_script(make_results(4), kSpec);
   EXPECT_THAT(script, HasSubstr("title 'layernorm: accuracy 76.5% training, 51.5% held out'"));
   EXPECT_THAT(script, HasSubstr("lc rgb '#0072B2' lw 1.6 dt solid"));
   EXPECT_THAT(script, HasSubstr("lc rgb '#D55E00' lw 1.6 dt (3,3)"));
@@ -146,14 +147,14 @@ TEST(LayerFigure, TheKeyHasMediansOfTheAccuracies) {
 
 TEST(LayerFigure, AProtocolHasItsOwnMatrixAndSaysWhich) {
   const auto first = [](const std::string& protocol) {
-    return curve_data(layer_figure_script(make_rows(1), under(protocol)), 1, 1);
+    return curve_data(layer_figure_script(make_results(1), under(protocol)), 1, 1);
   };
   EXPECT_EQ(first("centred"), "0 100 100 100\n1 10 10 10\n");
   EXPECT_EQ(first("no_padding"), "0 1000 1000 1000\n1 100 100 100\n");
   EXPECT_EQ(first("no_padding_centred"), "0 10000 10000 10000\n1 1000 1000 1000\n");
-  EXPECT_THAT(layer_figure_script(make_rows(1), under("centred")),
+  EXPECT_THAT(layer_figure_script(make_results(1), under("centred")),
               HasSubstr("padding included; less their mean."));
-  EXPECT_THAT(depth_figure_script(make_rows(1), under("no_padding")),
+  EXPECT_THAT(depth_figure_script(make_results(1), under("no_padding")),
               HasSubstr("that hold text; not centred."));
   EXPECT_EQ(harness::figure_name(under("no_padding")), "figure4-no_padding");
   EXPECT_EQ(harness::figure_name(kSpec, "depth"), "figure4-depth");
@@ -161,15 +162,15 @@ TEST(LayerFigure, AProtocolHasItsOwnMatrixAndSaysWhich) {
 }
 
 TEST(LayerFigure, ArmsTrainedWithoutPaddingAreDrawnAsTheArmTheyStandBeside) {
-  const std::vector<RunResult> rows = {make_row("none_masked", 0)};
-  const std::string script = layer_figure_script(rows, {4, "e4", {"none_masked"}, "masked"});
+  const std::vector<RunResult> results = {make_result("none_masked", 0)};
+  const std::string script = layer_figure_script(results, {4, "e4", {"none_masked"}, "masked"});
   EXPECT_EQ(curve_data(script, 1, 1), "0 1000 1000 1000\n1 100 100 100\n");
   EXPECT_THAT(script, HasSubstr("lc rgb '#D55E00' lw 1.6 dt (3,3)"));
   EXPECT_THAT(script, HasSubstr("trained without padding"));
 }
 
 TEST(DepthFigure, HasAPanelOfEachMetric) {
-  const std::string script = depth_figure_script(make_rows(3, 2), kSpec);
+  const std::string script = depth_figure_script(make_results(3, 2), kSpec);
   EXPECT_EQ(curve_data(script, 1, 1), "1 0.5 0.25 0.75\n2 1 0.5 1.5\n");  // of two channels
   EXPECT_EQ(curve_data(script, 2, 1), "1 0.25 0.125 0.375\n2 0.5 0.25 0.75\n");
   EXPECT_EQ(curve_data(script, 3, 2), "1 6 3 9\n2 12 6 18\n");
@@ -181,40 +182,40 @@ TEST(DepthFigure, HasAPanelOfEachMetric) {
   EXPECT_THAT(script, HasSubstr("title 'none'"));
 }
 
-TEST(LayerFigure, OrderOfRowsAndOtherArmsDoNotMatter) {
-  std::vector<RunResult> rows = make_rows(3);
-  const std::string layers = layer_figure_script(rows, kSpec);
-  const std::string depth = depth_figure_script(rows, kSpec);
-  std::ranges::reverse(rows);
-  rows.push_back(make_row("sphere", 0));
-  EXPECT_EQ(layer_figure_script(rows, kSpec), layers);
-  EXPECT_EQ(depth_figure_script(rows, kSpec), depth);
+TEST(LayerFigure, OrderOfResultsAndOtherArmsDoNotMatter) {
+  std::vector<RunResult> results = make_results(3);
+  const std::string layers = layer_figure_script(results, kSpec);
+  const std::string depth = depth_figure_script(results, kSpec);
+  std::ranges::reverse(results);
+  results.push_back(make_result("sphere", 0));
+  EXPECT_EQ(layer_figure_script(results, kSpec), layers);
+  EXPECT_EQ(depth_figure_script(results, kSpec), depth);
 }
 
 TEST(LayerFigure, SaysWhatItIsOf) {
-  std::vector<RunResult> rows = make_rows(2);
+  std::vector<RunResult> results = make_results(2);
   for (const auto script : {layer_figure_script, depth_figure_script}) {
-    EXPECT_THAT(script(rows, kSpec), AllOf(HasSubstr("'Profile quick: 2 epochs, 240 steps.'"),
-                                           HasSubstr("'Data: AG News, planted.'")));
-    EXPECT_THAT(script(rows, kSpec), HasSubstr("Line: median of 2 seeds"));
-    EXPECT_THAT(script(rows, kSpec), Not(HasSubstr("GENERATED")));
-    std::vector<RunResult> generated = rows;
-    for (RunResult& row : generated) row.task = "topics";
+    EXPECT_THAT(script(results, kSpec), AllOf(HasSubstr("'Profile quick: 2 epochs, 240 steps.'"),
+                                              HasSubstr("'Data: AG News, planted.'")));
+    EXPECT_THAT(script(results, kSpec), HasSubstr("Line: median of 2 seeds"));
+    EXPECT_THAT(script(results, kSpec), Not(HasSubstr("GENERATED")));
+    std::vector<RunResult> generated = results;
+    for (RunResult& result : generated) result.task = "topics";
     EXPECT_THAT(script(generated, kSpec), HasSubstr("'GENERATED CORPUS `topics`, NOT AG NEWS: "));
   }
-  for (RunResult& row : rows) {
-    row.data = "";
-    for (int word = 0; word < 40; ++word) row.data += "nine ends ";
+  for (RunResult& result : results) {
+    result.data = "";
+    for (int word = 0; word < 40; ++word) result.data += "nine ends ";
   }
-  const std::string script = layer_figure_script(rows, kSpec);
+  const std::string script = layer_figure_script(results, kSpec);
   EXPECT_THAT(script, Not(testing::ContainsRegex("'[^'\n]{101,}' at screen")));
 }
 
-/// The notes under a figure of rows that say this of their data, in one line.
+/// The notes under a figure of results that say this of their data, in one line.
 std::string notes_on(const std::string& data) {
-  std::vector<RunResult> rows = make_rows(1);
-  for (RunResult& row : rows) row.data = data;
-  const std::string script = depth_figure_script(rows, kSpec);
+  std::vector<RunResult> results = make_results(1);
+  for (RunResult& result : results) result.data = data;
+  const std::string script = depth_figure_script(results, kSpec);
   const std::regex note("'([^\n]*)' at screen");
   std::string notes;
   for (std::sregex_iterator at(script.begin(), script.end(), note), end; at != end; ++at) {
@@ -276,51 +277,52 @@ TEST(Wrap, BreaksBetweenWords) {
 }
 
 TEST(LayerFigure, ADivergedRunIsLeftOutAndSaid) {
-  std::vector<RunResult> rows = make_rows(3);
-  rows[2].diverged_at = 17;
-  rows[2].metrics.clear();
-  rows[2].spectra.clear();
-  const std::string script = layer_figure_script(rows, kSpec);
+  std::vector<RunResult> results = make_results(3);
+  results[2].diverged_at = 17;
+  results[2].metrics.clear();
+  results[2].spectra.clear();
+  const std::string script = layer_figure_script(results, kSpec);
   EXPECT_EQ(curve_data(script, 1, 1), "0 15 10 20\n1 1.5 1 2\n");
   EXPECT_THAT(script,
               HasSubstr("'layernorm (1 of 3 diverged): accuracy 75.5% training, 50.5% held out'"));
   EXPECT_THAT(script, HasSubstr("'layernorm: 1 of 3 runs diverged, the first at step 17.'"));
-  EXPECT_EQ(curve_data(depth_figure_script(rows, kSpec), 1, 1).substr(0, 17), "1 0.375 0.25 0.5\n");
-  for (RunResult& row : rows) {
-    if (row.arm != "none") continue;
-    row.diverged_at = 3;
-    row.metrics.clear();
-    row.spectra.clear();
+  EXPECT_EQ(curve_data(depth_figure_script(results, kSpec), 1, 1).substr(0, 17),
+            "1 0.375 0.25 0.5\n");
+  for (RunResult& result : results) {
+    if (result.arm != "none") continue;
+    result.diverged_at = 3;
+    result.metrics.clear();
+    result.spectra.clear();
   }
-  EXPECT_THAT(layer_figure_script(rows, kSpec), HasSubstr("title 'none (3 of 3 diverged)'"));
-  EXPECT_EQ(curve_data(depth_figure_script(rows, kSpec), 1, 2), "");
+  EXPECT_THAT(layer_figure_script(results, kSpec), HasSubstr("title 'none (3 of 3 diverged)'"));
+  EXPECT_EQ(curve_data(depth_figure_script(results, kSpec), 1, 2), "");
 }
 
 TEST(LayerFigure, RefusesWhatItCannotDraw) {
   using libnorm::DataError;
   using libnorm::ValueError;
-  const std::vector<RunResult> good = make_rows(2);
+  const std::vector<RunResult> good = make_results(2);
   expect_error<ValueError>(good, under("accumulated"), "no spectra are measured");
   expect_error<ValueError>(good, {4, "e4", {}, "published"}, "no arms");
   expect_error<DataError>(good, {4, "e4", {"none", "sphere"}, "published"}, "no run of arm sphere");
-  std::vector<RunResult> rows = good;
-  rows.back().task = "topics";
-  expect_error<DataError>(rows, kSpec, "tasks are mixed (ag_news and topics)");
-  rows = good;
-  rows.back().profile = "subset";
-  expect_error<DataError>(rows, kSpec, "profiles are mixed (quick and subset)");
-  rows = good;
-  rows.back().data = "other texts";
-  expect_error<DataError>(rows, kSpec, "data sets are mixed");
-  rows = good;
-  for (RunResult& row : rows) row.spectra.clear();
-  expect_error<DataError>(rows, kSpec, "no run has spectra of its layers");
-  rows = good;
-  rows.back().spectra.erase("layer6.published");
-  expect_error<DataError>(rows, kSpec, "arm none, seed 1");
-  rows = good;
-  rows.back().metrics.clear();
-  expect_error<DataError>(rows, kSpec, "is absent (arm none, seed 1)");
+  std::vector<RunResult> results = good;
+  results.back().task = "topics";
+  expect_error<DataError>(results, kSpec, "tasks are mixed (ag_news and topics)");
+  results = good;
+  results.back().profile = "subset";
+  expect_error<DataError>(results, kSpec, "profiles are mixed (quick and subset)");
+  results = good;
+  results.back().data = "other texts";
+  expect_error<DataError>(results, kSpec, "data sets are mixed");
+  results = good;
+  for (RunResult& result : results) result.spectra.clear();
+  expect_error<DataError>(results, kSpec, "no run has spectra of its layers");
+  results = good;
+  results.back().spectra.erase("layer6.published");
+  expect_error<DataError>(results, kSpec, "arm none, seed 1");
+  results = good;
+  results.back().metrics.clear();
+  expect_error<DataError>(results, kSpec, "is absent (arm none, seed 1)");
 }
 
 std::vector<std::string> names(const harness::Drawing& drawing,
@@ -353,27 +355,27 @@ TEST(DrawFigures, AProtocolOfOtherRunsIsDrawnWhereTheyAreThereOrIsNamed) {
   EXPECT_THAT(harness::message_of<libnorm::DataError>(
                   [&] { draw_figures(all_arms(), masked, scratch.path()); }),
               HasSubstr("no run of arm layernorm_masked"));
-  std::vector<RunResult> rows = all_arms("_masked");
-  rows.push_back(make_row("sphere_masked", 0));
-  EXPECT_THAT(names(draw_figures(rows, masked, scratch.path()), scratch.path()),
+  std::vector<RunResult> results = all_arms("_masked");
+  results.push_back(make_result("sphere_masked", 0));
+  EXPECT_THAT(names(draw_figures(results, masked, scratch.path()), scratch.path()),
               ElementsAre("figure4-masked.svg"));
-  for (const RunResult& row : all_arms()) rows.push_back(row);
-  EXPECT_EQ(draw_figures(rows, {"e4", "all"}, scratch.path()).figures.size(), 7u);
-  EXPECT_EQ(draw_figures(rows, {"e4", "all", {"none"}}, scratch.path()).figures.size(), 6u);
+  for (const RunResult& result : all_arms()) results.push_back(result);
+  EXPECT_EQ(draw_figures(results, {"e4", "all"}, scratch.path()).figures.size(), 7u);
+  EXPECT_EQ(draw_figures(results, {"e4", "all", {"none"}}, scratch.path()).figures.size(), 6u);
 }
 
 TEST(DrawFigures, ProfilesAndAStandInAreDrawnApart) {
   const harness::ScratchFolder scratch;
-  std::vector<RunResult> rows;
+  std::vector<RunResult> results;
   for (const char* profile : {"paper", "quick"}) {
-    for (RunResult row : all_arms()) {
-      row.profile = profile;
-      rows.push_back(row);
-      row.task = "topics";
-      rows.push_back(row);
+    for (RunResult result : all_arms()) {
+      result.profile = profile;
+      results.push_back(result);
+      result.task = "topics";
+      results.push_back(result);
     }
   }
-  const auto drawing = draw_figures(rows, {"e4", "centred"}, scratch.path());
+  const auto drawing = draw_figures(results, {"e4", "centred"}, scratch.path());
   EXPECT_THAT(names(drawing, scratch.path()),
               ElementsAre("figure4-centred.svg", "ag_news-paper/figure4-centred.svg",
                           "topics-paper/figure4-centred.svg", "topics-quick/figure4-centred.svg"));
@@ -381,13 +383,14 @@ TEST(DrawFigures, ProfilesAndAStandInAreDrawnApart) {
   EXPECT_EQ(drawing.figures[3].heading,
             "Figure 4, centred protocol, profile quick (generated corpus topics, not AG News)");
   EXPECT_THAT(drawing.figures[3].caption, HasSubstr("Generated corpus topics, not AG News."));
-  std::erase_if(
-      rows, [](const RunResult& row) { return row.task != "topics" || row.profile != "quick"; });
-  EXPECT_THAT(names(draw_figures(rows, {"e4", "centred"}, scratch.path()), scratch.path()),
+  std::erase_if(results, [](const RunResult& result) {
+    return result.task != "topics" || result.profile != "quick";
+  });
+  EXPECT_THAT(names(draw_figures(results, {"e4", "centred"}, scratch.path()), scratch.path()),
               ElementsAre("figure4-centred.svg"));
 }
 
-TEST(DrawFigures, WhatHasNoRowsIsNamedAndAnErrorOnlyIfAskedFor) {
+TEST(DrawFigures, WhatHasNoResultsIsNamedAndAnErrorOnlyIfAskedFor) {
   const harness::ScratchFolder scratch;
   const auto all = draw_figures(all_arms(), {"all", "centred"}, scratch.path());
   EXPECT_EQ(all.figures.size(), 1u);

@@ -6,7 +6,7 @@
 #include "harness/report/draw_figures.hpp"
 #include "harness/results/golden.hpp"
 
-/// The figures that golden holds are what its rows give.
+/// The figures that golden holds are what its results give.
 namespace {
 
 using harness::draw_golden_figures;
@@ -24,8 +24,8 @@ std::string version_of(const std::string& picture) {
                                     : picture.substr(begin, picture.find('<', begin) - begin);
 }
 
-TEST(GoldenFigures, AreWhatTheRowsGive) {
-  const auto drawn = draw_golden_figures(committed().rows);
+TEST(GoldenFigures, AreWhatTheResultsGive) {
+  const auto drawn = draw_golden_figures(committed().results);
   ASSERT_EQ(drawn.count("figure1.svg"), 1u);
   ASSERT_EQ(drawn.count("figure1.gp"), 1u);
   ASSERT_EQ(drawn.size(), committed().figures.size());
@@ -40,13 +40,15 @@ TEST(GoldenFigures, AreWhatTheRowsGive) {
 }
 
 TEST(GoldenFigures, AreOfEvidenceOfEachArmAlone) {
-  auto rows = committed().rows;
-  std::erase_if(rows, [](const auto& row) { return row.profile == "paper" && row.arm == "none"; });
-  EXPECT_TRUE(draw_golden_figures(rows).empty());
+  auto results = committed().results;
+  std::erase_if(results, [](const auto& result) {
+    return result.profile == "paper" && result.arm == "none";
+  });
+  EXPECT_TRUE(draw_golden_figures(results).empty());
   EXPECT_TRUE(draw_golden_figures({}).empty());
-  rows = committed().rows;
-  std::erase_if(rows, [](const auto& row) { return row.profile == "paper"; });
-  EXPECT_TRUE(draw_golden_figures(rows).empty());
+  results = committed().results;
+  std::erase_if(results, [](const auto& result) { return result.profile == "paper"; });
+  EXPECT_TRUE(draw_golden_figures(results).empty());
 }
 
 }  // namespace

@@ -28,15 +28,15 @@ int count(const std::string& text, const std::string& part) {
 }
 
 ReportData make_data() {
-  RunResult row;
-  row.profile = "paper";
-  row.arm = "layernorm";
-  row.seed = 3;
-  row.steps = 4000;
-  row.final_loss = 6.85e-3;
-  row.metrics["effective_rank"] = 115.234;
-  row.weights_sha256 = "0123456789abcdef0123456789abcdef";
-  row.environment = {"1.0", "n1", "gcc 12", "-O2", "some cpu", "avx2", 2};
+  RunResult result;
+  result.profile = "paper";
+  result.arm = "layernorm";
+  result.seed = 3;
+  result.steps = 4000;
+  result.final_loss = 6.85e-3;
+  result.metrics["effective_rank"] = 115.234;
+  result.weights_sha256 = "0123456789abcdef0123456789abcdef";
+  result.environment = {"1.0", "n1", "gcc 12", "-O2", "some cpu", "avx2", 2};
   ReportVerdict verdict{"e1.isotropy",
                         "published",
                         "layernorm's spectrum decays slowly",
@@ -55,7 +55,7 @@ ReportData make_data() {
   return {"libnorm <report>",
           {verdict},
           {{"Figure 1", "A caption.", "Three panels.", svg}, {"Figure 2", "", "Same.", svg}},
-          {row},
+          {result},
           {"libnorm run e1 && libnorm report"}};
 }
 
@@ -134,10 +134,10 @@ TEST(HtmlReport, EveryTextIsEscaped) {
   }
   verdict.agreement = Agreement::differs;
   data.figures[0].heading = data.figures[0].caption = data.figures[0].alt = bad;
-  RunResult& row = data.rows[0];
-  row.arm = row.profile = row.weights_sha256 = bad;
-  row.metrics[bad] = 1;
-  row.environment = {bad, bad, bad, bad, bad, bad, 1};
+  RunResult& result = data.results[0];
+  result.arm = result.profile = result.weights_sha256 = bad;
+  result.metrics[bad] = 1;
+  result.environment = {bad, bad, bad, bad, bad, bad, 1};
   data.commands = {bad};
   const std::string html = harness::html_report(data);
   EXPECT_FALSE(has(html, "<b>"));
@@ -168,10 +168,10 @@ TEST(HtmlReport, RefusesWhatIsNoStillPicture) {
 
 TEST(HtmlReport, ListsEveryRunAndWhereItWasMade) {
   ReportData data = make_data();
-  data.rows.push_back(data.rows[0]);
-  data.rows[1].seed = 4;
-  data.rows[1].diverged_at = 812;
-  data.rows[1].metrics = {{"slice_range.published", 2e-5}};
+  data.results.push_back(data.results[0]);
+  data.results[1].seed = 4;
+  data.results[1].diverged_at = 812;
+  data.results[1].metrics = {{"slice_range.published", 2e-5}};
   const std::string html = harness::html_report(data);
   EXPECT_TRUE(
       has(html, "2 runs: 2 seeds of the arms layernorm (profile paper). Made on some cpu (avx2)."));
@@ -183,23 +183,23 @@ TEST(HtmlReport, ListsEveryRunAndWhereItWasMade) {
                   "diverged at step 812</td><td class=\"number\">&ndash;</td>"
                   "<td class=\"number\">2.000e-5</td>"));
   EXPECT_EQ(count(html, "<td>some cpu</td>"), 1);  // one environment, two runs
-  data.rows[1].environment.cpu = "other cpu";
+  data.results[1].environment.cpu = "other cpu";
   EXPECT_TRUE(has(harness::html_report(data), "<td>other cpu</td>"));
 }
 
-TEST(HtmlReport, RowsOfSeveralTasksAndProfilesAreKeptApart) {
+TEST(HtmlReport, ResultsOfSeveralTasksAndProfilesAreKeptApart) {
   ReportData data = make_data();
   EXPECT_FALSE(has(harness::html_report(data), "<h3>associative_recall"));
   for (const char* profile : {"quick", "subset"}) {
-    RunResult row;
-    row.task = "ag_news";
-    row.profile = profile;
-    row.arm = "sphere";
-    row.metrics = {{"held_out_accuracy", 0.875},
-                   {"layer3.published.effective_rank", 61.5},
-                   {"layer3.published.decay_exponent", 1.25}};
-    row.spectra["layer3.published"] = {2, 1};
-    data.rows.push_back(row);
+    RunResult result;
+    result.task = "ag_news";
+    result.profile = profile;
+    result.arm = "sphere";
+    result.metrics = {{"held_out_accuracy", 0.875},
+                      {"layer3.published.effective_rank", 61.5},
+                      {"layer3.published.decay_exponent", 1.25}};
+    result.spectra["layer3.published"] = {2, 1};
+    data.results.push_back(result);
   }
   const std::string html = harness::html_report(data);
   for (const char* part :

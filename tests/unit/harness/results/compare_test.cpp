@@ -22,12 +22,12 @@ using testing::HasSubstr;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-RunResult golden_row() { return sample_row("layernorm", 3); }
+RunResult golden_result() { return sample_result("layernorm", 3); }
 
 std::vector<Difference> compare_changed(const std::function<void(RunResult&)>& change) {
-  RunResult fresh = golden_row();
+  RunResult fresh = golden_result();
   change(fresh);
-  return compare(fresh, golden_row());
+  return compare(fresh, golden_result());
 }
 
 /// The one difference that a change makes: what differs, and by whose fault.
@@ -46,62 +46,63 @@ void expect_one(const std::string& what, Cause cause,
                     HasSubstr(says)));
 }
 
-TEST(Compare, TheSameRowDoesNotDiffer) {
-  EXPECT_TRUE(compare(golden_row(), golden_row()).empty());
-  EXPECT_TRUE(compare_changed([](RunResult& row) {
-                row.seconds = 99;
-                row.environment = {};
+TEST(Compare, TheSameResultDoesNotDiffer) {
+  EXPECT_TRUE(compare(golden_result(), golden_result()).empty());
+  EXPECT_TRUE(compare_changed([](RunResult& result) {
+                result.seconds = 99;
+                result.environment = {};
               }).empty());
 }
 
 TEST(Compare, WhatIsKeptIsNoResult) {
-  EXPECT_TRUE(compare_changed([](RunResult& row) { row.kept.reset(); }).empty());
-  EXPECT_TRUE(compare_changed([](RunResult& row) { row.kept->what = Keep::weights; }).empty());
+  EXPECT_TRUE(compare_changed([](RunResult& result) { result.kept.reset(); }).empty());
+  EXPECT_TRUE(
+      compare_changed([](RunResult& result) { result.kept->what = Keep::weights; }).empty());
 }
 
-TEST(Compare, HeldOutTextsAreComparedWhereBothRowsHaveThem) {
-  EXPECT_TRUE(compare_changed([](RunResult& row) { row.held_out_correct.clear(); }).empty());
-  RunResult old = golden_row();
+TEST(Compare, HeldOutTextsAreComparedWhereBothResultsHaveThem) {
+  EXPECT_TRUE(compare_changed([](RunResult& result) { result.held_out_correct.clear(); }).empty());
+  RunResult old = golden_result();
   old.held_out_correct.clear();
-  EXPECT_TRUE(compare(golden_row(), old).empty());
+  EXPECT_TRUE(compare(golden_result(), old).empty());
   expect_one("held_out_correct", Cause::kPlatformDrift,
-             [](RunResult& row) { row.held_out_correct[3].flip(); });
-  const auto fewer = compare_changed([](RunResult& row) { row.held_out_correct.pop_back(); });
+             [](RunResult& result) { result.held_out_correct[3].flip(); });
+  const auto fewer = compare_changed([](RunResult& result) { result.held_out_correct.pop_back(); });
   ASSERT_EQ(fewer.size(), 1u);
   EXPECT_THAT(fewer[0].message, HasSubstr("got 4 of 9 right, expected 5 of 10 right; the first "
                                           "that differs is text 9"));
 }
 
 TEST(Compare, NanEqualsNan) {
-  RunResult row = golden_row();
-  row.final_loss = std::nan("");
-  row.loss_curve[1] = std::nan("");
-  row.metrics["effective_rank"] = std::nan("");
-  row.singular_values = {std::nan(""), std::nan(""), std::nan("")};
-  row.epochs["training_loss"][1] = std::nan("");
-  row.epochs["layer3.no_padding.effective_rank"][1] = std::nan("");
-  row.spectra["layer3.published"] = {std::nan(""), std::nan("")};
-  EXPECT_TRUE(compare(row, row).empty());
+  RunResult result = golden_result();
+  result.final_loss = std::nan("");
+  result.loss_curve[1] = std::nan("");
+  result.metrics["effective_rank"] = std::nan("");
+  result.singular_values = {std::nan(""), std::nan(""), std::nan("")};
+  result.epochs["training_loss"][1] = std::nan("");
+  result.epochs["layer3.no_padding.effective_rank"][1] = std::nan("");
+  result.spectra["layer3.published"] = {std::nan(""), std::nan("")};
+  EXPECT_TRUE(compare(result, result).empty());
 }
 
 TEST(Compare, ExactValuesTakeNoToleranceAtAll) {
   const auto nudge = [](double& value) { value = std::nextafter(value, kInfinity); };
   const auto drift = Cause::kPlatformDrift;
-  expect_one("final_loss", drift, [&](RunResult& row) { nudge(row.final_loss); });
-  expect_one("loss_curve[1]", drift, [&](RunResult& row) { nudge(row.loss_curve[1]); });
+  expect_one("final_loss", drift, [&](RunResult& result) { nudge(result.final_loss); });
+  expect_one("loss_curve[1]", drift, [&](RunResult& result) { nudge(result.loss_curve[1]); });
   expect_one("slices.published.loss[2]", drift,
-             [&](RunResult& row) { nudge(row.slices["published"].loss[2]); });
+             [&](RunResult& result) { nudge(result.slices["published"].loss[2]); });
   expect_one("slices.published.alpha[0]", drift,
-             [&](RunResult& row) { nudge(row.slices["published"].alpha[0]); });
+             [&](RunResult& result) { nudge(result.slices["published"].alpha[0]); });
   expect_one("slices.published.alpha[1]", drift,
-             [&](RunResult& row) { row.slices["published"].alpha[1] = -0.0; });
+             [&](RunResult& result) { result.slices["published"].alpha[1] = -0.0; });
   expect_one("epochs.training_loss[1]", drift,
-             [&](RunResult& row) { nudge(row.epochs["training_loss"][1]); });
+             [&](RunResult& result) { nudge(result.epochs["training_loss"][1]); });
 }
 
 TEST(Compare, LossesAndAccuraciesAmongMetricsAreExactToo) {
   for (const std::string name : {"training_loss", "training_accuracy", "held_out_accuracy"}) {
-    RunResult golden = golden_row();
+    RunResult golden = golden_result();
     golden.metrics[name] = 0.25;
     golden.epochs[name] = {0.125, 0.5, 0.25};
     RunResult fresh = golden;
@@ -118,46 +119,46 @@ TEST(Compare, LossesAndAccuraciesAmongMetricsAreExactToo) {
 }
 
 TEST(Compare, SolverValuesAgreeToTheirTolerance) {
-  EXPECT_TRUE(compare_changed([](RunResult& row) {
-                row.metrics["effective_rank"] *= 1 + 5e-10;
-                row.metrics["condition_number"] *= 1 + 1e-6;  // 3e-11 of the largest value
-                row.singular_values[0] *= 1 + 5e-10;
-                row.singular_values[2] += 5e-10 * 700;
+  EXPECT_TRUE(compare_changed([](RunResult& result) {
+                result.metrics["effective_rank"] *= 1 + 5e-10;
+                result.metrics["condition_number"] *= 1 + 1e-6;  // 3e-11 of the largest value
+                result.singular_values[0] *= 1 + 5e-10;
+                result.singular_values[2] += 5e-10 * 700;
               }).empty());
   const auto drift = Cause::kPlatformDrift;
   expect_one("metrics.effective_rank", drift,
-             [](RunResult& row) { row.metrics["effective_rank"] *= 1 + 2e-9; });
+             [](RunResult& result) { result.metrics["effective_rank"] *= 1 + 2e-9; });
   expect_one("metrics.condition_number", drift,
-             [](RunResult& row) { row.metrics["condition_number"] *= 1 + 1e-3; });
+             [](RunResult& result) { result.metrics["condition_number"] *= 1 + 1e-3; });
   expect_one("singular_values[2]", drift,
-             [](RunResult& row) { row.singular_values[2] += 2e-9 * 700; });
+             [](RunResult& result) { result.singular_values[2] += 2e-9 * 700; });
 }
 
 TEST(Compare, EpochsAndSpectraAgreeToTheSolversTolerance) {
   const std::string rank = "layer3.no_padding.effective_rank";
   const std::string condition = "layer3.no_padding.condition_number";
-  EXPECT_TRUE(compare_changed([&](RunResult& row) {
-                row.epochs[rank][1] *= 1 + 5e-10;
-                row.epochs[condition][1] *= 1 + 1e-6;  // 3e-11 of the largest value
-                row.spectra["layer3.no_padding"][0] *= 1 + 5e-10;
-                row.spectra["layer3.no_padding"][2] += 5e-10 * 500;
-                row.spectra["layer3.published"][1] += 5e-10 * 4;
+  EXPECT_TRUE(compare_changed([&](RunResult& result) {
+                result.epochs[rank][1] *= 1 + 5e-10;
+                result.epochs[condition][1] *= 1 + 1e-6;  // 3e-11 of the largest value
+                result.spectra["layer3.no_padding"][0] *= 1 + 5e-10;
+                result.spectra["layer3.no_padding"][2] += 5e-10 * 500;
+                result.spectra["layer3.published"][1] += 5e-10 * 4;
               }).empty());
   const auto drift = Cause::kPlatformDrift;
   expect_one("epochs." + rank + "[1]", drift,
-             [&](RunResult& row) { row.epochs[rank][1] *= 1 + 2e-9; });
+             [&](RunResult& result) { result.epochs[rank][1] *= 1 + 2e-9; });
   expect_one("epochs." + condition + "[0]", drift,
-             [&](RunResult& row) { row.epochs[condition][0] *= 1 + 1e-3; });
+             [&](RunResult& result) { result.epochs[condition][0] *= 1 + 1e-3; });
   expect_one("spectra.layer3.no_padding[2]", drift,
-             [](RunResult& row) { row.spectra["layer3.no_padding"][2] += 2e-9 * 500; });
+             [](RunResult& result) { result.spectra["layer3.no_padding"][2] += 2e-9 * 500; });
   // Each spectrum by its own largest: 4, not 700 or 500.
   expect_one("spectra.layer3.published[1]", drift,
-             [](RunResult& row) { row.spectra["layer3.published"][1] += 2e-9 * 4; });
+             [](RunResult& result) { result.spectra["layer3.published"][1] += 2e-9 * 4; });
 }
 
 TEST(Compare, AMetricIsKnownByTheLastPartOfItsName) {
   const auto differs = [](const std::string& name, double factor) {
-    RunResult golden = golden_row();
+    RunResult golden = golden_result();
     golden.metrics[name] = 1e5;
     RunResult fresh = golden;
     fresh.metrics[name] *= factor;
@@ -171,12 +172,12 @@ TEST(Compare, AMetricIsKnownByTheLastPartOfItsName) {
 }
 
 TEST(Compare, AnotherDataSetIsAnotherResultThoughTheNumbersAgree) {
-  expect_one("data", Cause::kDifferentResult, [](RunResult& row) { row.data = "made up"; });
-  expect_one("data", Cause::kDifferentResult, [](RunResult& row) { row.data.clear(); });
-  const auto differences = compare_changed([](RunResult& row) {
-    row.data = "made up";
-    row.spec_sha256 = sha256_hex("other");
-    row.final_loss = 7;
+  expect_one("data", Cause::kDifferentResult, [](RunResult& result) { result.data = "made up"; });
+  expect_one("data", Cause::kDifferentResult, [](RunResult& result) { result.data.clear(); });
+  const auto differences = compare_changed([](RunResult& result) {
+    result.data = "made up";
+    result.spec_sha256 = sha256_hex("other");
+    result.final_loss = 7;
   });
   ASSERT_EQ(differences.size(), 2u);  // why the spec is another, and that it is
   EXPECT_THAT(differences[0].message,
@@ -186,97 +187,100 @@ TEST(Compare, AnotherDataSetIsAnotherResultThoughTheNumbersAgree) {
 
 TEST(Compare, TellsDriftFromAnotherResultByTheNumbers) {
   const auto drift = Cause::kPlatformDrift;
-  const auto result = Cause::kDifferentResult;
-  expect_one("final_loss", drift, [](RunResult& row) { row.final_loss *= 1 + 9e-4; });
-  expect_one("final_loss", result, [](RunResult& row) { row.final_loss *= 1 + 2e-3; });
-  expect_one("final_loss", result, [](RunResult& row) { row.final_loss = std::nan(""); });
-  expect_one("loss_curve[0]", result, [](RunResult& row) {
-    row.loss_curve[0] *= 1 + 1e-12;
-    row.loss_curve[1] = kInfinity;
+  const auto other = Cause::kDifferentResult;
+  expect_one("final_loss", drift, [](RunResult& result) { result.final_loss *= 1 + 9e-4; });
+  expect_one("final_loss", other, [](RunResult& result) { result.final_loss *= 1 + 2e-3; });
+  expect_one("final_loss", other, [](RunResult& result) { result.final_loss = std::nan(""); });
+  expect_one("loss_curve[0]", other, [](RunResult& result) {
+    result.loss_curve[0] *= 1 + 1e-12;
+    result.loss_curve[1] = kInfinity;
   });
-  expect_one("metrics.effective_rank", result,
-             [](RunResult& row) { row.metrics["effective_rank"] = 68; });
-  expect_one("singular_values[1]", result, [](RunResult& row) { row.singular_values[1] = 5; });
-  expect_one("epochs.training_loss[0]", result, [](RunResult& row) {
-    row.epochs["training_loss"] = {1.6, 1.0 / 7.0, 0.125};
+  expect_one("metrics.effective_rank", other,
+             [](RunResult& result) { result.metrics["effective_rank"] = 68; });
+  expect_one("singular_values[1]", other, [](RunResult& result) { result.singular_values[1] = 5; });
+  expect_one("epochs.training_loss[0]", other, [](RunResult& result) {
+    result.epochs["training_loss"] = {1.6, 1.0 / 7.0, 0.125};
   });
-  expect_one("spectra.layer3.published[1]", result,
-             [](RunResult& row) { row.spectra["layer3.published"][1] = 0.6; });
-  expect_one("steps", result, [](RunResult& row) { row.steps = 5; });
-  expect_one("diverged_at", result, [](RunResult& row) { row.diverged_at = 2; });
-  expect_one("curve_stride", result, [](RunResult& row) { row.curve_stride = 1; });
+  expect_one("spectra.layer3.published[1]", other,
+             [](RunResult& result) { result.spectra["layer3.published"][1] = 0.6; });
+  expect_one("steps", other, [](RunResult& result) { result.steps = 5; });
+  expect_one("diverged_at", other, [](RunResult& result) { result.diverged_at = 2; });
+  expect_one("curve_stride", other, [](RunResult& result) { result.curve_stride = 1; });
 }
 
-/// A row holds the spectra that such a metric is made of.
+/// A result holds the spectra that such a metric is made of.
 TEST(Compare, AMetricThatGoldenDoesNotKnowYetIsNoDifference) {
-  EXPECT_TRUE(compare_changed([](RunResult& row) {
+  EXPECT_TRUE(compare_changed([](RunResult& result) {
                 for (const auto& metric : libnorm::activation_metrics()) {
                   const std::string name(metric.name);
-                  row.metrics.try_emplace(name, 1);
-                  row.metrics.try_emplace("layer3.no_padding." + name, 1);
-                  row.epochs.try_emplace("layer3.no_padding." + name, 3, 1.0);
+                  result.metrics.try_emplace(name, 1);
+                  result.metrics.try_emplace("layer3.no_padding." + name, 1);
+                  result.epochs.try_emplace("layer3.no_padding." + name, 3, 1.0);
                 }
               }).empty());
 }
 
 TEST(Compare, WhatIsThereOnOneSideOnlyIsAnotherResult) {
-  const auto result = Cause::kDifferentResult;
-  expect_one("metrics.effective_rank", result,
-             [](RunResult& row) { row.metrics.erase("effective_rank"); });
-  expect_one("metrics.slice_range.published", result,
-             [](RunResult& row) { row.metrics["slice_range.published"] = 1; });
-  expect_one("slices.published", result, [](RunResult& row) { row.slices.clear(); });
-  expect_one("slices.accumulated", result, [](RunResult& row) { row.slices["accumulated"] = {}; });
-  expect_one("loss_curve", result, [](RunResult& row) { row.loss_curve.pop_back(); });
-  expect_one("singular_values", result, [](RunResult& row) { row.singular_values.clear(); });
-  expect_one("epochs.training_loss", result,
-             [](RunResult& row) { row.epochs.erase("training_loss"); });
-  expect_one("epochs.seconds", result, [](RunResult& row) { row.epochs["seconds"] = {1, 2, 3}; });
-  expect_one("epochs.training_loss", result,
-             [](RunResult& row) { row.epochs["training_loss"].pop_back(); });
-  expect_one("spectra.layer3.published", result,
-             [](RunResult& row) { row.spectra.erase("layer3.published"); });
-  expect_one("spectra.layer9", result, [](RunResult& row) { row.spectra["layer9"] = {1}; });
-  expect_one("spectra.layer3.published", result,
-             [](RunResult& row) { row.spectra["layer3.published"].push_back(0); });
+  const auto other = Cause::kDifferentResult;
+  expect_one("metrics.effective_rank", other,
+             [](RunResult& result) { result.metrics.erase("effective_rank"); });
+  expect_one("metrics.slice_range.published", other,
+             [](RunResult& result) { result.metrics["slice_range.published"] = 1; });
+  expect_one("slices.published", other, [](RunResult& result) { result.slices.clear(); });
+  expect_one("slices.accumulated", other,
+             [](RunResult& result) { result.slices["accumulated"] = {}; });
+  expect_one("loss_curve", other, [](RunResult& result) { result.loss_curve.pop_back(); });
+  expect_one("singular_values", other, [](RunResult& result) { result.singular_values.clear(); });
+  expect_one("epochs.training_loss", other,
+             [](RunResult& result) { result.epochs.erase("training_loss"); });
+  expect_one("epochs.seconds", other, [](RunResult& result) {
+    result.epochs["seconds"] = {1, 2, 3};
+  });
+  expect_one("epochs.training_loss", other,
+             [](RunResult& result) { result.epochs["training_loss"].pop_back(); });
+  expect_one("spectra.layer3.published", other,
+             [](RunResult& result) { result.spectra.erase("layer3.published"); });
+  expect_one("spectra.layer9", other, [](RunResult& result) { result.spectra["layer9"] = {1}; });
+  expect_one("spectra.layer3.published", other,
+             [](RunResult& result) { result.spectra["layer3.published"].push_back(0); });
 }
 
-TEST(Compare, AHashIsAsFarOffAsTheNumbersOfItsRow) {
+TEST(Compare, AHashIsAsFarOffAsTheNumbersOfItsResult) {
   const std::string hash = sha256_hex("other");
   expect_one("weights_sha256", Cause::kPlatformDrift,
-             [&](RunResult& row) { row.weights_sha256 = hash; });
+             [&](RunResult& result) { result.weights_sha256 = hash; });
   expect_one("losses_sha256", Cause::kPlatformDrift,
-             [&](RunResult& row) { row.losses_sha256 = hash; });
-  const auto differences = compare_changed([&](RunResult& row) {
-    row.weights_sha256 = hash;
-    row.final_loss = 7;
+             [&](RunResult& result) { result.losses_sha256 = hash; });
+  const auto differences = compare_changed([&](RunResult& result) {
+    result.weights_sha256 = hash;
+    result.final_loss = 7;
   });
   ASSERT_EQ(differences.size(), 2u);
   for (const Difference& each : differences) EXPECT_EQ(each.cause, Cause::kDifferentResult);
 }
 
 TEST(Compare, AHashTellsExpectedGotAndBothEnvironments) {
-  const auto differences = compare_changed([](RunResult& row) {
-    row.weights_sha256 = sha256_hex("other");
-    row.environment.compiler = "Clang 14";
+  const auto differences = compare_changed([](RunResult& result) {
+    result.weights_sha256 = sha256_hex("other");
+    result.environment.compiler = "Clang 14";
   });
   ASSERT_EQ(differences.size(), 1u);
   EXPECT_THAT(differences[0].message, AllOf(HasSubstr("got " + sha256_hex("other")),
-                                            HasSubstr("expected " + golden_row().weights_sha256),
+                                            HasSubstr("expected " + golden_result().weights_sha256),
                                             HasSubstr("Clang 14"), HasSubstr("GCC 12.2")));
 }
 
 TEST(Compare, AnotherSpecIsSaidAloneSinceNothingElseCanAgree) {
-  expect_one("spec_sha256", Cause::kDifferentResult, [](RunResult& row) {
-    row.spec_sha256 = sha256_hex("other");
-    row.weights_sha256 = sha256_hex("other");
-    row.final_loss = 7;
+  expect_one("spec_sha256", Cause::kDifferentResult, [](RunResult& result) {
+    result.spec_sha256 = sha256_hex("other");
+    result.weights_sha256 = sha256_hex("other");
+    result.final_loss = 7;
   });
 }
 
 TEST(Compare, ASpecOfTheTimeWhenMeasuresWerePartOfItIsTheSame) {
   const Spec spec = Spec().set("arm", "layernorm").set("seed", 3);
-  RunResult fresh = golden_row(), golden = golden_row();
+  RunResult fresh = golden_result(), golden = golden_result();
   fresh.spec = spec.canonical();
   fresh.spec_sha256 = spec.sha256();
   golden.spec_sha256 = spec.old_sha256();
@@ -286,7 +290,7 @@ TEST(Compare, ASpecOfTheTimeWhenMeasuresWerePartOfItIsTheSame) {
 }
 
 TEST(Compare, NumbersOfAnotherVersionOfAMeasureAreNotCompared) {
-  RunResult fresh = golden_row(), golden = golden_row();
+  RunResult fresh = golden_result(), golden = golden_result();
   golden.measures = {{"slices", 1}, {"spectrum", 1}};
   fresh.measures = {{"slices", 1}, {"spectrum", 2}};
   fresh.metrics["effective_rank"] = 7;
@@ -301,8 +305,8 @@ TEST(Compare, NumbersOfAnotherVersionOfAMeasureAreNotCompared) {
   EXPECT_EQ(compare(fresh, golden).size(), 3u) << "the training is compared all the same";
 }
 
-TEST(Compare, ARowIsNotBlamedForAMeasureThatItLacks) {
-  RunResult more = golden_row(), less = golden_row();
+TEST(Compare, AResultIsNotBlamedForAMeasureThatItLacks) {
+  RunResult more = golden_result(), less = golden_result();
   more.metrics["slice_range.published"] = less.metrics["slice_range.published"] = 2;
   less.measures = {{"slices", 1}};
   more.measures = {{"slices", 1}, {"hessian", 1}};
@@ -315,13 +319,15 @@ TEST(Compare, ARowIsNotBlamedForAMeasureThatItLacks) {
   EXPECT_EQ(compare(less, more).size(), 2u);
 }
 
-TEST(Compare, RefusesRowsOfTwoRuns) {
-  EXPECT_THROW(compare_changed([](RunResult& row) { row.cell["size"] = "1x128"; }),
+TEST(Compare, RefusesResultsOfTwoRuns) {
+  EXPECT_THROW(compare_changed([](RunResult& result) { result.cell["size"] = "1x128"; }),
                libnorm::ValueError);
-  EXPECT_THROW(compare(sample_row("none", 3), golden_row()), libnorm::ValueError);
-  EXPECT_THROW(compare(sample_row("layernorm", 4), golden_row()), libnorm::ValueError);
-  EXPECT_THROW(compare_changed([](RunResult& row) { row.profile = "paper"; }), libnorm::ValueError);
-  EXPECT_THROW(compare_changed([](RunResult& row) { row.task = "topics"; }), libnorm::ValueError);
+  EXPECT_THROW(compare(sample_result("none", 3), golden_result()), libnorm::ValueError);
+  EXPECT_THROW(compare(sample_result("layernorm", 4), golden_result()), libnorm::ValueError);
+  EXPECT_THROW(compare_changed([](RunResult& result) { result.profile = "paper"; }),
+               libnorm::ValueError);
+  EXPECT_THROW(compare_changed([](RunResult& result) { result.task = "topics"; }),
+               libnorm::ValueError);
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ class GoldenFolder : public testing::Test {
     harness::scribble(path() / file, content);
   }
   void bless_two_arms() const {
-    bless(path(), {sample_row("none", 10), sample_row("none", 9), sample_row("layernorm", 1)},
+    bless(path(),
+          {sample_result("none", 10), sample_result("none", 9), sample_result("layernorm", 1)},
           {{"e1.flatness", "CONTRADICTED"}}, "e1", "first results");
   }
   std::string load_message() const {

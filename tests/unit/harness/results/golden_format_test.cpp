@@ -26,20 +26,20 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 /// A run that no profile has.
-RunResult custom_row(std::uint64_t seed, double rate) {
+RunResult custom_result(std::uint64_t seed, double rate) {
   const Spec spec = Spec().set("arm", "rms+gain@pre").set("seed", seed).set("rate", rate);
-  RunResult row = sample_row("rms+gain@pre", seed);
-  row.profile = "custom";
-  row.spec = spec.canonical();
-  row.spec_sha256 = spec.sha256();
-  return row;
+  RunResult result = sample_result("rms+gain@pre", seed);
+  result.profile = "custom";
+  result.spec = spec.canonical();
+  result.spec_sha256 = spec.sha256();
+  return result;
 }
 
-RunResult cell_row(const std::string& size, std::uint64_t seed) {
-  RunResult row = sample_row("unit_sphere+gain", seed);
-  row.profile = "factorial";
-  row.cell = {{"placement", "pre"}, {"rate", "1e-3"}, {"size", size}};
-  return row;
+RunResult cell_result(const std::string& size, std::uint64_t seed) {
+  RunResult result = sample_result("unit_sphere+gain", seed);
+  result.profile = "factorial";
+  result.cell = {{"placement", "pre"}, {"rate", "1e-3"}, {"size", size}};
+  return result;
 }
 
 TEST(GoldenNames, AnyBytesBecomeAPortableNameAndComeBack) {
@@ -60,18 +60,18 @@ TEST(GoldenNames, ANameHasOneSpelling) {
 }
 
 TEST(GoldenNames, TellPlacesOfCellsAndCustomRunsApart) {
-  EXPECT_EQ(golden_file_of(sample_row("none", 1)), "associative_recall/smoke/none.jsonl");
-  EXPECT_EQ(golden_file_of(cell_row("2x128", 1)),
+  EXPECT_EQ(golden_file_of(sample_result("none", 1)), "associative_recall/smoke/none.jsonl");
+  EXPECT_EQ(golden_file_of(cell_result("2x128", 1)),
             "associative_recall/factorial/unit_sphere%2bgain/"
             "placement=pre,rate=1e%2d3,size=2x128.jsonl");
-  const RunResult row = custom_row(1, 0.5);
-  EXPECT_EQ(golden_file_of(row), "associative_recall/custom/rms%2bgain%40pre/spec=" +
-                                     sha256_hex("arm=rms+gain@pre\nrate=0.5\n").substr(0, 16) +
-                                     ".jsonl");
-  EXPECT_EQ(golden_file_of(row), golden_file_of(custom_row(2, 0.5))) << "seeds share a file";
-  EXPECT_NE(golden_file_of(row), golden_file_of(custom_row(1, 0.25)));
-  for (const RunResult& each : {row, cell_row("2x128", 1), sample_row("none", 1)}) {
-    EXPECT_TRUE(is_file_of_rows(golden_file_of(each)));
+  const RunResult result = custom_result(1, 0.5);
+  EXPECT_EQ(golden_file_of(result), "associative_recall/custom/rms%2bgain%40pre/spec=" +
+                                        sha256_hex("arm=rms+gain@pre\nrate=0.5\n").substr(0, 16) +
+                                        ".jsonl");
+  EXPECT_EQ(golden_file_of(result), golden_file_of(custom_result(2, 0.5))) << "seeds share a file";
+  EXPECT_NE(golden_file_of(result), golden_file_of(custom_result(1, 0.25)));
+  for (const RunResult& each : {result, cell_result("2x128", 1), sample_result("none", 1)}) {
+    EXPECT_TRUE(is_file_of_results(golden_file_of(each)));
   }
 }
 
@@ -82,55 +82,56 @@ TEST(GoldenManifest, SaysSeedsBriefly) {
 }
 
 TEST_F(GoldenFolder, HoldsCellsCustomRunsAndPartialSetsOfSeeds) {
-  const std::vector<RunResult> rows = {
-      custom_row(0, 0.5),   custom_row(4, 0.5),   custom_row(0, 0.25),    cell_row("1x128", 2),
-      cell_row("2x128", 2), cell_row("2x128", 3), sample_row("a+b@c", 6), sample_row("none", 1)};
-  bless(path(), rows, json::array(), "e1", "sets");
+  const std::vector<RunResult> results = {custom_result(0, 0.5),     custom_result(4, 0.5),
+                                          custom_result(0, 0.25),    cell_result("1x128", 2),
+                                          cell_result("2x128", 2),   cell_result("2x128", 3),
+                                          sample_result("a+b@c", 6), sample_result("none", 1)};
+  bless(path(), results, json::array(), "e1", "sets");
   const Golden golden = load_golden(path());
-  ASSERT_EQ(golden.rows.size(), rows.size());
-  for (const RunResult& row : rows) {
-    const RunResult* found = golden.find(row);
-    ASSERT_NE(found, nullptr) << golden_file_of(row);
-    EXPECT_EQ(to_line(*found), to_line(row));
+  ASSERT_EQ(golden.results.size(), results.size());
+  for (const RunResult& result : results) {
+    const RunResult* found = golden.find(result);
+    ASSERT_NE(found, nullptr) << golden_file_of(result);
+    EXPECT_EQ(to_line(*found), to_line(result));
   }
-  EXPECT_EQ(golden.find(custom_row(4, 0.25)), nullptr);
-  EXPECT_EQ(golden.find(cell_row("1x128", 3)), nullptr);
+  EXPECT_EQ(golden.find(custom_result(4, 0.25)), nullptr);
+  EXPECT_EQ(golden.find(cell_result("1x128", 3)), nullptr);
   EXPECT_EQ(golden.find("associative_recall", "factorial", "unit_sphere+gain", 2), nullptr)
       << "a run without a cell is another one";
   const std::string manifest = read_file(path() / "manifest.json");
   const json listed = parse_json(*unseal("manifest", manifest), "manifest");
   EXPECT_EQ(listed["format"], 2);
-  EXPECT_EQ(listed["files"][golden_file_of(custom_row(0, 0.5))]["seeds"], "0,4");
-  EXPECT_EQ(listed["files"][golden_file_of(cell_row("2x128", 2))]["seeds"], "2..3");
+  EXPECT_EQ(listed["files"][golden_file_of(custom_result(0, 0.5))]["seeds"], "0,4");
+  EXPECT_EQ(listed["files"][golden_file_of(cell_result("2x128", 2))]["seeds"], "2..3");
 }
 
 TEST_F(GoldenFolder, BlessingACellReplacesItAloneAndKeepsTheRest) {
-  bless(path(), {cell_row("1x128", 2), cell_row("2x128", 2)}, {}, "f1", "both");
-  RunResult changed = cell_row("2x128", 2);
+  bless(path(), {cell_result("1x128", 2), cell_result("2x128", 2)}, {}, "f1", "both");
+  RunResult changed = cell_result("2x128", 2);
   changed.final_loss = 0.75;
   bless(path(), {changed}, {}, "f1", "one");
   const Golden golden = load_golden(path());
-  ASSERT_EQ(golden.rows.size(), 2u);
-  EXPECT_EQ(golden.find(cell_row("1x128", 2))->final_loss, 0.1);
-  EXPECT_EQ(golden.find(cell_row("2x128", 2))->final_loss, 0.75);
+  ASSERT_EQ(golden.results.size(), 2u);
+  EXPECT_EQ(golden.find(cell_result("1x128", 2))->final_loss, 0.1);
+  EXPECT_EQ(golden.find(cell_result("2x128", 2))->final_loss, 0.75);
 }
 
 TEST_F(GoldenFolder, SaysItsSizeAndStaysBelowFortyMegabytes) {
-  const std::uintmax_t bytes = bless(path(), {sample_row("none", 1)}, {}, "e1", "small");
+  const std::uintmax_t bytes = bless(path(), {sample_result("none", 1)}, {}, "e1", "small");
   const auto size_of = [&](const char* file) { return fs::file_size(path() / file); };
   EXPECT_EQ(bytes, size_of("verdicts.json") + size_of("associative_recall/smoke/none.jsonl"));
   EXPECT_EQ(load_golden(path()).bytes, bytes);
   const std::string manifest = read_file(path() / "manifest.json");
   EXPECT_EQ(parse_json(*unseal("manifest", manifest), "manifest")["bytes"], bytes);
-  RunResult large = sample_row("none", 2);
+  RunResult large = sample_result("none", 2);
   large.data.assign(40'000'000, 'x');
   EXPECT_THAT(message_of<DataError>([&] { bless(path(), {large}, {}, "e1", "large"); }),
               AllOf(HasSubstr("golden is too large (4"), HasSubstr("need at most 40000000")));
-  EXPECT_EQ(load_golden(path()).rows.size(), 1u);
+  EXPECT_EQ(load_golden(path()).results.size(), 1u);
 }
 
 TEST_F(GoldenFolder, WhatTheManifestSaysOfAFileIsHeldAgainstIt) {
-  bless(path(), {sample_row("none", 1), sample_row("none", 2)}, {}, "e1", "why");
+  bless(path(), {sample_result("none", 1), sample_result("none", 2)}, {}, "e1", "why");
   const std::string text = read_file(path() / "manifest.json");
   const json whole = parse_json(*unseal("manifest", text), "manifest");
   const auto load_with = [&](const auto& change) {
@@ -149,20 +150,20 @@ TEST_F(GoldenFolder, WhatTheManifestSaysOfAFileIsHeldAgainstIt) {
   EXPECT_THAT(load_with([&](json& m) { m["sets"] = 1; }), HasSubstr("unknown key (sets)"));
 }
 
-TEST_F(GoldenFolder, ACustomRowWithoutItsSpecIsRefused) {
-  RunResult row = custom_row(1, 0.5);
-  row.spec = Spec().set("arm", "other").canonical();
-  bless(path(), {custom_row(2, 0.5)}, {}, "e1", "why");
-  EXPECT_THAT(message_of<ValueError>([&] { bless(path(), {row}, {}, "e1", "why"); }),
+TEST_F(GoldenFolder, ACustomResultWithoutItsSpecIsRefused) {
+  RunResult result = custom_result(1, 0.5);
+  result.spec = Spec().set("arm", "other").canonical();
+  bless(path(), {custom_result(2, 0.5)}, {}, "e1", "why");
+  EXPECT_THAT(message_of<ValueError>([&] { bless(path(), {result}, {}, "e1", "why"); }),
               HasSubstr("has a spec that is not that of its spec_sha256"));
-  row.spec.clear();
-  EXPECT_THAT(message_of<ValueError>([&] { bless(path(), {row}, {}, "e1", "why"); }),
+  result.spec.clear();
+  EXPECT_THAT(message_of<ValueError>([&] { bless(path(), {result}, {}, "e1", "why"); }),
               HasSubstr("has no spec"));
-  RunResult named = cell_row("1x128", 1);
+  RunResult named = cell_result("1x128", 1);
   named.cell["spec"] = "x";
   EXPECT_THAT(message_of<ValueError>([&] { bless(path(), {named}, {}, "e1", "why"); }),
               HasSubstr("has a factor spec"));
-  EXPECT_EQ(load_golden(path()).rows.size(), 1u);
+  EXPECT_EQ(load_golden(path()).results.size(), 1u);
 }
 
 /// A golden of format 1 with specs of the time when measures were part of them.
@@ -176,26 +177,27 @@ class FirstFormat : public GoldenFolder {
   }
   static Spec spec(std::uint64_t seed) { return Spec().set("arm", "none").set("seed", seed); }
   static std::string line(std::uint64_t seed) {
-    RunResult row = sample_row("none", seed);
-    row.spec_sha256 = spec(seed).old_sha256();
-    row.metrics["minus_zero"] = -0.0;
-    row.metrics["nothing"] = std::numeric_limits<double>::quiet_NaN();
-    json value = to_json(row);
+    RunResult result = sample_result("none", seed);
+    result.spec_sha256 = spec(seed).old_sha256();
+    result.metrics["minus_zero"] = -0.0;
+    result.metrics["nothing"] = std::numeric_limits<double>::quiet_NaN();
+    json value = to_json(result);
     value.erase("measures");
     return value.dump() + "\n";
   }
   Migration migrate() const {
     return migrate_golden(
-        path(), [](const RunResult& row) { return spec(row.seed).sha256(); }, "another format");
+        path(), [](const RunResult& result) { return spec(result.seed).sha256(); },
+        "another format");
   }
 };
 
 TEST_F(FirstFormat, BecomesTheSecondWithTheSameNumbers) {
   const Golden before = load_golden(path());
-  EXPECT_EQ(before.rows[0].spec_sha256, spec(1).old_sha256());
+  EXPECT_EQ(before.results[0].spec_sha256, spec(1).old_sha256());
   const Migration done = migrate();
   EXPECT_EQ(done.from, 1);
-  EXPECT_EQ(done.rows, 2u);
+  EXPECT_EQ(done.results, 2u);
   EXPECT_EQ(done.hashes, 2u);
   // 2 losses and seconds, 4 metrics, 2 + 3 of curves, 2 x 3 of slices, 9 of epochs, 5 of spectra.
   EXPECT_EQ(done.numbers, 2u * (2 + 4 + 5 + 6 + 9 + 5));
@@ -204,12 +206,12 @@ TEST_F(FirstFormat, BecomesTheSecondWithTheSameNumbers) {
   EXPECT_EQ(after.bytes, done.bytes);
   EXPECT_EQ(after.verdicts, before.verdicts);
   EXPECT_EQ(after.blessings.back().because, "another format");
-  ASSERT_EQ(after.rows.size(), 2u);
+  ASSERT_EQ(after.results.size(), 2u);
   for (std::size_t i = 0; i < 2; ++i) {
-    RunResult expected = before.rows[i];
+    RunResult expected = before.results[i];
     expected.spec_sha256 = spec(expected.seed).sha256();
-    EXPECT_EQ(compare_members(expected, after.rows[i]).difference, "");
-    EXPECT_EQ(to_line(expected), to_line(after.rows[i]));
+    EXPECT_EQ(compare_members(expected, after.results[i]).difference, "");
+    EXPECT_EQ(to_line(expected), to_line(after.results[i]));
   }
   EXPECT_THAT(message_of<DataError>([&] { migrate(); }), HasSubstr("of format 2 already"));
 }
@@ -220,20 +222,20 @@ TEST_F(FirstFormat, StaysWhereItsNumbersWouldNotComeBack) {
                    path(), [](const RunResult&) { return "no hash"; }, "why"),
                ValueError);
   EXPECT_THROW(migrate_golden(
-                   path(), [](const RunResult& row) { return row.spec_sha256; }, " "),
+                   path(), [](const RunResult& result) { return result.spec_sha256; }, " "),
                ValueError);
   scribble("associative_recall/smoke/none.jsonl", line(1));
   EXPECT_THROW(migrate(), DataError) << "damage is not migrated";
   EXPECT_EQ(read_file(path() / "manifest.json"), before);
 }
 
-TEST(RowMembers, EveryMemberCounts) {
-  const RunResult row = cell_row("2x128", 3);
-  EXPECT_EQ(compare_members(row, row).difference, "");
+TEST(ResultMembers, EveryMemberCounts) {
+  const RunResult result = cell_result("2x128", 3);
+  EXPECT_EQ(compare_members(result, result).difference, "");
   const auto differs = [&](const auto& change) {
-    RunResult other = row;
+    RunResult other = result;
     change(other);
-    return compare_members(row, other).difference;
+    return compare_members(result, other).difference;
   };
   EXPECT_EQ(differs([](RunResult& r) { r.final_loss += 1e-17 + 2e-17; }),
             "final_loss is 0.10000000000000003, was 0.1");

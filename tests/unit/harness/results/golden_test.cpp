@@ -31,7 +31,8 @@ TEST_F(GoldenFolder, HoldsWhatWasBlessed) {
   EXPECT_TRUE(has_golden(path()));
   const Golden golden = load_golden(path().string() + "/");
   std::vector<std::string> runs;
-  for (const RunResult& row : golden.rows) runs.push_back(row.arm + std::to_string(row.seed));
+  for (const RunResult& result : golden.results)
+    runs.push_back(result.arm + std::to_string(result.seed));
   EXPECT_THAT(runs, testing::ElementsAre("layernorm1", "none9", "none10"));
   EXPECT_EQ(golden.verdicts, json({{"e1.flatness", "CONTRADICTED"}}));
   ASSERT_EQ(golden.blessings.size(), 1u);
@@ -43,19 +44,19 @@ TEST_F(GoldenFolder, HoldsWhatWasBlessed) {
   EXPECT_EQ(golden.find("topics", "smoke", "none", 9), nullptr);
   EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 11), nullptr);
   EXPECT_EQ(read_file(path() / "associative_recall/smoke/none.jsonl"),
-            to_line(sample_row("none", 9)) + "\n" + to_line(sample_row("none", 10)) + "\n");
+            to_line(sample_result("none", 9)) + "\n" + to_line(sample_result("none", 10)) + "\n");
 }
 
 TEST_F(GoldenFolder, BlessingReplacesTheSameRunAndKeepsTheRest) {
   bless_two_arms();
-  RunResult changed = sample_row("none", 9);
+  RunResult changed = sample_result("none", 9);
   changed.final_loss = 0.75;
-  RunResult other_profile = sample_row("none", 9);
+  RunResult other_profile = sample_result("none", 9);
   other_profile.profile = "paper";
-  bless(path(), {changed, other_profile, sample_row("none", 2)}, {{"e2", 1}}, "e2", "a fix");
+  bless(path(), {changed, other_profile, sample_result("none", 2)}, {{"e2", 1}}, "e2", "a fix");
   const Golden golden = load_golden(path());
-  ASSERT_EQ(golden.rows.size(), 5u);
-  EXPECT_EQ(golden.rows.front().profile, "paper");
+  ASSERT_EQ(golden.results.size(), 5u);
+  EXPECT_EQ(golden.results.front().profile, "paper");
   EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 9)->final_loss, 0.75);
   EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 10)->final_loss, 0.1);
   EXPECT_NE(golden.find("associative_recall", "smoke", "layernorm", 1), nullptr);
@@ -66,13 +67,13 @@ TEST_F(GoldenFolder, BlessingReplacesTheSameRunAndKeepsTheRest) {
 
 TEST_F(GoldenFolder, RunsOfTwoTasksDoNotMeet) {
   bless_two_arms();
-  RunResult other = sample_row("none", 9);
+  RunResult other = sample_result("none", 9);
   other.task = "ag_news";
   other.final_loss = 0.75;
   bless(path(), {other}, {}, "e4", "another task");
   const Golden golden = load_golden(path());
-  ASSERT_EQ(golden.rows.size(), 4u);
-  EXPECT_EQ(golden.rows.front().task, "ag_news");
+  ASSERT_EQ(golden.results.size(), 4u);
+  EXPECT_EQ(golden.results.front().task, "ag_news");
   EXPECT_EQ(golden.find("ag_news", "smoke", "none", 9)->final_loss, 0.75);
   EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 9)->final_loss, 0.1);
   EXPECT_EQ(read_file(path() / "ag_news/smoke/none.jsonl"), to_line(other) + "\n");
@@ -81,7 +82,8 @@ TEST_F(GoldenFolder, RunsOfTwoTasksDoNotMeet) {
 TEST_F(GoldenFolder, TheSameBlessingsGiveTheSameBytes) {
   bless_two_arms();
   const ScratchFolder other;
-  bless(other.path(), {sample_row("layernorm", 1), sample_row("none", 9), sample_row("none", 10)},
+  bless(other.path(),
+        {sample_result("layernorm", 1), sample_result("none", 9), sample_result("none", 10)},
         {{"e1.flatness", "CONTRADICTED"}}, "e1", "first results");
   for (const char* file :
        {"manifest.json", "verdicts.json", "associative_recall/smoke/none.jsonl"}) {
@@ -108,7 +110,7 @@ TEST_F(GoldenFolder, AFlippedByteInAnyFileIsNoticedAndNamed) {
     }
     scribble(file, whole);
   }
-  EXPECT_EQ(load_golden(path()).rows.size(), 3u);
+  EXPECT_EQ(load_golden(path()).results.size(), 3u);
 }
 
 TEST_F(GoldenFolder, SaysBothHashesOfAFileThatDiffers) {
@@ -147,7 +149,7 @@ TEST_F(GoldenFolder, DamageIsNotBlessedByTheWay) {
   const std::string whole = read_file(path() / "associative_recall/smoke/none.jsonl");
   scribble("associative_recall/smoke/none.jsonl", whole.substr(0, whole.find('\n') + 1));
   const std::string manifest = read_file(path() / "manifest.json");
-  const auto bless_again = [&] { bless(path(), {sample_row("none", 9)}, {}, "e1", "again"); };
+  const auto bless_again = [&] { bless(path(), {sample_result("none", 9)}, {}, "e1", "again"); };
   EXPECT_THROW(bless_again(), DataError);
   EXPECT_EQ(read_file(path() / "manifest.json"), manifest);
   fs::remove(path() / "manifest.json");
@@ -170,25 +172,25 @@ TEST_F(GoldenFolder, WhatIsNoFileOrTooLargeIsNotWaitedFor) {
 }
 
 TEST_F(GoldenFolder, RefusesWithoutAReasonAndLeavesTheFolderAsItWas) {
-  EXPECT_THROW(bless(path(), {sample_row("none", 1)}, {}, "e1", ""), ValueError);
-  EXPECT_THROW(bless(path(), {sample_row("none", 1)}, {}, "e1", " \n"), ValueError);
-  EXPECT_THROW(bless(path(), {sample_row("none", 1)}, {}, "", "why"), ValueError);
-  EXPECT_THROW(bless(path(), {sample_row("none", 1), sample_row("none", 1)}, {}, "e1", "why"),
+  EXPECT_THROW(bless(path(), {sample_result("none", 1)}, {}, "e1", ""), ValueError);
+  EXPECT_THROW(bless(path(), {sample_result("none", 1)}, {}, "e1", " \n"), ValueError);
+  EXPECT_THROW(bless(path(), {sample_result("none", 1)}, {}, "", "why"), ValueError);
+  EXPECT_THROW(bless(path(), {sample_result("none", 1), sample_result("none", 1)}, {}, "e1", "why"),
                ValueError);
-  EXPECT_THROW(bless(path(), {sample_row("../none", 1)}, {}, "e1", "why"), ValueError);
-  EXPECT_THROW(bless(path(), {sample_row(std::string(90, '+'), 1)}, {}, "e1", "why"), ValueError)
+  EXPECT_THROW(bless(path(), {sample_result("../none", 1)}, {}, "e1", "why"), ValueError);
+  EXPECT_THROW(bless(path(), {sample_result(std::string(90, '+'), 1)}, {}, "e1", "why"), ValueError)
       << "a file's name of 270 bytes and more";
-  EXPECT_THROW(bless(path(), {sample_row("", 1)}, {}, "e1", "why"), ValueError);
+  EXPECT_THROW(bless(path(), {sample_result("", 1)}, {}, "e1", "why"), ValueError);
   for (const std::string task : {"", "../up", "AG News", "reference", "figures"}) {
-    RunResult named = sample_row("none", 1);
+    RunResult named = sample_result("none", 1);
     named.task = task;
     EXPECT_THAT(message_of<ValueError>([&] { bless(path(), {named}, {}, "e1", "why"); }),
                 HasSubstr("a row has the task \"" + task + "\""));
   }
-  RunResult custom = sample_row("none", 1);
+  RunResult custom = sample_result("none", 1);
   custom.profile = "custom";
   EXPECT_THROW(bless(path(), {custom}, {}, "e1", "why"), ValueError);
-  EXPECT_THROW(bless(path(), {sample_row("none", 1)}, {}, "e1", "\xff"), ValueError);
+  EXPECT_THROW(bless(path(), {sample_result("none", 1)}, {}, "e1", "\xff"), ValueError);
   EXPECT_THROW(bless(path(), {}, {{"effect", std::nan("")}}, "e1", "why"), ValueError);
   for (const std::string name : {"", "f1", "f1.png", "../f1.svg", "sub/f1.gp"}) {
     const auto derive = [&](const auto&) { return Derived{{}, {{name, "a picture"}}}; };
@@ -198,16 +200,16 @@ TEST_F(GoldenFolder, RefusesWithoutAReasonAndLeavesTheFolderAsItWas) {
   EXPECT_FALSE(has_golden(path()));
 }
 
-TEST_F(GoldenFolder, HoldsFiguresThatFollowFromItsRows) {
-  const auto derive = [](const std::vector<RunResult>& rows) {
+TEST_F(GoldenFolder, HoldsFiguresThatFollowFromItsResults) {
+  const auto derive = [](const std::vector<RunResult>& results) {
     Derived derived;
-    if (rows.size() > 1) derived.figures["f1.svg"] = std::to_string(rows.size()) + " rows";
+    if (results.size() > 1) derived.figures["f1.svg"] = std::to_string(results.size()) + " rows";
     return derived;
   };
-  bless_derived(path(), {sample_row("none", 1), sample_row("none", 2)}, derive, "e1", "why");
+  bless_derived(path(), {sample_result("none", 1), sample_result("none", 2)}, derive, "e1", "why");
   EXPECT_EQ(load_golden(path()).figures,
             (std::map<std::string, std::string>{{"f1.svg", "2 rows"}}));
-  bless_derived(path(), {sample_row("none", 3)}, derive, "e1", "more");
+  bless_derived(path(), {sample_result("none", 3)}, derive, "e1", "more");
   EXPECT_EQ(load_golden(path()).figures.at("f1.svg"), "3 rows");
   scribble("figures/f1.svg", "drawn by hand");
   EXPECT_THAT(load_message(), HasSubstr("figures/f1.svg differs from the manifest"));
@@ -215,24 +217,24 @@ TEST_F(GoldenFolder, HoldsFiguresThatFollowFromItsRows) {
   EXPECT_THAT(load_message(), HasSubstr("figures/f1.svg is missing"));
 }
 
-TEST_F(GoldenFolder, RowsInTheWrongPlaceAreNamedThoughTheHashesHold) {
-  bless(path(), {sample_row("none", 1), sample_row("none", 2)}, {}, "e1", "why");
-  const std::string one = to_line(sample_row("none", 1)) + "\n";
-  const std::string two = to_line(sample_row("none", 2)) + "\n";
+TEST_F(GoldenFolder, ResultsInTheWrongPlaceAreNamedThoughTheHashesHold) {
+  bless(path(), {sample_result("none", 1), sample_result("none", 2)}, {}, "e1", "why");
+  const std::string one = to_line(sample_result("none", 1)) + "\n";
+  const std::string two = to_line(sample_result("none", 2)) + "\n";
   for (const std::string& content : {two + one, one + one}) {
     scribble("associative_recall/smoke/none.jsonl", content);
     forge_manifest(path(), {"associative_recall/smoke/none.jsonl"});
     EXPECT_THAT(load_message(),
                 HasSubstr("associative_recall/smoke/none.jsonl line 2 is out of order"));
   }
-  scribble("associative_recall/smoke/none.jsonl", one + to_line(sample_row("sphere", 2)) + "\n");
+  scribble("associative_recall/smoke/none.jsonl", one + to_line(sample_result("sphere", 2)) + "\n");
   forge_manifest(path(), {"associative_recall/smoke/none.jsonl"});
   EXPECT_THAT(load_message(),
               HasSubstr("line 2 holds a row of associative_recall/smoke/sphere.jsonl"));
 }
 
-TEST_F(GoldenFolder, ARowOfAnotherTaskIsInTheWrongPlace) {
-  RunResult other = sample_row("none", 9);
+TEST_F(GoldenFolder, AResultOfAnotherTaskIsInTheWrongPlace) {
+  RunResult other = sample_result("none", 9);
   other.task = "topics";
   scribble("verdicts.json", "{}\n");
   for (const std::string folder : {"associative_recall/smoke", "smoke"}) {
@@ -272,9 +274,9 @@ TEST(CommittedGolden, StandsWhereItBelongsAfterTheNextBlessing) {
   bless(scratch.path(), {}, before.verdicts, "all", "a test");
   const Golden after = load_golden(scratch.path());
   expect_committed_runs(after);
-  ASSERT_EQ(after.rows.size(), before.rows.size());
-  for (std::size_t i = 0; i < after.rows.size(); ++i) {
-    EXPECT_EQ(to_line(after.rows[i]), to_line(before.rows[i]));
+  ASSERT_EQ(after.results.size(), before.results.size());
+  for (std::size_t i = 0; i < after.results.size(); ++i) {
+    EXPECT_EQ(to_line(after.results[i]), to_line(before.results[i]));
   }
   EXPECT_EQ(after.verdicts, before.verdicts);
   EXPECT_FALSE(fs::exists(scratch.path() / "paper"));

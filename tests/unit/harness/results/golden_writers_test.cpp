@@ -45,22 +45,23 @@ int wait_for(pid_t pid) {
 
 class BusyGolden : public GoldenFolder {
  protected:
-  /// One more run; verdicts and figure are how many rows golden has then.
+  /// One more run; verdicts and figure are how many results golden has then.
   void bless_one(std::uint64_t seed, const std::string& arm = "none") const {
     bless_derived(
-        path(), {sample_row(arm, seed)},
-        [](const std::vector<RunResult>& rows) {
-          return Derived{json({{"rows", rows.size()}}), {{"f1.svg", std::to_string(rows.size())}}};
+        path(), {sample_result(arm, seed)},
+        [](const std::vector<RunResult>& results) {
+          return Derived{json({{"rows", results.size()}}),
+                         {{"f1.svg", std::to_string(results.size())}}};
         },
         "e1", "why");
   }
-  /// Loads; blessings, rows and verdicts must be of one time. Returns the number of rows.
+  /// Loads; blessings, results and verdicts must be of one time. Returns the number of results.
   std::size_t load_whole() const {
     const Golden golden = load_golden(path());
-    EXPECT_EQ(golden.blessings.size(), golden.rows.size());
-    EXPECT_EQ(golden.verdicts, json({{"rows", golden.rows.size()}}));
-    EXPECT_EQ(golden.figures.at("f1.svg"), std::to_string(golden.rows.size()));
-    return golden.rows.size();
+    EXPECT_EQ(golden.blessings.size(), golden.results.size());
+    EXPECT_EQ(golden.verdicts, json({{"rows", golden.results.size()}}));
+    EXPECT_EQ(golden.figures.at("f1.svg"), std::to_string(golden.results.size()));
+    return golden.results.size();
   }
   void expect_tidy() const {
     EXPECT_THAT(names_in(path()),
@@ -76,7 +77,7 @@ TEST_F(BusyGolden, KilledAtAnyMomentIsTheOldOneOrTheNewOne) {
   const auto begin = Clock::now();
   bless_one(1);
   const std::chrono::duration<double> once = Clock::now() - begin;
-  std::size_t rows = load_whole();
+  std::size_t results = load_whole();
   int old_ones = 0, new_ones = 0;
   for (std::uint64_t round = 0; round < 100; ++round) {
     const pid_t child = start([&] { bless_one(100 + round); });
@@ -85,17 +86,17 @@ TEST_F(BusyGolden, KilledAtAnyMomentIsTheOldOneOrTheNewOne) {
     kill(child, SIGKILL);
     wait_for(child);
     const std::size_t now = load_whole();
-    ASSERT_TRUE(now == rows || now == rows + 1) << "round " << round;
+    ASSERT_TRUE(now == results || now == results + 1) << "round " << round;
     const Golden golden = load_golden(path());
     EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 100 + round) != nullptr,
-              now == rows + 1);
-    ++(now == rows ? old_ones : new_ones);
-    rows = now;
+              now == results + 1);
+    ++(now == results ? old_ones : new_ones);
+    results = now;
   }
   EXPECT_GT(old_ones, 0);
   EXPECT_GT(new_ones, 0);
   bless_one(1000);
-  EXPECT_EQ(load_whole(), rows + 1);
+  EXPECT_EQ(load_whole(), results + 1);
   expect_tidy();
 }
 
@@ -114,11 +115,11 @@ TEST_F(BusyGolden, WhoLoadsMeanwhileFindsItWhole) {
   const pid_t child = start([this] {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) bless_one(seed);
   });
-  std::size_t rows = 1;
-  while (rows < 21) {
+  std::size_t results = 1;
+  while (results < 21) {
     const std::size_t now = load_whole();
-    ASSERT_GE(now, rows);
-    rows = now;
+    ASSERT_GE(now, results);
+    results = now;
     EXPECT_TRUE(has_golden(path()));
     if (waitpid(child, nullptr, WNOHANG) == child) break;
   }

@@ -28,7 +28,7 @@ std::map<std::string, std::string> contents_of(const fs::path& golden) {
   return contents;
 }
 
-/// A golden of format 1, as it was made before tasks had names: `<profile>/<arm>.jsonl`, rows
+/// A golden of format 1, as it was made before tasks had names: `<profile>/<arm>.jsonl`, results
 /// without a task, and without measures.
 class OldGoldenFolder : public GoldenFolder {
  protected:
@@ -44,17 +44,19 @@ class OldGoldenFolder : public GoldenFolder {
   }
   static std::string old_line(const std::string& profile, const std::string& arm,
                               std::uint64_t seed) {
-    RunResult row = sample_row(arm, seed);
-    row.profile = profile;
-    json value = to_json(row);
+    RunResult result = sample_result(arm, seed);
+    result.profile = profile;
+    json value = to_json(result);
     for (const char* key : {"task", "data", "epochs", "spectra", "measures"}) value.erase(key);
     return value.dump() + "\n";
   }
   Migration migrate() const {
     return migrate_golden(
-        path(), [](const RunResult& row) { return row.spec_sha256; }, "moved");
+        path(), [](const RunResult& result) { return result.spec_sha256; }, "moved");
   }
-  void bless_again() const { bless(path(), {sample_row("none", 11)}, {{"e1", 1}}, "e1", "more"); }
+  void bless_again() const {
+    bless(path(), {sample_result("none", 11)}, {{"e1", 1}}, "e1", "more");
+  }
 
   /// Removes what golden says is to be removed, until it loads.
   void repair() const {
@@ -78,13 +80,13 @@ class OldGoldenFolder : public GoldenFolder {
 
 TEST_F(OldGoldenFolder, Loads) {
   const Golden golden = load_golden(path());
-  ASSERT_EQ(golden.rows.size(), 4u);
-  EXPECT_EQ(golden.rows.front().profile, "paper");
+  ASSERT_EQ(golden.results.size(), 4u);
+  EXPECT_EQ(golden.results.front().profile, "paper");
   ASSERT_NE(golden.find("associative_recall", "smoke", "none", 10), nullptr);
   EXPECT_EQ(golden.find("associative_recall", "smoke", "none", 10)->task, "associative_recall");
   EXPECT_NE(golden.find("associative_recall", "paper", "none", 0), nullptr);
   EXPECT_EQ(golden.format, 1);
-  EXPECT_EQ(golden.rows.front().measures,
+  EXPECT_EQ(golden.results.front().measures,
             (std::map<std::string, int>{{"slices", 1}, {"spectrum", 1}}));
 }
 
@@ -118,9 +120,9 @@ TEST_F(OldGoldenFolder, IsMovedByItsMigration) {
                                                               "manifest.json", "verdicts.json"));
   EXPECT_EQ(read_file(path() / "reference/adam.json"), "not ours");
   const Golden golden = load_golden(path());
-  EXPECT_EQ(golden.rows.size(), 4u);
+  EXPECT_EQ(golden.results.size(), 4u);
   EXPECT_EQ(golden.format, 2);
-  RunResult moved = sample_row("none", 9);
+  RunResult moved = sample_result("none", 9);
   moved.data.clear();
   moved.epochs.clear();
   moved.spectra.clear();
@@ -135,13 +137,13 @@ TEST_F(OldGoldenFolder, AMoveCutShortIsEndedByTheNextBlessing) {
     SCOPED_TRACE(file);
     fs::create_directories(path() / file);
     EXPECT_THROW(migrate(), DataError);
-    EXPECT_EQ(load_golden(path()).rows.size(), 4u);
+    EXPECT_EQ(load_golden(path()).results.size(), 4u);
     EXPECT_EQ(load_golden(path()).format, 2);
     fs::remove(path() / file);
     bless_again();
     EXPECT_EQ(contents_of(path()).count("unfinished_bless.json"), 0u);
     EXPECT_EQ(contents_of(path()).count("smoke/none.jsonl"), 0u);
-    EXPECT_EQ(load_golden(path()).rows.size(), 5u);
+    EXPECT_EQ(load_golden(path()).results.size(), 5u);
     fs::remove_all(path() / "associative_recall");
     for (const auto& [old_file, content] : before_) {
       fs::create_directories((path() / old_file).parent_path());
@@ -166,9 +168,9 @@ TEST_F(OldGoldenFolder, AMoveCutShortWhileItRemovesIsNoticedAndCanBeEnded) {
 
 TEST_F(OldGoldenFolder, ARunInBothPlacesIsNamed) {
   fs::create_directories(path() / "associative_recall/paper");
-  RunResult row = sample_row("none", 0);
-  row.profile = "paper";
-  scribble("associative_recall/paper/none.jsonl", to_line(row) + "\n");
+  RunResult result = sample_result("none", 0);
+  result.profile = "paper";
+  scribble("associative_recall/paper/none.jsonl", to_line(result) + "\n");
   forge_manifest(path(), {"smoke/layernorm.jsonl", "smoke/none.jsonl", "paper/none.jsonl",
                           "associative_recall/paper/none.jsonl"});
   EXPECT_THAT(load_message(),

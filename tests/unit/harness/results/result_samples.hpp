@@ -72,33 +72,33 @@ class FileSizeLimit {
   void (*signal_)(int);
 };
 
-/// A row with something in every member.
-inline RunResult sample_row(const std::string& arm, std::uint64_t seed) {
-  RunResult row;
-  row.task = "associative_recall";
-  row.data = "AG News, 4 rows, sha256 12ab";
-  row.profile = "smoke";
-  row.arm = arm;
-  row.seed = seed;
-  row.steps = 4;
-  row.spec_sha256 = sha256_hex("spec of " + arm + std::to_string(seed));
-  row.weights_sha256 = sha256_hex("weights of " + arm + std::to_string(seed));
-  row.losses_sha256 = sha256_hex("losses of " + arm + std::to_string(seed));
-  row.final_loss = 0.1;
-  row.metrics = {{"effective_rank", 115.2}, {"condition_number", 1.0 / 3.0 * 1e5}};
-  row.curve_stride = 2;
-  row.loss_curve = {6.0, 1.0 / 3.0};
-  row.singular_values = {700.5, 3.25, 0.007};
-  row.slices["published"] = {{-0.5, 0.0, 0.5}, {1.5, 0.25, 1.75}};
-  row.epochs = {{"training_loss", {1.5, 1.0 / 7.0, 0.125}},
-                {"layer3.no_padding.effective_rank", {115.2, 100.5, 99.25}},
-                {"layer3.no_padding.condition_number", {1e5, 1.0 / 3.0 * 1e5, 1e6}}};
-  row.spectra = {{"layer3.no_padding", {500.5, 2.25, 0.005}}, {"layer3.published", {4.0, 0.5}}};
-  row.held_out_correct = {true, false, false, true, true, false, false, true, false, true};
-  row.kept = Kept{Keep::state, sha256_hex("state of " + arm + std::to_string(seed))};
-  row.seconds = 12.5;
-  row.environment = {"0.1.0", "1", "GCC 12.2", "-O3", "a \"quoted\" cpu", "avx512", 8};
-  return row;
+/// A result with something in every member.
+inline RunResult sample_result(const std::string& arm, std::uint64_t seed) {
+  RunResult result;
+  result.task = "associative_recall";
+  result.data = "AG News, 4 rows, sha256 12ab";
+  result.profile = "smoke";
+  result.arm = arm;
+  result.seed = seed;
+  result.steps = 4;
+  result.spec_sha256 = sha256_hex("spec of " + arm + std::to_string(seed));
+  result.weights_sha256 = sha256_hex("weights of " + arm + std::to_string(seed));
+  result.losses_sha256 = sha256_hex("losses of " + arm + std::to_string(seed));
+  result.final_loss = 0.1;
+  result.metrics = {{"effective_rank", 115.2}, {"condition_number", 1.0 / 3.0 * 1e5}};
+  result.curve_stride = 2;
+  result.loss_curve = {6.0, 1.0 / 3.0};
+  result.singular_values = {700.5, 3.25, 0.007};
+  result.slices["published"] = {{-0.5, 0.0, 0.5}, {1.5, 0.25, 1.75}};
+  result.epochs = {{"training_loss", {1.5, 1.0 / 7.0, 0.125}},
+                   {"layer3.no_padding.effective_rank", {115.2, 100.5, 99.25}},
+                   {"layer3.no_padding.condition_number", {1e5, 1.0 / 3.0 * 1e5, 1e6}}};
+  result.spectra = {{"layer3.no_padding", {500.5, 2.25, 0.005}}, {"layer3.published", {4.0, 0.5}}};
+  result.held_out_correct = {true, false, false, true, true, false, false, true, false, true};
+  result.kept = Kept{Keep::state, sha256_hex("state of " + arm + std::to_string(seed))};
+  result.seconds = 12.5;
+  result.environment = {"0.1.0", "1", "GCC 12.2", "-O3", "a \"quoted\" cpu", "avx512", 8};
+  return result;
 }
 
 /// What a statement throws as `Kind`: its text; or a failed test.

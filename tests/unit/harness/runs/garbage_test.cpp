@@ -52,9 +52,10 @@ class GarbageTest : public testing::Test {
 
   fs::path runs() const { return scratch_.path() / "runs"; }
   std::string name(const Spec& spec) const { return store_.folder(spec).filename().string(); }
-  std::vector<std::string> rows_left() const {
+  std::vector<std::string> results_left() const {
     std::vector<std::string> left;
-    for (const RunResult& row : store_.rows()) left.push_back(row.spec_sha256.substr(0, 16));
+    for (const RunResult& result : store_.results())
+      left.push_back(result.spec_sha256.substr(0, 16));
     return left;
   }
   std::vector<std::string> expected() const {
@@ -94,8 +95,8 @@ TEST_F(GarbageTest, GoesAndAllElseStays) {
   EXPECT_THAT(paths_of(found.things, scratch_.path()),
               testing::UnorderedElementsAreArray(expected()));
   for (const StoredThing& thing : found.things) EXPECT_FALSE(fs::exists(thing.path)) << thing.path;
-  EXPECT_THAT(rows_left(), testing::UnorderedElementsAre(name(good_), name(left_), name(old_)));
-  for (const RunResult& row : store_.rows()) EXPECT_NO_THROW(store_.kept_file(row));
+  EXPECT_THAT(results_left(), testing::UnorderedElementsAre(name(good_), name(left_), name(old_)));
+  for (const RunResult& result : store_.results()) EXPECT_NO_THROW(store_.kept_file(result));
   EXPECT_EQ(store_.lock(open_).load_checkpoint(), bytes_of("state"));
   EXPECT_EQ(read_file(runs() / "notes/of mine"), "keep this");
   EXPECT_TRUE(fs::exists(scratch_.path() / "cache/corpus-1.bin"));
@@ -105,7 +106,7 @@ TEST_F(GarbageTest, GoesAndAllElseStays) {
 
   EXPECT_EQ(collect_garbage(scratch_.path(), Removal::things_and_old_runs).old_runs.size(), 1u);
   EXPECT_FALSE(fs::exists(store_.folder(old_)));
-  EXPECT_THAT(rows_left(), testing::UnorderedElementsAre(name(good_), name(left_)));
+  EXPECT_THAT(results_left(), testing::UnorderedElementsAre(name(good_), name(left_)));
 }
 
 TEST_F(GarbageTest, OfAHeldRunIsLeftAlone) {
@@ -153,11 +154,11 @@ TEST_F(GarbageTest, KilledAtAnyMomentItLeavesASoundStore) {
     ASSERT_TRUE(child.wait_until_told());
     usleep(useconds_t(round) * 150);
     child.kill_now();
-    for (const RunResult& row : store_.rows()) EXPECT_NO_THROW(store_.kept_file(row));
+    for (const RunResult& result : store_.results()) EXPECT_NO_THROW(store_.kept_file(result));
     EXPECT_TRUE(collect_garbage(scratch_.path(), Removal::nothing).faults.empty());
   }
   collect_garbage(scratch_.path(), Removal::things_and_old_runs);
-  EXPECT_THAT(rows_left(), testing::UnorderedElementsAre(name(good_), name(left_)));
+  EXPECT_THAT(results_left(), testing::UnorderedElementsAre(name(good_), name(left_)));
   EXPECT_EQ(names_in(runs()).size(), 4u) << "good, left, open and notes";
 }
 

@@ -39,13 +39,13 @@ TEST(Kill, BetweenWriteAndRenameKeepsTheOldFilesAndIsTidiedUp) {
   const Spec spec = sample_spec(1);
   store.lock(spec).save_checkpoint(bytes_of("first"));
   for (int i = 0; i < 2; ++i) scribble(aside_in(store.folder(spec)), "libnorm check");
-  EXPECT_TRUE(store.rows().empty());
+  EXPECT_TRUE(store.results().empty());
   const LockedRun run = store.lock(spec);
   EXPECT_EQ(run.load_checkpoint(), bytes_of("first"));
   EXPECT_THAT(names_in(run.folder()),
               testing::UnorderedElementsAre("checkpoint.bin", "lock", "spec.txt"));
-  run.finish(sample_row_of(spec));
-  EXPECT_EQ(store.rows().size(), 1u);
+  run.finish(sample_result_of(spec));
+  EXPECT_EQ(store.results().size(), 1u);
   EXPECT_THAT(names_in(run.folder()), testing::UnorderedElementsAre("row.json", "lock", "spec.txt"))
       << "nothing goes on from the checkpoint any more";
 }
@@ -83,7 +83,7 @@ TEST(Lock, KeepsAnotherProcessOutAndNamesIt) {
   EXPECT_THAT(message_of<DataError>([&] { store.lock(sample_spec(1)); }),
               HasSubstr("is held by another process (pid " + std::to_string(child.pid()) + ")"));
   EXPECT_NO_THROW(store.lock(sample_spec(2)));
-  EXPECT_TRUE(store.rows().empty());
+  EXPECT_TRUE(store.results().empty());
   child.kill_now();
   EXPECT_NO_THROW(store.lock(sample_spec(1)));
 }

@@ -28,19 +28,19 @@ inline Spec sample_spec(std::uint64_t seed) {
   return Spec().set("arm", "layernorm").set("seed", seed).set("epsilon", 1e-8);
 }
 
-inline RunResult sample_row_of(const Spec& spec) {
-  RunResult row = sample_row(spec.text("arm"), spec.unsigned_integer("seed"));
-  row.spec_sha256 = spec.sha256();
-  return row;
+inline RunResult sample_result_of(const Spec& spec) {
+  RunResult result = sample_result(spec.text("arm"), spec.unsigned_integer("seed"));
+  result.spec_sha256 = spec.sha256();
+  return result;
 }
 
 /// Finishes a run that keeps a file of this content.
 inline RunResult finish_with_kept(const LockedRun& run, const std::string& content) {
-  RunResult row = sample_row_of(run.spec());
-  row.kept = Kept{Keep::state,
-                  run.keep([&](const std::filesystem::path& file) { scribble(file, content); })};
-  run.finish(row);
-  return row;
+  RunResult result = sample_result_of(run.spec());
+  result.kept = Kept{Keep::state,
+                     run.keep([&](const std::filesystem::path& file) { scribble(file, content); })};
+  run.finish(result);
+  return result;
 }
 
 /// A child process that runs a body, which tells by its pipe how far it came.

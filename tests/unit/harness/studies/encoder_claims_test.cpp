@@ -27,8 +27,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::vector<Verdict> judge_encoder(const std::vector<RunResult>& rows) {
-  return judge_study(claims_of("encoder"), rows, 8);
+std::vector<Verdict> judge_encoder(const std::vector<RunResult>& results) {
+  return judge_study(claims_of("encoder"), results, 8);
 }
 
 std::vector<std::string> labels(const Verdict& verdict) {
@@ -65,7 +65,7 @@ TEST(EncoderClaims, AreAFamilyEach) {
 }
 
 TEST(EncoderJudge, SupportsEveryClaimInThePapersWorld) {
-  const auto verdicts = judge_encoder(planted_rows(encoder_world()));
+  const auto verdicts = judge_encoder(planted_results(encoder_world()));
   ASSERT_EQ(verdicts.size(), claims_of_study("encoder"));
   for (const Verdict& verdict : verdicts) {
     EXPECT_EQ(verdict.outcome, Outcome::supported) << summary(verdict);
@@ -84,7 +84,7 @@ TEST(EncoderJudge, SupportsEveryClaimInThePapersWorld) {
 }
 
 TEST(EncoderJudge, MeasuresEachPartInItsUnit) {
-  const auto verdicts = judge_encoder(planted_rows(encoder_world()));
+  const auto verdicts = judge_encoder(planted_results(encoder_world()));
   const auto effect = [&](const char* id, const char* protocol, std::size_t part) {
     return find(verdicts, id, protocol).parts[part].numbers.effect;
   };
@@ -98,16 +98,16 @@ TEST(EncoderJudge, MeasuresEachPartInItsUnit) {
 
 TEST(EncoderJudge, TakesEachSpectrumFromItsOwnProtocol) {
   for (const char* variant : kSpectra) {
-    auto rows = planted_rows(encoder_world());
-    for (RunResult& row : rows) {
-      if (row.arm != "none") continue;
+    auto results = planted_results(encoder_world());
+    for (RunResult& result : results) {
+      if (result.arm != "none") continue;
       // Flat, at half of the rank.
       for (int layer = 1; layer <= 6; ++layer) {
-        row.metrics["layer" + std::to_string(layer) + "." + variant + ".effective_rank"] =
-            64 + 0.01 * double(row.seed);
+        result.metrics["layer" + std::to_string(layer) + "." + variant + ".effective_rank"] =
+            64 + 0.01 * double(result.seed);
       }
     }
-    const auto verdicts = judge_encoder(rows);
+    const auto verdicts = judge_encoder(results);
     for (const char* other : kSpectra) {
       EXPECT_EQ(outcome(verdicts, "e4.cascade", other),
                 other == variant ? "NEGLIGIBLE" : "SUPPORTED");
@@ -119,23 +119,23 @@ TEST(EncoderJudge, TheCascadeMustGoOn) {
   // It falls to layer 3, and stays: one stretch of the two is negligible.
   const auto stops = with(encoder_world(), "none",
                           [](PlantedEncoder& arm) { arm.ranks = {100, 60, 40, 40, 40, 40}; });
-  auto verdict = find(judge_encoder(planted_rows(stops)), "e4.cascade");
+  auto verdict = find(judge_encoder(planted_results(stops)), "e4.cascade");
   EXPECT_THAT(part_words(verdict), ElementsAre("SUPPORTED", "NEGLIGIBLE"));
   EXPECT_EQ(verdict.outcome, Outcome::negligible);
   // It falls, and comes back by more than matters.
   const auto back = with(encoder_world(), "none",
                          [](PlantedEncoder& arm) { arm.ranks = {100, 60, 40, 50, 60, 70}; });
-  verdict = find(judge_encoder(planted_rows(back)), "e4.cascade");
+  verdict = find(judge_encoder(planted_results(back)), "e4.cascade");
   EXPECT_THAT(part_words(verdict), ElementsAre("SUPPORTED", "CONTRADICTED"));
   EXPECT_EQ(verdict.outcome, Outcome::contradicted);
   EXPECT_DOUBLE_EQ(verdict.p_holm, verdict.family * 2 * smallest_p(8));
   // Between what is nothing and what matters nothing is said.
   const auto little = with(encoder_world(), "none",
                            [](PlantedEncoder& arm) { arm.ranks = {100, 97, 93.7, 60, 40, 20}; });
-  auto rows = planted_rows(little);
-  for (RunResult& row : rows)
-    row.metrics["layer3.published.effective_rank"] += row.seed % 2 ? 4 : -4;
-  verdict = find(judge_encoder(rows), "e4.cascade");
+  auto results = planted_results(little);
+  for (RunResult& result : results)
+    result.metrics["layer3.published.effective_rank"] += result.seed % 2 ? 4 : -4;
+  verdict = find(judge_encoder(results), "e4.cascade");
   EXPECT_THAT(part_words(verdict), ElementsAre("INCONCLUSIVE", "SUPPORTED"));
   EXPECT_EQ(verdict.outcome, Outcome::inconclusive);
 }
@@ -143,41 +143,41 @@ TEST(EncoderJudge, TheCascadeMustGoOn) {
 TEST(EncoderJudge, WhatStaysMayRiseButNotFall) {
   const auto rises = with(encoder_world(), "layernorm",
                           [](PlantedEncoder& arm) { arm.ranks = {70, 80, 90, 100, 110, 120}; });
-  EXPECT_EQ(outcome(judge_encoder(planted_rows(rises)), "e4.preserved"), "SUPPORTED");
+  EXPECT_EQ(outcome(judge_encoder(planted_results(rises)), "e4.preserved"), "SUPPORTED");
   const auto falls = with(encoder_world(), "layernorm",
                           [](PlantedEncoder& arm) { arm.ranks = {110, 100, 95, 90, 85, 80}; });
-  auto verdict = find(judge_encoder(planted_rows(falls)), "e4.preserved");
+  auto verdict = find(judge_encoder(planted_results(falls)), "e4.preserved");
   EXPECT_THAT(part_words(verdict), ElementsAre("CONTRADICTED", "SUPPORTED", "SUPPORTED"));
   EXPECT_EQ(verdict.outcome, Outcome::contradicted);
   EXPECT_DOUBLE_EQ(verdict.p_holm, verdict.family * 3 * smallest_p(8));
   // In the middle of the model only, as deep.
   const auto dips = with(encoder_world(), "manual_l2",
                          [](PlantedEncoder& arm) { arm.ranks = {108, 107, 106, 80, 104, 103}; });
-  verdict = find(judge_encoder(planted_rows(dips)), "e4.preserved");
+  verdict = find(judge_encoder(planted_results(dips)), "e4.preserved");
   EXPECT_THAT(part_words(verdict), ElementsAre("SUPPORTED", "CONTRADICTED", "SUPPORTED"));
   // Just at the margin, with seeds on both sides.
-  auto rows = planted_rows(encoder_world());
-  for (RunResult& row : rows) {
-    if (row.arm == "layernorm") {
-      row.metrics["layer6.published.effective_rank"] =
-          row.metrics["layer1.published.effective_rank"] - 12.8 + (row.seed % 2 ? 2 : -2);
+  auto results = planted_results(encoder_world());
+  for (RunResult& result : results) {
+    if (result.arm == "layernorm") {
+      result.metrics["layer6.published.effective_rank"] =
+          result.metrics["layer1.published.effective_rank"] - 12.8 + (result.seed % 2 ? 2 : -2);
     }
   }
-  verdict = find(judge_encoder(rows), "e4.preserved");
+  verdict = find(judge_encoder(results), "e4.preserved");
   EXPECT_THAT(part_words(verdict), ElementsAre("INCONCLUSIVE", "SUPPORTED", "SUPPORTED"));
   EXPECT_EQ(verdict.outcome, Outcome::inconclusive);
 }
 
 TEST(EncoderJudge, OneWildSeedDoesNotStay) {
-  auto rows = planted_rows(encoder_world());
-  for (RunResult& row : rows) {
-    if (row.arm != "layernorm" || row.seed != 0) continue;
+  auto results = planted_results(encoder_world());
+  for (RunResult& result : results) {
+    if (result.arm != "layernorm" || result.seed != 0) continue;
     // Above the margin on every seed, and on average far above: by one seed alone.
     for (int layer = 2; layer <= 6; ++layer) {
-      row.metrics["layer" + std::to_string(layer) + ".published.effective_rank"] = 2000;
+      result.metrics["layer" + std::to_string(layer) + ".published.effective_rank"] = 2000;
     }
   }
-  const Verdict verdict = find(judge_encoder(rows), "e4.preserved");
+  const Verdict verdict = find(judge_encoder(results), "e4.preserved");
   EXPECT_LE(verdict.parts[0].numbers.p_claimed, smallest_p(8));
   EXPECT_EQ(verdict.parts[0].outcome, Outcome::inconclusive);
 }
@@ -188,11 +188,11 @@ TEST(EncoderJudge, StayingLowIsNotStayingIsotropic) {
   for (const char* name : {"manual_l2", "sphere"}) {
     arms = with(arms, name, [](PlantedEncoder& arm) { arm.ranks = {21, 21, 21, 21, 21, 21}; });
   }
-  auto verdict = find(judge_encoder(planted_rows(arms)), "e4.preserved");
+  auto verdict = find(judge_encoder(planted_results(arms)), "e4.preserved");
   EXPECT_THAT(part_words(verdict), ElementsAre("SUPPORTED", "SUPPORTED", "NEGLIGIBLE"));
   EXPECT_EQ(verdict.outcome, Outcome::negligible);
   arms = with(arms, "none", [](PlantedEncoder& arm) { arm.ranks[5] = 60; });
-  verdict = find(judge_encoder(planted_rows(arms)), "e4.preserved");
+  verdict = find(judge_encoder(planted_results(arms)), "e4.preserved");
   EXPECT_THAT(part_words(verdict), ElementsAre("SUPPORTED", "SUPPORTED", "CONTRADICTED"));
 }
 
@@ -201,7 +201,7 @@ TEST(EncoderJudge, TheOrderOfAccuracies) {
     arm.training = 0.999;
     arm.held_out = 0.909;
   });
-  const auto verdicts = judge_encoder(planted_rows(lower));
+  const auto verdicts = judge_encoder(planted_results(lower));
   const Verdict& training = find(verdicts, "e4.ordering", "training");
   EXPECT_THAT(part_words(training), ElementsAre("SUPPORTED", "CONTRADICTED"));
   EXPECT_EQ(training.outcome, Outcome::contradicted);
@@ -216,13 +216,13 @@ TEST(EncoderJudge, IsFragileWhereTheRadiusExplainsIt) {
     arm.training = 0.98;
     arm.held_out = 0.92;
   });
-  auto verdicts = judge_encoder(planted_rows(as_good));
+  auto verdicts = judge_encoder(planted_results(as_good));
   EXPECT_EQ(outcome(verdicts, "e4.ordering", "training"), "FRAGILE");
   EXPECT_EQ(outcome(verdicts, "e4.ordering", "held_out"), "FRAGILE");
   EXPECT_EQ(outcome(verdicts, "e4.preserved"), "SUPPORTED");
   const auto falls = with(encoder_world(), "sphere",
                           [](PlantedEncoder& arm) { arm.ranks = {110, 100, 95, 90, 85, 80}; });
-  verdicts = judge_encoder(planted_rows(falls));
+  verdicts = judge_encoder(planted_results(falls));
   const Verdict& preserved = find(verdicts, "e4.preserved");
   EXPECT_EQ(preserved.outcome, Outcome::fragile);
   ASSERT_EQ(preserved.parts[1].controls.size(), 1u);
@@ -233,53 +233,56 @@ TEST(EncoderJudge, IsFragileWhereTheRadiusExplainsIt) {
 }
 
 TEST(EncoderJudge, AsksForAllOfEightSeeds) {
-  auto rows = planted_rows(encoder_world());
-  for (RunResult& row : rows) {
-    if (row.arm == "layernorm" && row.seed == 3) row.metrics["held_out_accuracy"] = 0.84;
+  auto results = planted_results(encoder_world());
+  for (RunResult& result : results) {
+    if (result.arm == "layernorm" && result.seed == 3) result.metrics["held_out_accuracy"] = 0.84;
   }
-  const auto verdicts = judge_encoder(rows);
+  const auto verdicts = judge_encoder(results);
   EXPECT_EQ(outcome(verdicts, "e4.ordering", "held_out"), "INCONCLUSIVE");
   EXPECT_EQ(outcome(verdicts, "e4.ordering", "training"), "SUPPORTED");
-  for (const Verdict& verdict : judge_encoder(planted_rows(encoder_world(), 7))) {
+  for (const Verdict& verdict : judge_encoder(planted_results(encoder_world(), 7))) {
     EXPECT_EQ(verdict.outcome, Outcome::inconclusive);
     EXPECT_THAT(verdict.notes, Contains("7 seeds where golden has 8"));
   }
 }
 
 TEST(EncoderJudge, NamesWhatIsMissing) {
-  auto rows = planted_rows(encoder_world());
-  std::erase_if(rows, [](const RunResult& row) { return row.arm == "manual_l2" && row.seed == 5; });
-  auto verdicts = judge_encoder(rows);
+  auto results = planted_results(encoder_world());
+  std::erase_if(results, [](const RunResult& result) {
+    return result.arm == "manual_l2" && result.seed == 5;
+  });
+  auto verdicts = judge_encoder(results);
   EXPECT_EQ(outcome(verdicts, "e4.cascade"), "SUPPORTED");
   EXPECT_THAT(find(verdicts, "e4.preserved").notes, ElementsAre("manual_l2 seed 5: missing"));
   EXPECT_EQ(outcome(verdicts, "e4.ordering", "training"), "COULD NOT CHECK");
 
   const auto spoil = [](const auto& change) {
-    auto spoilt = planted_rows(encoder_world());
-    for (RunResult& row : spoilt) {
-      if (row.arm == "none" && row.seed == 2) change(row);
+    auto spoilt = planted_results(encoder_world());
+    for (RunResult& result : spoilt) {
+      if (result.arm == "none" && result.seed == 2) change(result);
     }
     return judge_encoder(spoilt);
   };
-  verdicts = spoil([](RunResult& row) { row.spectra.erase("layer3.centred"); });
+  verdicts = spoil([](RunResult& result) { result.spectra.erase("layer3.centred"); });
   EXPECT_THAT(find(verdicts, "e4.cascade", "centred").notes,
               ElementsAre(HasSubstr("none seed 2: claims: spectrum is absent (layer3.centred)")));
   EXPECT_EQ(outcome(verdicts, "e4.cascade"), "SUPPORTED");
-  verdicts = spoil([](RunResult& row) { row.metrics.erase("layer6.published.effective_rank"); });
+  verdicts =
+      spoil([](RunResult& result) { result.metrics.erase("layer6.published.effective_rank"); });
   EXPECT_EQ(outcome(verdicts, "e4.cascade"), "COULD NOT CHECK");
-  verdicts = spoil([](RunResult& row) { row.metrics["held_out_accuracy"] = NAN; });
+  verdicts = spoil([](RunResult& result) { result.metrics["held_out_accuracy"] = NAN; });
   EXPECT_EQ(outcome(verdicts, "e4.ordering", "held_out"), "COULD NOT CHECK");
-  verdicts = spoil([](RunResult& row) { row.diverged_at = 31; });
+  verdicts = spoil([](RunResult& result) { result.diverged_at = 31; });
   EXPECT_THAT(words(verdicts), Each("COULD NOT CHECK"));
   EXPECT_THAT(find(verdicts, "e4.cascade").notes, ElementsAre("none seed 2: diverged at step 31"));
 }
 
 TEST(EncoderJudge, DoesNotAverageOverDataSets) {
-  auto rows = planted_rows(encoder_world());
-  for (RunResult& row : rows) {
-    if (row.seed == 7) row.data = "other texts";
+  auto results = planted_results(encoder_world());
+  for (RunResult& result : results) {
+    if (result.seed == 7) result.data = "other texts";
   }
-  const auto verdicts = judge_encoder(rows);
+  const auto verdicts = judge_encoder(results);
   EXPECT_THAT(words(verdicts), Each("COULD NOT CHECK"));
   EXPECT_THAT(verdicts[0].notes,
               ElementsAre("runs on several data sets: AG News, planted / other texts"));
@@ -302,39 +305,39 @@ TEST(JudgeClaims, EveryWordIsWithinReachOfTheirSeeds) {
 }
 
 TEST(JudgeClaims, AStandInIsNoEvidence) {
-  auto rows = planted_rows(encoder_world());
-  for (RunResult& row : rows) row.task = "topics";
-  auto verdicts = judge_claims(rows);
+  auto results = planted_results(encoder_world());
+  for (RunResult& result : results) result.task = "topics";
+  auto verdicts = judge_claims(results);
   ASSERT_EQ(verdicts.size(), claims().size());
   EXPECT_THAT(words(verdicts), Each("COULD NOT CHECK"));
   EXPECT_THAT(find(verdicts, "e4.cascade").notes,
               Contains("rows of task topics are no evidence on ag_news"));
   EXPECT_THAT(find(verdicts, "e4.cascade").notes, Contains("no seeds"));
   // Nor does it get in the way of the real one, whatever it says.
-  const auto real = planted_rows(encoder_world());
+  const auto real = planted_results(encoder_world());
   const auto alone = judge_claims(real);
-  for (RunResult& row : rows) {
-    for (auto& [name, value] : row.metrics) value = 1;
+  for (RunResult& result : results) {
+    for (auto& [name, value] : result.metrics) value = 1;
   }
-  rows.insert(rows.end(), real.begin(), real.end());
-  verdicts = judge_claims(rows);
+  results.insert(results.end(), real.begin(), real.end());
+  verdicts = judge_claims(results);
   EXPECT_EQ(verdicts, alone);
   EXPECT_EQ(outcome(verdicts, "e4.cascade"), "SUPPORTED");
   EXPECT_THAT(find(verdicts, "e4.cascade").notes, IsEmpty());
 }
 
 TEST(JudgeClaims, TakesWhatWasPlannedAndNothingElse) {
-  auto rows = planted_rows(encoder_world(), 9);
-  const auto of_eight = judge_claims(planted_rows(encoder_world()));
-  EXPECT_EQ(judge_claims(rows), of_eight);
-  for (const RunResult& row : planted_rows(encoder_world())) {
-    rows.push_back(row);
-    rows.back().profile = "subset";
-    rows.back().metrics.clear();
+  auto results = planted_results(encoder_world(), 9);
+  const auto of_eight = judge_claims(planted_results(encoder_world()));
+  EXPECT_EQ(judge_claims(results), of_eight);
+  for (const RunResult& result : planted_results(encoder_world())) {
+    results.push_back(result);
+    results.back().profile = "subset";
+    results.back().metrics.clear();
   }
-  EXPECT_EQ(judge_claims(rows), of_eight);
-  rows.push_back(rows.front());
-  EXPECT_THROW(judge_claims(rows), DataError);
+  EXPECT_EQ(judge_claims(results), of_eight);
+  results.push_back(results.front());
+  EXPECT_THROW(judge_claims(results), DataError);
   for (const Verdict& verdict : judge_claims({})) {
     EXPECT_EQ(verdict.outcome, Outcome::could_not_check);
     EXPECT_EQ(verdict.regime, "");
@@ -343,9 +346,9 @@ TEST(JudgeClaims, TakesWhatWasPlannedAndNothingElse) {
 }
 
 TEST(JudgeClaims, FamiliesDoNotInfluenceEachOther) {
-  const auto recall = planted_rows(paper_world());
+  const auto recall = planted_results(paper_world());
   auto both = recall;
-  for (const RunResult& row : planted_rows(encoder_world())) both.push_back(row);
+  for (const RunResult& result : planted_results(encoder_world())) both.push_back(result);
   const auto verdicts = judge_claims(both);
   const auto alone = judge_study(claims_of("recall"), recall, 10);
   ASSERT_EQ(verdicts.size(), claims().size());
@@ -354,7 +357,7 @@ TEST(JudgeClaims, FamiliesDoNotInfluenceEachOther) {
     EXPECT_EQ(nlohmann::json(verdicts[i]), nlohmann::json(alone[i]));
     EXPECT_EQ(verdicts[i].family, claims_of_family("e1-e3"));
   }
-  const auto encoder = judge_claims(planted_rows(encoder_world()));
+  const auto encoder = judge_claims(planted_results(encoder_world()));
   for (std::size_t i = alone.size(); i < verdicts.size(); ++i) {
     EXPECT_EQ(nlohmann::json(verdicts[i]), nlohmann::json(encoder[i]));
   }

@@ -44,7 +44,7 @@ std::shared_ptr<const EncoderData> data(const EncoderOptions& options, std::uint
 
 harness::RunResult train(EncoderRun& run) {
   while (!run.finished()) run.step();
-  return run.row("custom");
+  return run.result("custom");
 }
 
 class EveryEncoderArm : public testing::TestWithParam<EncoderArm> {};
@@ -59,13 +59,13 @@ TEST_P(EveryEncoderArm, GoesOnFromAnyStepWithTheSameBits) {
     EncoderRun first(small(), GetParam(), 3, texts), second(small(), GetParam(), 3, texts);
     for (int i = 0; i < steps; ++i) first.step();
     second.restore(first.state());
-    const harness::RunResult row = train(second);
-    EXPECT_EQ(row.weights_sha256, expected.weights_sha256) << steps;
-    EXPECT_EQ(row.losses_sha256, expected.losses_sha256) << steps;
-    EXPECT_EQ(row.metrics, expected.metrics) << steps;
-    EXPECT_EQ(row.epochs, expected.epochs) << steps;
-    EXPECT_EQ(row.spectra, expected.spectra) << steps;
-    EXPECT_EQ(row.held_out_correct, expected.held_out_correct) << steps;
+    const harness::RunResult result = train(second);
+    EXPECT_EQ(result.weights_sha256, expected.weights_sha256) << steps;
+    EXPECT_EQ(result.losses_sha256, expected.losses_sha256) << steps;
+    EXPECT_EQ(result.metrics, expected.metrics) << steps;
+    EXPECT_EQ(result.epochs, expected.epochs) << steps;
+    EXPECT_EQ(result.spectra, expected.spectra) << steps;
+    EXPECT_EQ(result.held_out_correct, expected.held_out_correct) << steps;
   }
 }
 
@@ -75,9 +75,9 @@ TEST_P(EveryEncoderArm, HasTheSameBitsWithAnyThreads) {
   for (const int threads : {1, 2, 8}) {
     libnorm::with_threads(threads, [&] {
       EncoderRun run(small(), GetParam(), 0, texts);
-      const harness::RunResult row = train(run);
-      if (expected.empty()) expected = row.weights_sha256;
-      EXPECT_EQ(row.weights_sha256, expected) << threads;
+      const harness::RunResult result = train(run);
+      if (expected.empty()) expected = result.weights_sha256;
+      EXPECT_EQ(result.weights_sha256, expected) << threads;
     });
   }
 }
@@ -102,24 +102,24 @@ TEST_P(EveryEncoderArm, DenseTrainingIsTheSameButForRounding) {
   }
 }
 
-TEST_P(EveryEncoderArm, RowHoldsWhatClaimsAndFiguresNeed) {
+TEST_P(EveryEncoderArm, ResultHoldsWhatClaimsAndFiguresNeed) {
   EncoderRun run(small(), GetParam(), 0, data(small()));
-  const harness::RunResult row = train(run);
-  EXPECT_EQ(row.task, "topics");
-  EXPECT_THAT(row.data, testing::HasSubstr("NOT AG News"));
-  EXPECT_EQ(row.spectra.size(), 3u * 4u);
-  for (const auto& [name, values] : row.epochs) {
+  const harness::RunResult result = train(run);
+  EXPECT_EQ(result.task, "topics");
+  EXPECT_THAT(result.data, testing::HasSubstr("NOT AG News"));
+  EXPECT_EQ(result.spectra.size(), 3u * 4u);
+  for (const auto& [name, values] : result.epochs) {
     EXPECT_EQ(values.size(), 2u) << name;
-    EXPECT_EQ(values.back(), row.metrics.at(name)) << name;
+    EXPECT_EQ(values.back(), result.metrics.at(name)) << name;
     EXPECT_TRUE(std::all_of(values.begin(), values.end(), [](double v) { return v >= 0; })) << name;
   }
-  for (const auto& [name, s] : row.spectra) {
+  for (const auto& [name, s] : result.spectra) {
     for (const auto& m : libnorm::values_of(s)) {
-      EXPECT_EQ(row.metrics.at(name + "." + m.name), m.value) << name << " " << m.name;
+      EXPECT_EQ(result.metrics.at(name + "." + m.name), m.value) << name << " " << m.name;
     }
   }
   for (const char* accuracy : {"training_accuracy", "held_out_accuracy"}) {
-    EXPECT_LE(row.metrics.at(accuracy), 1.0);
+    EXPECT_LE(result.metrics.at(accuracy), 1.0);
   }
 }
 
@@ -135,7 +135,7 @@ TEST(EncoderRun, TakesTheSpectraOfThePositionsThatPyTorchHas) {
   const auto texts = data(options);
   const EncoderArm& arm = harness::find_encoder_arm("layernorm");
   EncoderRun run(options, arm, 5, texts);
-  const harness::RunResult row = train(run);
+  const harness::RunResult result = train(run);
 
   libnorm::Transformer<float> model(harness::model_options(options, arm, *texts));
   model.initialize(5);
@@ -157,7 +157,7 @@ TEST(EncoderRun, TakesTheSpectraOfThePositionsThatPyTorchHas) {
       for (Index r = 0; r < n; ++r) rows[std::size_t(r * c + j)] -= float(mean);
     }
     const auto want = libnorm::singular_values<float>({rows.data(), n, c});
-    const auto& have = row.spectra.at(name);
+    const auto& have = result.spectra.at(name);
     ASSERT_EQ(have.size(), want.size()) << name;
     for (std::size_t i = 0; i < want.size(); ++i) {
       // Activations of the two paths, and centring in float, round by parts in 1e7.
@@ -178,7 +178,7 @@ TEST(EncoderRun, CountsRunningAndHeldOutAccuracy) {
   const auto texts = data(options);
   const EncoderArm& arm = harness::find_encoder_arm("none");
   EncoderRun run(options, arm, 2, texts);
-  const harness::RunResult row = train(run);
+  const harness::RunResult result = train(run);
   libnorm::Transformer<float> model(harness::model_options(options, arm, *texts));
   model.initialize(2);
   std::vector<bool> right;
@@ -196,22 +196,23 @@ TEST(EncoderRun, CountsRunningAndHeldOutAccuracy) {
     }
     return double(correct) / double(corpus.size());
   };
-  EXPECT_EQ(row.metrics.at("training_accuracy"), accuracy(texts->train));
-  EXPECT_EQ(row.metrics.at("held_out_accuracy"), accuracy(texts->test));
-  EXPECT_EQ(row.held_out_correct, right) << "each text in the order of the test set";
+  EXPECT_EQ(result.metrics.at("training_accuracy"), accuracy(texts->train));
+  EXPECT_EQ(result.metrics.at("held_out_accuracy"), accuracy(texts->test));
+  EXPECT_EQ(result.held_out_correct, right) << "each text in the order of the test set";
 }
 
 TEST(EncoderRun, EachTextsBitIsOfTheTrainedModel) {
   const auto texts = data(small());
   for (const char* name : {"layernorm", "none", "batchnorm"}) {
     EncoderRun run(small(), harness::find_encoder_arm(name), 4, texts);
-    const harness::RunResult row = train(run);
-    ASSERT_EQ(row.held_out_correct.size(), 20u);
-    const auto right = std::count(row.held_out_correct.begin(), row.held_out_correct.end(), true);
-    EXPECT_EQ(double(right) / 20.0, row.metrics.at("held_out_accuracy")) << name;
-    EXPECT_EQ(row.metrics.at("held_out_accuracy"), row.epochs.at("held_out_accuracy").back());
-    EXPECT_EQ(harness::row_from_line(harness::to_line(row), "row").held_out_correct,
-              row.held_out_correct);
+    const harness::RunResult result = train(run);
+    ASSERT_EQ(result.held_out_correct.size(), 20u);
+    const auto right =
+        std::count(result.held_out_correct.begin(), result.held_out_correct.end(), true);
+    EXPECT_EQ(double(right) / 20.0, result.metrics.at("held_out_accuracy")) << name;
+    EXPECT_EQ(result.metrics.at("held_out_accuracy"), result.epochs.at("held_out_accuracy").back());
+    EXPECT_EQ(harness::result_from_line(harness::to_line(result), "row").held_out_correct,
+              result.held_out_correct);
   }
 }
 
@@ -228,11 +229,12 @@ TEST(EncoderRun, LearnsGeneratedTexts) {
   options.learning_rate = 3e-3;
   const auto texts = data(options);
   EncoderRun run(options, harness::find_encoder_arm("layernorm"), 0, texts);
-  const harness::RunResult row = train(run);
-  EXPECT_LT(row.epochs.at("training_loss").back(), 0.8 * row.epochs.at("training_loss").front());
+  const harness::RunResult result = train(run);
+  EXPECT_LT(result.epochs.at("training_loss").back(),
+            0.8 * result.epochs.at("training_loss").front());
   // Of four classes; the words of 512 texts do not tell as much of others.
-  EXPECT_GT(row.metrics.at("training_accuracy"), 0.6);
-  EXPECT_GT(row.metrics.at("held_out_accuracy"), 0.4);
+  EXPECT_GT(result.metrics.at("training_accuracy"), 0.6);
+  EXPECT_GT(result.metrics.at("held_out_accuracy"), 0.4);
 }
 
 TEST(EncoderRun, RefusesAStateOfAnotherModel) {
@@ -253,10 +255,10 @@ TEST(EncoderRun, EndsAtALossThatIsNotFinite) {
   EncoderOptions options = small();
   options.learning_rate = 1e30;
   EncoderRun run(options, harness::find_encoder_arm("none"), 0, data(options));
-  const harness::RunResult row = train(run);
-  EXPECT_GE(row.diverged_at, 1);
-  EXPECT_EQ(row.diverged_at, row.steps - 1);
-  EXPECT_TRUE(row.held_out_correct.empty());
+  const harness::RunResult result = train(run);
+  EXPECT_GE(result.diverged_at, 1);
+  EXPECT_EQ(result.diverged_at, result.steps - 1);
+  EXPECT_TRUE(result.held_out_correct.empty());
 }
 
 TEST(EncoderSpec, TellsProfilesOfAllGeneratedTextsApart) {

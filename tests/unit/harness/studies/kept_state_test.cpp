@@ -36,7 +36,7 @@ harness::RecallOptions small() {
 
 harness::RunResult train(RecallRun& run) {
   while (!run.finished()) run.step();
-  return run.row("custom");
+  return run.result("custom");
 }
 
 /// Runs of the smoke profile, as `norm-harness run` makes them.
@@ -51,7 +51,7 @@ class KeptState : public testing::Test {
     return harness::make_runs(plan_,
                               {.threads = 2, .checkpoint_every = checkpoint_every, .keep = keep},
                               store_, progress)
-        .rows.at(0);
+        .results.at(0);
   }
 
   static harness::Request request(const std::string& arm) {
@@ -67,23 +67,23 @@ class KeptState : public testing::Test {
   std::vector<harness::PlannedRun> plan_;
 };
 
-TEST_F(KeptState, OfARecallRunGivesTheRowsNumbersToAFreshModel) {
+TEST_F(KeptState, OfARecallRunGivesTheResultsNumbersToAFreshModel) {
   for (const char* arm : {"layernorm", "batchnorm", "none"}) {
     for (const harness::Keep keep : {harness::Keep::weights, harness::Keep::state}) {
-      const harness::RunResult row = make(harness::recall_study(), arm, keep);
-      ASSERT_TRUE(row.kept.has_value()) << arm;
-      EXPECT_EQ(row.kept->what, keep);
+      const harness::RunResult result = make(harness::recall_study(), arm, keep);
+      ASSERT_TRUE(result.kept.has_value()) << arm;
+      EXPECT_EQ(result.kept->what, keep);
       const auto options = harness::find_recall_profile("smoke").options;
       libnorm::Transformer<float> model(
           harness::model_options(options, harness::find_recall_arm(arm)));
-      harness::load_kept(store_.kept_file(row), row, model);
-      EXPECT_EQ(harness::weights_sha256(model), row.weights_sha256) << arm;
+      harness::load_kept(store_.kept_file(result), result, model);
+      EXPECT_EQ(harness::weights_sha256(model), result.weights_sha256) << arm;
 
       // What the run measured at its end, measured on the fresh model: the same bits.
       libnorm::Batch batch;
       options.task().draw(1, libnorm::Purpose::probe_batch, 1, options.path, batch);
       EXPECT_EQ(libnorm::singular_values<float>(model.activations(batch, 0), batch.counts.data()),
-                row.singular_values);
+                result.singular_values);
       options.task().draw(1, libnorm::Purpose::probe_batch, 0, options.path, batch);
       const auto slice =
           libnorm::slice_loss(model.weights(),
@@ -91,18 +91,19 @@ TEST_F(KeptState, OfARecallRunGivesTheRowsNumbersToAFreshModel) {
                                   libnorm::Random(1, libnorm::Purpose::direction, 0), model.size()),
                               libnorm::even_grid(-0.5, 0.5, 40), libnorm::Walk::restored,
                               [&] { return model.loss(batch); });
-      EXPECT_EQ(slice.loss, row.slices.at("published").loss) << arm;
-      std::filesystem::remove_all(store_.folder(row));
+      EXPECT_EQ(slice.loss, result.slices.at("published").loss) << arm;
+      std::filesystem::remove_all(store_.folder(result));
     }
   }
 }
 
-TEST_F(KeptState, OfAnEncoderRunGivesTheRowsNumbersToAFreshModel) {
-  const harness::RunResult row = make(harness::encoder_study(), "batchnorm", harness::Keep::state);
+TEST_F(KeptState, OfAnEncoderRunGivesTheResultsNumbersToAFreshModel) {
+  const harness::RunResult result =
+      make(harness::encoder_study(), "batchnorm", harness::Keep::state);
   const auto fresh = plan_[0].make();
-  harness::load_kept(store_.kept_file(row), row, fresh->model(), &fresh->adam());
-  EXPECT_EQ(harness::weights_sha256(fresh->model()), row.weights_sha256);
-  EXPECT_EQ(fresh->adam().steps(), row.steps);
+  harness::load_kept(store_.kept_file(result), result, fresh->model(), &fresh->adam());
+  EXPECT_EQ(harness::weights_sha256(fresh->model()), result.weights_sha256);
+  EXPECT_EQ(fresh->adam().steps(), result.steps);
   harness::EncoderOptions options;
   options.texts = harness::Texts::topics;
   options.rows = 150;
@@ -118,7 +119,7 @@ TEST_F(KeptState, OfAnEncoderRunGivesTheRowsNumbersToAFreshModel) {
     right.push_back(std::max_element(logits.data, logits.data + 4) - logits.data ==
                     texts->test.labels[std::size_t(i)]);
   }
-  EXPECT_EQ(right, row.held_out_correct);
+  EXPECT_EQ(right, result.held_out_correct);
 }
 
 TEST_F(KeptState, IsWhatTrainingGoesOnFrom) {
@@ -131,11 +132,11 @@ TEST_F(KeptState, IsWhatTrainingGoesOnFrom) {
   const std::filesystem::path file = folder_.path() / "file";
   RecallRun whole(options(12), arm, 3), half(options(6), arm, 3);
   const harness::RunResult expected = train(whole);
-  harness::RunResult row = train(half);
+  harness::RunResult result = train(half);
   harness::write_kept(file, harness::Keep::state, half.model(), half.adam());
-  row.kept = harness::Kept{harness::Keep::state, ""};
+  result.kept = harness::Kept{harness::Keep::state, ""};
   RecallRun fresh(options(12), arm, 3);
-  harness::load_kept(file, row, fresh.model(), &fresh.adam());
+  harness::load_kept(file, result, fresh.model(), &fresh.adam());
   libnorm::Batch batch;
   for (std::uint32_t step = 6; step < 12; ++step) {
     options(12).task().draw(3, libnorm::Purpose::training_batch, step, options(12).path, batch);
@@ -146,7 +147,8 @@ TEST_F(KeptState, IsWhatTrainingGoesOnFrom) {
 }
 
 TEST_F(KeptState, IsReadByAReaderThatIsNotOurs) {
-  const harness::RunResult row = make(harness::recall_study(), "batchnorm", harness::Keep::state);
+  const harness::RunResult result =
+      make(harness::recall_study(), "batchnorm", harness::Keep::state);
   const auto fresh = plan_[0].make();
   while (!fresh->finished()) fresh->step();
   std::vector<std::string> lines;
@@ -156,7 +158,7 @@ TEST_F(KeptState, IsReadByAReaderThatIsNotOurs) {
   print("", model.running(), model.running_values(), lines);
   print("adam.first.", model.parameters(), fresh->adam().first_moment(), lines);
   print("adam.second.", model.parameters(), fresh->adam().second_moment(), lines);
-  const auto file = store_.kept_file(row);
+  const auto file = store_.kept_file(result);
   EXPECT_EQ(libnorm::test::read_by_python(file), libnorm::test::joined(lines));
   EXPECT_EQ(libnorm::SafetensorsFile(file).metadata().at("adam.steps"), "60");
 }
@@ -178,44 +180,45 @@ TEST_F(KeptState, TakesTheCheckpointsPlaceUnlessNoneIsKept) {
   EXPECT_EQ(harness::default_keep(libnorm::Transformer<float>(large)), harness::Keep::weights);
 }
 
-TEST_F(KeptState, OfAnotherModelOrRowIsRefused) {
-  const harness::RunResult row = make(harness::recall_study(), "layernorm", harness::Keep::weights);
+TEST_F(KeptState, OfAnotherModelOrResultIsRefused) {
+  const harness::RunResult result =
+      make(harness::recall_study(), "layernorm", harness::Keep::weights);
   const auto fresh = plan_[0].make();
   const auto refusal = [&](const harness::RunResult& other, libnorm::Adam<float>* adam) {
     return harness::message_of<libnorm::DataError>(
-        [&] { harness::load_kept(store_.kept_file(row), other, fresh->model(), adam); });
+        [&] { harness::load_kept(store_.kept_file(result), other, fresh->model(), adam); });
   };
-  EXPECT_THAT(refusal(row, &fresh->adam()), HasSubstr("has weights alone"));
-  harness::RunResult other = row;
+  EXPECT_THAT(refusal(result, &fresh->adam()), HasSubstr("has weights alone"));
+  harness::RunResult other = result;
   other.weights_sha256[0] ^= 1;
   EXPECT_THAT(refusal(other, nullptr), HasSubstr("other weights than the row's"));
   other.kept->what = harness::Keep::state;
   EXPECT_THAT(refusal(other, nullptr), HasSubstr("missing"));
 }
 
-TEST_F(KeptState, IsMeasuredAgainToTheRowsBits) {
+TEST_F(KeptState, IsMeasuredAgainToTheResultsBits) {
   for (const harness::Study* study : harness::studies()) {
-    const harness::RunResult row = make(*study, "layernorm", harness::Keep::weights);
-    const auto again = study->plan_again({row}, {}).runs;
+    const harness::RunResult result = make(*study, "layernorm", harness::Keep::weights);
+    const auto again = study->plan_again({result}, {}).runs;
     ASSERT_EQ(again.size(), 1u);
     EXPECT_EQ(again[0].spec, plan_[0].spec);
-    EXPECT_EQ(again[0].steps, row.steps);
+    EXPECT_EQ(again[0].steps, result.steps);
     const auto fresh = again[0].make();
-    harness::load_kept(store_.kept_file(row), row, fresh->model());
+    harness::load_kept(store_.kept_file(result), result, fresh->model());
     for (const harness::Measure& measure : study->measures()) {
       const std::vector<std::string> which = {std::string(measure.name)};
-      harness::RunResult measured = row;
+      harness::RunResult measured = result;
       if (measure.of == harness::Measure::Of::course) {
         EXPECT_THROW(fresh->measure(which, measured), libnorm::ValueError);
         continue;
       }
       // Nothing of what it gives is left, or was there before.
       harness::begin_measure(measure, measured);
-      EXPECT_NE(measured.metrics, row.metrics) << measure.name;
+      EXPECT_NE(measured.metrics, result.metrics) << measure.name;
       fresh->measure(which, measured);
-      EXPECT_EQ(harness::compare_members(measured, row).difference, "") << measure.name;
+      EXPECT_EQ(harness::compare_members(measured, result).difference, "") << measure.name;
     }
-    harness::RunResult other = row;
+    harness::RunResult other = result;
     EXPECT_THROW(fresh->measure({"no_measure"}, other), libnorm::ValueError);
   }
 }

@@ -37,7 +37,7 @@ harness::RecallOptions small() {
 
 harness::RunResult train(RecallRun& run) {
   while (!run.finished()) run.step();
-  return run.row("custom");
+  return run.result("custom");
 }
 
 class EveryArm : public testing::TestWithParam<harness::RecallArm> {};
@@ -51,10 +51,10 @@ TEST_P(EveryArm, GoesOnFromAnyStepWithTheSameBits) {
     RecallRun second(small(), GetParam(), 3);
     second.restore(first.state());
     EXPECT_EQ(second.steps_done(), steps);
-    const harness::RunResult row = train(second);
-    EXPECT_EQ(row.weights_sha256, expected.weights_sha256) << steps;
-    EXPECT_EQ(row.losses_sha256, expected.losses_sha256) << steps;
-    EXPECT_EQ(row.metrics, expected.metrics) << steps;
+    const harness::RunResult result = train(second);
+    EXPECT_EQ(result.weights_sha256, expected.weights_sha256) << steps;
+    EXPECT_EQ(result.losses_sha256, expected.losses_sha256) << steps;
+    EXPECT_EQ(result.metrics, expected.metrics) << steps;
   }
 }
 
@@ -73,28 +73,28 @@ TEST_P(EveryArm, DenseTrainingIsTheSameButForRounding) {
   EXPECT_NEAR(a.metrics.at("effective_rank"), b.metrics.at("effective_rank"), 1e-2);
 }
 
-TEST_P(EveryArm, RowHoldsWhatClaimsAndFiguresNeed) {
+TEST_P(EveryArm, ResultHoldsWhatClaimsAndFiguresNeed) {
   RecallRun run(small(), GetParam(), 0);
-  const harness::RunResult row = train(run);
-  EXPECT_EQ(row.arm, GetParam().name);
-  EXPECT_EQ(row.steps, 12);
-  EXPECT_EQ(row.loss_curve.size(), 12u);
-  EXPECT_EQ(row.singular_values.size(), 40u);
-  EXPECT_EQ(row.slices.at("published_e1").loss.size(), 50u);
-  EXPECT_EQ(row.slices.at("published").loss.size(), 40u);
-  EXPECT_EQ(row.slices.at("accumulated").loss.size(), 40u);
-  EXPECT_EQ(row.slices.at("filter_normalized").loss.size(), 41u);
+  const harness::RunResult result = train(run);
+  EXPECT_EQ(result.arm, GetParam().name);
+  EXPECT_EQ(result.steps, 12);
+  EXPECT_EQ(result.loss_curve.size(), 12u);
+  EXPECT_EQ(result.singular_values.size(), 40u);
+  EXPECT_EQ(result.slices.at("published_e1").loss.size(), 50u);
+  EXPECT_EQ(result.slices.at("published").loss.size(), 40u);
+  EXPECT_EQ(result.slices.at("accumulated").loss.size(), 40u);
+  EXPECT_EQ(result.slices.at("filter_normalized").loss.size(), 41u);
   // The middle of the filter-normalized slices is the trained model itself; the accumulated walk
   // starts and ends near where the slice does.
-  const auto& filter = row.slices.at("filter_normalized");
+  const auto& filter = result.slices.at("filter_normalized");
   EXPECT_EQ(filter.alpha[20], 0);
-  EXPECT_GE(row.metrics.at("slice_max.filter_normalized"), filter.loss[20]);
-  EXPECT_EQ(row.slices.at("accumulated").loss[0], row.slices.at("published").loss[0]);
+  EXPECT_GE(result.metrics.at("slice_max.filter_normalized"), filter.loss[20]);
+  EXPECT_EQ(result.slices.at("accumulated").loss[0], result.slices.at("published").loss[0]);
   for (const char* slice : {"published", "accumulated"}) {
-    EXPECT_TRUE(std::isfinite(row.metrics.at(std::string("slice_range.") + slice))) << slice;
+    EXPECT_TRUE(std::isfinite(result.metrics.at(std::string("slice_range.") + slice))) << slice;
   }
-  for (const auto& m : libnorm::values_of(row.singular_values)) {
-    EXPECT_EQ(row.metrics.at(m.name), m.value) << m.name;
+  for (const auto& m : libnorm::values_of(result.singular_values)) {
+    EXPECT_EQ(result.metrics.at(m.name), m.value) << m.name;
     EXPECT_TRUE(std::isfinite(m.value)) << m.name;
   }
 }
@@ -119,10 +119,10 @@ TEST(RecallRun, EndsAtALossThatIsNotFinite) {
   auto options = small();
   options.learning_rate_none = 1e30;
   RecallRun run(options, harness::find_recall_arm("none"), 0);
-  const harness::RunResult row = train(run);
-  EXPECT_GE(row.diverged_at, 1);
-  EXPECT_EQ(row.diverged_at, row.steps - 1);
-  EXPECT_TRUE(row.slices.empty());
+  const harness::RunResult result = train(run);
+  EXPECT_GE(result.diverged_at, 1);
+  EXPECT_EQ(result.diverged_at, result.steps - 1);
+  EXPECT_TRUE(result.slices.empty());
 }
 
 TEST(RecallSpec, TellsArmsSeedsRatesAndPathsApart) {
@@ -153,40 +153,40 @@ TEST(Runner, TrainsWhatIsMissingOnceAndSaysSo) {
   ASSERT_EQ(plan.size(), 6u);
   std::ostringstream first, second;
   harness::Progress told(first, harness::Progress::Style::lines);
-  const auto rows =
+  const auto results =
       harness::make_runs(plan, {.threads = 3, .checkpoint_every = {}, .keep = {}}, store, told)
-          .rows;
-  ASSERT_EQ(rows.size(), 6u);
-  EXPECT_EQ(rows[4].arm, "sphere");
-  EXPECT_EQ(rows[4].profile, "custom");
-  EXPECT_EQ(rows[4].seed, 1u);
+          .results;
+  ASSERT_EQ(results.size(), 6u);
+  EXPECT_EQ(results[4].arm, "sphere");
+  EXPECT_EQ(results[4].profile, "custom");
+  EXPECT_EQ(results[4].seed, 1u);
   EXPECT_THAT(first.str(), HasSubstr("sphere seed 1: 12 steps in"));
   harness::Progress again(second, harness::Progress::Style::lines);
   const auto stored =
       harness::make_runs(plan, {.threads = 1, .checkpoint_every = {}, .keep = {}}, store, again)
-          .rows;
-  EXPECT_EQ(stored[4].weights_sha256, rows[4].weights_sha256);
+          .results;
+  EXPECT_EQ(stored[4].weights_sha256, results[4].weights_sha256);
   EXPECT_THAT(second.str(), HasSubstr("sphere seed 1: stored already"));
 }
 
-TEST(RecallStudy, ARowOfTheTimeWhenMeasuresWerePartOfItsSpecIsCurrent) {
+TEST(RecallStudy, AResultOfTheTimeWhenMeasuresWerePartOfItsSpecIsCurrent) {
   for (const harness::Study* study : harness::studies()) {
-    harness::RunResult row;
-    row.task = std::string(study->name()) == "recall" ? "associative_recall" : "topics";
-    row.profile = "smoke";
-    row.arm = "layernorm";
-    row.seed = 1;
-    const auto spec = study->spec_of(row);
+    harness::RunResult result;
+    result.task = std::string(study->name()) == "recall" ? "associative_recall" : "topics";
+    result.profile = "smoke";
+    result.arm = "layernorm";
+    result.seed = 1;
+    const auto spec = study->spec_of(result);
     ASSERT_TRUE(spec.has_value());
     EXPECT_FALSE(spec->has("measures"));
     for (const std::string& hash : {spec->sha256(), spec->old_sha256()}) {
-      row.spec_sha256 = hash;
-      EXPECT_TRUE(study->is_current(row));
+      result.spec_sha256 = hash;
+      EXPECT_TRUE(study->is_current(result));
     }
-    row.seed = 2;
-    EXPECT_FALSE(study->is_current(row));
-    row.profile = "custom";
-    EXPECT_EQ(study->spec_of(row), std::nullopt);
+    result.seed = 2;
+    EXPECT_FALSE(study->is_current(result));
+    result.profile = "custom";
+    EXPECT_EQ(study->spec_of(result), std::nullopt);
   }
 }
 
@@ -198,18 +198,18 @@ TEST(RecallStudy, PlansAgainWhatItsSpecSaysAndNothingElse) {
   request.numbers = {{"steps", 5}, {"learning-rate-none", 0.003}, {"beta2", 0.99}};
   request.path = libnorm::Path::dense;
   for (const harness::PlannedRun& planned : harness::recall_study().plan(request)) {
-    harness::RunResult row;
-    row.profile = planned.profile;
-    row.arm = planned.arm;
-    row.seed = planned.seed;
-    row.spec = planned.spec.canonical();
-    row.spec_sha256 = planned.spec.sha256();
-    const auto again = harness::recall_study().plan_again({row}, {}).runs;
+    harness::RunResult result;
+    result.profile = planned.profile;
+    result.arm = planned.arm;
+    result.seed = planned.seed;
+    result.spec = planned.spec.canonical();
+    result.spec_sha256 = planned.spec.sha256();
+    const auto again = harness::recall_study().plan_again({result}, {}).runs;
     EXPECT_EQ(again.at(0).spec, planned.spec);
     EXPECT_EQ(again.at(0).profile, "custom");
-    row.spec = harness::Spec(planned.spec).set("numerics", 0).canonical();
-    row.spec_sha256 = harness::Spec(planned.spec).set("numerics", 0).sha256();
-    const auto refused = harness::recall_study().plan_again({row}, {});
+    result.spec = harness::Spec(planned.spec).set("numerics", 0).canonical();
+    result.spec_sha256 = harness::Spec(planned.spec).set("numerics", 0).sha256();
+    const auto refused = harness::recall_study().plan_again({result}, {});
     EXPECT_TRUE(refused.runs.empty());
     EXPECT_THAT(refused.faults.at(0),
                 HasSubstr("this version does not make it (numerics 0, it has 1)"));
@@ -222,21 +222,21 @@ TEST(Measures, TellWhatIsDueAndWhatIsOfAnotherVersion) {
       {"spectrum", 2, harness::Measure::Of::final_weights, {"effective_rank"}},
       {"slices", 1, harness::Measure::Of::final_weights, {"slice_range"}},
       {"hessian", 1, harness::Measure::Of::final_weights, {"lambda_max"}}};
-  harness::RunResult row;
-  row.measures = {{"spectrum", 1}, {"slices", 1}};
-  EXPECT_EQ(harness::other_versions(row, measures), Names{"spectrum"});
-  EXPECT_EQ(harness::due_measures(row, measures), (Names{"spectrum", "hessian"}));
-  row.metrics = {{"layer1.effective_rank", 1},
-                 {"slice_range.published", 2},
-                 {"effective_rank", 3},
-                 {"no_effective_rank", 4}};
-  harness::begin_measure(measures[0], row);
-  EXPECT_EQ(row.metrics, (std::map<std::string, double>{{"no_effective_rank", 4},
-                                                        {"slice_range.published", 2}}));
-  EXPECT_EQ(harness::due_measures(row, measures), Names{"hessian"});
-  row.diverged_at = 3;
-  row.measures.clear();
-  EXPECT_TRUE(harness::due_measures(row, measures).empty()) << "nothing to measure";
+  harness::RunResult result;
+  result.measures = {{"spectrum", 1}, {"slices", 1}};
+  EXPECT_EQ(harness::other_versions(result, measures), Names{"spectrum"});
+  EXPECT_EQ(harness::due_measures(result, measures), (Names{"spectrum", "hessian"}));
+  result.metrics = {{"layer1.effective_rank", 1},
+                    {"slice_range.published", 2},
+                    {"effective_rank", 3},
+                    {"no_effective_rank", 4}};
+  harness::begin_measure(measures[0], result);
+  EXPECT_EQ(result.metrics, (std::map<std::string, double>{{"no_effective_rank", 4},
+                                                           {"slice_range.published", 2}}));
+  EXPECT_EQ(harness::due_measures(result, measures), Names{"hessian"});
+  result.diverged_at = 3;
+  result.measures.clear();
+  EXPECT_TRUE(harness::due_measures(result, measures).empty()) << "nothing to measure";
 }
 
 TEST(RecallStudy, NumbersThatCannotBeCountedOrHeldAreRefusedBeforeAnythingIsMade) {
