@@ -19,13 +19,13 @@
 namespace harness {
 namespace {
 
-/// What no solver took part in, and so has the same bits everywhere.
+/// Metrics that no solver takes part in. They have the same bits everywhere.
 constexpr std::string_view kExactMetrics[] = {"training_loss", "training_accuracy",
                                               "held_out_accuracy"};
 
-/// Of the size of a number (of the largest singular value, for those): Eigen's solver errs by
-/// about 128 roundings of 1.1e-16 of the largest, 1.4e-14, and what is made of its values by no
-/// more than some powers of ten beyond.
+/// Relative to the size of a number (for singular values: to the largest one). Eigen's solver errs
+/// by about 128 roundings of 1.1e-16 of the largest value, 1.4e-14. What is computed from its
+/// values errs by some powers of ten more at most.
 constexpr double kSolverTolerance = 1e-9;
 constexpr double kDriftTolerance = 1e-3;
 
@@ -36,15 +36,15 @@ std::string name_of(const RunResult& result) {
          std::to_string(result.seed);
 }
 
-/// Whether `other` has a measure that a result lacks, of whose numbers the result says nothing
-/// then.
+/// Whether `other` has a measure that a result lacks. The result then says nothing about its
+/// numbers.
 bool lacks_a_measure(const RunResult& result, const RunResult& other) {
   return std::any_of(other.measures.begin(), other.measures.end(), [&](const auto& measure) {
     return result.measures.count(measure.first) == 0;
   });
 }
 
-/// Whether the results are of one specification, by whichever of its hashes.
+/// Whether the results have one specification, by either of its hashes.
 bool of_one_spec(const RunResult& fresh, const RunResult& golden) {
   return golden.spec_sha256 == fresh.spec_sha256 ||
          (!fresh.spec.empty() && Spec::parse(fresh.spec, "row: spec").has_hash(golden.spec_sha256));
@@ -63,13 +63,13 @@ double gap(double a, double b, double scale) {
 
 double relative_gap(double a, double b) { return gap(a, b, std::max(std::abs(a), std::abs(b))); }
 
-/// How far apart two numbers of ours are, or nothing where they are the same bits.
+/// The distance of two numbers that must be exact; nothing if they have the same bits.
 std::optional<double> exact_gap(double expected, double got) {
   if (same_bits(expected, got)) return std::nullopt;
   return relative_gap(expected, got);
 }
 
-/// How far apart two values of a metric are, or nothing where they agree as well as it promises.
+/// The distance of two values of a metric; nothing if they agree as well as the metric promises.
 /// The metric is the last part of its name: layer3.no_padding.condition_number.
 std::optional<double> metric_gap(std::string_view name, double expected, double got) {
   const std::string_view metric = name.substr(name.rfind('.') + 1);
@@ -77,16 +77,17 @@ std::optional<double> metric_gap(std::string_view name, double expected, double 
       std::end(kExactMetrics)) {
     return exact_gap(expected, got);
   }
-  // The smallest singular value is known to a part of the largest, so that this quotient of the
-  // two is compared upside down.
+  // The smallest singular value is known only relative to the largest, so this quotient of the two
+  // is compared as its inverse.
   const double distance =
       metric == "condition_number" ? gap(1 / expected, 1 / got, 1) : relative_gap(expected, got);
   if (distance <= kSolverTolerance) return std::nullopt;
   return distance;
 }
 
-/// Whether a number is made of a spectrum that the result holds too: layer3.published.stable_rank.
-/// A golden result that is older than the metric says as much without it.
+/// Whether a number is computed from a spectrum that the result stores too, such as
+/// layer3.published.stable_rank. A golden result from before the metric lacks the number, but has
+/// the spectrum.
 bool is_of_spectrum(std::string_view name) {
   const std::string_view metric = name.substr(name.rfind('.') + 1);
   const auto all = libnorm::activation_metrics();
@@ -171,7 +172,8 @@ bool ResultComparison::check_size(const std::string& what, const std::vector<dou
   return false;
 }
 
-/// One difference for the whole list, at its first place; its cause goes by the largest.
+/// Reports one difference for the whole list, at the first place. The largest one decides its
+/// cause.
 template <class Gap>
 void ResultComparison::check_list(const std::string& what, const std::vector<double>& expected,
                                   const std::vector<double>& got, const Gap& gap_of) {
@@ -191,7 +193,7 @@ void ResultComparison::check_list(const std::string& what, const std::vector<dou
               " differ, the most by a relative " + format_number(largest));
 }
 
-/// One difference for the whole spectrum, at its worst place.
+/// Reports one difference for the whole spectrum, at its worst place.
 void ResultComparison::check_spectrum(const std::string& what, const std::vector<double>& expected,
                                       const std::vector<double>& got) {
   if (!check_size(what, expected, got) || expected.empty()) return;
@@ -210,8 +212,7 @@ void ResultComparison::check_spectrum(const std::string& what, const std::vector
   }
 }
 
-/// Holds against each other what both results have under one name: check(what, name, expected,
-/// got).
+/// Compares what both results have under the same name: check(what, name, expected, got).
 template <class Value, class Check>
 void ResultComparison::check_named(const std::string& member,
                                    std::map<std::string, Value> RunResult::*values,
@@ -235,7 +236,7 @@ void ResultComparison::check_named(const std::string& member,
   }
 }
 
-/// Whether no measure has one version here and another there.
+/// Whether no measure has different versions in the two results.
 bool ResultComparison::check_measures() {
   bool same = true;
   for (const auto& [name, version] : golden_.measures) {
@@ -289,7 +290,7 @@ void ResultComparison::check_training() {
   check_list("loss_curve", golden_.loss_curve, fresh_.loss_curve, exact_gap);
 }
 
-/// A hash has no size of difference: it is as far off as the numbers of its result are.
+/// A hash does not tell how large a difference is, so the result's numbers decide its cause.
 void ResultComparison::check_hashes() {
   const bool far = std::any_of(differences_.begin(), differences_.end(), [](const auto& each) {
     return each.cause == Cause::kDifferentResult;
@@ -310,7 +311,7 @@ void ResultComparison::check_hashes() {
   check_held_out(cause);
 }
 
-/// Results made before this was stored have nothing to compare.
+/// Results from before this was stored have nothing to compare.
 void ResultComparison::check_held_out(Cause cause) {
   const auto& expected = golden_.held_out_correct;
   const auto& got = fresh_.held_out_correct;
@@ -328,7 +329,7 @@ void ResultComparison::check_held_out(Cause cause) {
 std::vector<Difference> ResultComparison::run() {
   check_text("data", golden_.data, fresh_.data);
   if (!of_one_spec(fresh_, golden_)) {
-    // Another training: its numbers have nothing to agree with.
+    // Another training: its numbers need not agree.
     add(Cause::kDifferentResult, "spec_sha256", golden_.spec_sha256, fresh_.spec_sha256);
     return std::move(differences_);
   }

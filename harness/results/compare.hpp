@@ -20,13 +20,14 @@ struct Difference {
   std::string message;  // with the run, expected and arrived values, and the cause
 };
 
-/// How a fresh result differs from golden; empty when it does not. Data, hashes, losses,
-/// accuracies, curves, slices, and which held-out texts are right where both results say so, are
-/// equal bit for bit. Other metrics, after training and by epoch, and singular values come from a
-/// solver whose rounding is not ours and agree to 1e-9 of their size (singular values and condition
-/// numbers: of the largest singular value). Seconds, the environment and what is kept may differ.
-/// What is measured after training is compared where both results have it by the same version.
-/// Throws: ValueError when the results are not of one task, profile, arm, cell and seed.
+/// Compares a fresh result with golden. These are equal bit for bit: data, hashes, losses,
+/// accuracies, curves, slices, and which held-out texts are classified correctly, if both results
+/// have that. Singular values and the other metrics, after training and by epoch, agree to 1e-9 of
+/// their size, since a solver's rounding is not ours (singular values and condition numbers: to
+/// 1e-9 of the largest singular value). Seconds, the environment and what is kept may differ. What
+/// is measured after training is compared if both results have it by the same version.
+/// Returns: the differences; empty if there are none.
+/// Throws: ValueError if the results differ in task, profile, arm, cell or seed.
 std::vector<Difference> compare(const RunResult& fresh, const RunResult& golden);
 
 }  // namespace harness

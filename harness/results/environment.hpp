@@ -4,11 +4,11 @@
 
 namespace harness {
 
-/// Version of the order of summation and of the random streams: raised when the bits of a training
-/// run change by intention.
+/// Version of the order of summation and of the random streams. It is raised when the bits of a
+/// training run change on purpose.
 inline constexpr const char* kNumerics = "1";
 
-/// This build, this machine, and the device of the calling thread.
+/// The environment of this build, this machine, and the calling thread's device.
 Environment environment(int threads);
 
 }  // namespace harness

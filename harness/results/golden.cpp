@@ -27,12 +27,12 @@ using libnorm::DataError;
 using libnorm::ValueError;
 using nlohmann::json;
 
-/// Most bytes of golden's files together: what a checkout is willing to carry.
+/// The most bytes of golden's files together, so that a checkout stays small.
 constexpr std::uintmax_t kMostGolden = 40'000'000;
-/// Bytes of a name in a folder.
+/// The most bytes of a name in a folder.
 constexpr std::size_t kLongestPart = 255;
 
-/// Results in golden's order, each with a key of its own.
+/// The order of results in golden. No two results have the same key.
 struct Key {
   std::string task, profile, arm, variant;
   std::uint64_t seed = 0;
@@ -46,7 +46,7 @@ struct Key {
   auto operator<=>(const Key&) const = default;
 };
 
-/// Where files stood before tasks had names.
+/// The place of a file before tasks had names.
 std::string old_file_of(const RunResult& result) {
   return result.profile + "/" + result.arm + ".jsonl";
 }
@@ -61,7 +61,7 @@ std::string name_of(const RunResult& result) {
   return file.substr(0, file.rfind('.')) + " seed " + std::to_string(result.seed);
 }
 
-/// Throws: DataError for a custom result that does not say by which spec it was made.
+/// Throws: DataError for a custom result without its spec.
 void require_spec(const RunResult& result, const std::string& where) {
   if (result.profile != kCustomProfile && result.spec.empty()) return;
   if (sha256_hex(result.spec) != result.spec_sha256) {
@@ -69,8 +69,9 @@ void require_spec(const RunResult& result, const std::string& where) {
   }
 }
 
-/// Adds the results of one file, which must be of its task, profile, arm and variant, by ascending
-/// seed. Returns their seeds.
+/// Adds the results of one file. They must be of its task, profile, arm and variant, by ascending
+/// seed.
+/// Returns: their seeds.
 std::vector<std::uint64_t> read_result_lines(const std::string& file, std::string_view content,
                                              int format, std::vector<RunResult>& results) {
   std::vector<std::uint64_t> seeds;
@@ -116,7 +117,7 @@ void require_place(const RunResult& result) {
   }
 }
 
-/// The results of golden with fresh ones in the place of old ones, in golden's order.
+/// Golden's results, with fresh ones in place of old ones, in golden's order.
 std::vector<RunResult> merge(const std::vector<RunResult>& old_results,
                              const std::vector<RunResult>& fresh_results) {
   std::map<Key, RunResult> merged;
@@ -134,7 +135,7 @@ std::vector<RunResult> merge(const std::vector<RunResult>& old_results,
 
 using Files = std::map<std::string, std::string>;
 
-/// The content of every file, by its path. Throws: ValueError; DataError where it is too large.
+/// The content of every file, by its path. Throws: ValueError; DataError if it is too large.
 Files render(const std::vector<RunResult>& results, const Derived& derived,
              std::vector<Blessing> blessings) try {
   Files files;
@@ -145,7 +146,7 @@ Files render(const std::vector<RunResult>& results, const Derived& derived,
     seeds[file].push_back(result.seed);
   }
   files[kVerdictsFile] = derived.verdicts.dump(2) + "\n";
-  // JSON writes a nan as null and says nothing.
+  // JSON writes a nan as null without an error.
   if (json::parse(files[kVerdictsFile]) != derived.verdicts) {
     throw ValueError("bless: the verdicts do not come back from JSON as they are; need finite " +
                      std::string("numbers, others as text"));
@@ -173,13 +174,13 @@ Files render(const std::vector<RunResult>& results, const Derived& derived,
                    "); need text in UTF-8");
 }
 
-/// A sound golden, and the files besides the manifest that it came from.
+/// A sound golden, and the files that it was read from, without the manifest.
 struct Contents {
   Golden golden;
   std::set<std::string> files;
 };
 
-/// Throws: DataError unless a file is what the manifest says, but for its results.
+/// Compares a file with the manifest, except for its results. Throws: DataError.
 void require_listed(const std::string& file, const std::string& content, const Manifest& manifest) {
   const ListedFile& expected = manifest.files.at(file);
   const std::string hash = sha256_hex(content);
@@ -193,7 +194,7 @@ void require_listed(const std::string& file, const std::string& content, const M
   }
 }
 
-/// Throws: DataError for a run that is there twice.
+/// Throws: DataError if a run occurs twice.
 void sort_results(std::vector<RunResult>& results) {
   std::ranges::sort(results, {}, [](const RunResult& result) { return Key(result); });
   const auto twice =
@@ -203,7 +204,7 @@ void sort_results(std::vector<RunResult>& results) {
               "holds a run that " + old_file_of(*twice) + " holds too (" + name_of(*twice) + ")");
 }
 
-/// files: of golden, but for the manifest. read: the content of one.
+/// files: golden's, without the manifest. read: returns the content of one.
 Golden parse_golden(const std::set<std::string>& files,
                     const std::function<std::string(const std::string&)>& read) {
   Golden golden;
@@ -268,7 +269,7 @@ Contents load_contents(const fs::path& directory) {
 }
 
 bool holds_any(const fs::path& directory) {
-  // Without a manifest but with files it is a damaged golden, and none that could be begun anew.
+  // A folder that has files but no manifest is a damaged golden, not a new one.
   return is_there(directory / kManifestFile) || unfinished_change(directory) ||
          !list_golden_files(directory).empty();
 }
@@ -279,7 +280,7 @@ void require_reason(const std::string& because) {
   }
 }
 
-/// Puts the files in the place of golden's. Returns: their bytes, without the manifest's.
+/// Replaces golden's files. Returns: their bytes, without the manifest's.
 std::uintmax_t write_golden(const fs::path& directory, const std::set<std::string>& old_files,
                             Files files) {
   GoldenChange change;
@@ -295,7 +296,7 @@ std::uintmax_t write_golden(const fs::path& directory, const std::set<std::strin
   return bytes;
 }
 
-/// Holds what was written against what was to be: every result, the verdicts and the blessings.
+/// Compares what was written with what should be: every result, the verdicts and the blessings.
 /// Returns: how many numbers were compared. Throws: DataError with the first that differs.
 std::size_t require_same(const Golden& expected, const Golden& written) {
   const auto fail = [](const std::string& what) {
@@ -332,7 +333,7 @@ const RunResult* Golden::find(std::string_view task, std::string_view profile, s
 }
 
 const RunResult* Golden::find(const RunResult& run) const {
-  // Before the variant, which for some has to be made of a spec.
+  // Before the variant, which has to be computed from a spec for some runs.
   const auto is_alike = [&](const RunResult& result) {
     return result.seed == run.seed && result.arm == run.arm && result.profile == run.profile &&
            result.task == run.task;

@@ -20,10 +20,10 @@ using libnorm::DataError;
 using nlohmann::json;
 
 constexpr const char* kJournal = "unfinished_bless.json";
-/// Most bytes of the journal, which holds all files.
+/// The most bytes of the journal, which holds all files.
 constexpr std::uintmax_t kMostJournal = 4 * kMostText;
 
-/// Whether a path is one that this version gives to a file, so that none leads out of the folder.
+/// Whether a path is one that this version gives to a file. No such path leads out of the folder.
 bool is_file_of_golden(std::string_view file) {
   if (file == kManifestFile || file == kVerdictsFile || is_figure_file(file)) return true;
   return !file.starts_with(kReferenceFolder + std::string("/")) && is_file_of_results(file);
@@ -47,7 +47,7 @@ void put_file(const fs::path& path, const std::string& content) {
   write_atomically(path, content);
 }
 
-/// Removes a file, and the folders that it leaves empty.
+/// Removes a file, and the folders that are empty without it.
 void remove_file(const fs::path& directory, const std::string& file) {
   std::error_code error;
   fs::remove(directory / file, error);
@@ -58,7 +58,7 @@ void remove_file(const fs::path& directory, const std::string& file) {
   }
 }
 
-/// Removes what a killed process left in the folder and those within.
+/// Removes what a killed process left in the folder and its subfolders.
 void tidy_up(const fs::path& directory) {
   remove_asides(directory);
   std::error_code ignored;
@@ -69,11 +69,11 @@ void tidy_up(const fs::path& directory) {
   }
 }
 
-/// Puts the files of a change that was decided in their places.
+/// Moves the files of a decided change to their places.
 void put_in_place(const fs::path& directory, const GoldenChange& change) try {
   for (const auto& [file, content] : change.files) put_file(directory / file, content);
   for (const std::string& file : change.removed) remove_file(directory, file);
-  // New folders last as their files do before the journal goes.
+  // New folders must be on disk, like their files, before the journal is removed.
   std::set<fs::path> folders = {directory};
   for (const auto& item : change.files) {
     for (fs::path p = fs::path(item.first).parent_path(); !p.empty(); p = p.parent_path()) {
@@ -130,8 +130,8 @@ GoldenLock::GoldenLock(const fs::path& directory, GoldenUse use)
   while (result == 1 || (result != 0 && errno == EINTR)) {
     result = ::flock(folder_.get(), writes ? LOCK_EX : LOCK_SH);
   }
-  // Who reads finds out by reading that there is no folder; and where there are no locks, nobody
-  // writes.
+  // A reader needs no lock here: it notices a missing folder when it reads, and where a file system
+  // has no locks, nobody can write.
   if (result != 0 && writes) fail_to_write(directory, "lock", errno);
 }
 

@@ -10,7 +10,7 @@ namespace {
 using nlohmann::json;
 
 int format_of(JsonObjectReader& members) {
-  // The first had no number.
+  // Format 1 had no number.
   if (!members.has("format")) return 1;
   const json& format = members.take("format");
   if (format == kGoldenFormat) return kGoldenFormat;

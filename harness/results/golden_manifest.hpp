@@ -9,13 +9,13 @@
 
 namespace harness {
 
-/// What golden's manifest says of a file.
+/// A file's entry in golden's manifest.
 struct ListedFile {
   std::string sha256;
-  /// Not in format 1.
+  /// Absent in format 1.
   /// @{
   std::uintmax_t bytes = 0;
-  /// Of the file's results, as `0..7` or `0..3,6`; empty for a file of none.
+  /// The seeds of the file's results, as `0..7` or `0..3,6`; empty for a file without results.
   std::string seeds;
   /// @}
 };
@@ -25,15 +25,14 @@ struct Manifest {
   std::map<std::string, ListedFile> files;
   std::vector<Blessing> blessings;
 
-  /// Of all files listed.
+  /// The bytes of all listed files.
   std::uintmax_t bytes() const;
 };
 
-/// Throws: DataError for text that is torn or edited, or of a format that this version does not
-/// know.
+/// Throws: DataError for text that is torn or edited, or of an unknown format.
 Manifest read_manifest(const std::string& text);
 
-/// In today's format.
+/// The manifest's text, in today's format.
 std::string render(const Manifest& manifest);
 
 /// Ascending seeds as `0..7`, `0..3,6` or `5`.

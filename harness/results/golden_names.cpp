@@ -61,7 +61,7 @@ std::optional<std::string> decode_name(std::string_view part) {
     name += static_cast<char>(high * 16 + low);
     i += 2;
   }
-  // What came in has one way to be written, and any other is none.
+  // A name has one encoding; any other text is none.
   if (name.empty() || encode_name(name) != part) return std::nullopt;
   return name;
 }

@@ -8,7 +8,7 @@
 namespace harness {
 namespace {
 
-/// Whether a metric of a result is one of a measure's: by a part of its name, between dots.
+/// Whether a measure gives a metric, by a part of the metric's name between dots.
 bool gives(const Measure& measure, std::string_view metric) {
   for (std::size_t at = 0; at <= metric.size();) {
     const std::size_t end = std::min(metric.find('.', at), metric.size());

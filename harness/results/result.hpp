@@ -15,7 +15,7 @@ struct Slice {
   std::vector<double> loss;
 };
 
-/// What a result was made with. No hash of results depends on it.
+/// Where and by what a result was made. No hash of results depends on it.
 struct Environment {
   std::string version;
   std::string numerics;
@@ -28,8 +28,8 @@ struct Environment {
   std::string device = "cpu";
 };
 
-/// What a finished run keeps of its last step: nothing; the weights and running statistics; or
-/// these and Adam's moments, from which training could go on. Each has what those before it have.
+/// What a finished run keeps of its last step: nothing; the weights and running statistics; or also
+/// Adam's moments, from which training could resume.
 enum class Keep { none, weights, state };
 
 /// The words of Keep, in its order.
@@ -39,7 +39,7 @@ inline constexpr std::string_view kKeepWords[] = {"none", "weights", "state"};
 struct Kept {
   /// Never none.
   Keep what = Keep::weights;
-  /// Of the file.
+  /// The file's hash.
   std::string sha256;
 
   bool operator==(const Kept&) const = default;
@@ -49,28 +49,28 @@ struct Kept {
 struct RunResult {
   /// What it was trained on: associative_recall, ag_news or topics.
   std::string task = "associative_recall";
-  /// The data set in words, with rows and checksum; empty where the task is generated alone.
+  /// Description of the data set, with rows and checksum; empty if the task is only generated.
   std::string data;
   std::string profile;
   std::string arm;
-  /// Of a factorial study: the level of each factor. It tells runs apart, and no hash depends on
+  /// In a factorial study, the level of each factor. It distinguishes runs, but no hash depends on
   /// it.
   std::map<std::string, std::string> cell;
   std::uint64_t seed = 0;
   std::int64_t steps = 0;
-  /// Step of the first loss that was not finite; -1 if there was none.
+  /// Step of the first loss that was not finite; -1 if all were finite.
   std::int64_t diverged_at = -1;
   std::string spec_sha256;
-  /// The canonical text that this is the hash of; empty where it is not known, as in golden's
-  /// results of named profiles.
+  /// The canonical text whose hash is spec_sha256. Empty if it is not known, as in golden's results
+  /// of named profiles.
   std::string spec;
-  /// Of the trained weights and running statistics, as 4-byte floats.
+  /// Hash of the trained weights and running statistics, as 4-byte floats.
   std::string weights_sha256;
-  /// Of the training losses of all steps, as 4-byte floats.
+  /// Hash of the training losses of all steps, as 4-byte floats.
   std::string losses_sha256;
   /// Mean of the last min(100, steps) training losses.
   double final_loss = 0;
-  /// The version of each measure that the numbers below were made by; none for a run that diverged.
+  /// The version of each measure that made the numbers below; none for a run that diverged.
   std::map<std::string, int> measures;
   std::map<std::string, double> metrics;
   /// loss_curve[i] is the mean of the losses of steps [i * curve_stride, (i + 1) * curve_stride).
@@ -78,15 +78,15 @@ struct RunResult {
   std::vector<double> loss_curve;
   std::vector<double> singular_values;
   std::map<std::string, Slice> slices;
-  /// Numbers at the end of each epoch, by the name that the last one has among `metrics`.
+  /// Numbers at the end of each epoch. The last one is in `metrics` too, under the same name.
   std::map<std::string, std::vector<double>> epochs;
   /// Singular values of several matrices after training: `layer3.no_padding.centred`.
   std::map<std::string, std::vector<double>> spectra;
-  /// Whether the trained model is right about each text of the test set, in its order: the share of
-  /// these is the metric held_out_accuracy. Empty for other tasks, for a run that diverged, and for
-  /// one made before this was stored.
+  /// Whether the trained model classifies each text of the test set correctly, in the set's order.
+  /// The share of these is the metric held_out_accuracy. Empty for other tasks, for a run that
+  /// diverged, and for one made before this was stored.
   std::vector<bool> held_out_correct;
-  /// Nothing where nothing was kept. No result: what a run keeps is a matter of disk space.
+  /// Nothing if nothing was kept. It is not compared: what a run keeps is a matter of disk space.
   std::optional<Kept> kept;
   double seconds = 0;
   Environment environment;

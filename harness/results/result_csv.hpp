@@ -17,14 +17,14 @@ struct RunColumn {
   std::string (*cell)(const RunResult&);
 };
 
-/// These columns, in the table's order.
+/// The columns, in the table's order.
 std::span<const RunColumn> run_columns();
 
-/// Runs as CSV (RFC 4180, with line feeds): a heading, then a line for each run. The columns are
-/// run_columns(), then every metric that a run has, in the order of their names' bytes.
-/// A number reads back as the same double; NaN, Inf and -Inf are spelled so, which R and pandas
-/// both know. A metric that a run lacks is an empty cell. Text is shown as by printable(), so that
-/// no cell spans lines, and gets a ' in front where it begins with = + - or @: a spreadsheet would
+/// Results as CSV (RFC 4180, with line feeds): a heading, then a line for each run. The columns are
+/// run_columns(), then every metric that any run has, in the byte order of their names.
+/// A number reads back as the same double; NaN, Inf and -Inf are written so, which R and pandas
+/// read. A metric that a run lacks is an empty cell. Text is shown as by printable(), so that no
+/// cell spans lines. If it begins with = + - or @, it gets a ' in front, since a spreadsheet would
 /// take it for a formula.
 std::string to_csv(const std::vector<RunResult>& results);
 

@@ -31,12 +31,12 @@ json numbers_to_json(const std::vector<double>& values) {
   return list;
 }
 
-/// Brackets of one value that are open at once; a result has three.
+/// The deepest nesting of brackets that is read; a result has three levels.
 constexpr std::size_t kDeepestJson = 32;
 constexpr std::size_t kLongestName = 200;
 
 [[noreturn]] void refuse(const std::string& where, const json& arrived, const char* wanted) {
-  // An error handler that replaces, since the value shown may be what is not UTF-8.
+  // This handler replaces bad bytes, since the value shown may not be UTF-8.
   std::string shown = arrived.dump(-1, ' ', false, json::error_handler_t::replace);
   if (shown.size() > 80) shown = shown.substr(0, 80) + "...";
   throw DataError(where + " has a wrong value (" + shown + "); need " + wanted);
@@ -104,7 +104,7 @@ NamedNumbers named_numbers_from_json(const json& value, const std::string& where
   return lists;
 }
 
-/// What is wrong with lists that are not all of one length; empty where nothing is.
+/// What is wrong if the lists are not all of one length; empty if they are.
 std::string describe_unequal(const NamedNumbers& lists) {
   for (const auto& [name, values] : lists) {
     const auto& [first, first_values] = *lists.begin();
@@ -147,7 +147,7 @@ std::map<std::string, int> measures_from_json(const json& value, const std::stri
   return measures;
 }
 
-/// An object's values by their names, each by `read`.
+/// An object's values by name, each read by `read`.
 template <class Value, class Read>
 std::map<std::string, Value> map_from_json(const json& value, const std::string& where,
                                            const Read& read) {
@@ -160,7 +160,7 @@ std::map<std::string, Value> map_from_json(const json& value, const std::string&
   return values;
 }
 
-/// What a result has that was made before results told of their measures.
+/// The measures of a result from before results named them.
 std::map<std::string, int> first_measures(const RunResult& result) {
   if (result.diverged_at >= 0) return {};
   if (result.task == kUnnamedTask) return {{"slices", 1}, {"spectrum", 1}};
@@ -187,7 +187,7 @@ std::vector<bool> bits_from_json(const json& value, const std::string& where) {
   const std::string hex = members.text("hex");
   members.require_none_left();
   const std::string wanted = "2 lower-case hexadecimal digits for every 8 of count, the rest 0";
-  // Before anything is made of this size.
+  // Checked before anything of this size is made.
   if (hex.size() != (std::size_t(count) + 7) / 8 * 2) refuse(where + ": hex", hex, wanted.c_str());
   std::vector<bool> bits(hex.size() * 4);
   for (std::size_t i = 0; i < bits.size(); ++i) {
@@ -237,7 +237,7 @@ Environment environment_from_json(const json& value, const std::string& where) {
   environment.cpu = members.text("cpu");
   environment.isa = members.text("isa");
   environment.threads = integer_from_json<int>(members.take("threads"), where + ": threads");
-  // Results may be older than GPUs.
+  // Results from before the support of GPUs have no device.
   if (members.has("device")) environment.device = members.text("device");
   members.require_none_left();
   return environment;
@@ -373,7 +373,7 @@ RunResult result_from_json(const json& value, const std::string& source) {
     return named_numbers_from_json(members.take(key), source + ": " + key);
   };
   RunResult result;
-  // Results made before tasks had names are all of the one task that there was.
+  // Results from before tasks had names are all of the one task that there was.
   const auto name_at = [&](const char* key) {
     return checked_name(members.text(key), source + ": " + key);
   };
@@ -421,12 +421,12 @@ RunResult result_from_line(std::string_view line, const std::string& source) {
 }
 
 json parse_json(std::string_view text, const std::string& source) {
-  // Of every object or list that is open, the keys so far.
+  // The keys so far of every open object or list.
   std::vector<std::set<std::string>> open;
   const auto check = [&](int, json::parse_event_t event, json& parsed) {
     using Event = json::parse_event_t;
     if (event == Event::object_start || event == Event::array_start) {
-      // What walks through the value calls itself as deep.
+      // Functions that walk through the value recurse as deep.
       if (open.size() == kDeepestJson) {
         throw DataError(source + ": nests too deep (more than " + std::to_string(kDeepestJson) +
                         " brackets); need at most so many");

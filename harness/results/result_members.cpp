@@ -12,7 +12,7 @@
 namespace harness {
 namespace {
 
-/// A result as two lists in one order: what is no number, and what is.
+/// A result as two lists: the members that are not numbers, and the numbers.
 struct Members {
   std::vector<std::pair<std::string, std::string>> texts;
   std::vector<std::pair<std::string, double>> numbers;
@@ -77,7 +77,7 @@ struct Members {
   }
 };
 
-/// The first place where two lists differ; empty where they do not.
+/// The first place where two lists differ; empty if they do not.
 template <class Value, class Same, class Describe>
 std::string first_difference(const std::vector<std::pair<std::string, Value>>& a,
                              const std::vector<std::pair<std::string, Value>>& b, const Same& same,

@@ -7,11 +7,11 @@
 
 namespace harness {
 
-/// Two results, member by member.
+/// A comparison of two results, member by member.
 struct MemberComparison {
-  /// The first member that differs, with both of its values; empty where none does.
+  /// The first member that differs, with both of its values; empty if none does.
   std::string difference;
-  /// Numbers that were compared, of those members that are numbers or lists of them.
+  /// How many numbers were compared, alone or in lists.
   std::size_t numbers = 0;
 };
 

@@ -25,7 +25,7 @@ bool is_value(std::string_view value) {
          std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
-/// The line that specifications had, with the one value that it ever had.
+/// The line that old specifications had, and the one value that it ever had.
 constexpr std::string_view kMeasuresKey = "measures", kMeasuresValue = "1";
 
 template <class T>
@@ -76,7 +76,7 @@ Spec Spec::parse(std::string_view text, const std::string& source) {
 
 Spec Spec::parse(std::string_view text, const std::string& source, const Spec& like) {
   const Spec spec = parse(text, source);
-  // Lines are well-formed now; they are walked again so that the first wrong one is named.
+  // All lines are well-formed; this second pass finds the first wrong one, to name it.
   int line_number = 1;
   for (std::string_view rest = text; !rest.empty(); ++line_number) {
     const std::string_view key = rest.substr(0, rest.find('='));
