@@ -33,8 +33,8 @@ void take(std::span<const std::byte>& state, std::vector<T>& values) {
 /// Throws: DataError if the state has unread bytes.
 void require_empty(std::span<const std::byte> state);
 
-/// Sets a result's steps, divergence, final loss, loss curve and hash of the losses. losses: one
-/// for each step done; steps: the planned number.
+/// Sets a result's steps, divergence, final loss, loss curve and hash of the losses.
+/// losses: one for each step done. steps: the planned number.
 void add_losses(RunResult& result, const std::vector<float>& losses, std::int64_t steps,
                 bool diverged);
 

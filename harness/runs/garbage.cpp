@@ -40,14 +40,14 @@ bool is_run_name(const std::string& name) {
 /// A run's lock while this object lives, unless another process has it.
 class Hold {
  public:
-  /// Only looking needs no right to write, and lets others look.
+  /// Inspecting takes a shared lock and needs no right to write.
   Hold(const fs::path& folder, bool removes)
       : file_(::open((folder / kLockFile).c_str(), (removes ? O_RDWR : O_RDONLY) | O_CLOEXEC)) {
     if (file_.get() < 0 && errno != ENOENT) fail_to_read(folder / kLockFile, errno);
-    // Without the file nobody has come as far as to lock it.
+    // Without the file, no process has come as far as locking it.
     held_ = file_.get() < 0 || ::flock(file_.get(), (removes ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0;
     if (file_.get() < 0 || !held_ || !removes) return;
-    // Whoever comes now is told who has it.
+    // A process that comes now is told who holds the run.
     const std::string id = std::to_string(::getpid());
     if (::ftruncate(file_.get(), 0) != 0 || ::pwrite(file_.get(), id.data(), id.size(), 0) < 0) {
       fail_to_write(folder / kLockFile, "write", errno);
@@ -67,7 +67,7 @@ class Collector {
 
   Garbage collect() {
     for (const std::string& name : list(store_ / "runs")) {
-      // What an earlier version tried a store's folder with.
+      // An earlier version tested with it whether it could write.
       if (name.starts_with(".probe.")) add(store_ / "runs" / name, "left by a process that ended");
       if (is_run_name(name)) look_at_run(store_ / "runs" / name);
     }
@@ -80,7 +80,7 @@ class Collector {
  private:
   static constexpr const char* kAside = "left by a writer that was killed";
 
-  /// What a killed writer prepared, under the name that it has now or that earlier versions gave.
+  /// A file that a killed writer prepared, named as today or as by earlier versions.
   static bool is_leftover(const std::string& name) {
     return is_aside(name) || (name.starts_with(".") && name.ends_with(".aside"));
   }
@@ -93,12 +93,12 @@ class Collector {
     if (!removes() || remove(file)) found_.things.push_back({file, bytes, what});
   }
 
-  /// Notes a run's folder, and removes it with all its files.
+  /// Notes a run's folder, and removes it with all its files if that was asked for.
   void add_folder(const fs::path& folder, const std::set<std::string>& names,
                   std::vector<StoredThing>& to, const std::string& what, bool goes) {
     StoredThing thing{folder, 0, what};
     for (const std::string& name : names) thing.bytes += size_of(folder / name);
-    // The result first: without it the rest is no finished run's. The spec, and the lock, last.
+    // The result goes first: without it the run is not finished. The spec and the lock go last.
     std::vector<std::string> order(names.begin(), names.end());
     const auto rank = [](const std::string& name) {
       return name == kResultFile ? 0 : name == kSpecFile ? 2 : name == kLockFile ? 3 : 1;
@@ -152,7 +152,7 @@ class Collector {
     found_.faults.emplace_back(error.what());
   }
 
-  /// names: of the folder's files, a spec among them.
+  /// names: the names of the folder's files; a spec is among them.
   void look_at_begun_run(const fs::path& folder, std::set<std::string> names) {
     const fs::path path = folder / kSpecFile;
     const std::string text = read_file(path);

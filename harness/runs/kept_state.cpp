@@ -15,14 +15,14 @@ namespace {
 using libnorm::DataError;
 using libnorm::Index;
 
-/// Bytes. Experiments 1 to 3 take 3.6 MB at the paper's scale, Experiment 4 takes 61.
+/// In bytes. Experiments 1 to 3 take 3.6 MB at the paper's scale, Experiment 4 takes 61 MB.
 constexpr Index kLargestState = 16'000'000;
 constexpr const char* kFirst = "adam.first.";
 constexpr const char* kSecond = "adam.second.";
 constexpr const char* kSteps = "adam.steps";
 
-/// The steps that Adam made. Throws: DataError unless the file says, and no more than the result
-/// has.
+/// The number of steps that Adam made. Throws: DataError if the file does not say, or says more
+/// than the result.
 Index steps_of(const libnorm::Metadata& about, const std::filesystem::path& file,
                const RunResult& result) {
   const auto found = about.find(kSteps);

@@ -12,7 +12,7 @@
 
 namespace harness {
 
-/// A run that trains a transformer with Adam, a batch a step. A study's run decides what a batch
+/// A run that trains a transformer with Adam, one batch a step. A study's run decides what a batch
 /// is, what else its checkpoints hold, and what is measured.
 class ModelRun : public TrainingRun {
  public:
@@ -33,30 +33,30 @@ class ModelRun : public TrainingRun {
 
   std::uint64_t seed() const { return seed_; }
   bool diverged() const { return diverged_; }
-  /// Of the steps done, in their order.
+  /// The losses of the steps done, in their order.
   const std::vector<float>& losses() const { return losses_; }
 
-  /// Takes a batch's loss and gradient, which is a step. Returns false if the loss is not finite:
-  /// the run has diverged, and nothing is to be updated.
+  /// Computes the loss and the gradient of a step's batch.
+  /// Returns: false if the loss is not finite. The run has then diverged; do not call update().
   bool add_gradient(const libnorm::Batch& batch);
   /// Adam's step along that gradient.
   void update() { adam_.step(model_.weights_data(), model_.gradient_data()); }
 
-  /// The losses within a state; `done` is how many.
+  /// The losses as a part of a state; `done` is their number.
   /// @{
   void append_losses(std::vector<std::byte>& state) const;
-  /// Throws: DataError for a state without them, or more than the run has steps.
+  /// Throws: DataError for a state without them, or if `done` is more than the run has steps.
   void take_losses(std::span<const std::byte>& state, Index done);
   /// @}
 
-  /// Weights, running statistics and Adam's moments, which end a state.
+  /// Weights, running statistics and Adam's moments: the last part of a state.
   /// @{
   void append_model(std::vector<std::byte>& state) const;
-  /// Of the run whose losses were taken. Throws: DataError for a state of another size.
+  /// Call take_losses() first. Throws: DataError for a state of another size.
   void take_model(std::span<const std::byte> state);
   /// @}
 
-  /// The result of what was trained so far, without measures.
+  /// The result of the steps done so far, without measures.
   RunResult trained_result(std::string_view profile, std::string_view arm, const Spec& spec) const;
 
  private:

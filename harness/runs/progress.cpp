@@ -108,8 +108,8 @@ std::optional<double> Progress::pace(const Run& run) {
 }
 
 std::string Progress::time_left() const {
-  // A run that has not begun is taken to be like those at work. The end cannot come before that of
-  // the slowest run, nor before all work is shared out.
+  // A run that has not begun is assumed to be like those at work. The end cannot come before that
+  // of the slowest run, nor before all work is done.
   double slowest = 0, paces = 0, work = 0;
   std::int64_t steps_to_begin = 0;
   int active = 0;

@@ -56,7 +56,7 @@ class Progress {
 
   void draw();
   void say(const std::string& line);
-  /// Seconds a step of a run has taken so far, or nothing before its first.
+  /// Seconds that a step of a run has taken so far; nothing before its first step.
   static std::optional<double> pace(const Run& run);
   std::string time_left() const;
 

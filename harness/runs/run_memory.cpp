@@ -9,9 +9,10 @@ double bytes_of_training(const TrainingSizes& sizes) {
   // Weights: embedding, attention's projections, the ffn's, head.
   const double weights =
       double(m.vocabulary) * c + blocks * (4 * c * c + 2 * h * c + 5 * c + h) + outputs * (c + 1);
-  // Floats: itself, gradient, two moments, and in a checkpoint all but the gradient.
+  // Floats: the weights, gradient and two moments; a checkpoint has all but the gradient.
   const double state = weights * 4 * (4 + 3);
-  // A block, whatever its width: the names of its tensors, and what knows where its arrays are.
+  // What a block needs at any width: the names of its tensors, and the objects that locate its
+  // arrays.
   constexpr double kBlock = 4096;
 
   // The last block computes the prediction positions' rows only, unless the batch is dense.
@@ -21,7 +22,7 @@ double bytes_of_training(const TrainingSizes& sizes) {
   // Queries, keys and values, heads' outputs, two residuals' outputs; the ffn's numbers and slopes.
   const double kept = (full_blocks * rows + last_rows) * (6 * c + 2 * h) * 4;
   const double shares = full_blocks * rows * sizes.rows * heads * 4;
-  // Ids twice, and of each row id, count, its log, sequence, token and member.
+  // The ids twice, and for each row id, count, the count's log, sequence, token and member.
   const double batch = sizes.sequences * sizes.positions * 4 + rows * 28;
   const double logits = 2 * sizes.sequences * outputs * 4;
   return state + blocks * kBlock + kept + shares + batch + logits + sizes.steps * 4;

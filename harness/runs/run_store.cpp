@@ -26,16 +26,16 @@ using libnorm::ValueError;
 
 constexpr std::string_view kCheckpointMagic = "libnorm checkpoint 1\n";
 
-/// Bytes of files that have few: a process id, a checkpoint's head.
+/// The most bytes of small files: a process id, a checkpoint's head.
 constexpr std::uintmax_t kMostLock = 64, kMostHead = 160;
 
-/// Bytes of this machine's memory, beyond which no checkpoint was written here.
+/// Bytes of this machine's memory. No larger checkpoint was written here.
 std::uintmax_t memory_size() {
   return static_cast<std::uintmax_t>(::sysconf(_SC_PHYS_PAGES)) *
          static_cast<std::uintmax_t>(::sysconf(_SC_PAGESIZE));
 }
 
-/// A damaged file of a run; the cure is the same whatever the damage.
+/// Reports a damaged file of a run. The remedy is the same for any damage.
 [[noreturn]] void fail_damaged(const fs::path& file, const std::string& damage) {
   throw DataError("store: " + file.string() + " " + damage + "; delete the folder " +
                   file.parent_path().string() + " to train this run again");
@@ -54,13 +54,12 @@ std::string read_spec_text(const fs::path& folder) {
   return text;
 }
 
-/// What a result says of its run otherwise than the spec that it was made by; empty where all
-/// agrees.
+/// Where a result contradicts the spec of its run; empty if it does not.
 std::string describe_mismatch(const RunResult& result, const Spec& spec) {
   const auto differs = [](const std::string& key, const std::string& has, const std::string& says) {
     return "has the " + key + " " + has + " where the spec says " + says;
   };
-  // Specs that do not name a task are of the one that there was.
+  // Specs that do not name a task are of the only one that there was.
   const std::string task = spec.has("task") ? spec.text("task") : kUnnamedTask;
   if (result.task != task) return differs("task", result.task, task);
   if (result.arm != spec.text("arm")) return differs("arm", result.arm, spec.text("arm"));
@@ -69,7 +68,7 @@ std::string describe_mismatch(const RunResult& result, const Spec& spec) {
   }
   if (!spec.has("steps")) return "";
   const std::int64_t steps = spec.integer("steps");
-  // Only a run that diverged has fewer.
+  // Only a diverged run has fewer steps.
   const bool fits = result.diverged_at < 0 ? result.steps == steps : result.steps <= steps;
   return fits ? "" : differs("steps", std::to_string(result.steps), std::to_string(steps));
 }
@@ -78,7 +77,7 @@ std::string describe_mismatch(const RunResult& result, const Spec& spec) {
 std::optional<RunResult> read_result(const fs::path& folder) {
   const fs::path path = folder / kResultFile;
   const bool finished = is_there(path);
-  // A run killed before its spec.txt was there has nothing to check yet.
+  // A run that was killed before its spec.txt existed has nothing to check yet.
   if (!finished && !is_there(folder / kSpecFile)) return std::nullopt;
   const std::string spec_text = read_spec_text(folder);
   if (!finished) return std::nullopt;
@@ -123,7 +122,7 @@ LockedRun::~LockedRun() {
 
 LockedRun::Taken LockedRun::take_lock() {
   const fs::path path = folder_ / kLockFile;
-  // What a link leads to is not ours to write to.
+  // Do not follow a link: its target is not ours to write to.
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
   if (descriptor_ < 0 && errno == ENOENT) return Taken::folder_is_gone;
   if (descriptor_ < 0) fail_to_write(path, "open", errno);
@@ -146,7 +145,7 @@ LockedRun::Taken LockedRun::take_lock() {
 }
 
 void LockedRun::settle_spec() const {
-  // Left by a process that was killed between writing aside and renaming.
+  // Temporary files of a process that was killed before it renamed them.
   remove_asides(folder_);
   const fs::path path = folder_ / kSpecFile;
   if (!is_there(path)) {
@@ -183,7 +182,7 @@ std::optional<std::vector<std::byte>> LockedRun::load_checkpoint() const {
   const std::size_t head_end = start.find('\n', kCheckpointMagic.size());
   if (head_end == std::string::npos) fail_damaged(path, "is torn (it ends inside its head)");
   const std::string head = start.substr(0, head_end + 1);
-  // Before it is read: what is larger than its head says may be of any size.
+  // Check before reading: a file that is larger than its head says may have any size.
   const std::uintmax_t bytes_there = fs::file_size(path), around = head.size() + hash_digits;
   const std::uintmax_t size = bytes_there - std::min(bytes_there, around);
   if (!head.ends_with(" " + std::to_string(size) + "\n")) {
@@ -198,7 +197,7 @@ std::optional<std::vector<std::byte>> LockedRun::load_checkpoint() const {
     fail_damaged(path, "is torn or edited (its checksum does not hold; " +
                            std::to_string(state.size()) + " bytes of state)");
   }
-  // Between the magic line and the size.
+  // This stands between the magic line and the size.
   const std::string end = " " + std::to_string(state.size()) + "\n";
   const std::size_t around_hash = kCheckpointMagic.size() + end.size();
   if (head.size() < around_hash ||
@@ -235,7 +234,7 @@ void LockedRun::finish(const RunResult& result) const {
 Store::Store(fs::path directory, Access access) : runs_(directory / "runs"), access_(access) {
   std::error_code error;
   if (access == Access::reading) {
-    // A folder that is not there, or no store, is a mistyped name and not an empty store.
+    // A folder that is missing, or is no store, is a mistyped name, not an empty store.
     if (!is_there(directory)) {
       throw DataError("store: no such folder (" + directory.string() +
                       "); need one that `norm-harness run` made");
@@ -248,7 +247,7 @@ Store::Store(fs::path directory, Access access) : runs_(directory / "runs"), acc
   }
   fs::create_directories(runs_, error);
   if (error) fail_to_write(runs_, "make", error.value());
-  // Modes and access() do not tell (the root user, read-only mounts): only trying does.
+  // Modes and access() are not reliable (root user, read-only mounts), so this tries to write.
   std::string probe = (runs_ / ".probe.XXXXXX").string();
   const Descriptor file(::mkstemp(probe.data()));
   if (file.get() < 0) fail_to_write(runs_, "write to", errno);
@@ -258,7 +257,7 @@ Store::Store(fs::path directory, Access access) : runs_(directory / "runs"), acc
 fs::path Store::folder(const Spec& spec) const {
   const fs::path now = runs_ / spec.sha256().substr(0, kFolderDigits);
   const fs::path then = runs_ / spec.old_sha256().substr(0, kFolderDigits);
-  // Should a run stand in both, where stores were put together: the finished one.
+  // If a run is in both folders, since two stores were merged, take the finished one.
   for (const char* file : {kResultFile, kSpecFile}) {
     for (const fs::path& path : {now, then}) {
       if (is_there(path / file)) return path;
@@ -303,9 +302,9 @@ std::string Store::holder(const Spec& spec) const {
   try {
     id = read_file(folder(spec) / kLockFile, kMostLock);
   } catch (const DataError&) {
-    // It may have let go and taken the file along, as gc does.
+    // The holder may have released it and removed the file, as gc does.
   }
-  // The holder writes its id just after it got the lock, so the file may be empty for a moment.
+  // The holder writes its id just after it has the lock, so the file may be empty for a moment.
   const bool is_id = !id.empty() && id.find_first_not_of("0123456789") == std::string::npos;
   return is_id ? id : "unknown";
 }
@@ -340,7 +339,7 @@ std::vector<RunResult> Store::results() const {
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     if (!entry->is_directory()) continue;
     auto result = read_result(entry->path());
-    // Of a run that stands in two folders, the result that find() has.
+    // If a run is in two folders, this takes the one that find() takes.
     if (result && folder(*result).filename() == entry->path().filename())
       results.push_back(*std::move(result));
   }

@@ -27,11 +27,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A kill loses at most the steps of this long.
+/// Seconds between checkpoints: a kill loses at most the steps of this time.
 constexpr double kCheckpointEvery = 10, kLargeCheckpointEvery = 120;
-/// Measuring a trained run can be cut short, so its training is kept before where it took longer.
+/// A measurement can be interrupted, so training that took longer than this is saved before it.
 constexpr double kWorthKeeping = 1;
-/// How often runs that other processes hold are looked at.
+/// How often to look whether other processes still hold their runs.
 constexpr std::chrono::milliseconds kLookEvery{250};
 
 bool is_checkpoint_due(const PlannedRun& planned, const TrainingRun& run,
@@ -41,7 +41,7 @@ bool is_checkpoint_due(const PlannedRun& planned, const TrainingRun& run,
          options.checkpoint_every.value_or(large ? kLargeCheckpointEvery : kCheckpointEvery);
 }
 
-/// What the runs at work share.
+/// What concurrent runs share.
 struct WorkerState {
   RunnerOptions options;
   std::atomic<int> runs = 0;
@@ -55,7 +55,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// A run, and the time it has had in this process and before.
+/// A run, and how long it has been worked on, by this process and earlier ones.
 struct RunClock {
   TrainingRun& run;
   const LockedRun& held;
@@ -64,7 +64,7 @@ struct RunClock {
 
   double seconds() const { return before + seconds_since(start); }
 
-  /// The run's state, and behind it the seconds.
+  /// Saves the run's state, followed by the seconds.
   void save() const {
     auto state = run.state();
     append(state, std::vector<double>{seconds()});
@@ -80,11 +80,11 @@ struct RunClock {
   }
 };
 
-/// Trains to the end; stopped on the way, it saves where it is.
+/// Trains to the end. If it is stopped, it saves a checkpoint first.
 void train(const PlannedRun& planned, const WorkerState& worker_state, const RunClock& clock,
            std::size_t index, Progress& progress) {
   TrainingRun& run = clock.run;
-  // From the end of the first step on. Within it there is nothing to lose, and one step of a large
+  // Set at the end of the first step. Before that there is nothing to lose, and one step of a large
   // model takes long.
   std::optional<Unsaved> unsaved;
   auto saved = Clock::now();
@@ -100,7 +100,7 @@ void train(const PlannedRun& planned, const WorkerState& worker_state, const Run
     }
   };
   try {
-    // Threads that other runs leave are taken up between two steps.
+    // Between two steps, the run takes over threads that other runs no longer use.
     while (!run.finished()) {
       const int share = worker_state.share();
       libnorm::with_threads(share, [&] {
@@ -195,8 +195,8 @@ MadeRun make_run(const PlannedRun& planned, const WorkerState& worker_state, con
   return {result, Made::trained};
 }
 
-/// Ends the process in the middle of runs that have nothing to lose yet: making a large model takes
-/// a while.
+/// Ends the process at once, in the middle of runs that have nothing to lose yet: waiting until
+/// they have made a large model would take a while.
 [[noreturn]] void leave(const std::exception_ptr& failure, Progress& progress) {
   progress.done();
   try {
@@ -208,14 +208,14 @@ MadeRun make_run(const PlannedRun& planned, const WorkerState& worker_state, con
   std::_Exit(130);
 }
 
-/// Makes runs of a plan, several at once.
+/// Makes the runs of a plan, several at once.
 class Maker {
  public:
   Maker(const std::vector<PlannedRun>& plan, const RunnerOptions& options, const Store& store,
         Progress& progress, std::vector<MadeRun>& runs)
       : plan_(plan), options_(options), store_(store), progress_(progress), runs_(runs) {}
 
-  /// Makes those of the runs `open` that no other process holds, and returns the others.
+  /// Makes the runs of `open` that no other process holds, and returns the others.
   std::vector<std::size_t> make_free(const std::vector<std::size_t>& open) const {
     std::vector<std::size_t> small, large;
     for (const std::size_t i : open) {
@@ -227,7 +227,7 @@ class Maker {
     return held;
   }
 
-  /// Waits until other processes have made their runs, or have let go of them, which are then made
+  /// Waits for runs that other processes hold. If a process releases one unfinished, it is made
   /// here.
   void wait_for(std::vector<std::size_t> held) const {
     while (!held.empty()) {
@@ -249,7 +249,7 @@ class Maker {
   }
 
  private:
-  /// As many as there are threads, and memory, for.
+  /// How many runs to make at once: as many as there are threads and memory for.
   int jobs_for(const std::vector<std::size_t>& runs) const {
     double need = 1;
     for (const std::size_t i : runs) need = std::max(need, plan_[i].bytes);

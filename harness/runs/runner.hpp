@@ -17,11 +17,11 @@ namespace harness {
 /// What to do about runs that other processes are training.
 enum class Others { wait_for, leave };
 
-/// What is to be measured again of a finished run.
+/// What to measure again on a finished run.
 struct Due {
-  /// Of measures; none: the run stays as it is.
+  /// Names of measures. If there are none, the run stays as it is.
   std::vector<std::string> measures;
-  /// Whether one of them is of the course of training, which the final weights do not tell.
+  /// Whether one of them is of the course of training, which the final weights do not give.
   bool of_course = false;
 };
 
@@ -33,28 +33,28 @@ struct RunnerOptions {
   /// Seconds between checkpoints. Default: 10; for large runs, whose checkpoints take long to
   /// write, 120 and at each landmark.
   std::optional<double> checkpoint_every;
-  /// What finished runs keep; by default default_keep() of each.
+  /// What finished runs keep; by default, default_keep() of each.
   std::optional<Keep> keep;
   Others others = Others::wait_for;
-  /// What to measure again of runs that are finished; by default, nothing.
+  /// What to measure again on finished runs; by default, nothing.
   std::function<Due(const RunResult& result)> due = nullptr;
 };
 
-/// What was done to have a run's result.
+/// How a run's result came about.
 enum class Made {
   found,
   trained,
-  /// Measured again, from the weights that it had kept.
+  /// Measured again, from its kept weights.
   measured,
   /// Trained again, to the same weights and losses, and measured.
   measured_by_training,
-  /// Trained again, to others: the result stays as it was.
+  /// Trained again, to other weights or losses: the result stays as it was.
   trained_to_others,
 };
 
 /// The results of a plan.
 struct MadeRuns {
-  /// In the order of the plan, with what was done for each.
+  /// In the order of the plan, and how each came about.
   /// @{
   std::vector<RunResult> results;
   std::vector<Made> made;
@@ -68,13 +68,13 @@ struct MadeRuns {
 /// model keeps few threads busy; spare threads work within a run. Large runs train one after the
 /// other, each with all threads. Results do not depend on this.
 ///
-/// A finished run of which something is due is measured again: from its kept weights if there are
-/// any and they suffice, else by training it again. Its result then has today's numbers; what was
-/// not due, and what it has kept, stays.
+/// A finished run with something due is measured again: from its kept weights if it has any and
+/// they suffice, else by training it again. Its result then has today's numbers. What was not due
+/// stays, and so does what it has kept.
 ///
-/// Runs that another process holds come last: depending on Others, this waits for them, and takes
-/// over if that process ends without a result, or leaves them. Throws: DataError; Interrupted after
-/// a signal, with checkpoints written.
+/// Runs that another process holds come last. Depending on Others, this function leaves them, or
+/// waits for them and takes over if that process ends without a result.
+/// Throws: DataError; Interrupted after a signal, with checkpoints written.
 MadeRuns make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& options,
                    const Store& store, Progress& progress);
 

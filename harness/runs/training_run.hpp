@@ -33,12 +33,12 @@ class TrainingRun {
   virtual Index steps_done() const = 0;
   virtual bool finished() const = 0;
   virtual double last_loss() const = 0;
-  /// Floating-point operations of the products so far, a multiply-add counting two.
+  /// Floating-point operations of the products so far; a multiply-add counts as two.
   virtual double flop() const = 0;
   /// Whether the last step did so much work that a checkpoint is worthwhile.
   virtual bool at_landmark() const { return false; }
 
-  /// The model and its optimizer after the steps done, to save or to restore them.
+  /// The model and its optimizer after the steps done, for saving and restoring.
   /// @{
   virtual libnorm::Transformer<float>& model() = 0;
   virtual libnorm::Adam<float>& adam() = 0;
@@ -52,12 +52,12 @@ class TrainingRun {
   /// Throws: DataError for a state of another size.
   virtual void restore(std::span<const std::byte> state) = 0;
 
-  /// The result of a finished run with its measures; without them if it diverged.
+  /// The result of a finished run, with its measures unless it diverged.
   virtual RunResult result(std::string_view profile) = 0;
 
-  /// Measures the model as it stands, which may be one that was loaded, into the result of its run:
-  /// all that `which` names, with the bits that result() has. The rest of the result stays.
-  /// Throws: ValueError for what is no measure of final weights.
+  /// Measures the model as it is, which may be a loaded one, into the result of its run: every
+  /// measure in `which`, to the same bits as result(). The rest of the result stays.
+  /// Throws: ValueError for what is not a measure of final weights.
   virtual void measure(const std::vector<std::string>& which, RunResult& result) = 0;
 };
 
@@ -73,7 +73,7 @@ struct PlannedRun {
   /// Everything that the run's bits depend on.
   Spec spec;
   std::function<std::unique_ptr<TrainingRun>()> make;
-  /// Implementation of products; the spec has it too.
+  /// How products are computed; the spec says it too.
   libnorm::Gemm gemm = libnorm::Gemm::exact;
   /// Lower bound of its memory.
   double bytes = 0;

@@ -19,8 +19,8 @@ namespace {
 using libnorm::DataError;
 using libnorm::ValueError;
 
-// Activations of an arm without normalization are of another size than those on a sphere, and all
-// are on one axis.
+// Activations without normalization have another size than those on a sphere, and all are shown on
+// one axis.
 constexpr int kSpectrumDecades = 7;
 constexpr int kMetricDecades = 5;
 
@@ -49,7 +49,8 @@ std::string layer_name(std::size_t layer, const Matrix& matrix) {
   return fmt::format("layer{}.{}", layer, matrix.variant);
 }
 
-/// Blocks whose spectra a run has, from the first on. Throws: DataError if no run has any.
+/// The number of blocks, from the first on, whose spectra a run has. Throws: DataError if no run
+/// has any.
 std::size_t count_layers(const ArmCurves& arms, const Matrix& matrix) {
   std::size_t most = 0;
   for (const RunResult* result : arms.runs()) {
@@ -90,8 +91,8 @@ bool take(std::string_view& text, std::string_view head, std::string_view set) {
   return true;
 }
 
-/// Takes what a note need not say of data: the tokenizer, a checksum, or whose rows it is of which
-/// there are so many. `kept` is what stands before.
+/// Removes details that a note does not need: the tokenizer, a checksum, and the source of the rows
+/// if their number is given. `kept` is the text before them.
 bool take_detail(std::string_view& text, std::string_view kept) {
   constexpr std::string_view kDigits = "0123456789", kHexadecimal = "0123456789abcdef";
   if (take(text, ", sha256 ", kHexadecimal)) return true;
@@ -113,7 +114,7 @@ bool take_detail(std::string_view& text, std::string_view kept) {
   return false;
 }
 
-/// What a result says of its data, without details.
+/// A result's description of its data, without details.
 std::string short_data(const std::string& text) {
   constexpr std::size_t kMostRead = 4000, kMostShown = 600;
   const std::string start = shortened(text, kMostRead);
@@ -205,8 +206,8 @@ Panel depth_panel(const ArmCurves& arms, const DepthMetric& metric, const Matrix
   return panel;
 }
 
-/// Whether a protocol's depth figure is drawn beside its layers: the published one's, and that of
-/// the matrix that is furthest from it.
+/// Whether a protocol's depth figure is drawn besides its layers: that of the published protocol,
+/// and that of the matrix that differs most from it.
 bool has_depth_figure(const std::string& protocol) {
   return protocol == "published" || protocol == "no_padding_centred";
 }

@@ -14,7 +14,7 @@ using libnorm::DataError;
 
 constexpr const char* kOfficial = "official";
 constexpr const char* kSubset = "subset";
-/// Both as a task and as what is trained on.
+/// A name of the task and of its texts.
 constexpr std::string_view kTopics = kGeneratedTask;
 
 std::string name_of(const Dataset& data, const std::string& known, bool is_known) {
@@ -68,7 +68,7 @@ std::shared_ptr<const EncoderData> generate(const EncoderOptions& options, std::
   topics.classes = kTextClasses;
   topics.vocabulary = options.vocabulary;
   topics.length = options.length;
-  // As AG News: texts of two fifths of the length they are padded to.
+  // As in AG News, texts fill two fifths of the length that they are padded to.
   topics.mean_length = std::max<Index>(8, options.length * 53 / 128);
   auto data = std::make_shared<EncoderData>(EncoderCorpora::expected(options, kTopics));
   data->train = topics.draw(seed, kTrain, generated_rows(options));

@@ -11,29 +11,30 @@
 
 namespace harness {
 
-/// The texts of Experiment 4: AG News where it is, else texts generated from the seed of each run.
+/// The texts of Experiment 4: AG News if it is there, else texts generated from the seed of each
+/// run.
 class EncoderCorpora {
  public:
-  /// folder: what --data says, if it was given.
-  /// Throws: DataError for data that is there and not sound, or not what the texts ask for; without
-  /// any data there is no error, the texts are generated.
+  /// folder: the value of --data, if it was given.
+  /// Throws: DataError for data that is damaged, or not what the options ask for. Missing data is
+  /// no error: texts are generated.
   EncoderCorpora(const EncoderOptions& options, const std::optional<std::filesystem::path>& folder,
                  Trust trust, const std::filesystem::path& cache);
 
   std::shared_ptr<const EncoderData> of_seed(std::uint64_t seed) const;
-  /// What of_seed has, without texts that would have to be generated: names, and how many.
+  /// What of_seed gives, without generating texts: names, and how many texts there are.
   EncoderData names() const;
   Index train_rows() const;
 
-  /// Whether golden can have results of it.
+  /// Whether golden can have results on this data.
   bool is_known() const;
 
-  /// Names and vocabulary, without the texts, that a profile's known data of a task has.
+  /// Names and vocabulary, without the texts, of a profile's known data for a task.
   static EncoderData expected(const EncoderOptions& options, std::string_view task);
 
  private:
   EncoderOptions options_;
-  /// The texts of all seeds; null where each has its own.
+  /// The texts of all seeds; null if each seed has its own.
   std::shared_ptr<const EncoderData> shared_;
 };
 

@@ -17,18 +17,18 @@ namespace harness {
 /// `epochs` after each epoch.
 const std::vector<Measure>& encoder_measures();
 
-/// A model of Experiment 4 with what it takes to test and to measure it.
+/// A model of Experiment 4 with what is needed to test and to measure it.
 class EncoderMeter {
  public:
-  /// All of it has to outlive the meter. batch: whose memory is used.
+  /// All arguments must outlive the meter. batch: its memory is used.
   EncoderMeter(const EncoderOptions& options, const EncoderArm& arm, std::uint64_t seed,
                const EncoderData& data, libnorm::Transformer<float>& model, libnorm::Batch& batch)
       : options_(options), arm_(arm), seed_(seed), data_(data), model_(model), batch_(batch) {}
 
-  /// Whether the model is right about each text of the test set. Throws: Interrupted.
+  /// Whether the model classifies each text of the test set correctly. Throws: Interrupted.
   std::vector<bool> held_out_correct();
 
-  /// Singular values of every block's output over one shuffled batch, descending: the variants of
+  /// Descending singular values of every block's output over one shuffled batch: the variants of
   /// block 1, of block 2, ...
   std::vector<double> spectra();
 
@@ -46,7 +46,7 @@ class EncoderMeter {
   libnorm::Batch& batch_;
 };
 
-/// Calls `use` with each of spectra()'s, and its name in a result: `layer3.no_padding`.
+/// Calls `use` with each spectrum of spectra(), and its name in a result: `layer3.no_padding`.
 void for_each_spectrum(
     const EncoderOptions& options, std::span<const double> spectra,
     const std::function<void(const std::string& name, std::span<const double> values)>& use);
@@ -58,12 +58,13 @@ void for_each_metric(std::span<const double> spectrum,
 /// Moves `count` items drawn without replacement to the front.
 void shuffle_front(std::vector<std::int32_t>& items, Index count, const libnorm::Random& random);
 
-/// Whether a row's largest logit, the first if several are, is that of the target.
+/// Whether the largest logit of row b, the first if there are several, is that of its target.
 bool is_correct(const libnorm::MatrixView<const float>& logits, Index b,
                 const std::vector<std::int32_t>& targets);
 
-/// Measures the trained model into a result: all that `which` names, in place of what the result
-/// had. Throws: ValueError for a name of none, or of the course of training; Interrupted.
+/// Measures the trained model into a result: every measure in `which`, in place of what the result
+/// had.
+/// Throws: ValueError for an unknown measure, or one of the course of training; Interrupted.
 void measure_encoder(const EncoderOptions& options, const std::vector<std::string>& which,
                      EncoderMeter& meter, RunResult& result);
 

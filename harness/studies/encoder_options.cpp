@@ -9,7 +9,7 @@
 namespace harness {
 namespace {
 
-/// Widths that are no multiple of the lanes, a last batch that is smaller, texts that are cut.
+/// Covers widths that are no multiple of the lanes, a smaller last batch, and texts that are cut.
 EncoderOptions smoke() {
   EncoderOptions o;
   o.texts = Texts::topics;
@@ -26,8 +26,8 @@ EncoderOptions smoke() {
   return o;
 }
 
-/// A few minutes for all arms. Tested on a part of the test split, or testing would take as long
-/// as training.
+/// A few minutes for all arms. It tests on a part of the test split, since testing would otherwise
+/// take as long as training.
 EncoderOptions quick() {
   EncoderOptions o;
   o.texts = Texts::subset;
@@ -112,12 +112,12 @@ Spec encoder_spec(const EncoderOptions& options, const EncoderArm& arm, std::uin
   spec.set("train", data.train_name);
   spec.set("test", data.test_name);
   for (const Number<EncoderOptions>& number : encoder_numbers()) number.tell(spec, options);
-  // All texts that there are to make is a number, which differs among profiles.
+  // For generated texts, `all` is a number that differs among profiles.
   if (data.task == kGeneratedTask) {
     spec.set("rows", generated_rows(options));
     spec.set("test_rows", generated_test_rows(options));
   }
-  // That of the texts, which may be another than was asked for.
+  // The vocabulary of the texts, which may differ from the one asked for.
   spec.set("vocabulary", data.vocabulary);
   return spec;
 }

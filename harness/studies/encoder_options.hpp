@@ -20,13 +20,13 @@ enum class Texts { official, subset, topics };
 /// Every number of Experiment 4, with the paper's values.
 struct EncoderOptions : TrainingOptions {
   Texts texts = Texts::official;
-  /// The first so many rows, and test rows; 0: all that there are.
+  /// How many rows to take, and how many test rows, from the first on; 0: all.
   Index rows = 0;
   Index test_rows = 0;
   Index epochs = 15;
-  /// Texts are cut and padded to it.
+  /// Texts are cut and padded to this many tokens.
   Index length = 128;
-  /// Of generated texts; that of others is their tokenizer's.
+  /// For generated texts; others have their tokenizer's.
   Index vocabulary = 30522;
 
   EncoderOptions() {
@@ -39,8 +39,8 @@ struct EncoderOptions : TrainingOptions {
   bool operator==(const EncoderOptions&) const = default;
 };
 
-/// What becomes of the positions behind a text: they take part in attention and in the spectra, as
-/// published, or there are none.
+/// How the positions behind a text are used: they take part in attention and in the spectra, as
+/// published, or they do not exist.
 enum class PaddingUse { attended, left_out };
 
 /// A model to train.
@@ -58,7 +58,7 @@ using EncoderProfile = Profile<EncoderOptions>;
 const std::vector<EncoderProfile>& encoder_profiles();
 const std::vector<Number<EncoderOptions>>& encoder_numbers();
 
-/// What its runs are trained on: AG News, or generated texts in its place.
+/// The tasks of its runs: AG News, or generated texts in its place.
 inline constexpr std::string_view kNewsTask = "ag_news", kGeneratedTask = "topics";
 
 /// World, Sports, Business, Sci/Tech; generated texts have as many classes.
@@ -68,7 +68,7 @@ inline constexpr Index kTextClasses = 4;
 struct EncoderData {
   /// kNewsTask or kGeneratedTask.
   std::string task;
-  /// In words, with rows and checksums, for people.
+  /// A description, with rows and checksums.
   std::string description;
   /// For the spec: official, subset, topics, or unknown_<first 16 digits of a sha256>.
   std::string train_name, test_name;
@@ -76,14 +76,14 @@ struct EncoderData {
   libnorm::Corpus train, test;
 };
 
-/// How many texts are generated in the place of a data set's: those asked for, or as many as it
-/// has.
+/// How many texts are generated in place of a data set's: as many as were asked for, or else as
+/// many as the data set has.
 /// @{
 Index generated_rows(const EncoderOptions& options);
 Index generated_test_rows(const EncoderOptions& options);
 /// @}
 
-/// All that decides the bits of one run.
+/// Everything that decides the bits of one run.
 Spec encoder_spec(const EncoderOptions& options, const EncoderArm& arm, std::uint64_t seed,
                   const EncoderData& data);
 
@@ -91,7 +91,8 @@ libnorm::TransformerOptions model_options(const EncoderOptions& options, const E
                                           const EncoderData& data);
 
 /// The matrices whose spectra are taken, of every block's output over one shuffled batch: all
-/// positions, or those that hold text; as they are, or less their mean. Names of protocols too.
+/// positions or only those of text, as they are or minus their mean. These are names of protocols
+/// too.
 inline constexpr std::string_view kSpectrumVariants[] = {"published", "centred", "no_padding",
                                                          "no_padding_centred"};
 

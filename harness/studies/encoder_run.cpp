@@ -11,7 +11,7 @@
 namespace harness {
 namespace {
 
-/// A batch of 0 is refused once the model stands.
+/// A batch of 0 is refused later, when the model is made.
 Index batches_of(const EncoderData& data, const EncoderOptions& options) {
   const Index batch = std::max<Index>(options.batch, 1);
   return (data.train.size() + batch - 1) / batch;
@@ -116,7 +116,8 @@ RunResult EncoderRun::result(std::string_view profile) {
   result.data = data_->description;
   add_epochs(result);
   if (diverged()) return result;
-  // A checkpoint has how many were right alone: restored at its end, a run is tested once more.
+  // A checkpoint stores only how many texts were right, so a run restored at its end is tested
+  // again.
   if (held_out_correct_.empty()) test();
   result.held_out_correct = held_out_correct_;
   for (const Measure& measure : encoder_measures()) {

@@ -12,7 +12,7 @@
 namespace harness {
 
 /// One arm of Experiment 4 in training: epochs over a shuffled corpus, the last, smaller batch
-/// kept. After each epoch it is tested, and the spectra of all blocks are taken.
+/// included. After each epoch the model is tested, and the spectra of all blocks are computed.
 class EncoderRun final : public ModelRun {
  public:
   /// Throws: ValueError for options outside their domain.
@@ -20,7 +20,7 @@ class EncoderRun final : public ModelRun {
              std::shared_ptr<const EncoderData> data);
 
   bool finished() const override { return ModelRun::finished() && (diverged() || !epoch_is_due()); }
-  /// After an epoch.
+  /// True after each epoch.
   bool at_landmark() const override { return steps_done() % steps_per_epoch() == 0; }
   void step() override;
   std::vector<std::byte> state() const override;
@@ -29,7 +29,7 @@ class EncoderRun final : public ModelRun {
   void measure(const std::vector<std::string>& which, RunResult& result) override;
 
  private:
-  /// What is kept of an epoch. Spectra: variants of block 1, of block 2, ...
+  /// What is stored of an epoch. Spectra: variants of block 1, of block 2, ...
   struct Epoch {
     std::int64_t correct = 0, held_out_correct = 0;
     std::vector<double> spectra;
@@ -38,9 +38,9 @@ class EncoderRun final : public ModelRun {
   Index steps_per_epoch() const;
   EncoderMeter meter() { return {options_, arm_, seed(), *data_, model(), batch_}; }
   void shuffle(Index epoch);
-  /// Whether all steps of an epoch are done, and its tests and spectra are not.
+  /// Whether all steps of an epoch are done, but not its tests and spectra.
   bool epoch_is_due() const { return Index(epochs_.size()) < steps_done() / steps_per_epoch(); }
-  /// Throws: Interrupted after a signal; the epoch is due then.
+  /// Throws: Interrupted after a signal; the epoch is then still due.
   void finish_epoch();
   std::int64_t test();
   void add_epochs(RunResult& result) const;
@@ -49,11 +49,11 @@ class EncoderRun final : public ModelRun {
   EncoderArm arm_;
   std::shared_ptr<const EncoderData> data_;
   libnorm::Batch batch_;
-  /// The order of the epoch at hand, and which epoch that is.
+  /// The order of texts in the current epoch, and the number of that epoch.
   std::vector<std::int32_t> order_;
   Index order_of_ = -1;
   std::int64_t correct_ = 0;
-  /// Of the last test in this process.
+  /// From the last test in this process.
   std::vector<bool> held_out_correct_;
   std::vector<Epoch> epochs_;
 };

@@ -32,14 +32,14 @@ length 1 where layernorm&rsquo;s have &radic;C; an accuracy below layernorm&rsqu
 missing expression only as far as <code>sphere</code> shares it.</li>
 )html";
 
-/// What a run takes at least, on texts that are read or generated.
+/// A lower bound of a run's memory, on texts that are read or generated.
 double bytes_of(const EncoderOptions& o, bool generated) {
   EncoderData data;
   data.vocabulary = o.vocabulary;
   const double texts = o.rows > 0 ? double(o.rows) : o.texts == Texts::official ? 120000 : 47598;
   const double length = double(o.length), sequences = std::min(double(o.batch), texts);
-  // Texts fill two fifths of what they are padded to, where it grows with them; half of it or more
-  // is distinct tokens.
+  // Texts fill two fifths of their padded length while that grows with them. Half of their tokens
+  // or more are distinct.
   const double longest = generated ? length : std::min(length, 128.0);
   const double rows = o.path == libnorm::Path::dense ? length : 0.2 * longest;
   const double steps = double(o.epochs) * std::ceil(texts / std::max(1.0, double(o.batch)));
@@ -51,7 +51,7 @@ double bytes_of(const EncoderOptions& o, bool generated) {
          tokens * 4 + spectra;
 }
 
-/// `rows` is what AG News has of distinct tokens in a batch.
+/// `rows` is the number of distinct tokens in a batch of AG News.
 std::vector<Product> products() {
   const Index c = 128, h = 512, rows = 10957;
   return {
@@ -139,7 +139,7 @@ class EncoderStudy final : public Study {
     return list;
   }
 
-  /// A step is as long on the subset as on all texts, and on generated ones nearly.
+  /// A step takes as long on the subset as on all texts, and nearly as long on generated ones.
   BenchPlan bench() const override { return {.profile = "subset", .products = products()}; }
 
   StudyTexts texts() const override {
@@ -219,7 +219,7 @@ std::optional<Spec> EncoderStudy::spec_of(const RunResult& result) const {
   return std::nullopt;
 }
 
-/// The options that a run was made by.
+/// The options that a run was made with.
 EncoderOptions options_of(const Spec& spec) {
   EncoderOptions options;
   const std::string& train = spec.text("train");
@@ -228,7 +228,7 @@ EncoderOptions options_of(const Spec& spec) {
   return with_numbers(options, encoder_numbers(), spec);
 }
 
-/// Of these, what its texts depend on.
+/// Only the options that its texts depend on.
 EncoderOptions texts_of(const EncoderOptions& options, const RunResult& result) {
   EncoderOptions texts;
   texts.texts = options.texts;
@@ -236,7 +236,8 @@ EncoderOptions texts_of(const EncoderOptions& options, const RunResult& result) 
   texts.test_rows = options.test_rows;
   texts.length = options.length;
   texts.vocabulary = options.vocabulary;
-  // In the place of all of AG News stand as many generated texts; which all, the steps tell.
+  // There are as many generated texts as texts of AG News that they replace. The number of steps
+  // tells whether that was all of AG News.
   const Index whole = 120000;
   const Index steps = options.epochs * ((whole + options.batch - 1) / options.batch);
   if (texts.texts == Texts::topics && texts.rows == 0 && result.steps == steps) texts.rows = whole;
@@ -245,7 +246,7 @@ EncoderOptions texts_of(const EncoderOptions& options, const RunResult& result) 
 
 PlannedAgain EncoderStudy::plan_again(const std::vector<RunResult>& results,
                                       const Request& request) const {
-  // Read once for all the runs that share them.
+  // Read once for all runs that share them.
   std::vector<std::pair<EncoderOptions, std::shared_ptr<const EncoderCorpora>>> read;
   const auto corpora_of = [&](const EncoderOptions& texts) {
     for (const auto& [of, corpora] : read) {

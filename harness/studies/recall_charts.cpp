@@ -12,12 +12,12 @@ namespace {
 
 using libnorm::DataError;
 
-// Layernorm's last singular value may be near zero (it removes one direction): fewer for a
-// spectrum.
+// A spectrum shows fewer decades: layernorm's last singular value may be near zero, since it
+// removes one direction.
 constexpr int kLossDecades = 8;
 constexpr int kSpectrumDecades = 5;
 
-// Title and x axis of a protocol's slice.
+// Title and x axis of the panel of a protocol's slice.
 std::pair<std::string, std::string> slice_words(const std::string& protocol) {
   if (protocol == "published") return {"(b) Loss slice", "α (distance in weights)"};
   if (protocol == "accumulated") {

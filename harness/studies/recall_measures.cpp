@@ -23,7 +23,7 @@ double range(const libnorm::LossSlice& slice) {
   return *high - *low;
 }
 
-/// A trained model, and the batch that it is measured on.
+/// A trained model, and the batch it is measured on.
 class Meter {
  public:
   Meter(const RecallOptions& options, std::uint64_t seed, libnorm::Transformer<float>& model)

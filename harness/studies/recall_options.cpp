@@ -5,8 +5,8 @@
 namespace harness {
 namespace {
 
-/// Widths that are no multiple of the lanes, sums longer than a segment and a shard: small, and
-/// through every branch that the paper's scale takes.
+/// Small, but covers every branch of the paper's scale: widths that are no multiple of the lanes,
+/// and sums longer than a segment and a shard.
 RecallOptions smoke() {
   RecallOptions o;
   o.entities = 6;
@@ -75,7 +75,7 @@ Spec recall_spec(const RecallOptions& options, const RecallArm& arm, std::uint64
   spec.set("seed", seed);
   add_execution_keys(spec, options);
   for (const Number<RecallOptions>& number : recall_numbers()) {
-    // An arm's own learning rate decides; that of the others does not.
+    // Only the arm's own learning rate decides its bits, not that of other arms.
     if (number.real == &RecallOptions::learning_rate_none) continue;
     if (number.real == &RecallOptions::learning_rate) {
       spec.set(number.key(), options.*arm.learning_rate);

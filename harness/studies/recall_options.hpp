@@ -36,7 +36,7 @@ const std::vector<RecallArm>& recall_arms();
 /// Throws: ValueError for an unknown name, with the known ones.
 const RecallArm& find_recall_arm(std::string_view name);
 
-/// What its runs are trained on.
+/// The task of its runs.
 inline constexpr std::string_view kRecallTask = "associative_recall";
 
 using RecallProfile = Profile<RecallOptions>;
@@ -46,7 +46,7 @@ const RecallProfile& find_recall_profile(std::string_view name);
 
 const std::vector<Number<RecallOptions>>& recall_numbers();
 
-/// All that decides the bits of one run.
+/// Everything that decides the bits of one run.
 Spec recall_spec(const RecallOptions& options, const RecallArm& arm, std::uint64_t seed);
 
 libnorm::TransformerOptions model_options(const RecallOptions& options, const RecallArm& arm);

@@ -52,7 +52,7 @@ std::vector<Product> products() {
   };
 }
 
-/// At the first batch of the paper's scale.
+/// For the first batch of the paper's scale.
 std::vector<CurvatureCase> curvatures() {
   const RecallOptions paper;
   libnorm::Batch batch;

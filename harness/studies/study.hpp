@@ -26,7 +26,7 @@
 
 namespace harness {
 
-/// An experiment of the paper: the arms of its figure, and the controls its verdicts quote.
+/// An experiment of the paper: the arms of its figure, and the controls that its verdicts use.
 struct Experiment {
   std::string_view id;
   int figure = 0;
@@ -34,20 +34,20 @@ struct Experiment {
   std::vector<std::string> controls;
   std::vector<std::string> protocols;
   std::string_view description;
-  /// Arms of protocols that train otherwise, where the others only measure otherwise. One in the
-  /// place of an arm of the figure is called `<arm>_<protocol>`.
+  /// Arms of the protocols that train differently; other protocols only measure differently. An arm
+  /// that replaces one of the figure is called `<arm>_<protocol>`.
   std::map<std::string, std::vector<std::string>> trainings = {};
 };
 
-/// What runs are trained on, by the name that results give it.
+/// A task that runs are trained on, by its name in results.
 struct Task {
   std::string_view name;
-  /// Of a task that stands in for another, whose results are no evidence: what to say of them, as
-  /// `generated texts, not AG News`. Else empty.
+  /// For a task that stands in for another, and whose results are no evidence: what to say about
+  /// them, as `generated texts, not AG News`. Else empty.
   std::string_view stand_in = "";
 };
 
-/// Runs that golden holds: seeds 0 .. N-1 of all arms that experiments have under a protocol.
+/// Runs that golden holds: seeds 0 .. N-1 of every arm that experiments have under a protocol.
 struct GoldenSeeds {
   std::string_view task, profile;
   std::size_t seeds = 0;
@@ -66,41 +66,41 @@ struct Product {
   bool a_transposed = false, b_transposed = false;
 };
 
-/// A model and a batch, whose products with the Hessian and the Gauss-Newton matrix are timed.
+/// A model and a batch, for timing products with the Hessian and the Gauss-Newton matrix.
 struct CurvatureCase {
   std::string_view arm;
   libnorm::TransformerOptions model;
   libnorm::Batch batch;
 };
 
-/// What `bench` times of a study, beside steps of its figures' arms.
+/// What `bench` times for a study, besides steps of its figures' arms.
 struct BenchPlan {
-  /// At which those steps are.
+  /// The profile of those steps.
   std::string_view profile;
   std::vector<Product> products;
   std::vector<CurvatureCase> curvatures = {};
 };
 
-/// What --help and the report say of a study. Any may be empty.
+/// What --help and the report say about a study. Any may be empty.
 struct StudyTexts {
-  /// What it trains on, a sentence: `Reads AG News, or ...`.
+  /// A sentence about its data: `Reads AG News, or ...`.
   std::string_view data;
   /// What a run keeps in its folder by default: `state, 3.6 MB a run (weights 1.2)`.
   std::string_view kept;
-  /// What figures show beside the paper's: `spectral metrics against depth`.
+  /// What its figures show besides the paper's: `spectral metrics against depth`.
   std::string_view figures;
-  /// What to keep in mind of its results, in HTML: `<li>...</li>` for each.
+  /// Caveats about its results, in HTML: `<li>...</li>` for each.
   std::string_view caveats;
 };
 
-/// A model to train: a norm, and what else tells it from the other arms.
+/// A model to train: a norm, and what else distinguishes it from the other arms.
 struct ArmInfo {
   std::string_view name;
   std::string_view norm;
   std::string_view description;
 };
 
-/// A way to measure or to train that an experiment can be judged under.
+/// A way to measure or to train under which an experiment can be judged.
 struct Protocol {
   std::string_view name;
   std::string_view description;
@@ -127,7 +127,7 @@ struct Column {
   int width() const { return std::max(9, int(title.size())); }
 };
 
-/// What was asked for on the command line.
+/// A request from the command line.
 struct Request {
   std::string profile;
   std::vector<std::string> arms;
@@ -136,25 +136,26 @@ struct Request {
   libnorm::Gemm gemm = libnorm::Gemm::exact;
   /// Numbers that differ from the profile's, by name.
   std::map<std::string, double, std::less<>> numbers;
-  /// The folder named with --data, if one was; whether unknown files will do; and where tokenized
-  /// data may be kept.
+  /// The folder given with --data, if any; whether unknown files are accepted; and where tokenized
+  /// data may be stored.
   std::optional<std::filesystem::path> data;
   Trust trust = Trust::known;
   std::filesystem::path cache;
 };
 
-/// Whether an arm's name is meant as a normalization's text, such as `rms+gain@pre` or `dyt`: every
-/// study has an arm of each.
+/// Whether an arm's name is the text of a normalization, such as `rms+gain@pre` or `dyt`. Every
+/// study has an arm for each.
 bool is_normalization(std::string_view name);
 
-/// Runs that results came from, in their order.
+/// The runs that results came from, in the same order.
 struct PlannedAgain {
   std::vector<PlannedRun> runs;
-  /// A sentence for each result that this version does not make, or whose data is not there.
+  /// A sentence for each result that this version does not make, or whose data is missing.
   std::vector<std::string> faults;
 };
 
-/// Experiments that train models of one kind on one kind of data, and so share their runs.
+/// Experiments that train the same kind of models on the same kind of data, and so share their
+/// runs.
 class Study {
  public:
   virtual ~Study() = default;
@@ -162,16 +163,16 @@ class Study {
   virtual std::string_view name() const = 0;
   virtual const std::vector<Experiment>& experiments() const = 0;
   virtual const std::vector<ArmInfo>& arms() const = 0;
-  /// The first is the one that a table of runs shows unless told.
+  /// A table of runs shows the first unless told otherwise.
   virtual const std::vector<Protocol>& protocols() const = 0;
   virtual const std::vector<ProfileInfo>& profiles() const = 0;
   virtual const std::vector<NumberInfo>& numbers() const = 0;
   virtual const std::vector<Task>& tasks() const = 0;
-  /// What a table of runs shows under a protocol, beside the loss.
+  /// What a table of runs shows under a protocol, besides the loss.
   virtual std::vector<Column> columns(std::string_view protocol) const = 0;
   /// In the order of verdicts.
   virtual std::vector<Claim> claims() const = 0;
-  /// The profile that claims are judged at; fixed before the first run, with its seeds.
+  /// The profile that claims are judged at. It was fixed before the first run, with its seeds.
   virtual std::string_view claim_profile() const = 0;
   virtual const std::vector<GoldenSeeds>& golden_seeds() const = 0;
   virtual std::vector<GoldenFigure> golden_figures() const { return {}; }
@@ -187,7 +188,8 @@ class Study {
   /// Throws: ValueError for numbers outside their domain, DataError for data that is not there.
   virtual std::vector<PlannedRun> plan(const Request& request) const = 0;
 
-  /// Claims are judged from seeds 0 .. N-1: golden's of the claim profile, on what is no stand-in.
+  /// Claims are judged from seeds 0 .. N-1: golden's at the claim profile, on a task that is no
+  /// stand-in.
   std::size_t claim_seeds() const;
 
   /// The task of this name, or null.
@@ -196,25 +198,25 @@ class Study {
   /// Whether an arm of this name is in the list, or can be made.
   bool has_arm(std::string_view name) const;
 
-  /// What is measured on its runs, and by which version today: nothing that could be done again,
-  /// unless a study says so.
+  /// What is measured on its runs, and by which version today. By default it is nothing that could
+  /// be measured again.
   virtual const std::vector<Measure>& measures() const;
 
-  /// The specification that a result's task, profile, arm and seed have today; nothing where they
-  /// mean no run of the study's profiles.
+  /// Today's specification for a result's task, profile, arm and seed; nothing if they are no run
+  /// of the study's profiles.
   virtual std::optional<Spec> spec_of(const RunResult& result) const = 0;
-  /// Whether the study made the result, and its profile, arm and numerics mean the same today.
+  /// Whether the study made the result, and its profile, arm and numerics still mean the same.
   bool is_current(const RunResult& result) const;
 
-  /// The runs that results of a store came from, to be made or measured again. Of the request
-  /// counts where the data is. Unless a study reads its options from specifications, these are runs
-  /// of its profiles.
+  /// The runs that a store's results came from, to be trained or measured again. Of the request,
+  /// only the place of the data counts. These are runs of the study's profiles, unless it reads its
+  /// options from specifications.
   virtual PlannedAgain plan_again(const std::vector<RunResult>& results,
                                   const Request& request) const;
 };
 
-/// All studies: the catalogue of experiments. Defined in catalogue.cpp alone, in whose place a
-/// program can link another.
+/// All studies: the catalogue of experiments. Only catalogue.cpp defines it, so a program can link
+/// another in its place.
 std::span<const Study* const> studies();
 
 /// The study that has an experiment, and the experiment.
@@ -225,10 +227,10 @@ struct FoundExperiment {
 /// Throws: ValueError for an unknown id, with the known ones.
 FoundExperiment find_experiment(std::string_view id);
 
-/// The study whose tasks include a result's. Throws: DataError for an unknown task.
+/// The study that has the task of a result. Throws: DataError for an unknown task.
 const Study& study_of(const RunResult& result);
 
-/// The item of a list with this name. Throws: ValueError with the known names.
+/// The item of this name in a list. Throws: ValueError with the known names.
 template <class T>
 const T& find_named(const std::vector<T>& list, std::string_view T::*key, std::string_view wanted,
                     std::string_view what) {

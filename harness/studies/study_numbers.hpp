@@ -70,7 +70,7 @@ std::vector<Number<Options>> with_shared_numbers(std::vector<Number<Options>> nu
   return numbers;
 }
 
-/// A profile's options with the numbers that a request gives.
+/// A profile's options, with a request's numbers.
 template <class Options>
 Options with_numbers(Options options, const std::vector<Number<Options>>& numbers,
                      const Request& request) {
@@ -94,8 +94,8 @@ Options with_numbers(Options options, const std::vector<Number<Options>>& number
   return options;
 }
 
-/// Options with the numbers, and the ways of computing, that a specification has.
-/// Throws: ValueError for one that lacks any.
+/// Options with a specification's numbers and ways of computing.
+/// Throws: ValueError if it lacks any.
 template <class Options>
 Options with_numbers(Options options, const std::vector<Number<Options>>& numbers,
                      const Spec& spec) {
@@ -123,7 +123,7 @@ inline void require_spec(const Spec& made, const RunResult& result) {
       result.spec_sha256, result.arm, result.seed, numerics, made.text("numerics")));
 }
 
-/// Plans each result by `plan`, which throws where it cannot.
+/// Plans each result by `plan`, which throws if it cannot.
 inline PlannedAgain plan_each(const std::vector<RunResult>& results,
                               const std::function<PlannedRun(const RunResult&)>& plan) {
   PlannedAgain again;
@@ -139,8 +139,10 @@ inline PlannedAgain plan_each(const std::vector<RunResult>& results,
   return again;
 }
 
-/// Holds what a run takes against what there is, before anything is made. bytes: of options.
-/// Throws: ValueError that names the number to lower: that without which a run would take least.
+/// Compares the memory that a run needs with what is free, before anything is made. bytes: computes
+/// the need of options.
+/// Returns: the need.
+/// Throws: ValueError that names the number to lower: the one that adds most to the need.
 template <class Options, class Bytes>
 double checked_bytes(const Options& profile, const std::vector<Number<Options>>& numbers,
                      const Request& request, const Bytes& bytes) {
@@ -162,21 +164,21 @@ double checked_bytes(const Options& profile, const std::vector<Number<Options>>&
                   what, bytes_text(needed), bytes_text(there)));
 }
 
-/// Adam's numbers by their options; the rate's differs from arm to arm.
+/// The options that set Adam's numbers, for messages. The learning rate's differs from arm to arm.
 inline libnorm::AdamNames adam_names(const std::string& learning_rate) {
   return {"--" + learning_rate, "--beta1", "--beta2", "--epsilon"};
 }
 
-/// Ways of computing that decide the bits. Products have a key only where they are not the
-/// library's, as they were before there was a choice.
+/// Adds the ways of computing that decide the bits. Products have a key only if they are not the
+/// library's own, so that specs from before there was a choice stay the same.
 inline void add_execution_keys(Spec& spec, const TrainingOptions& options) {
   spec.set("path", std::string_view(options.path == libnorm::Path::dense ? "dense" : "shortcut"));
   if (options.gemm == libnorm::Gemm::cublas) spec.set("gemm", std::string_view("cublas"));
 }
 
-/// The arm of a list with this name; or, for a normalization's text such as `rms+gain@pre`, an arm
-/// of that, made when it is first asked for and kept. Aliases stand for names. Throws: ValueError
-/// for what is neither.
+/// The arm of this name in a list, or an arm for a normalization's text such as `rms+gain@pre`. The
+/// latter is made when it is first asked for, and kept. Aliases stand for names.
+/// Throws: ValueError for any other name.
 template <class Arm>
 const Arm& find_or_make_arm(const std::vector<Arm>& list, std::string_view text,
                             const std::function<Arm(std::string_view)>& make) {
