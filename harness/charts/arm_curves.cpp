@@ -42,7 +42,7 @@ const CurveStyle* known_style(std::string_view arm) {
   return nullptr;
 }
 
-/// Of an arm that has none of its own, that of the arm it stands beside, or one by its position.
+/// The arm's own style; else that of the arm that it is shown beside, or one by its position.
 CurveStyle style_of(std::string_view arm, std::size_t position) {
   static constexpr CurveStyle kOthers[] = {
       {"#56B4E9", "(8,3)"}, {"#444444", "(5,5)"}, {"#CC79A7", "(2,5)"}};
@@ -76,7 +76,7 @@ Curve curve_of(const std::vector<const RunResult*>& arm, const std::vector<doubl
   return curve;
 }
 
-/// The run with the most steps, which gives the grid: only a diverged one may have fewer.
+/// The run with the most steps, which gives the grid. Only a diverged run may have fewer steps.
 const RunResult& longest_of(const std::vector<const RunResult*>& runs) {
   const RunResult* longest = runs.front();
   for (const RunResult* result : runs) {
@@ -193,7 +193,7 @@ Panel ArmCurves::spectrum_panel(const std::string& title, const std::string& wha
   for (std::size_t i = 0; i < count; ++i) index[i] = static_cast<double>(i);
   Panel panel{title, "index (0 = largest)", "", {}, {}, {}};
   panel.curves = curves(index, what, read, NonFinite::absent);
-  // A margin at both ends, where the steepest parts are.
+  // Leave a margin at both ends, where the curves are steepest.
   const auto last = static_cast<double>(std::max<std::size_t>(count, 2) - 1);
   panel.x = linear_axis(-0.02 * last, 1.02 * last);
   return panel;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Bytes of a word in a note, which fit a line.
+// The most bytes of a word in a note, so that it fits a line.
 constexpr std::size_t kLongestWord = 90;
 
 // Values spanning more than this factor read better on a logarithmic axis.
@@ -69,7 +69,7 @@ Axis log_axis(double smallest_positive, double smallest, double largest, int dec
   axis.low = low / pad;
   axis.high = largest * pad;
   const double ratio = axis.high / axis.low;
-  // Under five to one there may be fewer than two of 1, 2, 5.
+  // If high / low < 5, there may be fewer than two of the numbers 1, 2, 5.
   if (ratio < 5) {
     axis.ticks = linear_axis(axis.low, axis.high).ticks;
   } else {
@@ -134,7 +134,7 @@ void add_foot_notes(Chart& chart) {
 
 std::string shortened(const std::string& text, std::size_t bytes) {
   if (text.size() <= bytes) return text;
-  // Not within a character: its later bytes are 10xxxxxx.
+  // Do not cut within a character: its later bytes are 10xxxxxx.
   while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
   return text.substr(0, bytes) + "...";
 }

@@ -10,7 +10,7 @@ namespace harness {
 
 /// Which figure is wanted.
 struct FigureSpec {
-  /// The paper's.
+  /// The paper's number.
   int number = 0;
   /// The experiment's id, for example `e1`.
   std::string experiment;
@@ -21,18 +21,18 @@ struct FigureSpec {
 };
 
 /// The file names of a figure without their extension: `figure1` for the published protocol,
-/// `figure1-<protocol>` for another. part: of one of several figures, as `depth` in
+/// `figure1-<protocol>` for another. part: the name of one of several figures, as `depth` in
 /// `figure4-depth`.
 std::string figure_name(const FigureSpec& spec, std::string_view part = "");
 
-/// A chart, and what a page says of it.
+/// A chart, with a page's texts about it.
 struct Figure {
   Chart chart;
-  /// Behind the heading, `against depth`; empty if there is nothing to add.
+  /// What follows the heading, as `against depth`; may be empty.
   std::string aspect;
   /// What the panels show.
   std::string caption;
-  /// The same for those who do not see them, with the arms.
+  /// The same for readers who do not see the panels, with the arms.
   std::string alt;
 };
 

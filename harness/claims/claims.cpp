@@ -22,7 +22,7 @@ double metric_of(const RunResult& result, const std::string& name) {
   return found->second;
 }
 
-/// log10 as a measure: what is not above 0 has none, and is refused, not made -inf.
+/// log10 of a metric. A value that is not above 0 is an error, not -inf.
 double decades(double value, const std::string& name) {
   if (!(value > 0)) {
     throw DataError("claims: " + name + " has no logarithm (" + fmt::to_string(value) +
@@ -88,8 +88,8 @@ Margin stagnation_margin() {
   return {.size = 1.0, .why = "a factor of ten; 'a high value' means another order of magnitude"};
 }
 
-/// What stands in for an arm to take a known confound away: the learning rate that only `none` has,
-/// and manual_l2's radius of 1 in place of sqrt(C).
+/// Controls that remove a known confound: the learning rate that only `none` has, and manual_l2's
+/// radius of 1 instead of sqrt(C).
 std::vector<Control> controls_of(const std::string& a, const std::vector<std::string>& b) {
   std::vector<Control> controls;
   for (const Control& control : {Control{.arm = "none", .stand_in = "none_matched"},
@@ -200,7 +200,7 @@ std::vector<Claim> claims_of_e3() {
 
 // Experiment 4.
 
-/// Effective rank of a block's output in a share of the channels, under a protocol of the spectra.
+/// Effective rank of a block's output divided by the channels, under a protocol of the spectra.
 double layer_rank_share(const RunResult& result, int layer, const std::string& protocol) {
   const std::string name = "layer" + std::to_string(layer) + "." + protocol;
   const auto spectrum = result.spectra.find(name);
@@ -220,7 +220,7 @@ Metric rank_share_at(int layer, const std::string& protocol) {
       .at = "layer " + std::to_string(layer)};
 }
 
-/// Of all layers after the first: a spectrum that comes back at the end did not stay.
+/// The lowest of all layers after the first: a spectrum that recovers at the end was not preserved.
 Metric lowest_rank_share(const std::string& protocol) {
   const auto lowest = [=](const RunResult& result) {
     double least = layer_rank_share(result, kLast, protocol);
@@ -233,7 +233,7 @@ Metric lowest_rank_share(const std::string& protocol) {
       .name = "effective rank / C", .unit = "of full rank", .value = lowest, .at = "lowest layer"};
 }
 
-/// What is missing to full rank, so that "the largest of" names the worse of two arms.
+/// What is missing to full rank, so that the largest value belongs to the worse of two arms.
 Metric lost_rank(const std::string& protocol) {
   return {.name = "1 - effective rank / C at layer " + std::to_string(kLast),
           .unit = "of full rank",

@@ -69,7 +69,7 @@ struct Claim {
 /// family, each one on experiment 4 is a family of its own.
 const std::vector<Claim>& claims();
 
-/// Those of one study.
+/// The claims of one study.
 std::vector<Claim> claims_of(std::string_view study);
 
 }  // namespace harness

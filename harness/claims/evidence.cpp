@@ -14,7 +14,7 @@ using libnorm::DataError;
 
 constexpr double kPower = 0.8;
 
-/// What one claim is judged from, and what was found wanting on the way.
+/// What one claim is judged from, and what was found missing.
 struct EvidenceCache {
   const ResultsOfArms& arms;
   const std::vector<std::uint64_t>& seeds;
@@ -26,8 +26,8 @@ struct EvidenceCache {
   }
 };
 
-/// The metric of one arm for each seed; where a result cannot give it, a note and 0, so that one
-/// pass names everything that is missing.
+/// The metric of one arm for each seed. If a result cannot give it, this notes so and returns 0 for
+/// it, so that one pass finds everything that is missing.
 std::vector<double> values_of(const std::string& arm, const Metric& metric, EvidenceCache& cache) {
   std::vector<double> values(cache.seeds.size(), 0.0);
   const auto results = cache.arms.find(arm);
@@ -113,8 +113,8 @@ Comparison estimate(const std::vector<double>& d, const Part& part, std::size_t 
   try {
     numbers.standardized = standardized_effect(d);
   } catch (const libnorm::ValueError&) {
-    // The differences do not vary: there is no unit to measure the effect in, and the field is
-    // left empty, which is what an undefined one means.
+    // The differences do not vary, so the effect has no unit to be measured in. An empty field
+    // means an undefined number.
   }
   return numbers;
 }
@@ -134,8 +134,9 @@ std::string label_of(const Part& part) {
   return placed(part.a, part.metric) + relation + other;
 }
 
-/// Whether a control gives the other answer: for a difference the other sign, or nothing where
-/// there was something; for the others the other side of the margin.
+/// Whether a control reverses the answer. A difference is reversed by the other sign, or by a
+/// negligible effect where there was a real one; other parts by an effect on the other side of the
+/// margin.
 bool is_flipped(const Part& part, const Comparison& published, const Comparison& control) {
   const double margin = part.margin.size;
   if (part.relation == Relation::equivalent) {
@@ -148,7 +149,7 @@ bool is_flipped(const Part& part, const Comparison& published, const Comparison&
          (std::fabs(published.effect) >= margin && control.p_negligible <= kAlpha);
 }
 
-/// Which runs were looked at, and what they were made with.
+/// Adds which runs were used and what made them.
 void add_evidence(Verdict& verdict, const EvidenceCache& cache) {
   std::set<std::string> environments;
   for (const auto& [arm, results] : cache.arms) {
@@ -164,8 +165,8 @@ void add_evidence(Verdict& verdict, const EvidenceCache& cache) {
   verdict.environments.assign(environments.begin(), environments.end());
 }
 
-/// The settings of the runs that were looked at. More than one data set is noted: it may not be
-/// averaged over.
+/// The settings of the runs that were used. Several data sets are noted, since they must not be
+/// averaged.
 std::string regime_of(EvidenceCache& cache, const std::string& task) {
   std::set<std::string> data, lengths;
   std::string profile;
@@ -176,7 +177,7 @@ std::string regime_of(EvidenceCache& cache, const std::string& task) {
     if (!result->epochs.empty()) {
       length = std::to_string(result->epochs.begin()->second.size()) + " epochs, " + length;
     }
-    // One that diverged stopped early, and is noted as that.
+    // A diverged run stopped early, and is noted as diverged.
     if (result->diverged_at < 0) lengths.insert(length);
   }
   if (cache.used.empty()) return "";
@@ -243,7 +244,7 @@ Verdict gather_evidence(const Claim& claim, std::size_t family, const ResultsOfA
   }
   verdict.regime = regime_of(cache, claim.task);
   verdict.notes = cache.notes;
-  // Numbers of the parts that could be measured would read as a result.
+  // Without this, the numbers of the parts that could be computed would look like a result.
   if (!verdict.notes.empty()) verdict.parts.clear();
   add_evidence(verdict, cache);
   return verdict;

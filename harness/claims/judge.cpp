@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kLeastSuperiority = 0.75;
 
-/// The three questions, each a family of its own, with one p per claim.
+/// The three questions. Each is a family of its own, with one p for each claim.
 struct Families {
   std::vector<double> claimed, opposite, negligible;
 };
@@ -85,8 +85,8 @@ void decide_part(const Part& part, PartResult& result, std::size_t place, double
     result.outcome = outcome;
     result.p_holm = p;
   };
-  // A control may explain why an equivalence fails, and the equivalence fails all the same; but
-  // an opposite sign that a control turns round is no finding against the paper.
+  // A control may explain why an equivalence fails; it fails all the same. But an opposite sign
+  // that a control reverses is no finding against the paper.
   const bool against = differs      ? is_smaller(numbers, result.margin) && !has_flip(result)
                        : only_falls ? is_below(numbers, result.margin)
                                     : is_beyond(numbers, result.margin);
@@ -129,7 +129,8 @@ void decide_claim(const Claim& claim, Verdict& verdict, std::size_t place,
   settle(Outcome::inconclusive, families.claimed);
 }
 
-/// Too few seeds decide nothing: the numbers stay, the words go.
+/// Too few seeds decide nothing: the verdict keeps its numbers, and its outcomes become
+/// inconclusive.
 void withhold(Verdict& verdict, std::size_t golden_seeds) {
   const std::size_t n = verdict.seeds.size();
   const double least = verdict.family * std::exp2(-static_cast<double>(n));
@@ -145,7 +146,7 @@ void withhold(Verdict& verdict, std::size_t golden_seeds) {
   }
 }
 
-/// Results of other tasks that were offered where there are none of the claims' own.
+/// Notes the results of other tasks if there are none of the claims' own.
 void note_stand_ins(Verdict& verdict, const std::vector<RunResult>& results,
                     const std::string& task) {
   std::set<std::string> others;

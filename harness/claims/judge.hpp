@@ -10,13 +10,13 @@
 namespace harness {
 
 /// A verdict for each claim, in order, from the results of one profile. The claims are one family,
-/// of one task: results of another task are no evidence, and are named in the notes if there is no
-/// other.
+/// of one task. Results of another task are no evidence; the notes name them if there are no
+/// others.
 ///
-/// Seeds: those of any result. A seed that a needed arm lacks, a diverged run, a metric that is
-/// absent or not finite, and runs on more than one data set make the verdict COULD NOT CHECK and
-/// are named in its notes. With fewer seeds than `golden_seeds` every verdict that can be checked
-/// is INCONCLUSIVE.
+/// Seeds: those of any result. A verdict is COULD NOT CHECK if a needed arm lacks a seed, a run
+/// diverged, a metric is absent or not finite, or runs are on more than one data set; its notes
+/// name these. With fewer seeds than `golden_seeds`, every verdict that can be checked is
+/// INCONCLUSIVE.
 ///
 /// A difference part is SUPPORTED if its Holm p <= 0.05, its interval lies above 0, its effect is
 /// at least the margin, and P(A > B) >= 0.75 with a lower end above 0.5; CONTRADICTED in the mirror
@@ -45,7 +45,7 @@ std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<R
                            std::size_t golden_seeds = 0);
 
 /// The same for all claims of a study, in their order, each family by itself. Claims of a family
-/// stand side by side.
+/// must be adjacent.
 std::vector<Verdict> judge_study(const std::vector<Claim>& claims,
                                  const std::vector<RunResult>& results,
                                  std::size_t golden_seeds = 0);

@@ -84,7 +84,7 @@ double beta_fraction(double a, double b, double x) {
                    fmt::to_string(b) + "); need smaller a and b");
 }
 
-/// The zero of a rising function: halves [low, high] until two neighbours are left.
+/// The zero of a rising function: halves [low, high] until its ends are adjacent numbers.
 double bisect(double low, double high, const std::function<double(double)>& rising) {
   for (;;) {
     const double middle = low + (high - low) / 2;
@@ -129,7 +129,7 @@ double beta_quantile(double p, double a, double b) {
 double t_cdf(double t, double degrees) {
   check_degrees(degrees, "t_cdf");
   require(!std::isnan(t), "t_cdf: t is not a number; need a number");
-  // Of the two equal forms the one that loses no digits: the tail for large t, its complement's
+  // Choose the one of two equal forms that loses no digits: the tail for large t, the complement's
   // argument for small t.
   const double square = t * t;
   const double outside = square > degrees
@@ -142,7 +142,7 @@ double t_quantile(double p, double degrees) {
   check_share(p, "t_quantile", "p");
   check_degrees(degrees, "t_quantile");
   if (p == 0.5) return 0;
-  // The lower half is solved and mirrored: there p keeps its digits.
+  // Solve for the lower half and mirror it: p keeps its digits there.
   if (p > 0.5) return -t_quantile(1 - p, degrees);
   double low = -1;
   while (t_cdf(low, degrees) > p) low *= 2;

@@ -13,9 +13,8 @@ namespace harness {
 /// The outcome of a claim or of a part.
 ///   supported       it holds
 ///   contradicted    the opposite holds
-///   negligible      the difference is smaller than the margin: what an equivalence part claims,
-///   and
-///                   a failure of a difference part
+///   negligible      the difference is smaller than the margin: an equivalence part claims that,
+///                   and a difference part fails
 ///   fragile         it holds as published, and a control flips it
 ///   inconclusive    these seeds support none of the above
 ///   could_not_check a needed result is missing or unusable; never a success

@@ -28,7 +28,7 @@ constexpr double kAbovePanel = kTitleAbove + 0.7 * kLine;
 constexpr double kBelowPanel = kXLabelBelow + 0.8 * kLine;
 constexpr double kPixelsPerUnit = 3.125;  // 2100 pixels: 300 an inch
 
-// Everything in the units of the canvas; gnuplot wants fractions of it, from the bottom left.
+// All sizes are in units of the canvas. gnuplot takes fractions of it, from the bottom left.
 struct Layout {
   double height = 0, panel_bottom = 0, key_bottom = 0;
   int key_columns = 1, key_rows = 1;
@@ -127,14 +127,14 @@ enum class TickLabels { shown, hidden };
 std::string ticks(const Axis& axis, TickLabels labels) {
   std::string list;
   for (const Tick& tick : axis.ticks) {
-    // Numbers that were made here: no text to be quoted.
+    // The numbers are computed here, so there is no text to quote.
     list += fmt::format("{}\"{}\" {:.9g}", list.empty() ? "" : ", ",
                         labels == TickLabels::shown ? tick.label : "", tick.at);
   }
   return "(" + list + ")";
 }
 
-// At a place of the canvas: where gnuplot puts titles and axis labels depends on the terminal.
+// Places a text on the canvas. Where gnuplot puts titles and axis labels depends on the terminal.
 std::string label(int tag, std::string_view text, double x, double y, const Layout& layout) {
   return fmt::format("  set label {} {} at screen {:.5f},{:.5f} center noenhanced", tag,
                      gnuplot_literal(text), x / kWidth, y / layout.height);

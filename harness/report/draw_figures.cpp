@@ -24,11 +24,11 @@ struct Group {
   std::string task, profile;
   std::vector<RunResult> results;
   bool is_evidence = false;
-  /// Of a task that stands in for another.
+  /// For a task that stands in for another.
   std::string stand_in;
 };
 
-/// Those that claims are judged from first.
+/// Groups the results; those that claims are judged from come first.
 std::vector<Group> group_results(const std::vector<RunResult>& results, const Study& study) {
   std::map<std::pair<std::string, std::string>, std::vector<RunResult>> apart;
   for (const RunResult& result : results) {
@@ -59,7 +59,7 @@ std::vector<FigureProtocol> figure_protocols(const Study& study, const Experimen
   std::vector<FigureProtocol> list;
   for (const std::string& name : e.protocols) list.push_back({name, describe(name), e.arms, false});
   for (const auto& [name, arms] : e.trainings) {
-    // Those that stand in the place of the figure's own: `none_masked` for `none`.
+    // The arms that replace the figure's own: `none_masked` for `none`.
     FigureProtocol own{name, describe(name), {}, true};
     const std::string ending = "_" + name;
     for (const std::string& arm : arms) {
@@ -152,7 +152,7 @@ Drawing draw_figures(const std::vector<RunResult>& results, const DrawRequest& r
         for (FigureProtocol& protocol : figure_protocols(*study, e)) {
           if (request.protocol != "all" && request.protocol != protocol.name) continue;
           const bool asked_for = request.protocol == protocol.name || !protocol.has_own_arms;
-          // Other arms than its own would not be what it says.
+          // With other arms, the figure would not show what its protocol says.
           const bool there = request.arms.empty() && has_results_of(groups[g], protocol.arms);
           if (!asked_for && !there) continue;
           if (!request.arms.empty()) protocol.arms = request.arms;

@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using libnorm::BackendError;
 
-/// The environment without what gnuplot would take settings from.
+/// The environment without the variables from which gnuplot takes settings.
 std::vector<char*> plain_environment() {
   std::vector<char*> plain;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -42,7 +42,7 @@ class SpawnSettings {
     ::posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND,
                                        0600);
     ::posix_spawn_file_actions_adddup2(&actions_, STDOUT_FILENO, STDERR_FILENO);
-    // Ignored in this process; there they tell why it ends.
+    // This process ignores these signals. In the child, they show why it ends.
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGPIPE);
@@ -64,8 +64,8 @@ class SpawnSettings {
   posix_spawnattr_t attributes_;
 };
 
-/// Runs `gnuplot -d file` in a folder, without a shell and without files of settings (-d). Returns
-/// its wait status.
+/// Runs `gnuplot -d file` in a folder, without a shell and without settings files (-d).
+/// Returns: its wait status.
 int run_in(const fs::path& folder, std::string file, const char* log) {
   std::string program = "gnuplot", option = "-d";
   char* const arguments[] = {program.data(), option.data(), file.data(), nullptr};
@@ -88,7 +88,7 @@ int run_in(const fs::path& folder, std::string file, const char* log) {
   return status;
 }
 
-/// The last of what gnuplot said, on one line.
+/// The end of gnuplot's output, on one line.
 std::string last_words(const fs::path& log) {
   constexpr std::size_t kMost = 400;
   std::string said = is_there(log) ? read_file(log) : "";
@@ -101,7 +101,7 @@ std::string last_words(const fs::path& log) {
   return libnorm::printable(said);
 }
 
-/// gnuplot does not tell when it cannot write: this finds out.
+/// gnuplot does not report that it cannot write, so this checks that there is room.
 void require_room(const fs::path& folder) {
   const std::string some(std::size_t{1} << 22, ' ');
   write_atomically(folder / "room", some);
@@ -121,7 +121,7 @@ void require_success(int status, const std::string& script, const fs::path& fold
                   end, script, said));
 }
 
-/// The picture's bytes, which end as those of a whole one do.
+/// The picture's bytes, which must end as those of a complete picture.
 std::string whole_picture(const fs::path& path, std::string_view end, const std::string& said) {
   std::string bytes = is_there(path) ? read_file(path) : "";
   std::string_view text = bytes;
@@ -139,8 +139,8 @@ std::string gnuplot_literal(std::string_view text) {
   std::string literal = "'";
   char before = '\'';
   for (const char letter : libnorm::printable(text)) {
-    // A quote within is written twice. Where two stand together, or one stands first, gnuplot 5.4
-    // takes the literal to be at its end all the same: there it becomes another character.
+    // A quote inside is written twice. But gnuplot 5.4 takes two adjacent quotes, or one at the
+    // start, for the end of the literal: such quotes become another character.
     if (letter != '\'') {
       literal += letter;
     } else {
@@ -152,7 +152,7 @@ std::string gnuplot_literal(std::string_view text) {
 }
 
 std::string gnuplot_comment(std::string_view text) {
-  // A backslash at its end would join the next line to it.
+  // A backslash at the end would join the next line to this one.
   return "# " + libnorm::printable(text) + (text.ends_with('\\') ? ".\n" : "\n");
 }
 

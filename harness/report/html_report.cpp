@@ -48,7 +48,7 @@ std::string escape(std::string_view text) {
   return escaped;
 }
 
-// Lets a long name be broken after its dots and underscores.
+// Allows a line break after each dot and underscore of a long name.
 std::string breakable(std::string_view name) {
   std::string text;
   for (const char letter : escape(name)) {
@@ -65,7 +65,7 @@ void replace_all(std::string& text, std::string_view from, const std::string& to
   }
 }
 
-// The picture without its prolog, its ids made different from those of the page's other pictures.
+// The picture without its prolog, with ids that differ from those of the page's other pictures.
 std::string inline_svg(const ReportFigure& figure, std::size_t position) {
   const std::size_t begin = figure.svg.find("<svg"), end = figure.svg.rfind("</svg>");
   if (begin == std::string::npos || end == std::string::npos || end < begin) {
@@ -140,7 +140,7 @@ std::string verdict_rows(const ReportVerdict& verdict) {
   return html + "</tbody>\n";
 }
 
-// A table that is too wide scrolls by itself, by keyboard too.
+// A table that is too wide scrolls by itself, also by keyboard.
 std::string table(const std::string& style, const std::string& label, const std::string& caption,
                   const std::string& inside) {
   return fmt::format(
@@ -191,7 +191,7 @@ Groups group(const std::vector<RunResult>& results) {
 }
 
 bool is_shown(const RunResult& result, std::string_view metric) {
-  // A layer's other metrics are in the figures, and in the result.
+  // A layer's other metrics are in the figures and in the result.
   return !metric.starts_with("layer") || result.spectra.empty() ||
          metric.ends_with(".effective_rank");
 }
@@ -246,7 +246,7 @@ std::string run_section(const std::vector<RunResult>& results) {
 }
 
 std::string environment_section(const std::vector<RunResult>& results) {
-  // As text, so that equal ones fall together.
+  // As text, so that equal ones are counted together.
   std::map<std::vector<std::string>, int> environments;
   for (const RunResult& result : results) {
     const Environment& e = result.environment;

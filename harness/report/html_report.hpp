@@ -19,7 +19,7 @@ struct ReportPart {
   std::string controls;               // what the controls did, and other notes; may be empty
 };
 
-/// What golden says of a verdict.
+/// How a verdict compares with golden's.
 enum class Agreement { matches, differs, no_golden };
 
 struct ReportVerdict {
@@ -48,9 +48,9 @@ struct ReportData {
   std::vector<ReportFigure> figures;
   /// Every run behind the verdicts, in the order of the table.
   std::vector<RunResult> results;
-  /// Shell commands that make all this again.
+  /// Shell commands that reproduce all this.
   std::vector<std::string> commands;
-  /// What to keep in mind, in HTML: list items.
+  /// Caveats, in HTML: list items.
   std::vector<std::string> caveats = {};
 };
 
@@ -58,10 +58,10 @@ struct ReportData {
 std::string four_digits(double value);
 
 /// One HTML page that needs no other file: verdicts, figures, caveats, every run's numbers, where
-/// they were made and how to make them again. A function of its argument alone. Results of several
-/// tasks or profiles have a table each. Of the spectra of several layers it has the effective
-/// ranks, which verdicts rest on. throws: DataError if a figure is not an SVG picture, or carries a
-/// script
+/// they were made and how to make them again. It depends on its argument alone. Each task and
+/// profile has a table of its own. Of the spectra of several layers it shows the effective ranks,
+/// which verdicts rest on.
+/// Throws: DataError if a figure is not an SVG picture, or contains a script.
 std::string html_report(const ReportData& data);
 
 }  // namespace harness

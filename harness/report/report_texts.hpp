@@ -69,7 +69,7 @@ li { margin-bottom: .4rem; max-width: 60rem; }
   .runs td.number { white-space: normal; } }
 )css";
 
-/// What to keep in mind of every study, in HTML.
+/// Caveats about every study, in HTML.
 inline constexpr std::string_view kCaveats =
     R"html(<li><strong>One seed in the paper.</strong> The published figures show one run of each arm, without
 error bars. Here every arm has as many runs as the table below lists.</li>
