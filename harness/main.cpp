@@ -73,12 +73,12 @@ Exit run(const std::vector<std::string>& words) {
 }
 
 Exit fail(const char* text, Exit exit) {
-  // Errors quote files and names, which are a stranger's text.
+  // Errors quote files and names, whose text may come from a stranger.
   complain_text("norm-harness: ", libnorm::printable(text));
   return exit;
 }
 
-/// Runs a command; what goes wrong becomes one sentence and an exit code.
+/// Runs a command. An error becomes one sentence and an exit code.
 Exit run_safely(int argc, char** argv) noexcept {
   try {
     return run({argv + 1, argv + argc});
@@ -97,7 +97,7 @@ Exit run_safely(int argc, char** argv) noexcept {
   }
 }
 
-/// What nobody can catch, as TBB being refused a thread in a thread of its own.
+/// For errors that nobody can catch, such as when the system refuses a thread to TBB.
 [[noreturn]] void end_safely() {
   try {
     if (const auto error = std::current_exception()) std::rethrow_exception(error);
@@ -115,16 +115,16 @@ Exit run_safely(int argc, char** argv) noexcept {
 int main(int argc, char** argv) {
   if (!open_missing_streams()) return int(Exit::no_data);
   std::set_terminate(end_safely);
-  // A file-size limit, and a reader that went away, are then errors like a full disk.
+  // A file-size limit and a closed pipe are then errors like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
 #if defined(__GLIBC__)
-  // Large blocks go back to the system when a run is over; by default glibc keeps more and more of
-  // them in pieces.
+  // Large blocks return to the system when a run is over; by default glibc keeps more and more of
+  // them in fragments.
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
 #endif
   const Exit exit = run_safely(argc, argv);
-  // What went wrong before counts more.
+  // An earlier error takes precedence.
   if (!finish_output() && exit == Exit::ok) return int(Exit::no_data);
   return int(exit);
 }

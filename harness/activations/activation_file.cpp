@@ -22,14 +22,14 @@ using Bytes = std::shared_ptr<const libnorm::StoredBytes>;
 
 std::string text_of(const std::filesystem::path& path) { return libnorm::printable(path.string()); }
 
-/// An array that a file has, and whether it can be read as what is asked for.
+/// An array of a file, and whether it can be read as what was asked for.
 struct Candidate {
   std::string name;
   std::vector<Index> shape;
   bool readable;
 };
 
-/// The first few that can be read, for a message.
+/// The first few arrays that can be read, for a message.
 std::string listed(const std::vector<Candidate>& all) {
   constexpr int kMost = 8;
   std::string text;
@@ -43,7 +43,8 @@ std::string listed(const std::vector<Candidate>& all) {
   return text.empty() ? "none" : text;
 }
 
-/// The one that is named, or the only one that can be read. noun: `tensor`. right: what could be.
+/// The array that is named, or else the only one that can be read. noun: `tensor`. right: what
+/// could be read.
 std::string chosen(const std::vector<Candidate>& all, const std::filesystem::path& path,
                    const ArrayChoice& choice, const char* noun, const std::string& right) {
   if (choice.name) {
@@ -68,7 +69,7 @@ std::string chosen(const std::vector<Candidate>& all, const std::filesystem::pat
   return readable[0];
 }
 
-/// Arrays of a .npz file: its members that end in .npy, by the names without that.
+/// Arrays of a .npz file: its members whose names end in .npy, which is left out of the name.
 class NpzFile {
  public:
   explicit NpzFile(std::shared_ptr<const libnorm::OpenFile> file)
@@ -111,8 +112,8 @@ class NpzFile {
       fmt::format("measure: {}: is {}; need {}", text_of(path), kind.what, kind.advice));
 }
 
-/// A .npy file, or the array of a .npz file that is asked for, whose name `choice` gets; nothing
-/// for what is neither.
+/// A .npy file, or the array asked for of a .npz file; `choice` gets its name. Nothing for other
+/// kinds of file.
 Bytes open_npy_bytes(const std::filesystem::path& path, NpyNumbers wanted, ArrayChoice& choice) {
   const auto file = std::make_shared<const libnorm::OpenFile>(path, "measure");
   if (const auto kind = foreign_kind(*file, path)) refuse(*kind, path);

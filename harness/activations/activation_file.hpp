@@ -13,7 +13,7 @@ namespace harness {
 /// Rows of a file, and their name there.
 struct ActivationFile {
   std::filesystem::path path;
-  /// Of a safetensors file, or the array of a .npz file.
+  /// The tensor of a safetensors file, or the array of a .npz file.
   std::optional<std::string> tensor;
   bool is_npz = false;
   libnorm::StoredRows rows;

@@ -26,7 +26,7 @@ constexpr const char* kFromTable =
     "a .npy file, as numpy.save(\"x.npy\", table.to_numpy()) writes it";
 constexpr const char* kUnpacked = "the file that is packed in it";
 
-/// Bytes that a file of a kind has at a place.
+/// Bytes that files of a kind have at a place.
 struct Signature {
   std::size_t place;
   std::string_view bytes;
@@ -70,7 +70,7 @@ constexpr Signature kSignatures[] = {
      "the file, as git lfs pull brings it"},
 };
 
-/// What a name promises where the bytes say nothing.
+/// The kind of a file by its name, if the bytes do not tell.
 struct Ending {
   std::string_view extension;
   const char *what, *advice;
@@ -91,7 +91,7 @@ constexpr Ending kEndings[] = {
     {".msgpack", "a Flax checkpoint", kReadable},
 };
 
-/// The first bytes of a file, as far as there are any.
+/// The first bytes of a file, or all if it has fewer.
 std::string start_of(const libnorm::StoredBytes& file, Index most) {
   std::string start(std::size_t(std::min(file.size(), most)), '\0');
   file.read(0, std::as_writable_bytes(std::span(start)));
@@ -105,7 +105,7 @@ bool begins_as_safetensors(std::string_view start) {
   return length <= std::uint64_t(libnorm::kLongestSafetensorsHeader);
 }
 
-/// Whether it is text as far as it was read, of which a character at the end may be cut.
+/// Whether these bytes are text; the last character may be cut.
 bool is_text(std::string_view start) {
   const auto steers = [](char c) {
     return (c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;

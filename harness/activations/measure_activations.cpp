@@ -23,11 +23,11 @@ using libnorm::MetricValue;
 using libnorm::StoredRows;
 
 constexpr Index kMostBytes = Index{1} << 30, kMostPairs = 20000;
-/// Of more channels, or rows where these are fewer, squares alone take gigabytes.
+/// With more channels, or rows if these are fewer, the squares alone take gigabytes.
 constexpr Index kMostChannels = 8192;
 constexpr Index kNeighbours = 10;
 
-/// Which metrics are to be made, and which were only not forbidden.
+/// Which metrics to compute: those that were named, or all that the input allows.
 class Choice {
  public:
   explicit Choice(const Measuring& asked) : names_(asked.metrics) {}
@@ -41,7 +41,7 @@ class Choice {
     return names_.empty() || std::find(names_.begin(), names_.end(), name) != names_.end();
   }
   bool named() const { return !names_.empty(); }
-  /// Those of a kind that are wanted.
+  /// The wanted metrics of a kind.
   std::vector<std::string> of(MetricNeeds needs) const {
     std::vector<std::string> names;
     for (const MeasuredMetric& m : measured_metrics()) {
@@ -64,7 +64,7 @@ struct Rows {
 
 constexpr const char* kOrDrop = ", or --nan-rows drop";
 
-/// Reads rows of those that are measured, all of which are finite.
+/// Reads selected rows, all of which must be finite.
 template <class T>
 void read_selected(const Measuring& asked, const ActivationFile& from, Index first,
                    const MatrixView<T>& into) {
@@ -85,7 +85,7 @@ Rows<T> read_selected(const Measuring& asked, const ActivationFile& from) {
   return rows;
 }
 
-/// All of a file, none of which may be left out.
+/// Reads all rows of a file, none of which may be left out.
 template <class T>
 Rows<T> read_whole(const ActivationFile& from) {
   Rows<T> rows = empty_rows<T>(from.rows.rows(), from.rows.cols());
@@ -99,7 +99,7 @@ bool fits_memory(Index rows, Index channels) {
   return double(rows) * double(channels) * double(sizeof(T)) <= double(kMostBytes);
 }
 
-/// What needs one pass.
+/// The metrics that need one pass.
 struct Streams {
   std::unique_ptr<libnorm::RowGram> gram;
   std::unique_ptr<libnorm::ChannelMoments> moments;
@@ -113,7 +113,7 @@ struct Streams {
   }
 };
 
-/// Leaves metrics out, or says that they cannot be had.
+/// Leaves metrics out. Throws: DataError if metrics were asked for by name.
 void leave_out(const Choice& choice, std::vector<std::string> names, const std::string& reason,
                Measurement& result) {
   if (names.empty()) return;
@@ -169,7 +169,7 @@ void measure_other(const Choice& choice, const Measuring& asked, const MatrixVie
   }
 }
 
-/// What needs all rows at once.
+/// The metrics that need all rows at once.
 template <class T>
 void measure_in_memory(const Choice& choice, const Measuring& asked, bool squares_fit,
                        const MatrixView<const T>& rows, Measurement& result) {
@@ -185,8 +185,9 @@ void measure_in_memory(const Choice& choice, const Measuring& asked, bool square
   if (choice.any(MetricNeeds::other) && asked.other) measure_other(choice, asked, rows, result);
 }
 
-/// Says what cannot be had where squares [C, C], or of fewer rows than channels squares [R, R] and
-/// the rows in double, are too large to hold. Returns whether they are not.
+/// Leaves out the metrics that need squares too large to hold: [C, C], or, with fewer rows than
+/// channels, [R, R] and the rows in double.
+/// Returns: whether they can be held.
 bool plan_squares(const Choice& choice, Index rows, Index channels, Measurement& result) {
   const Index most_rows = std::min(kMostChannels, kMostBytes / (Index(sizeof(double)) * channels));
   if (channels <= kMostChannels || rows <= most_rows) return true;
@@ -202,7 +203,8 @@ bool plan_squares(const Choice& choice, Index rows, Index channels, Measurement&
   return false;
 }
 
-/// Says what cannot be had, and returns whether anything needs all rows in memory that can.
+/// Leaves out the metrics that need too much memory or time. Returns: whether any that is left
+/// needs all rows in memory.
 template <class T>
 bool plan_memory(const Choice& choice, const Measuring& asked, bool squares_fit,
                  Measurement& result) {
@@ -272,8 +274,8 @@ Measurement measure_as(const Measuring& asked, const std::function<void(Index)>&
   Streams streams = streams_for(choice, c, squares_fit);
   Rows<T> all;
   if (in_memory) all = empty_rows<T>(all_rows, c);
-  // What metrics take at a time (RowGram's stretches, which are multiples of the others'), so that
-  // numbers have the bits that they have of rows in memory; of narrow rows about 16 MB of it.
+  // Metrics take pieces of a fixed size (RowGram's; those of others divide it), so that numbers
+  // have the same bits as from rows in memory. Narrow rows are read 16 MB at a time.
   const Index piece = c <= 512 || !streams.gram
                           ? std::max<Index>(1, 1024 / c) * (streams.gram ? 4096 : 1024)
                           : std::max<Index>(8192, (2 * c + 1023) / 1024 * 1024);
@@ -350,8 +352,8 @@ Measurement measure_activations(const Measuring& asked,
     return is_double(asked) ? measure_as<double>(asked, progress)
                             : measure_as<float>(asked, progress);
   } catch (const libnorm::ValueError& error) {
-    // The file's numbers, not the command line; and without the function's name, which nobody
-    // called here.
+    // The fault is in the file, not on the command line. The text begins with the name of a
+    // function, which says nothing to the user and is cut off.
     const std::string_view text = error.what();
     const std::size_t colon = text.find(": ");
     throw libnorm::DataError(

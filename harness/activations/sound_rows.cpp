@@ -14,7 +14,7 @@ using libnorm::Index;
 using libnorm::MatrixView;
 using libnorm::StoredRows;
 
-/// What libnorm's metrics take.
+/// The largest number that libnorm's metrics take.
 constexpr double kLargest = 1e290;
 
 template <class T>
@@ -68,7 +68,7 @@ template void require_finite<double>(const ActivationFile&, const MatrixView<con
 
 std::vector<Index> unsound_rows(const ActivationFile& file, Index count,
                                 const std::function<void(Index)>& progress) {
-  // About 32 MB at a time, in double: no number is finite only before it is read.
+  // Read about 32 MB at a time. In double, no finite number overflows when it is read.
   const Index c = file.rows.cols(), piece = std::max<Index>(1, (Index{1} << 22) / c);
   std::vector<double> numbers(std::size_t(std::min(piece, count) * c));
   std::vector<Index> found;
@@ -88,8 +88,8 @@ RowSelection::RowSelection(Index count, std::vector<Index> left_out)
     : count_(count), left_out_(std::move(left_out)) {}
 
 Index RowSelection::file_row(Index row) const {
-  // Those left out before it: the i-th of them stands behind left_out_[i] - i rows of the
-  // selection.
+  // Find how many rows were left out before this one: left_out_[i] comes after left_out_[i] - i
+  // rows of the selection.
   Index low = 0, high = left_out();
   while (low < high) {
     const Index middle = low + (high - low) / 2;

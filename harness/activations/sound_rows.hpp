@@ -22,7 +22,7 @@ void require_finite(const ActivationFile& file, const libnorm::MatrixView<const 
                     const std::function<libnorm::Index(libnorm::Index)>& file_row,
                     const std::string& advice = "");
 
-/// Those of the first `count` rows with a NaN or an infinity, ascending.
+/// The rows among the first `count` that have a NaN or an infinity, ascending.
 /// progress: called with the rows read so far.
 std::vector<libnorm::Index> unsound_rows(const ActivationFile& file, libnorm::Index count,
                                          const std::function<void(libnorm::Index)>& progress);

@@ -27,7 +27,7 @@ constexpr std::string_view kAside = ".libnorm-aside-";
 constexpr int kMostLinks = 40;
 constexpr std::size_t kPiece = std::size_t{1} << 16;
 
-/// Whoever reads a pipe may go away, which must not end this process.
+/// While it lives, a reader that leaves a pipe does not end this process.
 class BrokenPipeIgnored {
  public:
   BrokenPipeIgnored() : before_(std::signal(SIGPIPE, SIG_IGN)) {}
@@ -50,7 +50,7 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-/// Returns 0 or the reason why not.
+/// Returns: 0, or the reason of the failure.
 int write_all(int file, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file, bytes.data(), bytes.size());
@@ -61,7 +61,8 @@ int write_all(int file, std::span<const std::byte> bytes) {
   return 0;
 }
 
-/// Owner and mode of the file that is replaced, so far as the system allows. Returns 0 or why not.
+/// Copies owner and mode of the replaced file, as far as the system allows.
+/// Returns: 0, or the reason of the failure.
 int take_after(int file, const struct stat& old) {
   struct stat now = {};
   if (::fstat(file, &now) != 0) return errno;
@@ -73,7 +74,7 @@ int take_after(int file, const struct stat& old) {
   return ::fchmod(file, old.st_mode & 07777) == 0 ? 0 : errno;
 }
 
-/// Writes and syncs a new file; returns 0 or the reason why not.
+/// Writes and syncs a new file. Returns: 0, or the reason of the failure.
 int write_new(const fs::path& path, std::span<const std::byte> bytes, const struct stat* old) {
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.get() < 0) return errno;
@@ -85,7 +86,7 @@ int write_new(const fs::path& path, std::span<const std::byte> bytes, const stru
 }
 
 void write_through(const fs::path& path, std::span<const std::byte> bytes) {
-  // A pipe that nobody reads would be waited for.
+  // O_NONBLOCK, so as not to wait for a reader of a pipe.
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (file.get() < 0 && errno == ENXIO) {
     throw DataError("file: cannot write " + path.string() +
@@ -101,7 +102,7 @@ void write_through(const fs::path& path, std::span<const std::byte> bytes) {
   if (!file.close()) fail_to_write(path, "write", errno);
 }
 
-/// Appends at most so many bytes; returns how many came, 0 at the end.
+/// Appends at most so many bytes. Returns: how many were read, 0 at the end.
 std::size_t read_some(int file, const fs::path& path, std::string& content, std::size_t most) {
   const std::size_t before = content.size();
   content.resize(before + most);
@@ -114,7 +115,7 @@ std::size_t read_some(int file, const fs::path& path, std::string& content, std:
   return static_cast<std::size_t>(count);
 }
 
-/// Where links lead, there or not.
+/// The target of a chain of links, whether it exists or not.
 fs::path end_of_links(const fs::path& path) {
   fs::path end = path;
   for (int links = 0; links < kMostLinks; ++links) {
@@ -199,7 +200,7 @@ void sync_directory(const fs::path& directory) {
 
 bool is_written_through(const fs::path& path) {
   struct stat status = {};
-  // What cannot be looked at is found out by writing.
+  // If the path cannot be examined, writing will tell.
   if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return false;
   if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) return true;
   throw DataError("file: cannot write " + path.string() + " (it is " + kind_of(status.st_mode) +
@@ -236,7 +237,7 @@ void replace_atomically(const fs::path& path, const std::function<void(const fs:
     }
   } catch (const DataError& error) {
     ::unlink(aside.c_str());
-    // The name that counts is the file's.
+    // The message must name the file, not its temporary copy.
     std::string text = error.what();
     const std::size_t at = text.find(aside.string());
     if (at != std::string::npos) text.replace(at, aside.string().size(), path.string());
@@ -261,7 +262,7 @@ std::string file_sha256(const fs::path& path) {
 }
 
 int open_regular(const fs::path& path) {
-  // A pipe that nobody writes to would be waited for.
+  // O_NONBLOCK, so as not to wait for a writer of a pipe.
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (file < 0) fail_to_read(path, errno);
   struct stat status = {};
@@ -277,7 +278,7 @@ std::string read_file(const fs::path& path, std::uintmax_t most) {
   const Descriptor file(open_regular(path));
   struct stat status = {};
   if (::fstat(file.get(), &status) != 0) fail_to_read(path, errno);
-  // The size is a promise alone: files of /proc say 0, and others may grow.
+  // The size is only a hint: files of /proc say 0, and others may grow.
   std::uintmax_t size = static_cast<std::uintmax_t>(status.st_size);
   std::string content;
   while (size <= most) {

@@ -20,7 +20,7 @@ class Descriptor {
   ~Descriptor();
 
   int get() const { return value_; }
-  /// Returns whether closing succeeded: some file systems report a failed write only then.
+  /// Returns: whether closing succeeded. Some file systems report a failed write only then.
   bool close();
 
  private:
@@ -45,7 +45,7 @@ class TemporaryFolder {
 /// The system's text for a value of errno.
 std::string reason_of(int error);
 
-/// Throws a DataError that names the path and the system's reason (a value of errno).
+/// Throws: DataError that names the path and the system's reason (a value of errno).
 [[noreturn]] void fail_to_write(const std::filesystem::path& path, const char* action, int reason);
 [[noreturn]] void fail_to_read(const std::filesystem::path& path, int reason);
 

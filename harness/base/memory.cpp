@@ -30,7 +30,7 @@ std::optional<double> number_of(const fs::path& file, const std::string& name) {
   return std::nullopt;
 }
 
-/// The number that a file holds; nothing where it is not there, or holds `max`.
+/// The number in a file; nothing if the file is missing or holds `max`.
 std::optional<double> number_in(const fs::path& file) {
   std::ifstream text(file);
   double number = 0;
@@ -57,7 +57,7 @@ struct GroupFiles {
   const char *limit, *usage, *reclaimable;
 };
 
-/// What a control group, and all that it lies in, leave. Caches that the kernel gives back do not
+/// What a control group, and all groups around it, leave. Caches that the kernel can reclaim do not
 /// count as used.
 double left_in_groups(const fs::path& mount, fs::path group, const GroupFiles& files) {
   double left = kNoLimit;

@@ -11,7 +11,7 @@
 namespace harness {
 namespace {
 
-/// Why standard output could not be written first, where that is known.
+/// The reason of the first failure to write standard output, if it is known.
 int first_reason = 0;
 
 }  // namespace
@@ -19,7 +19,7 @@ int first_reason = 0;
 bool open_missing_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(stream, F_GETFD) >= 0) continue;
-    // The other way round, so that it is an error to use it, as it was. The lowest number is free.
+    // Opened the wrong way round, so that using it is still an error. The lowest number is free.
     const int way = stream == STDIN_FILENO ? O_WRONLY : O_RDONLY;
     if (::open("/dev/null", way) != stream) return false;
   }
@@ -40,11 +40,11 @@ void complain_text(std::string_view who, std::string_view text) noexcept {
 bool finish_output() noexcept {
   const bool failed_before = !can_print() || !std::cout;
   bool written = std::fflush(stdout) == 0 && !failed_before;
-  // Some file systems tell only now.
+  // Some file systems report a failure only when closing.
   if (written) written = ::close(STDOUT_FILENO) == 0;
   if (written) return true;
   const int reason = failed_before ? first_reason : errno;
-  // A reader that went away knows.
+  // A reader that closed the pipe knows already.
   if (reason == EPIPE) return false;
   std::fprintf(stderr,
                "norm-harness: cannot write the output%s%s%s; need a standard output that is "

@@ -36,7 +36,7 @@ Sha256& Sha256::update(std::span<const std::byte> bytes) {
 Sha256& Sha256::update(std::string_view bytes) { return update(std::as_bytes(std::span(bytes))); }
 
 std::string Sha256::hex() const {
-  // Finishing ends a context, so a copy is finished and this one can go on.
+  // Finishing ends a context, so a copy is finished and this one stays usable.
   const std::unique_ptr<void, Free> copy(EVP_MD_CTX_new());
   require(copy != nullptr, "make a context");
   require(EVP_MD_CTX_copy_ex(as_evp(copy.get()), as_evp(context_.get())) == 1, "copy a context");

@@ -11,11 +11,11 @@
 namespace harness {
 namespace {
 
-/// Milliseconds. Signals that come together are one: `timeout` and shells send one to a process and
+/// Milliseconds within which signals count as one: `timeout` and shells send one to a process and
 /// another to its group.
 constexpr std::int64_t kTogether = 300;
 
-/// When a stop was asked for, or 0.
+/// When a stop was requested, or 0.
 std::atomic<std::int64_t> requested_at = 0;
 std::atomic<int> unsaved = 0;
 static_assert(std::atomic<std::int64_t>::is_always_lock_free, "a signal handler sets it");
@@ -26,14 +26,14 @@ std::int64_t milliseconds() {
   return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000 + 1;
 }
 
-// Calls what may be called in a signal handler, nothing else.
+// Calls only functions that are allowed in a signal handler.
 void on_signal(int) {
   std::int64_t first = 0;
   const std::int64_t now = milliseconds();
   const bool again = !requested_at.compare_exchange_strong(first, now);
   if (again ? now - first < kTogether : unsaved > 0) return;
   constexpr std::string_view kText = "norm-harness: stopped; the same command resumes from there\n";
-  // Whether it can be written changes nothing.
+  // It makes no difference whether this can be written.
   if (::write(STDERR_FILENO, kText.data(), kText.size()) < 0) ::_exit(130);
   ::_exit(130);
 }

@@ -11,7 +11,7 @@ std::vector<std::jthread> start_threads(int count, const std::function<void()>& 
   try {
     while (int(threads.size()) < count) threads.emplace_back(work);
   } catch (const std::exception&) {
-    // No thread, or no memory for one: those that are there do the work of all.
+    // No thread, or no memory for one: the existing threads do all the work.
   }
   return threads;
 }

@@ -21,11 +21,11 @@ using libnorm::Index;
 using libnorm::StoredBytes;
 
 constexpr int kStored = 0, kDeflated = 8;
-/// Sizes and places that zip64 has elsewhere.
+/// These values mean that zip64 has the size or place elsewhere.
 constexpr std::uint64_t kElsewhere32 = 0xFFFFFFFF, kElsewhere16 = 0xFFFF;
 constexpr const char* kWhole = "the whole file, as numpy.savez writes it";
 
-/// A record, lowest bytes first. What is asked of it lies in it: its length is checked before.
+/// A record, lowest bytes first. Its length was checked, so all that is read lies inside.
 class Record {
  public:
   explicit Record(std::span<const std::byte> bytes) : bytes_(bytes) {}
@@ -55,7 +55,7 @@ class Record {
 /// Where the list of members lies.
 struct Directory {
   std::uint64_t count = 0, size = 0, begin = 0;
-  /// Where what follows it begins.
+  /// Where the part after it begins.
   std::uint64_t end = 0;
 };
 
@@ -65,7 +65,7 @@ std::vector<std::byte> read_bytes(const StoredBytes& file, Index offset, Index s
   return bytes;
 }
 
-/// The record at the very end of the file, behind which stands only a comment.
+/// The record at the end of the file; only a comment may follow it.
 Directory find_directory(const StoredBytes& file) {
   constexpr Index kEnd = 22, kLongestComment = 65535, kLocator = 20, kEnd64 = 56;
   const Index size = std::min(file.size(), kEnd + kLongestComment), from = file.size() - size;
@@ -102,8 +102,8 @@ Directory find_directory(const StoredBytes& file) {
   return directory;
 }
 
-/// Sizes and place of a member, from its extra fields where zip64 has them.
-/// Returns false for what should be there and is not.
+/// Reads sizes and place of a member from its extra fields, if zip64 has them there.
+/// Returns: false if they should be there and are not.
 bool read_zip64(const Record& extra, const std::array<std::uint64_t*, 3>& numbers) {
   const auto elsewhere = [](const std::uint64_t* n) { return *n == kElsewhere32; };
   if (std::none_of(numbers.begin(), numbers.end(), elsewhere)) return true;
@@ -124,11 +124,11 @@ bool read_zip64(const Record& extra, const std::array<std::uint64_t*, 3>& number
     }
     at += size;
   }
-  // Without one, the number is what it says.
+  // Without such a field, the number is what it says.
   return true;
 }
 
-/// Reads the member that `list` begins with, and returns how many bytes it took; 0 if it cannot.
+/// Reads the first member of `list`. Returns: how many bytes it took; 0 if it is malformed.
 std::size_t read_member(const Record& list, const Directory& directory, ZipMember& member) {
   constexpr std::size_t kFixed = 46;
   if (list.size() < kFixed || !list.begins("PK\1\2")) return 0;
@@ -183,7 +183,7 @@ class Unpacking {
  public:
   Unpacking(const StoredBytes& file, const ZipMember& member, Index begin)
       : file_(file), deflated_(member.method == kDeflated), at_(begin), left_(member.packed) {
-    // Without the header and the checksum that zlib would put around it.
+    // A raw stream, without zlib's header and checksum.
     if (deflated_ && inflateInit2(&stream_, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
   }
   Unpacking(const Unpacking&) = delete;
@@ -198,7 +198,7 @@ class Unpacking {
   std::uint32_t crc() const { return crc_; }
   /// @}
 
-  /// Fills `into` as far as there are bytes; returns how many, or nothing for damaged ones.
+  /// Fills `into` as far as there are bytes. Returns: how many, or nothing for damaged ones.
   std::optional<std::size_t> take(std::span<std::byte> into) {
     std::size_t count = 0;
     while (count < into.size()) {
@@ -234,7 +234,7 @@ class Unpacking {
         stream_.next_in = reinterpret_cast<Bytef*>(packed_.data());
       }
       status = ::inflate(&stream_, Z_NO_FLUSH);
-      // A buffer error is the end of the packed bytes, before that of the member.
+      // A buffer error means that the packed bytes end before the member does.
       if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) return std::nullopt;
     }
     return into.size() - stream_.avail_out;
@@ -262,7 +262,7 @@ class MemberBytes : public StoredBytes {
   void read(Index offset, std::span<std::byte> into) const override {
     if (into.empty()) return;
     const std::lock_guard lock(mutex_);
-    // After an error too it begins anew.
+    // After an error, unpacking starts again too.
     std::unique_ptr<Unpacking> unpacking = std::move(unpacking_);
     if (!unpacking || offset < unpacking->taken()) {
       unpacking = std::make_unique<Unpacking>(*file_, member_, begin_);

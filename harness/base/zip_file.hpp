@@ -15,7 +15,7 @@ inline constexpr libnorm::Index kLongestZipDirectory = libnorm::Index{1} << 26;
 
 /// A file inside a zip file.
 struct ZipMember {
-  /// As in the archive.
+  /// The name in the archive.
   std::string name;
   int method = 0;
   bool encrypted = false;
@@ -28,8 +28,8 @@ struct ZipMember {
 
 /// A zip file, as numpy.savez and numpy.savez_compressed write it, zip64 too.
 ///
-/// Opening throws: DataError with file and reason, for a list of members that is damaged or has
-/// duplicate names, and for members that overlap.
+/// Throws: DataError, when it is opened, with file and reason, for a list of members that is
+/// damaged or has duplicate names, and for members that overlap.
 /// Source: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 to 4.5.
 class ZipFile {
  public:

@@ -20,7 +20,7 @@ namespace po = boost::program_options;
 /// What is timed, and on what.
 struct BenchRequest {
   std::vector<FoundExperiment> experiments;
-  /// Empty: all of an experiment's figure.
+  /// Empty: all of the experiment's figure.
   std::vector<std::string> arms;
   int threads = 1;
   libnorm::Device device = libnorm::Device::cpu;
@@ -89,7 +89,8 @@ std::vector<std::string> new_arms(const FoundExperiment& found, const BenchReque
   return arms;
 }
 
-/// Steps at the size that a study has for it; then the products of each study, in the same order.
+/// Times the steps, at the size that their study has for it; then the products of each study, in
+/// the same order.
 BenchTimes time_all(const BenchRequest& request, const Arguments& arguments) {
   const bool on_cpu = request.device == libnorm::Device::cpu;
   BenchTimes times;

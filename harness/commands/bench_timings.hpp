@@ -6,8 +6,8 @@
 #include "harness/runs/training_run.hpp"
 #include "harness/studies/study.hpp"
 
-// What `bench` measures. Times are the smallest of a few repetitions: the machine's, not its
-// neighbours'.
+// What `bench` measures. A time is the smallest of a few repetitions, so that other processes
+// disturb it least.
 
 namespace harness {
 
@@ -18,7 +18,7 @@ struct StepTime {
   double ms = 0, gflop = 0, gflops = 0, peak_fraction = 0;
 };
 
-/// A product with a matrix of an arm's curvature, in double, and how many gradients take as long.
+/// A product with a curvature matrix of an arm, in double, and how many gradients take as long.
 struct CurvatureTime {
   std::string arm;
   double ms = 0, gradients = 0;
@@ -26,7 +26,7 @@ struct CurvatureTime {
 
 StepTime time_step(const std::string& experiment, const PlannedRun& planned, double peak);
 StepTime time_product(const Product& product, double peak);
-/// Of the Hessian and of the Gauss-Newton matrix.
+/// Times for the Hessian and for the Gauss-Newton matrix.
 std::vector<CurvatureTime> time_curvature(const CurvatureCase& of);
 
 /// GFLOP/s of fused multiply-adds on registers alone, with so many threads.

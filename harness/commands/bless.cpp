@@ -29,7 +29,8 @@ bool lists(const Experiment& e, const RunResult& result) {
   });
 }
 
-/// Whether a result is of an experiment; any_arm: of one that the experiment does not list.
+/// Whether a result is of an experiment. any_arm: also with an arm that the experiment does not
+/// list.
 bool belongs(const RunResult& result, const std::string& experiment, bool any_arm) {
   const auto& experiments = study_of(result).experiments();
   return std::ranges::any_of(experiments, [&](const Experiment& e) {
@@ -37,14 +38,14 @@ bool belongs(const RunResult& result, const std::string& experiment, bool any_ar
   });
 }
 
-/// Whether a run that is no profile's is one that this version makes.
+/// Whether a custom run is one that this version makes.
 bool is_custom(const RunResult& result) {
   if (result.profile != kCustomProfile) return false;
   const Spec spec = Spec::parse(result.spec, "row: spec");
   return spec.has("numerics") && spec.text("numerics") == kNumerics;
 }
 
-/// Results of the store that are to be golden. Throws: DataError without any, or where one was
+/// The results of the store that will be golden. Throws: DataError if there are none, or if one was
 /// measured by another version.
 std::vector<RunResult> results_to_bless(const Arguments& arguments, const std::string& experiment) {
   const bool custom = arguments.has("custom");
@@ -58,7 +59,7 @@ std::vector<RunResult> results_to_bless(const Arguments& arguments, const std::s
                       "`norm-harness remeasure` first",
                       others[0], result.arm, result.seed, result.measures.at(others[0])));
     }
-    // The file that it names stays in the store.
+    // The file it names stays in the store.
     result.kept.reset();
     if (result.profile != kCustomProfile) result.spec.clear();
     results.push_back(std::move(result));
@@ -74,13 +75,13 @@ std::string size_text(std::uintmax_t bytes) {
   return fmt::format("{:.1f} MB", 1e-6 * double(bytes));
 }
 
-/// The hash that a result's specification has today, where golden's is that of the same run.
+/// Today's hash of a result's specification, if golden's hash is of the same run.
 std::string hash_today(const RunResult& result) {
   const auto spec = study_of(result).spec_of(result);
   return spec && spec->has_hash(result.spec_sha256) ? spec->sha256() : result.spec_sha256;
 }
 
-/// Claims and figures from what golden has, and what it gets now in its place.
+/// Claims and figures from what golden has and the results that it gets now.
 Derived derive(std::vector<RunResult> evidence) {
   std::vector<std::string> stale;
   std::erase_if(evidence, [&](const RunResult& result) { return !is_evidence(result, stale); });
@@ -108,7 +109,7 @@ Exit rejudge(const std::filesystem::path& directory, const std::string& because)
   return Exit::ok;
 }
 
-/// A line for each run that makes a part of golden, with the task that it is on.
+/// A line for each run that makes a part of golden, with its task.
 std::string golden_commands() {
   std::string text;
   for (const Study* study : studies()) {

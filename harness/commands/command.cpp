@@ -81,7 +81,7 @@ Arguments::Arguments(std::string usage, std::string about)
 bool Arguments::parse(const std::vector<std::string>& arguments) {
   try {
     po::command_line_parser parser(arguments);
-    // No guessing: an option that is cut short may mean another one tomorrow.
+    // Options must not be abbreviated: what an abbreviation means may change with a new option.
     const int style =
         po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
     po::store(parser.options(options_).positional(positional_).style(style).run(), values_);
@@ -106,7 +106,8 @@ bool Arguments::parse(const std::vector<std::string>& arguments) {
 
 std::optional<Store> store_to_read(const Arguments& arguments) {
   const std::string& directory = arguments.text("store");
-  // Only the default may be missing, before a first run: a name that was given is a mistake then.
+  // Only the default folder may be missing, before a first run. A missing folder that was given is
+  // a mistake.
   if (!arguments.given("store") && !is_there(directory)) return std::nullopt;
   return Store(directory, Access::reading);
 }
@@ -224,7 +225,7 @@ int checked_threads(const Arguments& arguments) {
     throw UsageError(fmt::format("--threads: impossible number ({}); need 1 .. 1024", threads));
   }
   if (threads == 1) return 1;
-  // One more, since whoever waits for the others is a thread too.
+  // One more, since the thread that waits for the others counts too.
   const int there = std::max(1, obtainable_threads(threads + 1) - 1);
   if (there < threads) {
     complain("norm-harness: the system allows only {} of {} threads; continuing with them", there,

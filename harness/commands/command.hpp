@@ -64,7 +64,7 @@ class Arguments {
   /// Declares one positional argument, as in `run e1`.
   void positional(const char* name) { positional_.add(name, 1); }
 
-  /// Returns false after printing --help. Throws: UsageError.
+  /// Returns: false after printing --help. Throws: UsageError.
   bool parse(const std::vector<std::string>& arguments);
 
   bool has(const std::string& name) const { return values_.count(name) > 0; }
@@ -83,12 +83,12 @@ class Arguments {
   boost::program_options::variables_map values_;
 };
 
-/// Whether a result is of its profile's current definition; false for a custom run, and for one
-/// made before the numerics changed.
+/// Whether a result is of its profile's current definition. It is false for a custom run, and for
+/// one made before the numerics changed.
 bool is_current(const RunResult& result);
 
-/// Whether a result is to be judged: current, and with no measure of another version than today's.
-/// For the latter a sentence is added to `stale` where it is not there yet.
+/// Whether a result is to be judged: it is current, and each of its measures has today's version.
+/// If one has another version, a sentence is added to `stale` unless it is there already.
 bool is_evidence(const RunResult& result, std::vector<std::string>& stale);
 
 /// The store of --store, opened for reading; or nothing if none was named and the default does not
@@ -100,8 +100,9 @@ void add_result_options(Arguments& arguments);
 
 /// Results of one profile (by default each study's claim profile), from the store, from golden, or
 /// from both (the store's result if both have one). Results of another definition of the profile
-/// are skipped, and those measured by another version with a complaint. `golden` is set if golden
-/// was read. Throws: DataError if golden or a named store is needed and missing.
+/// are skipped; those measured by another version are skipped with a complaint. `golden` is set if
+/// golden was read.
+/// Throws: DataError if golden or a named store is needed and missing.
 std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden = nullptr);
 
 /// `a,b,c` as a list. Throws: UsageError for an empty item.

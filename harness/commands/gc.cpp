@@ -21,7 +21,7 @@ std::string count_text(std::size_t count, const char* one, const char* several) 
   return fmt::format("{} {}", count, count == 1 ? one : several);
 }
 
-/// Prints each thing and returns the size of all.
+/// Prints each thing. Returns: the size of all.
 std::uintmax_t print(const std::vector<StoredThing>& things) {
   std::uintmax_t total = 0;
   for (const StoredThing& thing : things) {

@@ -61,7 +61,7 @@ std::vector<libnorm::Centring> centrings_of(const std::string& word) {
   throw UsageError(fmt::format("--centring: unknown word ({}); use none, mean or both", word));
 }
 
-/// Names that there are, of which each can be had with these options.
+/// Checks that the metrics' names exist, and that these options allow each of them.
 void check_metrics(const Arguments& arguments, const Measuring& asked) {
   const bool centred = asked.centrings.back() == libnorm::Centring::mean;
   for (const std::string& name : asked.metrics) {
@@ -87,7 +87,7 @@ void check_metrics(const Arguments& arguments, const Measuring& asked) {
   }
 }
 
-/// Classes for the rows: those of a head's rows, or as many as there are different labels.
+/// Sets classes for the rows: one for each row of the head, or one for each different label.
 void set_classes(const std::string& path, std::vector<std::int64_t> labels, Measuring& asked) {
   const Index all = asked.file.rows.rows();
   if (Index(labels.size()) != all) {
@@ -127,7 +127,7 @@ void set_classes(const std::string& path, std::vector<std::int64_t> labels, Meas
   asked.classes = Index(different.size());
 }
 
-/// The array of the file of an option, which the option `name`-tensor may name.
+/// The choice of an array for the file of option `name`, by the option `name`-tensor.
 ArrayChoice choice_of(const Arguments& arguments, const std::string& name) {
   ArrayChoice choice{std::nullopt, name.empty() ? "tensor" : name + "-tensor"};
   if (arguments.has(choice.option)) choice.name = arguments.text(choice.option);
@@ -193,7 +193,7 @@ bool drops_rows(const Arguments& arguments) {
       fmt::format("--nan-rows: unknown word ({}); use error or drop", libnorm::printable(word)));
 }
 
-/// Rows that are measured: without those that hold a NaN or an infinity, here or in the other file.
+/// The rows to measure: those without a NaN or an infinity, here and in the other file.
 RowSelection select_rows(const Arguments& arguments, const Measuring& asked) {
   const Index count = asked.rows.size();
   if (!drops_rows(arguments)) return asked.rows;
@@ -370,7 +370,7 @@ Exit measure_command(const std::vector<std::string>& words) {
   }
   Exit exit = Exit::ok;
   const int threads = checked_threads(arguments);
-  // Squares the rows of spectra.
+  // The device computes the squares of the rows for spectra.
   const libnorm::Device device = chosen_device(arguments);
   try {
     libnorm::with_threads(threads, [&] {

@@ -18,7 +18,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// Measures of a study that are asked for, by their names or by those of their metrics.
+/// The measures of a study that were asked for, by their names or by their metrics' names.
 std::vector<std::string> asked_of(const Study& study, const std::vector<std::string>& wanted) {
   std::vector<std::string> names;
   for (const Measure& measure : study.measures()) {
@@ -31,7 +31,7 @@ std::vector<std::string> asked_of(const Study& study, const std::vector<std::str
   return names;
 }
 
-/// The names of --metrics; none where it was not given. Throws: UsageError for one of no measure.
+/// The names of --metrics; none if it was not given. Throws: UsageError for a name of no measure.
 std::vector<std::string> wanted_metrics(const Arguments& arguments) {
   if (!arguments.has("metrics")) return {};
   std::vector<std::string> wanted = split_list(arguments.text("metrics"), "metrics");
@@ -62,8 +62,8 @@ Due due_of(const RunResult& result, const std::vector<std::string>& wanted) {
   return due;
 }
 
-/// Results of which something is due, by their studies; counts those of other numerics, which this
-/// version does not make.
+/// The results of a study that have something due. Counts those of other numerics, which this
+/// version cannot make.
 std::vector<RunResult> due_results(const Study& study, const std::vector<RunResult>& results,
                                    const Arguments& arguments,
                                    const std::vector<std::string>& wanted, std::size_t& others) {
@@ -81,7 +81,7 @@ std::vector<RunResult> due_results(const Study& study, const std::vector<RunResu
   return due;
 }
 
-/// The runs of all studies of which something is due. One that cannot be made is named, and the
+/// The runs of all studies that have something due. A run that cannot be made is named, and the
 /// others are measured all the same.
 std::vector<PlannedRun> plan(const std::vector<RunResult>& results, const Arguments& arguments,
                              const std::vector<std::string>& wanted, libnorm::Device device,
@@ -116,8 +116,7 @@ std::vector<PlannedRun> plan(const std::vector<RunResult>& results, const Argume
   return plan;
 }
 
-/// Says of each run what was done for it. Returns: whether all came to the weights of their
-/// results.
+/// Reports what was done for each run. Returns: whether all got the weights of their results.
 bool tell(const MadeRuns& runs, const std::vector<std::string>& wanted,
           const std::vector<RunResult>& before) {
   bool same = true;

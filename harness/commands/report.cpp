@@ -96,7 +96,7 @@ Exit report_command(const std::vector<std::string>& words) {
   for (const CheckedVerdict& checked : check_verdicts(results, golden)) {
     data.verdicts.push_back(report_verdict(checked));
   }
-  // Beside a pipe or a terminal there is no place for figures.
+  // A pipe or a terminal has no folder for figures beside it.
   const bool is_stream = is_written_through(output);
   const TemporaryFolder temporary;
   data.figures =

@@ -22,7 +22,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// A study, and those of its experiments that were asked for.
+/// A study, and its experiments that were asked for.
 struct Chosen {
   const Study* study;
   std::vector<const Experiment*> experiments;
@@ -51,7 +51,7 @@ bool has(const std::vector<std::string>& list, std::string_view item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
-/// The one asked for, or a study's first.
+/// The protocol asked for, or else the study's first.
 std::string protocol_of(const Study& study, const Arguments& arguments) {
   if (arguments.has("protocol")) return arguments.text("protocol");
   return std::string(study.protocols().front().name);
@@ -72,7 +72,7 @@ std::vector<std::string> default_arms(const Chosen& chosen, const std::string& p
   return arms;
 }
 
-/// The arms of --arms, by their names where it has aliases.
+/// The arms of --arms; aliases are replaced by names.
 std::vector<std::string> named_arms(const Arguments& arguments) {
   std::vector<std::string> arms;
   for (const std::string& text : split_list(arguments.text("arms"), "arms")) {
@@ -85,7 +85,7 @@ std::vector<std::string> named_arms(const Arguments& arguments) {
   return arms;
 }
 
-/// The arms named with --arms that a study has, or those of its experiments.
+/// A study's arms that are named with --arms, or else those of its experiments.
 std::vector<std::string> arms_of(const Chosen& chosen, const Arguments& arguments) {
   if (!arguments.has("arms")) return default_arms(chosen, protocol_of(*chosen.study, arguments));
   std::vector<std::string> arms;
@@ -95,7 +95,7 @@ std::vector<std::string> arms_of(const Chosen& chosen, const Arguments& argument
   return arms;
 }
 
-/// Names that no chosen study knows are mistakes, not requests for nothing.
+/// Refuses names that no chosen study knows.
 void check_names(const std::vector<Chosen>& chosen, const Arguments& arguments) {
   const auto fits = [&](const auto& list_of, std::string_view name) {
     return std::any_of(chosen.begin(), chosen.end(), [&](const Chosen& c) {
@@ -178,7 +178,7 @@ std::string metric_text(const RunResult& result, const std::string& name) {
   return metric == result.metrics.end() ? "-" : fmt::format("{:.4g}", metric->second);
 }
 
-/// Prints what came of the runs of one study, `words` being how each stands to golden.
+/// Prints the runs of one study. words: how each compares with golden.
 void print_table(const Study& study, const std::string& protocol,
                  const std::vector<RunResult>& results, const std::vector<std::string>& words) {
   std::string task;
@@ -200,13 +200,13 @@ void print_table(const Study& study, const std::string& protocol,
   }
 }
 
-/// Prints what came of each run, and how it stands to golden.
+/// Prints each run, and how it compares with golden.
 Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<RunResult>& results,
                          const Arguments& arguments) {
   const bool must_check = arguments.has("check");
   const std::string& directory = arguments.text("golden");
   Golden golden;
-  // Runs of no profile stand in a folder of their own, and are rarely there.
+  // Golden rarely has custom runs; they have a folder of their own.
   const bool may_be_there = std::ranges::any_of(results, [&](const RunResult& result) {
     return result.profile != kCustomProfile ||
            is_there(std::filesystem::path(directory) / encode_name(result.task) / kCustomProfile);
@@ -252,8 +252,8 @@ std::optional<Keep> chosen_keep(const Arguments& arguments) {
   throw UsageError(fmt::format("--keep: unknown word ({}); need weights, state or none", word));
 }
 
-/// Whether every run has kept what --keep asks for. One that was finished before is not made again,
-/// and that must not pass for done.
+/// Whether every run has kept what --keep asks for. A run that was finished before is not made
+/// again, and must not count as done.
 Exit check_kept(const std::vector<RunResult>& results, const Store& store,
                 std::optional<Keep> keep) {
   if (!keep || *keep == Keep::none) return Exit::ok;
@@ -273,7 +273,7 @@ Exit check_kept(const std::vector<RunResult>& results, const Store& store,
   return Exit::no_data;
 }
 
-/// Every number of every study once, with what each study means by it.
+/// Adds every number of every study once, with its meaning in each study.
 void add_numbers(Arguments& arguments) {
   std::vector<std::string_view> added;
   for (const Study* study : studies()) {
@@ -290,7 +290,7 @@ void add_numbers(Arguments& arguments) {
   }
 }
 
-/// How `run` is called and what it does, from the catalogue.
+/// The usage and description of `run`, from the catalogue.
 Arguments run_arguments() {
   const std::string data =
       by_study([](const Study& study) { return std::string(study.texts().data); }, "\n");
@@ -308,7 +308,7 @@ Arguments run_arguments() {
               (data.empty() ? "" : "\n\n" + data)};
 }
 
-/// What is trained.
+/// Options that decide what is trained.
 void add_plan_options(Arguments& arguments) {
   const std::string profiles = by_study([](const Study& s) { return names_of(s.profiles()); });
   const std::string protocols = by_study([](const Study& s) { return names_of(s.protocols()); });
@@ -334,7 +334,7 @@ void add_plan_options(Arguments& arguments) {
           .c_str());
 }
 
-/// How it is trained, and what is kept.
+/// Options that decide how it is trained and what is kept.
 void add_runner_options(Arguments& arguments) {
   const std::string kept =
       by_study([](const Study& study) { return std::string(study.texts().kept); });
@@ -386,7 +386,7 @@ RunnerOptions runner_options(const Arguments& arguments) {
   return options;
 }
 
-/// A golden that was named, or is to be checked against, is wanted before anything is trained.
+/// Checks that golden exists before anything is trained, if it was named or is to be compared with.
 void require_golden(const Arguments& arguments) {
   const std::string& golden = arguments.text("golden");
   if ((arguments.given("golden") || arguments.has("check")) && !has_golden(golden)) {
@@ -407,7 +407,7 @@ Exit run_command(const std::vector<std::string>& words) {
   if (!arguments.has("experiment")) {
     throw UsageError("run: no experiment given; need " + experiment_words());
   }
-  // A signal ends reading and planning at once, and training after the step at hand.
+  // A signal ends reading and planning at once, and training after the current step.
   stop_on_signals();
   const std::vector<Chosen> chosen = chosen_experiments(arguments.text("experiment"));
   check_names(chosen, arguments);

@@ -35,7 +35,7 @@ void print_json(const std::vector<RunResult>& results) {
     }
     list.push_back(std::move(json));
   }
-  // No character beyond ASCII, so none that a terminal acts on.
+  // ASCII alone, so there is no character that a terminal acts on.
   print_out("{}\n", list.dump(2, ' ', true));
 }
 
@@ -50,7 +50,7 @@ void print_table(const std::vector<RunResult>& results) {
   }
 }
 
-/// What --help says of the columns of --csv.
+/// The text of --help about the columns of --csv.
 std::string columns_text() {
   std::string text = "Columns of --csv, one line a run; then every metric, by name:\n";
   const auto add = [&](std::string_view name, std::string_view meaning, std::string_view unit) {

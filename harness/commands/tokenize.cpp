@@ -22,7 +22,7 @@ using libnorm::Index;
 
 enum class Print { ids, tokens };
 
-/// Lines of a file that is open, however it comes, as far as memory bounds a line.
+/// Lines of an open file of any kind; memory alone limits a line.
 class Lines {
  public:
   /// name: what errors call it.

@@ -7,7 +7,7 @@
 
 #include "harness/studies/study.hpp"
 
-// What --help says of experiments, profiles and protocols: from the catalogue of studies.
+// Texts of --help about experiments, profiles and protocols, from the catalogue of studies.
 
 namespace harness {
 
@@ -34,8 +34,8 @@ std::string names_of(const std::vector<T>& list) {
   return or_list(names);
 }
 
-/// What is said of each study, behind its experiments: `e1 to e3: smoke or paper; e4: ...`. A study
-/// of which nothing is said is left out.
+/// What `text` says about each study, after its experiments: `e1 to e3: smoke or paper; e4: ...`. A
+/// study with an empty text is left out.
 std::string by_study(const std::function<std::string(const Study&)>& text,
                      std::string_view separator = "; ");
 

@@ -26,7 +26,7 @@ void print_verdicts(const std::vector<CheckedVerdict>& checked, const Arguments&
   }
 }
 
-/// Names every verdict that is not golden's.
+/// Names every verdict that differs from golden's.
 Exit compare_verdicts(const std::vector<CheckedVerdict>& checked) {
   Exit exit = Exit::ok;
   for (const CheckedVerdict& c : checked) {
@@ -47,10 +47,10 @@ Exit compare_verdicts(const std::vector<CheckedVerdict>& checked) {
   return exit;
 }
 
-/// Holds the store's results of the profile, or of that which claims are judged at, against
-/// golden's.
+/// Compares the store's results with golden's, at the profile asked for, or else at that which
+/// claims are judged at.
 Exit compare_store(const Arguments& arguments, const Golden& golden) {
-  // Beside JSON, what is for people goes to standard error.
+  // With JSON on standard output, texts for people go to standard error.
   const auto tell = [&](const std::string& line) {
     if (arguments.has("json")) return complain_text("", line);
     print_out("{}\n", line);
@@ -67,7 +67,7 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
                                     ? arguments.text("profile")
                                     : std::string(study_of(result).claim_profile());
     const RunResult* expected = golden.find(result);
-    // A run of no profile is compared where golden has it, and missed nowhere.
+    // A custom run is compared if golden has it, and never missing otherwise.
     const bool is_custom = result.profile == "custom" && expected != nullptr;
     if (!is_custom && (result.profile != profile || !is_current(result))) continue;
     if (expected == nullptr) {

@@ -22,7 +22,7 @@ static_assert(std::endian::native == std::endian::little);
 
 constexpr std::string_view kMagic = "libnorm corpus 1\n";
 constexpr std::size_t kHexDigits = 64;
-/// Of a corpus that is kept; a larger one is made anew by every run.
+/// The most bytes of a corpus that is cached; each run makes a larger one again.
 constexpr std::uintmax_t kMostBytes = std::uintmax_t{1} << 33;
 
 template <class T>
@@ -30,7 +30,7 @@ std::string_view bytes_of(const std::vector<T>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
 }
 
-/// Takes a stored file apart; every taking may find that too little is left.
+/// Reads a stored file part by part. Each read may find that too little is left.
 class Parts {
  public:
   explicit Parts(std::string_view rest) : rest_(rest) {}

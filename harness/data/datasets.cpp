@@ -30,7 +30,7 @@ using libnorm::Index;
 using libnorm::ValueError;
 using libnorm::WordPiece;
 
-/// Raised when what a cached corpus holds changes without its key.
+/// Raised when the content of a cached corpus changes and its key does not.
 constexpr int kCacheVersion = 1;
 constexpr const char* kFetch = "`scripts/fetch_data --help` tells how to get it";
 
@@ -39,7 +39,7 @@ struct TextRow {
   std::size_t begin = 0, size = 0;
 };
 
-/// Selected rows in order; their texts lie in one piece of memory in any order.
+/// Selected rows in order. Their texts are in one piece of memory, in any order.
 struct Texts {
   std::string bytes;
   std::vector<TextRow> rows;
@@ -110,7 +110,7 @@ Texts read_subset(const fs::path& file, const std::vector<std::uint64_t>& keys) 
   std::size_t found = 0;
   libnorm::read_ag_news(file, [&](std::int32_t label, std::string_view text) {
     const auto at = place.find(row_key(label, text));
-    // A row that stands there twice is the same in both places.
+    // A row that occurs twice is the same in both places.
     if (at == place.end() || texts.rows[at->second].label >= 0) return;
     texts.put(texts.rows[at->second], label, text);
     ++found;
@@ -124,7 +124,7 @@ Texts read_subset(const fs::path& file, const std::vector<std::uint64_t>& keys) 
   return texts;
 }
 
-/// Cut to the rows that are asked for.
+/// Reads the list, cut to the rows that were asked for.
 SubsetList read_list(const LoadOptions& options) {
   SubsetList list = SubsetList::read(options.subset_list);
   const std::size_t rows = std::size_t(options.rows);
@@ -148,7 +148,7 @@ std::string hash_rows(const Texts& texts) {
   return hash.hex();
 }
 
-/// Chunks of fixed rows, so that the result is the same however many threads take them.
+/// Works on chunks of fixed rows, so that the result does not depend on the threads.
 Corpus tokenize(const Texts& texts, const WordPiece& tokenizer, const LoadOptions& options) {
   constexpr std::size_t kChunk = 1024;
   const std::size_t count = texts.rows.size();
@@ -187,8 +187,8 @@ Corpus tokenize(const Texts& texts, const WordPiece& tokenizer, const LoadOption
   return corpus;
 }
 
-/// All that decides a tokenized corpus. The ids of a text with something of everything stand for
-/// the tokenizer, so that a cache outlives no change of its rules.
+/// Everything that decides a tokenized corpus. The ids of a probe text stand for the tokenizer, so
+/// that a change of its rules makes the cache invalid.
 std::string cache_key(const Dataset& data, const LoadOptions& options, std::string_view list,
                       const WordPiece& tokenizer) {
   std::vector<std::int32_t> probe;
@@ -217,7 +217,7 @@ struct NamedFolder {
   Origin origin;
 };
 
-/// Where data are looked for: see find_data().
+/// The folder where data are looked for: see find_data().
 NamedFolder named_folder(const std::string& option) {
   if (!option.empty()) return {option, Origin::option};
   const char* named = std::getenv("LIBNORM_DATA");
