@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -8,6 +10,22 @@
 
 namespace libnorm::test {
 namespace {
+
+/// All models; with ThreadSanitizer, which takes twenty minutes for them, one of each family and
+/// placement: what races in one does so in all that share its bodies.
+std::vector<std::string> texts_here() {
+#if defined(__SANITIZE_THREAD__)
+  return {"layernorm",
+          "batchnorm",
+          "dyt",
+          "layernorm@pre@qk:rms+gain",
+          "instancenorm@sandwich",
+          "layernorm@deep",
+          "identity@pre@residual_scalar"};
+#else
+  return model_texts();
+#endif
+}
 
 class ModelParity : public testing::TestWithParam<std::string> {};
 
@@ -69,7 +87,7 @@ TEST_P(ModelParity, OrderOfTokensDoesNotMatter) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Catalogue, ModelParity, testing::ValuesIn(model_texts()),
+INSTANTIATE_TEST_SUITE_P(Catalogue, ModelParity, testing::ValuesIn(texts_here()),
                          [](const auto& text) { return word_of(text.param); });
 
 }  // namespace
