@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/output.hpp"
+#include "harness/commands/bench_against.hpp"
 #include "harness/commands/bench_timings.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/commands/usage.hpp"
@@ -37,10 +38,15 @@ void declare_options(Arguments& arguments) {
   arguments.options()("threads", po::value<int>()->default_value(1), "threads")(
       "experiment", po::value<std::string>()->default_value("all"),
       ("one, a list as a,b, or all: " + experiment_words()).c_str())(
-      "arms", po::value<std::string>(), "only these arms, as a,b")(
+      "arms", po::value<std::string>(),
+      "only these arms of the experiments' figures, as a,b, and no products with curvature")(
       "data", po::value<std::string>(), "folder of data; see `run --help`")(
       "dense", "compute as PyTorch does, without the exact shortcuts")("json",
-                                                                       "a JSON list of rows");
+                                                                       "a JSON list of rows")(
+      "against", po::value<std::string>()->value_name("FILE"),
+      "take turns with another build's norm-harness and print the ratio of times")(
+      "rounds", po::value<int>()->default_value(10),
+      "turns of both builds; fewer than 6 give no interval");
   add_device(arguments);
   add_gemm(arguments);
 }
@@ -89,6 +95,35 @@ std::vector<std::string> new_arms(const FoundExperiment& found, const BenchReque
   return arms;
 }
 
+/// What both builds are asked for: each experiment with its arms by itself, so that a pair of times
+/// is as close together as it can be.
+AgainstRequest against_request(const BenchRequest& request, const Arguments& arguments) {
+  AgainstRequest against;
+  against.other = arguments.text("against");
+  against.rounds = arguments.get<int>("rounds");
+  if (against.rounds < 1) {
+    throw UsageError(
+        fmt::format("--rounds: must be positive ({}); need 1 or more", against.rounds));
+  }
+  std::vector<std::string> done;
+  for (const FoundExperiment& e : request.experiments) {
+    const std::vector<std::string> arms = new_arms(e, request, done);
+    if (!arms.empty()) against.tasks.push_back({std::string(e.experiment->id), arms});
+  }
+  if (against.tasks.empty()) {
+    throw UsageError(fmt::format("--arms: not in the figures of {} ({}); need an arm of theirs",
+                                 arguments.text("experiment"), arguments.text("arms")));
+  }
+  against.options = {"--threads", std::to_string(request.threads)};
+  for (const char* name : {"data", "device", "gemm"}) {
+    if (!arguments.given(name)) continue;
+    against.options.insert(against.options.end(), {std::string("--") + name, arguments.text(name)});
+  }
+  if (arguments.has("dense")) against.options.emplace_back("--dense");
+  against.as_json = arguments.has("json");
+  return against;
+}
+
 /// Times the steps, at the size that their study has for it; then the products of each study, in
 /// the same order.
 BenchTimes time_all(const BenchRequest& request, const Arguments& arguments) {
@@ -120,12 +155,23 @@ BenchTimes time_all(const BenchRequest& request, const Arguments& arguments) {
   return times;
 }
 
-void print_json(const BenchTimes& times) {
+/// What computes: an instruction set, or a GPU.
+std::string place_of(const BenchRequest& request) {
+  std::string where = request.device == libnorm::Device::cpu
+                          ? std::string(libnorm::isa_name(libnorm::active_isa()))
+                          : libnorm::describe_device(request.device);
+  if (request.gemm == libnorm::Gemm::cublas) where += ", products by cuBLAS";
+  return where;
+}
+
+void print_json(const BenchTimes& times, const BenchRequest& request) {
+  const std::string place = place_of(request);
   nlohmann::json list = nlohmann::json::array();
   for (const StepTime& t : times.steps) {
     list.push_back({{"experiment", t.experiment},
                     {"arm", t.arm},
                     {"batch", t.batch},
+                    {"on", place},
                     {"ms_per_step", t.ms},
                     {"gflop_per_step", t.gflop},
                     {"gflops", t.gflops},
@@ -141,11 +187,8 @@ void print_json(const BenchTimes& times) {
 }
 
 void print_tables(const BenchTimes& times, const BenchRequest& request) {
-  std::string where = request.device == libnorm::Device::cpu
-                          ? std::string(libnorm::isa_name(libnorm::active_isa()))
-                          : libnorm::describe_device(request.device);
-  if (request.gemm == libnorm::Gemm::cublas) where += ", products by cuBLAS";
-  print_out("{} thread(s), {}, FMA peak {:.0f} GFLOP/s\n\n", request.threads, where, times.peak);
+  print_out("{} thread(s), {}, FMA peak {:.0f} GFLOP/s\n\n", request.threads, place_of(request),
+            times.peak);
   print_out("{:10} {:48} {:>10} {:>8} {:>9} {:>6}\n", "experiment", "arm", "ms", "GFLOP", "GFLOP/s",
             "peak");
   for (const StepTime& t : times.steps) {
@@ -169,17 +212,35 @@ Exit bench_command(const std::vector<std::string>& words) {
       "Times training steps and the products they are made of, and holds them against the peak of\n"
       "fused multiply-adds measured in the same run (of a GPU: its data sheet's). GFLOP counts\n"
       "what products need, a multiply-add as two; with --dense, what PyTorch's way of computing\n"
-      "needs.");
+      "needs.\n\n"
+      "With --against, this build and the other one time the same experiments in turn, round "
+      "after\n"
+      "round, each round in the other order (ABBA). A round gives each arm and product a ratio\n"
+      "new/old of two times taken one after the other, which noise that outlasts them leaves "
+      "alone.\n"
+      "Printed are the median of the ratios and its 95% interval by order statistics: from the "
+      "k-th\n"
+      "smallest ratio to the k-th largest, k from the binomial distribution. An arm is `faster` "
+      "or\n"
+      "`slower` where the interval does not contain 1. Each experiment is a process of its own "
+      "with\n"
+      "the arms that no experiment before it has; products, which come with each, have more "
+      "pairs.\n"
+      "A signal stops it with what there is, and exit code 130.");
   declare_options(arguments);
   if (!arguments.parse(words)) return Exit::ok;
   const BenchRequest request = request_of(arguments);
+  if (arguments.has("against")) return bench_against(against_request(request, arguments));
+  if (arguments.given("rounds")) {
+    throw UsageError("--rounds: needs --against too; without it everything is timed once");
+  }
   BenchTimes times;
   libnorm::with_threads(request.threads, [&] {
     const libnorm::DeviceScope scope(request.device);
     const libnorm::GemmScope products(request.gemm);
     times = time_all(request, arguments);
   });
-  arguments.has("json") ? print_json(times) : print_tables(times, request);
+  arguments.has("json") ? print_json(times, request) : print_tables(times, request);
   return Exit::ok;
 }
 
