@@ -220,13 +220,12 @@ Exit bench_command(const std::vector<std::string>& words) {
       "alone.\n"
       "Printed are the median of the ratios and its 95% interval by order statistics: from the "
       "k-th\n"
-      "smallest ratio to the k-th largest, k from the binomial distribution. An arm is `faster` "
+      "smallest ratio to the k-th largest, k from the binomial distribution. A line is `faster` "
       "or\n"
-      "`slower` where the interval does not contain 1. Each experiment is a process of its own "
-      "with\n"
-      "the arms that no experiment before it has; products, which come with each, have more "
-      "pairs.\n"
-      "A signal stops it with what there is, and exit code 130.");
+      "`slower` where the interval does not contain 1; of twenty lines about one is so by chance.\n"
+      "Each experiment is a process of its own with the arms that no experiment before it has;\n"
+      "products, which come with each, have more pairs. A signal stops it with what there is, and\n"
+      "exit code 130.");
   declare_options(arguments);
   if (!arguments.parse(words)) return Exit::ok;
   const BenchRequest request = request_of(arguments);
