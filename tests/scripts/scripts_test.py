@@ -1,16 +1,20 @@
-"""What scripts/test and scripts/check_bare find out before they begin.
+"""What scripts/test and scripts/check_bare find out before they begin, and what
+scripts/compare_pytorch.py does without PyTorch.
 
     python3 scripts_test.py ROOT BUILD [Scripts.test_name ...]
 """
 
+import importlib
 import json
 import os
 import pathlib
 import re
 import subprocess
+import statistics
 import sys
 import tempfile
 import unittest
+from types import SimpleNamespace
 
 ONE_LINE = """\
 deb http://security.invalid/debian-security bookworm-security main
@@ -30,6 +34,15 @@ Suites: trixie trixie-updates
 Components: main
 """
 UBUNTU = "deb http://mirror.invalid/ubuntu jammy main\n"
+
+
+def scripts_module(name):
+    """A module of scripts/ that needs nothing but Python."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.pop(0)
 
 
 class Scripts(unittest.TestCase):
@@ -109,6 +122,110 @@ class Scripts(unittest.TestCase):
         self.assertEqual(here.returncode, 0, here.stderr)
         self.assertIn("RUNNING ON THIS MACHINE INSTEAD", here.stdout)
         self.assertIn("Usage: scripts/test", here.stdout)
+
+    def compare(self, *arguments):
+        """compare_pytorch.py where PyTorch cannot be imported and a file stands for the harness."""
+        (self.folder / "torch.py").write_text("raise ModuleNotFoundError('torch')\n")
+        (self.folder / "harness").write_text("")
+        self.environment["PYTHONPATH"] = str(self.folder)
+        script = ROOT / "scripts" / "compare_pytorch.py"
+        return subprocess.run([sys.executable, "-B", script, "--harness", self.folder / "harness",
+                               *arguments], env=self.environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=100)
+
+    def test_compares_only_what_it_can(self):
+        (self.folder / "empty.md").write_text("# Speed\n")
+        for code, sentence, *arguments in (
+                (2, "not to be compared at once (e1,e4)", "--experiment", "e1,e4"),
+                (2, "not to be compared at once (e9)", "--experiment", "e9"),
+                (2, "not to be compared at once (e1,e1)", "--experiment", "e1,e1"),
+                (2, "its table is of e1,e2,e3 (e2)", "--experiment", "e2", "--readme"),
+                (2, "no such number (0); need a whole one from 1", "--threads", "1,0"),
+                (2, "no such number (x); need a whole one from 1", "--rounds", "x"),
+                (3, "its table has no place", "--readme", self.folder / "empty.md"),
+                (3, "No such file", "--readme", self.folder / "missing.md"),
+                (3, "there is no harness", "--harness", self.folder / "missing"),
+                (2, "PyTorch is not installed", "--experiment", "e4")):
+            with self.subTest(arguments=arguments):
+                outcome = self.compare(*arguments)
+                self.assertEqual(outcome.returncode, code, outcome.stderr)
+                self.assertIn(sentence, outcome.stderr)
+                self.assertEqual(outcome.stderr.count("\n"), 1, outcome.stderr)
+
+    def test_tables_have_a_place_in_the_document(self):
+        tables = scripts_module("speed_tables")
+        script = scripts_module("compare_pytorch")
+        document = ROOT / "libnorm" / "SPEED.md"
+        for scale in (script.RECALL, script.ENCODER):
+            name = ",".join(scale.experiments)
+            written = tables.replaced(document.read_text(), name, "the table")
+            begin, end = tables.markers(name)
+            self.assertIn(f"{begin}\nthe table\n{end}\n", written)
+            self.assertEqual(tables.replaced(written, name, "the table"), written)
+
+    def test_writes_the_table_of_a_comparison(self):
+        tables = scripts_module("speed_tables")
+        samples = {"torch": {"layernorm": {2: [(40.0, None), (50.0, None), (60.0, None)]},
+                             "none": {2: [(120.0, None)]}},
+                   "ours": {"layernorm": {1: [(2.0, 0.5)], 2: [(1.0, 0.8), (1.5, 0.6)]},
+                            "none": {1: [(20.0, 0.9)]}},
+                   # Stopped before these were timed.
+                   "ours_dense": {"layernorm": {1: []}, "none": {}}}
+        rows = tables.summarize(samples, statistics.median)
+        file = self.folder / "speed.md"
+        begin, end = tables.markers("e1")
+        file.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+        tables.write_section(file, "e1", tables.section("On a machine.", rows))
+        self.assertEqual(file.read_text(), f"""\
+before
+{begin}
+On a machine.
+
+| arm | PyTorch | libnorm | ratio | of peak | libnorm `--dense` | ratio | of peak |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| layernorm | 50 [2] | 1.25 [2] | 40 | 70% | - | - | - |
+| none | 120 [2] | 20 [1] | 6.0 | 90% | - | - | - |
+{end}
+after
+""")
+        self.assertIn("layernorm", tables.plain_table(rows))
+        for text in (f"{end}\n{begin}\n", begin, f"{begin}\n{begin}\n{end}"):
+            with self.assertRaises(tables.MarkerError):
+                tables.replaced(text, "e1", "new")
+
+    def test_looks_for_the_best_form_on_few(self):
+        script = scripts_module("compare_pytorch")
+        tried = []
+
+        def time(form):
+            tried.append(form)
+            if form.compiled:
+                return float("inf")
+            return (10 - 2 * (form.attention == "explicit") - (form.adam == "foreach")
+                    + 3 * (form.threads == 2))
+
+        best = script.best_form(time, True, [1, 2])
+        self.assertEqual(best, ("explicit", "foreach", False, 1))
+        self.assertEqual(len(tried), len(set(tried)))
+        self.assertEqual(len(tried), 7)
+
+    def test_refuses_what_is_no_bench(self):
+        script = scripts_module("compare_pytorch")
+        harness = self.folder / "harness"
+        options = SimpleNamespace(harness=harness, experiment=["e1"], arms=["layernorm"],
+                                  scale=script.RECALL)
+        row = {"experiment": "e1", "arm": "layernorm", "batch": 128, "on": "avx2",
+               "ms_per_step": 1.0, "peak_fraction": 0.5}
+        for answer, sentence in (
+                ("garbage", "printed no list of rows"), (json.dumps([{}]), "no list of rows"),
+                ("[]", "timed other arms"), (json.dumps([{**row, "batch": 64}]), "batches of"),
+                (json.dumps([row, row]), "need one row each")):
+            harness.write_text(f"#!/bin/sh\ncat <<'END'\n{answer}\nEND\n")
+            harness.chmod(0o755)
+            with self.assertRaisesRegex(script.HarnessError, sentence):
+                script.bench(options, 1, dense=False)
+        harness.write_text(f"#!/bin/sh\necho \"$@\" >&2; echo '{json.dumps([row])}'\n")
+        self.assertEqual(script.bench(options, 1, dense=True), [row])
 
     def test_lists_heavy_tests_as_disabled(self):
         cache = (BUILD / "CMakeCache.txt").read_text()
