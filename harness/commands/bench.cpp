@@ -34,6 +34,23 @@ struct BenchTimes {
   std::vector<CurvatureTime> curvatures;
 };
 
+/// Of --help.
+constexpr const char* kAbout =
+    "Times training steps and the products they are made of, and holds them against the peak of\n"
+    "fused multiply-adds measured in the same run (of a GPU: its data sheet's). GFLOP counts\n"
+    "what products need, a multiply-add as two; with --dense, what PyTorch's way of computing\n"
+    "needs.\n\n"
+    "With --against, this build and the other one time the same experiments in turn, round after\n"
+    "round, each round in the other order (ABBA). A round gives each arm and product a ratio\n"
+    "new/old of two times taken one after the other, so noise that outlasts both cancels.\n"
+    "Printed are the median of the ratios and its 95% interval by order statistics: from the\n"
+    "k-th smallest ratio to the k-th largest, k from the binomial distribution. A line is "
+    "`faster`\n"
+    "or `slower` where the interval does not contain 1; of twenty lines about one is by chance.\n"
+    "Each experiment is a process of its own with the arms that no experiment before it has;\n"
+    "products, which come with each, have more pairs. A signal stops it with what there is, and\n"
+    "exit code 130.";
+
 void declare_options(Arguments& arguments) {
   arguments.options()("threads", po::value<int>()->default_value(1), "threads")(
       "experiment", po::value<std::string>()->default_value("all"),
@@ -207,25 +224,7 @@ void print_tables(const BenchTimes& times, const BenchRequest& request) {
 }  // namespace
 
 Exit bench_command(const std::vector<std::string>& words) {
-  Arguments arguments(
-      "bench [options]",
-      "Times training steps and the products they are made of, and holds them against the peak of\n"
-      "fused multiply-adds measured in the same run (of a GPU: its data sheet's). GFLOP counts\n"
-      "what products need, a multiply-add as two; with --dense, what PyTorch's way of computing\n"
-      "needs.\n\n"
-      "With --against, this build and the other one time the same experiments in turn, round "
-      "after\n"
-      "round, each round in the other order (ABBA). A round gives each arm and product a ratio\n"
-      "new/old of two times taken one after the other, which noise that outlasts them leaves "
-      "alone.\n"
-      "Printed are the median of the ratios and its 95% interval by order statistics: from the "
-      "k-th\n"
-      "smallest ratio to the k-th largest, k from the binomial distribution. A line is `faster` "
-      "or\n"
-      "`slower` where the interval does not contain 1; of twenty lines about one is so by chance.\n"
-      "Each experiment is a process of its own with the arms that no experiment before it has;\n"
-      "products, which come with each, have more pairs. A signal stops it with what there is, and\n"
-      "exit code 130.");
+  Arguments arguments("bench [options]", kAbout);
   declare_options(arguments);
   if (!arguments.parse(words)) return Exit::ok;
   const BenchRequest request = request_of(arguments);
