@@ -10,7 +10,11 @@ namespace libnorm {
 
 template <class IsaTag, class Body>
 void KernelEntry<IsaTag, Body>::run(const Body& body, Index begin, Index end) {
-  for (Index output = begin; output < end; ++output) body(Warp<IsaTag>{}, output);
+  if constexpr (requires { body.run_rows(Warp<IsaTag>{}, begin, end); }) {
+    body.run_rows(Warp<IsaTag>{}, begin, end);
+  } else {
+    for (Index output = begin; output < end; ++output) body(Warp<IsaTag>{}, output);
+  }
 }
 
 }  // namespace libnorm

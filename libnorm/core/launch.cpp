@@ -19,9 +19,13 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
+#include "libnorm/core/row_queue.hpp"
 #include "libnorm/core/workspace.hpp"
 
 namespace libnorm {
+
+using detail::QueuePause;
+
 namespace {
 
 /// That what stands before a `release` happens before what stands behind an `acquire` of the same
@@ -133,14 +137,15 @@ void* workspace(std::size_t bytes) {
   return memory.get();
 }
 
-void detail::for_chunks(Index count, Index grain, void (*chunk)(const void*, Index, Index),
-                        const void* body) {
+void detail::for_chunks(Index count, Index grain, Chunk chunk, const void* body) {
   if (count <= 0) return;
   if (count <= grain || tbb::this_task_arena::max_concurrency() == 1) {
     require_ieee_mode();
     chunk(body, 0, count);
     return;
   }
+  // While this thread waits it may take up another task, whose launches are not this queue's.
+  const QueuePause pause;
   HappensBefore loop, behind;
   loop.release();
   tbb::parallel_for(tbb::blocked_range<Index>(0, count, grain),
@@ -162,6 +167,8 @@ void for_each_output(Index count, const std::function<void(Index)>& f) {
       },
       &f);
 }
+
+int available_threads() { return tbb::this_task_arena::max_concurrency(); }
 
 void with_threads(int threads, const std::function<void()>& f) {
   if (threads < 1) {

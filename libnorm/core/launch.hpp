@@ -1,10 +1,15 @@
 #pragma once
 
+#include <concepts>
+#include <cstddef>
 #include <functional>
+#include <type_traits>
 
 #include "libnorm/core/device.hpp"
 #include "libnorm/core/error.hpp"
 #include "libnorm/core/isa.hpp"
+#include "libnorm/core/row_queue.hpp"
+#include "libnorm/core/work_profile.hpp"
 
 namespace libnorm {
 
@@ -26,11 +31,58 @@ inline constexpr bool runs_on_gpu<Body<float, Rest...>> = !(requires {
 } || (requires { Rest::kOnProcessorAlone; } || ...));
 /// @}
 
+/// Whether output r of a body is row r of matrices, of which it reads and writes that row alone:
+/// bodies that say `kIsRowwise`.
+template <class Body>
+inline constexpr bool is_rowwise = requires {
+  Body::kIsRowwise;
+}
+&&std::is_trivially_copyable_v<Body>;
+
 namespace detail {
+/// The kind of work that a body does, for profiles.
+template <class Body>
+constexpr const char* work_of() {
+  if constexpr (requires { Body::kWork; }) {
+    return Body::kWork;
+  } else {
+    return "other";
+  }
+}
+
+/// A body with the kernel that runs it.
+template <class Body>
+struct Call {
+  void (*run)(const Body& body, Index begin, Index end);
+  Body body;
+  static void go(const void* call, Index begin, Index end) {
+    const Call& c = *static_cast<const Call*>(call);
+    if (!is_profiling()) return c.run(c.body, begin, end);
+    const auto start = std::chrono::steady_clock::now();
+    c.run(c.body, begin, end);
+    add_work(work_of<Body>(), std::chrono::steady_clock::now() - start);
+  }
+};
+
 /// Calls chunk(begin, end) over [0, count) in pieces of at least `grain`, on the threads of the
 /// current TBB arena. Throws: BackendError if a worker's floating-point mode is not IEEE's default.
-void for_chunks(Index count, Index grain, void (*chunk)(const void*, Index, Index),
-                const void* body);
+void for_chunks(Index count, Index grain, Chunk chunk, const void* call);
+
+/// The kernel of the active instruction set.
+template <class Body>
+auto kernel_of() -> void (*)(const Body&, Index, Index) {
+  switch (active_isa()) {
+    case Isa::scalar: return &KernelEntry<Scalar, Body>::run;
+#if defined(LIBNORM_X86_64)
+    case Isa::avx2: return &KernelEntry<Avx2, Body>::run;
+    case Isa::avx512: return &KernelEntry<Avx512, Body>::run;
+#else
+    default: break;
+#endif
+  }
+  throw BackendError("launch: this build has no such instruction set");
+}
+
 }  // namespace detail
 
 /// Runs body(output) for output = 0 .. count-1: the library's only parallelism. Each output is
@@ -54,33 +106,58 @@ void launch(Index count, Index grain, const Body& body) {
     }
   }
 #endif
-  using Run = void (*)(const Body&, Index, Index);
-  Run run = nullptr;
-  switch (active_isa()) {
-    case Isa::scalar: run = &KernelEntry<Scalar, Body>::run; break;
-#if defined(LIBNORM_X86_64)
-    case Isa::avx2: run = &KernelEntry<Avx2, Body>::run; break;
-    case Isa::avx512: run = &KernelEntry<Avx512, Body>::run; break;
-#else
-    default: throw BackendError("launch: this build has no such instruction set");
-#endif
+  const detail::Call<Body> call{detail::kernel_of<Body>(), body};
+  if constexpr (is_rowwise<Body>) {
+    detail::launch_rowwise(count, grain, &detail::Call<Body>::go, &call, sizeof call);
+  } else {
+    constexpr bool can_be_kept = std::is_trivially_copyable_v<Body>;
+    detail::launch_call(count, grain, &detail::Call<Body>::go, &call,
+                        can_be_kept ? sizeof call : 0);
   }
-  struct Call {
-    Run run;
-    const Body* body;
-  } call{run, &body};
-  detail::for_chunks(
-      count, grain,
-      [](const void* p, Index begin, Index end) {
-        const Call& c = *static_cast<const Call*>(p);
-        c.run(*c.body, begin, end);
-      },
-      &call);
+}
+
+namespace detail {
+/// Queues a body that is to run before the queued rows.
+template <class Body>
+void queue_before_rows(Index count, const Body& body) {
+  const Call<Body> call{kernel_of<Body>(), body};
+  queue_call_before_rows(count, &Call<Body>::go, &call, sizeof call);
+}
+}  // namespace detail
+
+/// Calls f, on a processor with a queue for the launches within.
+///
+/// A rowwise launch is queued. Anything else first runs what is queued: block of rows by block of
+/// rows, each through all launches, so that a block stays in cache from one to the next, and with
+/// one hand-over to the threads in place of one for each launch. Bits do not depend on it. What is
+/// left is run in the end; where f throws, it is dropped.
+///
+/// Memory that queued launches use must stay where it is until then (Buffer sees to it), and rows
+/// must be its rows in all of them.
+template <class F>
+void in_row_blocks(F f) {
+  detail::RowQueueScope scope;
+  f();
+  scope.finish();
+}
+
+/// Runs what the calling thread has queued.
+inline void run_queued_rows() { detail::run_queued(); }
+
+/// Calls f, whose launches sum over rows that queued ones write: they run once these have. What
+/// they read must not be overwritten by launches that are queued later, nor what they write read.
+template <class F>
+void after_rows(F f) {
+  detail::AfterRowsScope scope;
+  f();
 }
 
 /// Calls f(i) for i = 0 .. count-1 on the threads of the current arena: for work that is not a
 /// body, such as a solver. No two calls may write the same memory.
 void for_each_output(Index count, const std::function<void(Index)>& f);
+
+/// Threads that launches of the calling thread use.
+int available_threads();
 
 /// Calls f with `threads` threads for the launches within.
 /// Throws: ValueError if threads < 1.

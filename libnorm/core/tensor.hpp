@@ -8,6 +8,7 @@
 #include "libnorm/core/device.hpp"
 #include "libnorm/core/dual.hpp"
 #include "libnorm/core/error.hpp"
+#include "libnorm/core/row_queue.hpp"
 
 namespace libnorm {
 
@@ -91,6 +92,8 @@ class Buffer {
       if (current_device() == Device::cuda) return device_view(rows, cols);
     }
     if (Index(memory_.size()) < rows * cols) {
+      // Queued launches may still use the old memory.
+      detail::run_queued();
       // Frees the old memory first, and reserves a little more, so that batches that grow by a row
       // do not reallocate each time.
       memory_ = {};

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "libnorm/core/launch.hpp"
 #include "libnorm/models/norm_layer.hpp"
 #include "libnorm/models/normalization.hpp"
 #include "libnorm/models/products.hpp"
@@ -42,7 +43,7 @@ struct BlockScratch {
   /// A branch's output, and gradients: d_NAME is the gradient by NAME.
   /// @{
   Buffer<T> branch, d_share, d_hidden, d_sum2, d_attended, d_projected, d_unique_projected,
-      d_branch, d_out, d_entered, d_entered_unique;
+      d_branch, d_out, d_entered, d_entered_unique, d_middle, d_through;
   /// @}
 };
 
@@ -95,12 +96,15 @@ class AttentionLayer {
   MatrixView<const T> attended_view_;
 };
 
-/// d_weight = d_y^T x and d_bias = column sums of d_y.
+/// d_weight = d_y^T x and d_bias = column sums of d_y, once the rows of both are there
+/// (after_rows).
 template <class T>
 void weight_gradient(Products<T>& products, const MatrixView<const T>& d_y,
                      const MatrixView<const T>& x, Pointer<T> d_weight, Pointer<T> d_bias) {
-  products.multiply(transposed(d_y), plain(x), MatrixView<T>(d_weight, d_y.cols, x.cols));
-  sum_columns<T>(d_y, d_bias);
+  after_rows([&] {
+    products.multiply(transposed(d_y), plain(x), MatrixView<T>(d_weight, d_y.cols, x.cols));
+    sum_columns<T>(d_y, d_bias);
+  });
 }
 
 /// Numbers of a flat vector as a matrix.

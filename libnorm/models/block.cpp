@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "libnorm/core/launch.hpp"
 #include "libnorm/ops/gelu.hpp"
 #include "libnorm/ops/rows.hpp"
 
@@ -85,6 +86,8 @@ MatrixView<const T> Residual<T>::branch_backward(const MatrixView<const T>& d_su
 template <class T>
 void Residual<T>::skip_backward(const MatrixView<T>& d_sum) {
   if (placement_ == Placement::deep) {
+    // The gradient of the scale still has to read d_sum as it is.
+    run_queued_rows();
     add_scaled_rows<T>(d_sum, d_sum, alpha_less_one_.read(), 1, d_sum);
   }
 }
@@ -169,17 +172,20 @@ MatrixView<T> Block<T>::ffn_backward(const Pass<T>& pass, const MatrixView<const
   gelu_backward<T>(d_hidden, slope_.view(n, h), d_hidden);
   weight_gradient<T>(products, d_hidden, entered2_, gradient + weight1_, gradient + ffn_bias1_);
   const auto weight1 = plain(weight_matrix<T>(pass.weights + weight1_, h, c));
+  const auto d_middle = scratch.d_middle.view(n, c);
   if (!residual2_.enters()) {
     residual2_.skip_backward(d_sum);
-    // d_sum is the gradient along the way past the ffn; the ffn's own joins it.
-    products.multiply(plain(d_hidden), weight1, d_sum, nullptr, Output::add);
-    return d_sum;
+    // d_sum is the gradient along the way past the ffn; the ffn's own joins it. The weights'
+    // gradient still has to read d_sum as it is.
+    copy_rows<T>(d_sum, d_middle);
+    products.multiply(plain(d_hidden), weight1, d_middle, nullptr, Output::add);
+    return d_middle;
   }
-  const auto d_entered = scratch.d_entered.view(n, c), d_through = scratch.d_branch.view(n, c);
+  const auto d_entered = scratch.d_entered.view(n, c), d_through = scratch.d_through.view(n, c);
   products.multiply(plain(d_hidden), weight1, d_entered);
   residual2_.norm().backward(d_entered, d_through, gradient);
-  add_rows<T>(d_output, d_through, d_sum);
-  return d_sum;
+  add_rows<T>(d_output, d_through, d_middle);
+  return d_middle;
 }
 
 /// Through the norm before the attention, and past both.
@@ -190,7 +196,7 @@ void Block<T>::enter_backward(const BlockInput<T>& input, RowSet set,
                               const MatrixView<const T>& d_entered_unique, Pointer<T> gradient,
                               const MatrixView<T>& d_rows, const MatrixView<T>& d_unique_rows,
                               BlockScratch<T>& scratch) {
-  const auto d_through = scratch.d_branch.view(input.rows.rows, options_.channels);
+  const auto d_through = scratch.d_through.view(input.rows.rows, options_.channels);
   if (d_unique_rows.data == nullptr) {
     residual1_.norm().backward(d_entered, d_through, gradient);
     add_rows<T>(d_skip, d_through, d_rows);
@@ -210,7 +216,11 @@ void Block<T>::backward(const Pass<T>& pass, const BlockInput<T>& input, RowSet 
                         const MatrixView<const T>& d_output, Pointer<T> gradient,
                         const MatrixView<T>& d_rows, const MatrixView<T>& d_unique_rows,
                         BlockScratch<T>& scratch) {
+  // What else there is in a residual shares scratch memory with the next one.
+  const bool shares_scratch = !residual1_.is_plain();
+  if (shares_scratch) run_queued_rows();
   const MatrixView<T> d_middle = ffn_backward(pass, d_output, gradient, scratch);
+  if (shares_scratch) run_queued_rows();
   const auto d_branch = residual1_.branch_backward(
       residual1_.sum_backward(d_middle, d_rows, gradient), gradient, scratch);
   if (!residual1_.enters()) {

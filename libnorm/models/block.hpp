@@ -32,6 +32,8 @@ class Residual {
   /// d_sum becomes the part of d_x that bypasses f, for placements without a norm before f.
   void skip_backward(const MatrixView<T>& d_sum);
 
+  /// Whether it is norm(x + f(x)) and nothing else.
+  bool is_plain() const { return placement_ == Placement::post && !scale_ && !out_norm_; }
   /// Whether f is given norm(x), not x.
   bool enters() const { return libnorm::enters(placement_); }
   /// The norm before f, or after the sum.

@@ -6,11 +6,26 @@
 #include <string>
 
 #include "libnorm/core/domain.hpp"
+#include "libnorm/core/launch.hpp"
 #include "libnorm/ops/cross_entropy.hpp"
 #include "libnorm/ops/gemm.hpp"
 #include "libnorm/ops/rows.hpp"
 
 namespace libnorm {
+namespace {
+
+/// Calls f; launches of numbers without tangents are queued (in_row_blocks). Those of duals hand
+/// values from one product to the next outside of launches.
+template <class T, class F>
+void pass_by_blocks(F f) {
+  if constexpr (is_dual<T>) {
+    f();
+  } else {
+    in_row_blocks(f);
+  }
+}
+
+}  // namespace
 
 void TransformerOptions::check() const {
   const bool positive =
@@ -111,11 +126,16 @@ void Transformer<T>::forward(const BatchView& batch, Phase phase, RowSet last_ro
   }
   last_rows_ = last_rows;
   last_phase_ = phase;
-  const Pass<T> pass = pass_of(batch, phase, running);
+  pass_by_blocks<T>([&] { forward_blocks(pass_of(batch, phase, running)); });
+}
+
+template <class T>
+void Transformer<T>::forward_blocks(const Pass<T>& pass) {
+  const BatchView& batch = pass.batch;
   inputs_.resize(blocks_.size());
   MatrixView<const T> rows;
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
-    const RowSet set = b + 1 == blocks_.size() ? last_rows : RowSet::all;
+    const RowSet set = b + 1 == blocks_.size() ? last_rows_ : RowSet::all;
     if (b == 0) {
       inputs_[b] = first_input(batch, set);
     } else {
@@ -128,7 +148,7 @@ void Transformer<T>::forward(const BatchView& batch, Phase phase, RowSet last_ro
     }
     rows = blocks_[b].forward(pass, inputs_[b], set, scratch_);
   }
-  if (final_norm_) rows = final_norm_->forward(pass, last_rows, rows);
+  if (final_norm_) rows = final_norm_->forward(pass, last_rows_, rows);
   output_ = rows;
 }
 
@@ -168,8 +188,11 @@ template <class T>
 double Transformer<T>::loss_and_gradient(const Batch& batch, Pointer<T> running) {
   check(batch, true);
   const BatchView view = batch_memory_.view(batch);
-  const double loss = loss_and_d_logits(view, running);
-  backward(view, d_logits_view_);
+  double loss = 0;
+  pass_by_blocks<T>([&] {
+    loss = loss_and_d_logits(view, running);
+    backward(view, d_logits_view_);
+  });
   return loss;
 }
 
@@ -181,11 +204,15 @@ double Transformer<T>::loss_and_d_logits(const Batch& batch) {
 
 template <class T>
 double Transformer<T>::loss_and_d_logits(const BatchView& batch, Pointer<T> running) {
-  forward(batch, Phase::training, RowSet::prediction, running);
-  const auto logits = head(batch);
-  const auto d_logits = d_logits_.view(logits.rows, logits.cols);
-  d_logits_view_ = d_logits;
-  return cross_entropy<T>(logits, batch.targets, loss_.view(1, batch.sequences).data, d_logits);
+  double loss = 0;
+  pass_by_blocks<T>([&] {
+    forward(batch, Phase::training, RowSet::prediction, running);
+    const auto logits = head(batch);
+    const auto d_logits = d_logits_.view(logits.rows, logits.cols);
+    d_logits_view_ = d_logits;
+    loss = cross_entropy<T>(logits, batch.targets, loss_.view(1, batch.sequences).data, d_logits);
+  });
+  return loss;
 }
 
 template <class T>
@@ -245,6 +272,11 @@ MatrixView<const T> Transformer<T>::on_host(const MatrixView<const T>& m) const 
 
 template <class T>
 void Transformer<T>::backward(const BatchView& batch, const MatrixView<const T>& d_logits) {
+  pass_by_blocks<T>([&] { backward_blocks(batch, d_logits); });
+}
+
+template <class T>
+void Transformer<T>::backward_blocks(const BatchView& batch, const MatrixView<const T>& d_logits) {
   const Index c = options_.channels;
   const MatrixView<const T> weight(weights_.read() + head_weight_, options_.outputs, c);
   const auto d_read = d_read_.view(batch.sequences, c);

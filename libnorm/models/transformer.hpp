@@ -153,10 +153,12 @@ class Transformer {
   MatrixView<const T> on_host(const MatrixView<const T>& m) const;
   BlockInput<T> first_input(const BatchView& batch, RowSet set);
   void forward(const BatchView& batch, Phase phase, RowSet last_rows, Pointer<T> running);
+  void forward_blocks(const Pass<T>& pass);
   double loss_and_gradient(const Batch& batch, Pointer<T> running);
   double loss_and_d_logits(const BatchView& batch, Pointer<T> running);
   MatrixView<T> head(const BatchView& batch);
   void backward(const BatchView& batch, const MatrixView<const T>& d_logits);
+  void backward_blocks(const BatchView& batch, const MatrixView<const T>& d_logits);
   Pass<T> pass_of(const BatchView& batch, Phase phase, Pointer<T> running) const;
   void embedding_gradient(const BatchView& batch, RowSet set, const MatrixView<const T>& d_rows,
                           const MatrixView<const T>& d_unique_rows);

@@ -56,6 +56,7 @@ struct AffineView {
 /// channels. Null pointers are left out.
 template <class T>
 struct AffineGradientBody {
+  static constexpr const char* kWork = "norms";
   static constexpr bool kSumsRows = true;
   MatrixView<const T> d_output, stabilized;
   Pointer<T> d_gain;
@@ -83,6 +84,7 @@ struct AffineGradientBody {
 /// out[0] = sum of x[c] in the one order.
 template <class T>
 struct SumChannelsBody {
+  static constexpr const char* kWork = "norms";
   Pointer<const T> x;
   Index channels;
   Pointer<T> out;

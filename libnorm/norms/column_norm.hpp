@@ -10,6 +10,7 @@ namespace libnorm {
 /// for many rows. A stabilizer that does not centre has mean 0, and the mean square as var.
 template <class T, class ColumnStabilizer>
 struct ColumnStatisticsBody {
+  static constexpr const char* kWork = "norms";
   static constexpr bool kSumsRows = true;
   ColumnStabilizer stabilizer;
   MatrixView<const T> x;
@@ -99,6 +100,7 @@ struct ColumnStatisticsBody {
 /// channel of variance 0 gives 0, as in training.
 template <class T, class ColumnStabilizer>
 struct RunningScaleBody {
+  static constexpr const char* kWork = "norms";
   ColumnStabilizer stabilizer;
   Index channels;
   Pointer<const T> running_mean;
@@ -122,6 +124,8 @@ struct RunningScaleBody {
 /// z = (x - mean - rest) scale and the affine part; one output is a row.
 template <class T>
 struct ColumnNormBody {
+  static constexpr const char* kWork = "norms";
+  static constexpr bool kIsRowwise = true;
   MatrixView<const T> x;
   Pointer<const T> mean, rest;
   Pointer<const T> scale;
@@ -145,6 +149,8 @@ struct ColumnNormBody {
 /// the sums are those of the affine part's gradient. One output is a row.
 template <class T, class ColumnStabilizer>
 struct ColumnNormBackwardBody {
+  static constexpr const char* kWork = "norms";
+  static constexpr bool kIsRowwise = true;
   MatrixView<const T> d_output, stabilized;
   const float* count;
   Index positions;

@@ -154,7 +154,7 @@ void forward(const Norm& norm, const S& s, Phase phase, const NormArrays<T>& a) 
 /// d_gain and d_bias, and for stabilizers of columns the same sums under another name.
 template <class T>
 void affine_backward(const Norm& norm, const NormArrays<T>& a, const MatrixView<const T>& d_output,
-                     const NormGradients<T>& gradients) {
+                     const MatrixView<T>& d_input, const NormGradients<T>& gradients) {
   const Index channels = d_output.cols;
   const Pointer<T> scratch = scratch_of(norm, a);
   NormGradients<T> sums = gradients;
@@ -165,11 +165,17 @@ void affine_backward(const Norm& norm, const NormArrays<T>& a, const MatrixView<
     sums.gain = scratch;
   }
   if (sums.gain == nullptr && sums.bias == nullptr) return;
-  launch(column_blocks(channels), 1,
-         AffineGradientBody<T>{d_output, a.stabilized, sums.gain, sums.bias});
-  if (norm.affine == Affine::scalar_gain) {
-    launch(1, 1, SumChannelsBody<T>{sums.gain, channels, gradients.gain});
-  }
+  const auto sum = [&] {
+    launch(column_blocks(channels), 1,
+           AffineGradientBody<T>{d_output, a.stabilized, sums.gain, sums.bias});
+    if (norm.affine == Affine::scalar_gain) {
+      launch(1, 1, SumChannelsBody<T>{sums.gain, channels, gradients.gain});
+    }
+  };
+  // The backward pass of columns takes the sums, and one in place overwrites what they are of.
+  const bool can_wait =
+      norm.family() != Family::column && value_of(d_input.data) != value_of(d_output.data);
+  can_wait ? after_rows(sum) : sum();
 }
 
 template <class T, class S>
@@ -187,11 +193,13 @@ void backward(const Norm& norm, const S& s, const NormArrays<T>& a,
   } else if constexpr (S::kFamily == Family::pointwise) {
     launch(rows, kRowGrain,
            PointwiseNormBackwardBody<T, S>{s, d_output, a.saved, a.shape, affine, d_input});
-    launch(column_blocks(channels), 1,
-           ShapeGradientBody<T, S>{s, d_output, a.saved, a.shape, affine, scratch});
-    for (Index i = 0; i < s.shape_count(); ++i) {
-      launch(1, 1, SumChannelsBody<T>{scratch + i * channels, channels, gradients.shape + i});
-    }
+    after_rows([&] {
+      launch(column_blocks(channels), 1,
+             ShapeGradientBody<T, S>{s, d_output, a.saved, a.shape, affine, scratch});
+      for (Index i = 0; i < s.shape_count(); ++i) {
+        launch(1, 1, SumChannelsBody<T>{scratch + i * channels, channels, gradients.shape + i});
+      }
+    });
   } else if constexpr (S::kFamily == Family::column) {
     const bool own_gain = norm.affine == Affine::gain || norm.affine == Affine::gain_and_bias;
     const Pointer<const T> sum_zg = own_gain ? gradients.gain : scratch;
@@ -298,7 +306,7 @@ void norm_backward(const Norm& norm, const NormArrays<T>& arrays,
                    const MatrixView<const T>& d_output, const MatrixView<T>& d_input,
                    const NormGradients<T>& gradients) {
   check("norm_backward", arrays, norm);
-  affine_backward(norm, arrays, d_output, gradients);
+  affine_backward(norm, arrays, d_output, d_input, gradients);
   std::visit([&](const auto& s) { backward(norm, s, arrays, d_output, d_input, gradients); },
              norm.stabilizer);
 }

@@ -39,6 +39,8 @@ struct ShapePacks {
 /// saved = x + branch, z = f(saved), and the affine part; one output is a row.
 template <class T, class PointwiseStabilizer>
 struct PointwiseNormBody {
+  static constexpr const char* kWork = "norms";
+  static constexpr bool kIsRowwise = true;
   PointwiseStabilizer stabilizer;
   MatrixView<const T> x, branch;
   Pointer<const T> shape;
@@ -62,6 +64,8 @@ struct PointwiseNormBody {
 /// d_x = g f'(saved), g taken through the affine part; one output is a row.
 template <class T, class PointwiseStabilizer>
 struct PointwiseNormBackwardBody {
+  static constexpr const char* kWork = "norms";
+  static constexpr bool kIsRowwise = true;
   PointwiseStabilizer stabilizer;
   MatrixView<const T> d_output, saved;
   Pointer<const T> shape;
@@ -85,6 +89,7 @@ struct PointwiseNormBackwardBody {
 /// output is 32 channels.
 template <class T, class PointwiseStabilizer>
 struct ShapeGradientBody {
+  static constexpr const char* kWork = "norms";
   static constexpr bool kSumsRows = true;
   PointwiseStabilizer stabilizer;
   MatrixView<const T> d_output, saved;

@@ -10,6 +10,8 @@ namespace libnorm {
 /// row.
 template <class T, class RowStabilizer>
 struct RowNormBody {
+  static constexpr const char* kWork = "norms";
+  static constexpr bool kIsRowwise = true;
   RowStabilizer stabilizer;
   Index groups;
   MatrixView<const T> x, branch;
@@ -98,6 +100,8 @@ struct RowNormBody {
 
 template <class T, class RowStabilizer>
 struct RowNormBackwardBody {
+  static constexpr const char* kWork = "norms";
+  static constexpr bool kIsRowwise = true;
   RowStabilizer stabilizer;
   Index groups;
   MatrixView<const T> d_output, stabilized;

@@ -60,6 +60,7 @@ struct InstanceRows {
 /// Order: over the rows of a channel in shards, then over the channels of a group in the one order.
 template <class T>
 struct InstanceNormBody {
+  static constexpr const char* kWork = "norms";
   StandardizeInstances stabilizer;
   Index groups;
   const Index* first;
@@ -196,6 +197,7 @@ struct InstanceNormBody {
 /// rows of a sequence and the channels of a group. One output is a sequence.
 template <class T>
 struct InstanceNormBackwardBody {
+  static constexpr const char* kWork = "norms";
   Index groups;
   const Index* first;
   const float* count;

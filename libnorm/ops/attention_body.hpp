@@ -70,6 +70,7 @@ LIBNORM_INLINE void softmax_backward(W warp, Pointer<const T> p, Pointer<T> d_p,
 /// One output is one head of one sequence.
 template <class T>
 struct AttentionBody {
+  static constexpr const char* kWork = "attention";
   static constexpr bool kOnProcessorAlone = true;
   MatrixView<const T> qkv;
   Sequences sequences;
@@ -99,6 +100,7 @@ struct AttentionBody {
 
 template <class T>
 struct AttentionBackwardBody {
+  static constexpr const char* kWork = "attention";
   static constexpr bool kOnProcessorAlone = true;
   MatrixView<const T> qkv;
   Sequences sequences;
@@ -138,6 +140,7 @@ struct AttentionBackwardBody {
 /// One output is one head of one sequence.
 template <class T>
 struct PredictionAttentionBody {
+  static constexpr const char* kWork = "attention";
   MatrixView<const T> query, kv;
   const std::int32_t* gather;
   Sequences sequences;
@@ -180,6 +183,7 @@ struct PredictionAttentionBody {
 /// d_score and d_query; one output is one head of one sequence.
 template <class T>
 struct PredictionQueryBackwardBody {
+  static constexpr const char* kWork = "attention";
   MatrixView<const T> kv;
   const std::int32_t* gather;
   Sequences sequences;
@@ -222,6 +226,7 @@ struct PredictionQueryBackwardBody {
 /// d_kv; one output is one unique row.
 template <class T>
 struct PredictionKeyBackwardBody {
+  static constexpr const char* kWork = "attention";
   MatrixView<const T> query;
   Groups groups;
   Sequences sequences;

@@ -9,6 +9,8 @@ namespace libnorm {
 
 template <class T>
 struct CrossEntropyBody {
+  static constexpr const char* kWork = "loss";
+  static constexpr bool kIsRowwise = true;
   MatrixView<const T> logits;
   const std::int32_t* target;
   Pointer<T> loss;
@@ -42,6 +44,7 @@ struct CrossEntropyBody {
 
 template <class T>
 struct MeanBody {
+  static constexpr const char* kWork = "loss";
   const T* values;
   Index count;
   double* mean;

@@ -7,6 +7,8 @@ namespace libnorm {
 
 template <class T>
 struct GeluBody {
+  static constexpr const char* kWork = "GELU";
+  static constexpr bool kIsRowwise = true;
   MatrixView<const T> x;
   MatrixView<T> value, slope;
 
@@ -24,6 +26,8 @@ struct GeluBody {
 
 template <class T>
 struct MultiplyBody {
+  static constexpr const char* kWork = "GELU";
+  static constexpr bool kIsRowwise = true;
   MatrixView<const T> a, b;
   MatrixView<T> out;
 

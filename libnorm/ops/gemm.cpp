@@ -1,5 +1,7 @@
 #include "libnorm/ops/gemm.hpp"
 
+#include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "libnorm/core/launch.hpp"
@@ -11,8 +13,97 @@
 namespace libnorm {
 namespace {
 
-/// Blocks that keep several threads busy.
-constexpr Index kEnoughTasks = 8;
+/// Blocks of C for each thread.
+constexpr Index kTasksPerThread = 1;
+/// Terms from which on a product is cut by its output alone: a factor is then read along its terms
+/// once for each row or column of blocks, and packed as it comes.
+constexpr Index kManyTerms = 16 * kSegment;
+/// Rows of blocks from which on B is packed for all of them together.
+constexpr Index kManyRowBlocks = 4;
+
+/// Heights and widths of blocks of C.
+struct Cut {
+  Index rows, cols;
+};
+
+Index round_up(Index size, Index unit) { return (size + unit - 1) / unit * unit; }
+Index count_of(Index size, Index block) { return (size + block - 1) / block; }
+
+/// Blocks of few rows with all columns; or, for many terms, as few as keep the threads busy.
+Cut cut_of(Index rows, Index cols, Index terms) {
+  constexpr Index kRowUnit = 12, kColumnUnit = kPackedColumns;
+  const Index wanted = kTasksPerThread * available_threads();
+  Cut cut{terms < kManyTerms && rows > kRowBlock ? kRowBlock : round_up(rows, kRowUnit),
+          round_up(cols, kColumnUnit)};
+  while (count_of(rows, cut.rows) * count_of(cols, cut.cols) < wanted) {
+    const bool splits_rows =
+        cut.rows > 2 * kRowUnit && (cut.rows >= cut.cols || cut.cols == kColumnUnit);
+    if (!splits_rows && cut.cols == kColumnUnit) break;
+    Index& size = splits_rows ? cut.rows : cut.cols;
+    size = round_up((size + 1) / 2, splits_rows ? kRowUnit : kColumnUnit);
+  }
+  return cut;
+}
+
+/// Memory for B's panels: of the calling thread's queue, or else its own, kept from call to call.
+/// A thread that waits for a product may take up a task with another one, within it.
+template <class T>
+class PanelMemory {
+ public:
+  explicit PanelMemory(const Factor<T>& b) {
+    const std::size_t size =
+        std::size_t(round_up(b.cols, kPackedColumns)) * std::size_t(round_up(b.rows, kSegment));
+    data_ = static_cast<T*>(detail::queue_memory(size * sizeof(T)));
+    if (data_ != nullptr) return;
+    is_own_ = true;
+    if (kept.size() == used) kept.emplace_back();
+    Array<T>& own = kept[used++];
+    constexpr std::uintptr_t kLine = 64;
+    if (own.size() < size + kLine / sizeof(T)) own.resize(size + kLine / sizeof(T));
+    const auto address = reinterpret_cast<std::uintptr_t>(own.data());
+    data_ = own.data() + (kLine - address % kLine) % kLine / sizeof(T);
+  }
+  ~PanelMemory() { used -= is_own_; }
+  PanelMemory(const PanelMemory&) = delete;
+  PanelMemory& operator=(const PanelMemory&) = delete;
+
+  T* data() const { return data_; }
+
+ private:
+  static thread_local std::deque<Array<T>> kept;
+  static thread_local std::size_t used;
+  T* data_;
+  bool is_own_ = false;
+};
+template <class T>
+thread_local std::deque<Array<T>> PanelMemory<T>::kept;
+template <class T>
+thread_local std::size_t PanelMemory<T>::used = 0;
+
+template <class T>
+void multiply_on_processor(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c,
+                           const T* bias, Output output) {
+  const Index outputs_to_pack = count_of(b.cols, kPackedColumns);
+  if (a.col_stride == 1 && detail::queues_rows(c.rows)) {
+    const PanelMemory<T> panels(b);
+    detail::queue_before_rows(outputs_to_pack, PackPanelsBody<T>{b, panels.data()});
+    launch(c.rows, 1, GemmRowsBody<T>{a, b, panels.data(), c, bias, output});
+    return;
+  }
+  // Before memory is taken that it has.
+  if (!detail::keeps_after_rows()) detail::run_queued();
+  const Cut cut = cut_of(c.rows, c.cols, a.cols);
+  const Index row_blocks = count_of(c.rows, cut.rows), column_blocks = count_of(c.cols, cut.cols);
+  GemmBody<T> body{a, b, nullptr, c, bias, output, cut.rows, cut.cols, column_blocks};
+  if (row_blocks < kManyRowBlocks || a.cols >= kManyTerms) {
+    launch(row_blocks * column_blocks, 1, body);
+    return;
+  }
+  const PanelMemory<T> panels(b);
+  launch(outputs_to_pack, 1, PackPanelsBody<T>{b, panels.data()});
+  body.panels = panels.data();
+  launch(row_blocks * column_blocks, 1, body);
+}
 
 /// cuBLAS's state, where the calling thread's products are its.
 thread_local void* this_cublas = nullptr;
@@ -71,19 +162,7 @@ void gemm(const Factor<std::type_identity_t<T>>& a, const Factor<std::type_ident
     }
   }
 #endif
-  const Index blocks = (a.rows + kRowBlock - 1) / kRowBlock;
-  const Index even = (a.rows + blocks - 1) / blocks;
-  const Index row_block = (even + 11) / 12 * 12;
-  const Index row_blocks = (a.rows + row_block - 1) / row_block;
-  // Wide blocks read A less often; narrow ones keep more threads busy.
-  Index column_block = kColumnBlock;
-  while (column_block > kLanes &&
-         row_blocks * ((b.cols + column_block - 1) / column_block) < kEnoughTasks) {
-    column_block /= 2;
-  }
-  const Index column_blocks = (b.cols + column_block - 1) / column_block;
-  launch(row_blocks * column_blocks, 1,
-         GemmBody<T>{a, b, c, bias, output, row_block, column_block, column_blocks});
+  multiply_on_processor(a, b, c, bias, output);
 }
 
 template void gemm<float>(const Factor<float>&, const Factor<float>&, const MatrixView<float>&,

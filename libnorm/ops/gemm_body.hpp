@@ -27,7 +27,8 @@ struct GemmTile {
 
   struct Segment {
     const T* a;
-    Index a_row_stride, a_col_stride;
+    /// Elements from a row of A to the next; 0: rows are packed (pack_rows).
+    Index a_row_stride;
     const T* b;
     Index b_stride;
     Index terms;
@@ -46,17 +47,26 @@ struct GemmTile {
     unroll<rows>([&](auto i) LIBNORM_ALWAYS {
       unroll<regs>([&](auto r) LIBNORM_ALWAYS { acc[i][r] = V{}; });
       __builtin_prefetch(s.c + i * s.c_stride, 1);
+      if constexpr (regs > 1) __builtin_prefetch(s.c + i * s.c_stride + Reg::kLanes, 1);
     });
-    const T* a = s.a;
     const T* b = s.b;
-    for (Index k = 0; k < s.terms; ++k, a += s.a_col_stride, b += s.b_stride) {
-      V row[regs];
-      unroll<regs>([&](auto r) LIBNORM_ALWAYS { row[r] = Reg::load(b + r * Reg::kLanes); });
-      unroll<rows>([&](auto i) LIBNORM_ALWAYS {
-        const V element = Reg::broadcast(a[i * s.a_row_stride]);
-        unroll<regs>([&](auto r)
-                         LIBNORM_ALWAYS { acc[i][r] = Reg::fma(element, row[r], acc[i][r]); });
-      });
+    const auto chain = [&](const T* a, Index row_stride, Index col_stride) LIBNORM_ALWAYS {
+    // Few enough turns that the loop's end is foreseen.
+#pragma GCC unroll 4
+      for (Index k = 0; k < s.terms; ++k, a += col_stride, b += s.b_stride) {
+        V row[regs];
+        unroll<regs>([&](auto r) LIBNORM_ALWAYS { row[r] = Reg::load(b + r * Reg::kLanes); });
+        unroll<rows>([&](auto i) LIBNORM_ALWAYS {
+          const V element = Reg::broadcast(a[i * row_stride]);
+          unroll<regs>([&](auto r)
+                           LIBNORM_ALWAYS { acc[i][r] = Reg::fma(element, row[r], acc[i][r]); });
+        });
+      }
+    };
+    if (s.a_row_stride == 0) {
+      chain(s.a, 1, kRows);
+    } else {
+      chain(s.a, s.a_row_stride, 1);
     }
     if (s.cols == regs * Reg::kLanes) {
       unroll<rows>([&](auto i) LIBNORM_ALWAYS {
@@ -158,24 +168,37 @@ LIBNORM_INLINE void pack_panel(const Factor<T>& b, Index first, Index terms, Ind
   }
 }
 
+/// Numbers from a packed tile's rows to the next tile's: what is packed last writes some more.
+template <class Tag, class T>
+inline constexpr Index kPackedTile = kSegment* GemmTile<Tag, T>::kRows + 16;
+
 /// Copies a[row .. row + rows, first .. first + terms], whose rows lie next to each other, so that
 /// each tile finds its rows in ascending order of k. Memory is read along its lines.
 template <class Tag, class T>
 LIBNORM_INLINE void pack_rows(const Factor<T>& a, Index row, Index rows, Index first, Index terms,
                               T* packed) {
-  constexpr Index height = GemmTile<Tag, T>::kRows;
+  constexpr Index height = GemmTile<Tag, T>::kRows, whole = (height + 7) / 8 * 8;
+  const Index tiles = rows / height;
+  // Of these, whole registers can be read, and be written over the next k's numbers.
+  const Index whole_tiles = tiles - (tiles * height + whole - height > rows ? 1 : 0);
   for (Index k = 0; k < terms; ++k) {
     const T* source = a.data + row + (first + k) * a.col_stride;
-    Index i = 0;
-    for (; i + height <= rows; i += height) {
-      std::memcpy(packed + i * kSegment + k * height, source + i, sizeof(T[height]));
+    T* to = packed + k * height;
+    Index tile = 0;
+    for (; tile < whole_tiles; ++tile, source += height, to += kPackedTile<Tag, T>) {
+      std::memcpy(to, source, sizeof(T[whole]));
     }
-    for (Index r = i; r < rows; ++r) packed[i * kSegment + k * height + r - i] = source[r];
+    for (; tile < tiles; ++tile, source += height, to += kPackedTile<Tag, T>) {
+      std::memcpy(to, source, sizeof(T[height]));
+    }
+    for (Index i = tiles * height; i < rows; ++i) to[i - tiles * height] = *source++;
   }
 }
 
-/// Rows that share a packed panel of B, few enough that their part of A stays in a core's cache;
-/// and columns that share one pass over A.
+/// Segments that a visit of a tile of C takes in, one after the other: C is then in the first-level
+/// cache for all but the first, and so is their part of a panel of B.
+inline constexpr Index kVisit = 2;
+/// Sizes of the blocks of C that small products are cut into.
 inline constexpr Index kRowBlock = 144;
 inline constexpr Index kColumnBlock = 128;
 
@@ -186,61 +209,126 @@ LIBNORM_INLINE void prefetch(const T* p, Index count) {
   for (Index i = 0; i < count; i += kLine) __builtin_prefetch(p + i, 0, 2);
 }
 
-/// Rows [row, row_end) and columns [col, col_end) of the product, on this thread; at most
-/// kRowBlock rows and kColumnBlock columns. A panel of B that only one tile needs is not packed.
-template <class Tag, class T>
-LIBNORM_INLINE void multiply_block(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>& c,
-                                   const T* bias, Output output, Index row, Index row_end,
-                                   Index col, Index col_end) {
-  using Tile = GemmTile<Tag, T>;
-  T* const packed_b = static_cast<T*>(workspace(sizeof(T[kSegment * (kColumnBlock + kRowBlock)])));
-  T* const packed_a = packed_b + kSegment * kColumnBlock;
-  const Index panels = (col_end - col + Tile::kWidth - 1) / Tile::kWidth;
-  const bool one_tile = row_end - row <= Tile::kRows;
-  const bool pack_a = a.row_stride == 1 && a.col_stride != 1 && panels > 1;
-  Index first = 0;
-  do {
-    const Index terms = a.cols - first < kSegment ? a.cols - first : kSegment;
-    const bool last = first + terms >= a.cols;
-    for (Index p = 0; p < panels; ++p) {
-      const Index j = col + p * Tile::kWidth;
-      const Index cols = col_end - j < Tile::kWidth ? col_end - j : Tile::kWidth;
-      if (one_tile && b.col_stride == 1 && cols == Tile::kWidth) continue;
-      pack_panel<Tag>(b, first, terms, j, cols, packed_b + p * kSegment * Tile::kWidth);
-    }
-    if (pack_a) pack_rows<Tag>(a, row, row_end - row, first, terms, packed_a);
-    for (Index i = row; i < row_end; i += Tile::kRows) {
-      const Index rows = row_end - i < Tile::kRows ? row_end - i : Tile::kRows;
-      // A share of the next segment's rows, while this tile is computed.
-      for (Index k = first + kSegment + (i - row) * kSegment / (row_end - row);
-           pack_a && k < a.cols &&
-           k < first + kSegment + (i - row + Tile::kRows) * kSegment / (row_end - row);
-           ++k) {
-        prefetch(a.data + row + k * a.col_stride, row_end - row);
-        if (b.col_stride == 1) prefetch(b.data + col + k * b.row_stride, col_end - col);
-      }
-      typename Tile::Segment s;
-      s.a = pack_a ? packed_a + (i - row) * kSegment
-                   : a.data + i * a.row_stride + first * a.col_stride;
-      s.a_row_stride = pack_a ? 1 : a.row_stride;
-      s.a_col_stride = pack_a ? Index(Tile::kRows) : a.col_stride;
-      s.terms = terms;
-      s.c_stride = c.stride;
-      s.add = output == Output::add || first > 0;
-      for (Index p = 0; p < panels; ++p) {
-        const Index j = col + p * Tile::kWidth;
-        s.cols = col_end - j < Tile::kWidth ? col_end - j : Tile::kWidth;
-        const bool in_place = one_tile && b.col_stride == 1 && s.cols == Tile::kWidth;
-        s.b = in_place ? b.data + first * b.row_stride + j : packed_b + p * kSegment * Tile::kWidth;
-        s.b_stride = in_place ? b.row_stride : Index(Tile::kWidth);
-        s.c = c.data + i * c.stride + j;
-        s.bias = bias != nullptr && last ? bias + j : nullptr;
-        Tile::kernel(rows, s.cols)(s);
-      }
-    }
-    first += kSegment;
-  } while (first < a.cols);
+/// Numbers from a packed panel's start to the next, for each of its columns.
+LIBNORM_INLINE Index panel_terms(Index terms) {
+  return (terms + kSegment - 1) / kSegment * kSegment;
 }
+
+/// A block of C: rows [row, row_end) and columns [col, col_end), and the product that it is of.
+template <class Tag, class T>
+struct GemmBlockOf {
+  using Tile = GemmTile<Tag, T>;
+  const Factor<T>& a;
+  const Factor<T>& b;
+  /// Panels of all of B (PackPanelsBody), or null.
+  const T* panels;
+  const MatrixView<T>& c;
+  const T* bias;
+  Output output;
+  Index row, row_end, col, col_end;
+
+  LIBNORM_INLINE void multiply() const {
+    const bool packs_a = a.col_stride != 1;
+    // Of a panel that only one tile needs nothing is gained by packing it.
+    const bool in_place = panels == nullptr && row_end - row <= Tile::kRows && b.col_stride == 1;
+    const Index width = (col_end - col + Tile::kWidth - 1) / Tile::kWidth * Tile::kWidth;
+    const Index own_b = panels == nullptr ? kVisit * kSegment * width : 0;
+    const Index own_a = packs_a ? kVisit * tiles() * kPackedTile<Tag, T> : 0;
+    T* const packed_b = static_cast<T*>(workspace(sizeof(T) * std::size_t(own_a + own_b)));
+    T* const packed_a = packed_b + own_b;
+    Index first = 0;
+    do {
+      const Index left = a.cols - first;
+      const Index terms = left < kVisit * kSegment ? left : kVisit * kSegment;
+      if (panels == nullptr) pack_b(first, terms, in_place, packed_b);
+      if (packs_a) {
+        for (Index k = 0; k < terms; k += kSegment) {
+          const Index some = terms - k < kSegment ? terms - k : kSegment;
+          pack_rows<Tag>(a, row, row_end - row, first + k, some,
+                         packed_a + k / kSegment * tiles() * kPackedTile<Tag, T>);
+        }
+      }
+      visit(first, terms, in_place, packs_a ? packed_a : nullptr, packed_b);
+      first += terms;
+    } while (first < a.cols);
+  }
+
+ private:
+  LIBNORM_INLINE Index tiles() const { return (row_end - row + Tile::kRows - 1) / Tile::kRows; }
+
+  LIBNORM_INLINE void pack_b(Index first, Index terms, bool in_place, T* packed) const {
+    for (Index j = col; j < col_end; j += Tile::kWidth) {
+      const Index cols = col_end - j < Tile::kWidth ? col_end - j : Tile::kWidth;
+      if (in_place && cols == Tile::kWidth) continue;
+      pack_panel<Tag>(b, first, terms, j, cols, packed + (j - col) * kVisit * kSegment);
+    }
+  }
+
+  LIBNORM_INLINE void fetch_rows(Index begin, Index first, Index terms) const {
+    const Index end = begin + Tile::kRows < row_end ? begin + Tile::kRows : row_end;
+    for (Index i = begin; i < end; ++i) prefetch(a.data + i * a.row_stride + first, terms);
+  }
+
+  /// Fetches what the next visit packs into the second-level cache: a share with each tile.
+  struct Prefetcher {
+    const GemmBlockOf& block;
+    Index k;
+    bool fetches_a, fetches_b;
+    Index tiles = (block.row_end - block.row + Tile::kRows - 1) / Tile::kRows *
+                  ((block.col_end - block.col + Tile::kWidth - 1) / Tile::kWidth);
+    Index share = (kVisit * kSegment + tiles - 1) / tiles;
+    Index end = k + kVisit * kSegment < block.a.cols ? k + kVisit * kSegment : block.a.cols;
+
+    LIBNORM_INLINE void fetch() {
+      for (Index i = 0; i < share && k < end; ++i, ++k) {
+        if (fetches_a) {
+          prefetch(block.a.data + block.row + k * block.a.col_stride, block.row_end - block.row);
+        }
+        if (fetches_b && block.b.col_stride == 1) {
+          prefetch(block.b.data + block.col + k * block.b.row_stride, block.col_end - block.col);
+        }
+      }
+    }
+  };
+
+  /// All tiles over the terms [first, first + terms), panel by panel: a panel stays in the
+  /// first-level cache, and A's rows stream by.
+  LIBNORM_INLINE void visit(Index first, Index terms, bool in_place, const T* packed_a,
+                            const T* packed_b) const {
+    typename Tile::Segment s;
+    Prefetcher next{*this, first + terms, packed_a != nullptr, panels == nullptr};
+    s.c_stride = c.stride;
+    s.a_row_stride = packed_a == nullptr ? a.row_stride : 0;
+    for (Index j = col; j < col_end; j += Tile::kWidth) {
+      s.cols = col_end - j < Tile::kWidth ? col_end - j : Tile::kWidth;
+      const bool is_in_place = in_place && s.cols == Tile::kWidth;
+      const T* panel = packed_b + (j - col) * kVisit * kSegment;
+      if (panels != nullptr) panel = panels + j * panel_terms(b.rows) + first * Tile::kWidth;
+      if (is_in_place) panel = b.data + first * b.row_stride + j;
+      s.b_stride = is_in_place ? b.row_stride : Index(Tile::kWidth);
+      const T* const bias_here = bias == nullptr ? nullptr : bias + j;
+      for (Index i = row; i < row_end; i += Tile::kRows) {
+        const Index rows = row_end - i < Tile::kRows ? row_end - i : Tile::kRows;
+        const auto kernel = Tile::kernel(rows, s.cols);
+        s.c = c.data + i * c.stride + j;
+        next.fetch();
+        // The first panel's tiles find A's next rows in memory, the others in a cache.
+        if (packed_a == nullptr && j == col) fetch_rows(i + Tile::kRows, first, terms);
+        for (Index k = 0; k == 0 || k < terms; k += kSegment) {
+          s.terms = terms - k < kSegment ? terms - k : kSegment;
+          s.a = packed_a == nullptr
+                    ? a.data + i * a.row_stride + (first + k) * a.col_stride
+                    : packed_a +
+                          (k / kSegment * tiles() + (i - row) / Tile::kRows) * kPackedTile<Tag, T>;
+          s.b = panel + k * s.b_stride;
+          s.add = output == Output::add || first + k > 0;
+          s.bias = first + k + s.terms >= a.cols ? bias_here : nullptr;
+          kernel(s);
+        }
+      }
+    }
+  }
+};
 
 template <class Tag, class T>
 __attribute__((noinline)) void multiply_duals(const Factor<T>& a, const Factor<T>& b,
@@ -257,7 +345,8 @@ LIBNORM_INLINE void multiply(const Factor<T>& a, const Factor<T>& b, const Matri
       const Index row_end = row + kRowBlock < a.rows ? row + kRowBlock : a.rows;
       for (Index col = 0; col < b.cols; col += kColumnBlock) {
         const Index col_end = col + kColumnBlock < b.cols ? col + kColumnBlock : b.cols;
-        multiply_block<Tag, T>(a, b, c, nullptr, output, row, row_end, col, col_end);
+        GemmBlockOf<Tag, T>{a, b, nullptr, c, nullptr, output, row, row_end, col, col_end}
+            .multiply();
       }
     }
   }
@@ -274,11 +363,39 @@ void multiply_duals(const Factor<T>& a, const Factor<T>& b, const MatrixView<T>&
   part(tangent_part(a), value_part(b), tangent_part(c), Output::add);
 }
 
+/// Columns of B that one output packs: panels of every instruction set.
+inline constexpr Index kPackedColumns = 32;
+
+/// Copies B to panels of GemmTile::kWidth columns, each with all its terms; one output is
+/// kPackedColumns columns.
+template <class T>
+struct PackPanelsBody {
+  static constexpr const char* kWork = "packing";
+  static constexpr bool kOnProcessorAlone = true;
+  Factor<T> b;
+  T* panels;
+
+  template <class W>
+  void operator()(W, Index output) const {
+    using Tag = typename W::Tag;
+    constexpr Index width = GemmTile<Tag, T>::kWidth;
+    static_assert(kPackedColumns % width == 0);
+    const Index begin = output * kPackedColumns;
+    const Index end = begin + kPackedColumns < b.cols ? begin + kPackedColumns : b.cols;
+    for (Index col = begin; col < end; col += width) {
+      const Index cols = end - col < width ? end - col : width;
+      pack_panel<Tag>(b, 0, b.rows, col, cols, panels + col * panel_terms(b.rows));
+    }
+  }
+};
+
 /// One output is a block of C.
 template <class T>
 struct GemmBody {
+  static constexpr const char* kWork = "products";
   static constexpr bool kOnProcessorAlone = true;
   Factor<T> a, b;
+  const T* panels;
   MatrixView<T> c;
   const T* bias;
   Output output;
@@ -291,7 +408,27 @@ struct GemmBody {
     const Index col = block % column_blocks * column_block;
     const Index row_end = row + row_block < a.rows ? row + row_block : a.rows;
     const Index col_end = col + column_block < b.cols ? col + column_block : b.cols;
-    multiply_block<typename W::Tag, T>(a, b, c, bias, output, row, row_end, col, col_end);
+    GemmBlockOf<typename W::Tag, T>{a, b, panels, c, bias, output, row, row_end, col, col_end}
+        .multiply();
+  }
+};
+
+/// The same where one output is a row of C, and B's panels are there; rows in a block of their own.
+template <class T>
+struct GemmRowsBody {
+  static constexpr const char* kWork = "products";
+  static constexpr bool kOnProcessorAlone = true;
+  static constexpr bool kIsRowwise = true;
+  Factor<T> a, b;
+  const T* panels;
+  MatrixView<T> c;
+  const T* bias;
+  Output output;
+
+  template <class W>
+  void run_rows(W, Index row, Index row_end) const {
+    GemmBlockOf<typename W::Tag, T>{a, b, panels, c, bias, output, row, row_end, 0, b.cols}
+        .multiply();
   }
 };
 

@@ -7,6 +7,7 @@ namespace libnorm {
 
 template <class T>
 struct GatherRowsBody {
+  static constexpr const char* kWork = "rows";
   MatrixView<const T> table;
   const std::int32_t* index;
   MatrixView<T> out;
@@ -24,6 +25,8 @@ struct GatherRowsBody {
 /// out = 0; one output is a row.
 template <class T>
 struct ZeroRowsBody {
+  static constexpr const char* kWork = "rows";
+  static constexpr bool kIsRowwise = true;
   MatrixView<T> out;
 
   template <class W>
@@ -36,6 +39,8 @@ struct ZeroRowsBody {
 /// out = x + branch; one output is a row.
 template <class T>
 struct AddRowsBody {
+  static constexpr const char* kWork = "rows";
+  static constexpr bool kIsRowwise = true;
   MatrixView<const T> x, branch;
   MatrixView<T> out;
 
@@ -54,6 +59,8 @@ struct AddRowsBody {
 /// out = x + scale branch, scale [C], or [1] for all channels; one output is a row.
 template <class T>
 struct AddScaledRowsBody {
+  static constexpr const char* kWork = "rows";
+  static constexpr bool kIsRowwise = true;
   MatrixView<const T> x, branch;
   Pointer<const T> scale;
   Index scales;
@@ -73,6 +80,7 @@ struct AddScaledRowsBody {
 
 template <class T>
 struct ScatterRowsBody {
+  static constexpr const char* kWork = "rows";
   MatrixView<const T> rows;
   const std::int32_t* index;
   MatrixView<T> out;
@@ -92,6 +100,7 @@ struct ScatterRowsBody {
 
 template <class T>
 struct SumGroupsBody {
+  static constexpr const char* kWork = "rows";
   MatrixView<const T> rows;
   Groups groups;
   MatrixView<const T> start;
@@ -175,6 +184,7 @@ LIBNORM_INLINE P sum_rows_in_shards(W warp, Index count, F value) {
 
 template <class T>
 struct SumColumnsBody {
+  static constexpr const char* kWork = "rows";
   static constexpr bool kSumsRows = true;
   MatrixView<const T> rows;
   Pointer<T> out;

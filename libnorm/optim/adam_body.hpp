@@ -7,6 +7,7 @@ namespace libnorm {
 /// One output is kChunk weights.
 template <class T>
 struct AdamBody {
+  static constexpr const char* kWork = "Adam";
   static constexpr Index kChunk = 1024;
   Index size;
   T* weights;
