@@ -21,7 +21,7 @@ test_libraries=(ca-certificates)
 # Labels of heavy tests (tests/heavy.cmake). For each: minutes on 2 cores; packages that it alone
 # needs, as COMMAND:PACKAGE or the package of a library; and targets of build/release that it runs.
 heavy=(compilers sanitized exhaustive tier2)
-declare -A heavy_minutes=([compilers]=25 [sanitized]=20 [exhaustive]=15 [tier2]=160)
+declare -A heavy_minutes=([compilers]=25 [sanitized]=25 [exhaustive]=18 [tier2]=160)
 declare -A heavy_packages=()
 declare -A heavy_targets=([exhaustive]=math_exhaustive_test [tier2]=norm-harness)
 

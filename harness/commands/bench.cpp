@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -30,6 +32,7 @@ struct BenchRequest {
 
 struct BenchTimes {
   double peak = 0;
+  std::vector<StepProfile> profiles;
   std::vector<StepTime> steps;
   std::vector<CurvatureTime> curvatures;
 };
@@ -40,6 +43,9 @@ constexpr const char* kAbout =
     "fused multiply-adds measured in the same run (of a GPU: its data sheet's). GFLOP counts\n"
     "what products need, a multiply-add as two; with --dense, what PyTorch's way of computing\n"
     "needs.\n\n"
+    "With --profile, the share of the threads' time that each kind of work in a step takes:\n"
+    "products (with the packing of what they sum over), packing (of what they share), norms,\n"
+    "attention, GELU, Adam, the loss, rows (passes over memory between them), and waiting.\n\n"
     "With --against, this build and the other one time the same experiments in turn, round after\n"
     "round, each round in the other order (ABBA). A round gives each arm and product a ratio\n"
     "new/old of two times taken one after the other, so noise that outlasts both cancels.\n"
@@ -58,6 +64,7 @@ void declare_options(Arguments& arguments) {
       "arms", po::value<std::string>(),
       "only these arms of the experiments' figures, as a,b, and no products with curvature")(
       "data", po::value<std::string>(), "folder of data; see `run --help`")(
+      "profile", "where a step's time goes, in place of how long products take")(
       "dense", "compute as PyTorch does, without the exact shortcuts")("json",
                                                                        "a JSON list of rows")(
       "against", po::value<std::string>()->value_name("FILE"),
@@ -157,9 +164,15 @@ BenchTimes time_all(const BenchRequest& request, const Arguments& arguments) {
     if (arguments.has("dense")) runs.path = libnorm::Path::dense;
     if (arguments.has("data")) runs.data = arguments.text("data");
     for (const PlannedRun& planned : e.study->plan(runs)) {
+      if (arguments.has("profile")) {
+        times.profiles.push_back(
+            profile_step(std::string(e.experiment->id), planned, request.threads));
+        continue;
+      }
       times.steps.push_back(time_step(std::string(e.experiment->id), planned, times.peak));
     }
-    if (std::ranges::find(benched, e.study) == benched.end()) benched.push_back(e.study);
+    const bool is_new = std::ranges::find(benched, e.study) == benched.end();
+    if (is_new && !arguments.has("profile")) benched.push_back(e.study);
   }
   for (const Study* study : benched) {
     const BenchPlan plan = study->bench();
@@ -194,6 +207,13 @@ void print_json(const BenchTimes& times, const BenchRequest& request) {
                     {"gflops", t.gflops},
                     {"peak_fraction", t.peak_fraction}});
   }
+  for (const StepProfile& t : times.profiles) {
+    list.push_back({{"experiment", t.experiment},
+                    {"arm", t.arm},
+                    {"on", place},
+                    {"ms_per_step", t.ms},
+                    {"shares", t.shares}});
+  }
   for (const CurvatureTime& t : times.curvatures) {
     list.push_back({{"experiment", "curvature"},
                     {"arm", t.arm},
@@ -203,9 +223,21 @@ void print_json(const BenchTimes& times, const BenchRequest& request) {
   print_out("{}\n", list.dump(2));
 }
 
+/// A line for each kind of work, most first.
+void print_profiles(const std::vector<StepProfile>& profiles) {
+  for (const StepProfile& p : profiles) {
+    print_out("{}, {}: {:.3f} ms a step\n", p.experiment, p.arm, p.ms);
+    std::vector<std::pair<std::string, double>> shares(p.shares.begin(), p.shares.end());
+    std::ranges::sort(shares, std::greater<>{}, &std::pair<std::string, double>::second);
+    for (const auto& [kind, share] : shares) print_out("  {:12} {:5.1f}%\n", kind, 100 * share);
+    print_out("\n");
+  }
+}
+
 void print_tables(const BenchTimes& times, const BenchRequest& request) {
   print_out("{} thread(s), {}, FMA peak {:.0f} GFLOP/s\n\n", request.threads, place_of(request),
             times.peak);
+  if (!times.profiles.empty()) return print_profiles(times.profiles);
   print_out("{:10} {:48} {:>10} {:>8} {:>9} {:>6}\n", "experiment", "arm", "ms", "GFLOP", "GFLOP/s",
             "peak");
   for (const StepTime& t : times.steps) {
@@ -228,6 +260,11 @@ Exit bench_command(const std::vector<std::string>& words) {
   declare_options(arguments);
   if (!arguments.parse(words)) return Exit::ok;
   const BenchRequest request = request_of(arguments);
+  if (arguments.has("profile") &&
+      (arguments.has("against") || request.device != libnorm::Device::cpu)) {
+    throw UsageError(
+        "--profile: of this build on the processor; need it without --against and --device");
+  }
   if (arguments.has("against")) return bench_against(against_request(request, arguments));
   if (arguments.given("rounds")) {
     throw UsageError("--rounds: needs --against too; without it everything is timed once");

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 
 #include <fmt/format.h>
 
 #include "libnorm/core/launch.hpp"
 #include "libnorm/core/mirrored.hpp"
+#include "libnorm/core/work_profile.hpp"
 #include "libnorm/models/curvature.hpp"
 #include "libnorm/ops/gemm.hpp"
 
@@ -46,6 +48,26 @@ StepTime time_step(const std::string& experiment, const PlannedRun& planned, dou
           flop * 1e-9,
           flop / seconds * 1e-9,
           flop / seconds * 1e-9 / peak};
+}
+
+StepProfile profile_step(const std::string& experiment, const PlannedRun& planned, int threads) {
+  const std::unique_ptr<TrainingRun> run = planned.make();
+  const auto train = [&](int steps) {
+    for (int i = 0; i < steps; ++i) run->step();
+  };
+  train(2);
+  const double once = fastest(1, [&] { train(1); });
+  const int steps = std::clamp(int(1 / once), 3, 400);
+  const libnorm::WorkProfile profile;
+  const double seconds = fastest(1, [&] { train(steps); });
+  StepProfile result{experiment, planned.arm, seconds / steps * 1e3, profile.seconds()};
+  double busy = 0;
+  for (auto& [kind, share] : result.shares) {
+    share /= seconds * threads;
+    busy += share;
+  }
+  result.shares["waiting"] = 1 - busy;
+  return result;
 }
 
 StepTime time_product(const Product& p, double peak) {
@@ -101,9 +123,12 @@ std::vector<CurvatureTime> time_curvature(const CurvatureCase& of) {
 
 double measured_peak(int threads) {
   constexpr Index kRounds = 400;
-  double flop = 0;
-  const double seconds = fastest(7, [&] { flop = libnorm::chain_fmas(kRounds); });
-  return flop / seconds * 1e-9 * threads;
+  std::vector<double> flop(std::size_t(threads), 0.0);
+  const double seconds = fastest(7, [&] {
+    libnorm::for_each_output(threads,
+                             [&](Index i) { flop[std::size_t(i)] = libnorm::chain_fmas(kRounds); });
+  });
+  return std::accumulate(flop.begin(), flop.end(), 0.0) / seconds * 1e-9;
 }
 
 }  // namespace harness

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,12 +25,25 @@ struct CurvatureTime {
   double ms = 0, gradients = 0;
 };
 
+/// Where a training step's time goes.
+struct StepProfile {
+  std::string experiment, arm;
+  double ms = 0;
+  /// Of the threads' time, by kind of work; `waiting` is what no kind took: threads without work,
+  /// and what is done between launches.
+  std::map<std::string, double> shares;
+};
+
+/// Of steps on so many threads of the processor.
+StepProfile profile_step(const std::string& experiment, const PlannedRun& planned, int threads);
+
 StepTime time_step(const std::string& experiment, const PlannedRun& planned, double peak);
 StepTime time_product(const Product& product, double peak);
 /// Times for the Hessian and for the Gauss-Newton matrix.
 std::vector<CurvatureTime> time_curvature(const CurvatureCase& of);
 
-/// GFLOP/s of fused multiply-adds on registers alone, with so many threads.
+/// GFLOP/s of fused multiply-adds on registers alone, on so many threads at once: two of them may
+/// share a core.
 double measured_peak(int threads);
 
 }  // namespace harness

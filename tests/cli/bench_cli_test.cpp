@@ -161,4 +161,24 @@ TEST(MedianInterval, GivesTheVerdict) {
   EXPECT_EQ(harness::verdict_of({}), "-");
 }
 
+TEST(Bench, ProfileSaysWhereAStepsTimeGoes) {
+  const cli::Scratch scratch;
+  const auto outcome =
+      run(scratch.path(), "bench --experiment e1 --arms layernorm --profile --threads 2 --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto list = nlohmann::json::parse(outcome.out);
+  ASSERT_EQ(list.size(), 1u);
+  EXPECT_EQ(list[0]["arm"], "layernorm");
+  double sum = 0;
+  for (const auto& [kind, share] : list[0]["shares"].items()) {
+    EXPECT_GE(share.get<double>(), 0) << kind;
+    sum += share.get<double>();
+  }
+  EXPECT_NEAR(sum, 1, 1e-9);
+  EXPECT_GT(list[0]["shares"]["products"].get<double>(), 0.1);
+  const auto table = run(scratch.path(), "bench --experiment e1 --arms layernorm --profile");
+  EXPECT_THAT(table.out, testing::HasSubstr("e1, layernorm: "));
+  EXPECT_THAT(table.out, testing::HasSubstr("  products "));
+}
+
 }  // namespace

@@ -92,6 +92,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"verify --check --rows golden", "--check: cannot be combined with --rows golden"},
         Mistake{"run e1 --store s --keep all", "--keep: unknown word (all); need weights, state"},
         Mistake{"gc --store s --old-runs", "--old-runs: needs --remove too"},
+        Mistake{"bench --profile --against x", "--profile: of this build on the processor"},
         Mistake{"bench --rounds 3", "--rounds: needs --against too"},
         Mistake{"bench --against x --rounds 0", "--rounds: must be positive (0)"},
         Mistake{"bench --against x --experiment e1 --arms batchnorm",
