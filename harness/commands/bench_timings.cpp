@@ -58,7 +58,10 @@ StepProfile profile_step(const std::string& experiment, const PlannedRun& planne
   train(2);
   const double once = fastest(1, [&] { train(1); });
   const int steps = std::clamp(int(1 / once), 3, 400);
-  const libnorm::WorkProfile profile;
+  const libnorm::WorkProfile profile([] {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration<double>(now).count();
+  });
   const double seconds = fastest(1, [&] { train(steps); });
   StepProfile result{experiment, planned.arm, seconds / steps * 1e3, profile.seconds()};
   double busy = 0;

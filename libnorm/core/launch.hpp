@@ -57,10 +57,11 @@ struct Call {
   Body body;
   static void go(const void* call, Index begin, Index end) {
     const Call& c = *static_cast<const Call*>(call);
-    if (!is_profiling()) return c.run(c.body, begin, end);
-    const auto start = std::chrono::steady_clock::now();
+    const Clock now = profile_clock();
+    if (now == nullptr) return c.run(c.body, begin, end);
+    const double start = now();
     c.run(c.body, begin, end);
-    add_work(work_of<Body>(), std::chrono::steady_clock::now() - start);
+    add_work(work_of<Body>(), now() - start);
   }
 };
 

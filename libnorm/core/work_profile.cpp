@@ -8,22 +8,23 @@
 namespace libnorm {
 namespace {
 
-std::atomic<bool> is_on = false;
+std::atomic<Clock> clock_in_use = nullptr;
 std::mutex mutex;
 std::map<std::string, double> spent;
 
 }  // namespace
 
-WorkProfile::WorkProfile() {
+WorkProfile::WorkProfile(Clock now) {
   const std::lock_guard lock(mutex);
-  if (is_on) {
+  if (now == nullptr) throw ValueError("WorkProfile: no clock (null); need one that tells seconds");
+  if (clock_in_use != nullptr) {
     throw ValueError("WorkProfile: another one measures (2); need one at a time");
   }
   spent.clear();
-  is_on = true;
+  clock_in_use = now;
 }
 
-WorkProfile::~WorkProfile() { is_on = false; }
+WorkProfile::~WorkProfile() { clock_in_use = nullptr; }
 
 std::map<std::string, double> WorkProfile::seconds() const {
   const std::lock_guard lock(mutex);
@@ -32,11 +33,11 @@ std::map<std::string, double> WorkProfile::seconds() const {
 
 namespace detail {
 
-bool is_profiling() { return is_on.load(std::memory_order_relaxed); }
+Clock profile_clock() { return clock_in_use.load(std::memory_order_relaxed); }
 
-void add_work(const char* work, std::chrono::steady_clock::duration time) {
+void add_work(const char* work, double seconds) {
   const std::lock_guard lock(mutex);
-  spent[work] += std::chrono::duration<double>(time).count();
+  spent[work] += seconds;
 }
 
 }  // namespace detail

@@ -1,33 +1,34 @@
 #pragma once
 
-#include <chrono>
 #include <map>
 #include <string>
 
 namespace libnorm {
 
+/// A clock of the program's, in seconds. The library has none: no result may depend on one.
+using Clock = double (*)();
+
 /// Measures what the processor's threads do: the seconds that launches take, by the kind of work of
-/// their bodies (`kWork`; "other" for bodies without). One at a time; it slows launches by far less
-/// than a microsecond each.
+/// their bodies (`kWork`; "other" for bodies without). It slows a launch by two looks at the clock.
 class WorkProfile {
  public:
   /// From here on launches of all threads are measured, until the destructor.
-  /// Throws: ValueError if another one lives.
-  WorkProfile();
+  /// Throws: ValueError if another one lives, or without a clock.
+  explicit WorkProfile(Clock now);
   ~WorkProfile();
   WorkProfile(const WorkProfile&) = delete;
   WorkProfile& operator=(const WorkProfile&) = delete;
 
-  /// Seconds so far, summed over the threads: threads that wait are in none.
+  /// Seconds so far, summed over the threads: those that wait are in none.
   std::map<std::string, double> seconds() const;
 };
 
 namespace detail {
 
-/// Whether a WorkProfile lives.
-bool is_profiling();
-/// Adds the time between two moments to a kind of work.
-void add_work(const char* work, std::chrono::steady_clock::duration time);
+/// The clock of the WorkProfile that lives, or null.
+Clock profile_clock();
+/// Adds seconds to a kind of work.
+void add_work(const char* work, double seconds);
 
 }  // namespace detail
 }  // namespace libnorm
