@@ -21,22 +21,33 @@ struct Shape {
   Index m, n, k;
 };
 /// Around every edge: one row, one column, no terms, a segment and one more or less, several row
-/// and column blocks, whole and torn register tiles.
+/// and column blocks, whole and torn register tiles; and so many terms that a block is its
+/// outputs'.
 constexpr Shape kShapes[] = {{597, 43, 129}, {1, 43, 257},  {1, 1, 128},     {43, 1, 127},
                              {5, 31, 1},     {13, 129, 0},  {150, 260, 128}, {12, 32, 257},
-                             {300, 33, 130}, {24, 64, 256}, {2, 7, 3},       {7, 128, 129}};
+                             {300, 33, 130}, {24, 64, 256}, {2, 7, 3},       {7, 128, 129},
+                             {61, 37, 2100}, {7, 70, 2048}};
 
-/// A factor [rows, cols] whose memory is as it is or turned.
-enum class Memory { plain, turned };
+/// A factor [rows, cols] whose memory is as it is, turned, or every second number of that.
+enum class Memory { plain, turned, scattered };
+const char* name_of(Memory memory) {
+  if (memory == Memory::plain) return "plain";
+  return memory == Memory::turned ? "transposed" : "scattered";
+}
+constexpr Memory kMemories[] = {Memory::plain, Memory::turned, Memory::scattered};
 
 template <class T>
 struct Stored {
   Stored(Index rows, Index cols, Memory m, std::uint64_t seed)
       : memory(m),
-        numbers(m == Memory::plain ? draw<T>(rows, cols, seed) : draw<T>(cols, rows, seed)) {}
+        numbers(m == Memory::turned ? draw<T>(cols, rows, seed)
+                                    : draw<T>(rows, m == Memory::plain ? cols : 2 * cols, seed)) {}
 
   Factor<T> factor() const {
-    return memory == Memory::plain ? plain(numbers.view()) : transposed(numbers.view());
+    const auto view = numbers.view();
+    if (memory == Memory::turned) return transposed(view);
+    if (memory == Memory::plain) return plain(view);
+    return {view.data, view.rows, view.cols / 2, view.stride, 2};
   }
 
   Memory memory;
@@ -87,13 +98,12 @@ void expect_documented_order(const Shape& s, Memory a_memory, Memory b_memory, O
 
 TYPED_TEST(Gemm, HasTheBitsOfTheDocumentedOrder) {
   for (const Shape& s : kShapes) {
-    for (Memory a : {Memory::plain, Memory::turned}) {
-      for (Memory b : {Memory::plain, Memory::turned}) {
+    for (Memory a : kMemories) {
+      for (Memory b : kMemories) {
         for (Output output : {Output::overwrite, Output::add}) {
-          SCOPED_TRACE(testing::Message() << "C [" << s.m << ", " << s.n << "], K " << s.k << ", A "
-                                          << (a == Memory::plain ? "plain" : "transposed") << ", B "
-                                          << (b == Memory::plain ? "plain" : "transposed")
-                                          << (output == Output::add ? ", added to" : ""));
+          SCOPED_TRACE(testing::Message()
+                       << "C [" << s.m << ", " << s.n << "], K " << s.k << ", A " << name_of(a)
+                       << ", B " << name_of(b) << (output == Output::add ? ", added to" : ""));
           expect_documented_order<TypeParam>(s, a, b, output);
         }
       }
