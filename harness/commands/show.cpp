@@ -73,7 +73,8 @@ std::string columns_text() {
          "An empty cell: the run has no such metric. NaN, Inf and -Inf are spelled so. A text\n"
          "that begins with = + - or @ gets a ' in front, or spreadsheets take it for a formula.\n"
          "Curves, slices, epochs and spectra are lists; only --json has them.\n"
-         "  pandas: read_csv(FILE, float_precision=\"round_trip\")    R: read.csv(FILE)";
+         "  R: read.csv(FILE)    pandas: read_csv(FILE), and before its version 3.1\n"
+         "  read_csv(FILE, float_precision=\"round_trip\"), without which last bits may differ";
 }
 
 }  // namespace
