@@ -144,6 +144,16 @@ TEST_F(GoldenFolder, WhatTheManifestSaysOfAFileIsHeldAgainstIt) {
   EXPECT_THAT(load_with([&](json& m) { m["files"][file]["seeds"] = "1..3"; }),
               HasSubstr("has the seeds 1..2 where the manifest says 1..3"));
   EXPECT_THAT(load_with([&](json& m) { m["bytes"] = 7; }), HasSubstr("not the sum"));
+  EXPECT_THAT(load_with([&](json& m) {
+                m["files"][file]["bytes"] = m["files"][file]["bytes"].get<int>() + 1;
+                m["bytes"] = m["bytes"].get<int>() + 1;
+              }),
+              AllOf(HasSubstr(file), HasSubstr(" bytes, the manifest says ")));
+  EXPECT_THAT(load_with([&](json& m) {
+                m["bytes"] = m["files"][file]["bytes"];
+                m["files"].erase("verdicts.json");
+              }),
+              HasSubstr("does not list verdicts.json"));
   EXPECT_THAT(load_with([&](json& m) { m["format"] = 3; }),
               HasSubstr("of a format that this version does not read (3; it reads 1 and 2)"));
   EXPECT_THAT(load_with([&](json& m) { m["format"] = "2"; }), HasSubstr("does not read"));
@@ -229,6 +239,13 @@ TEST_F(FirstFormat, StaysWhereItsNumbersWouldNotComeBack) {
   EXPECT_EQ(read_file(path() / "manifest.json"), before);
 }
 
+TEST(ResultMembers, ANumberThatIsInOneAloneCounts) {
+  RunResult result, more;
+  more.metrics["slice_max"] = 1;
+  EXPECT_EQ(compare_members(result, more).difference, "metrics.slice_max is in one alone");
+  EXPECT_EQ(compare_members(more, result).difference, "metrics.slice_max is in one alone");
+}
+
 TEST(ResultMembers, EveryMemberCounts) {
   const RunResult result = cell_result("2x128", 3);
   EXPECT_EQ(compare_members(result, result).difference, "");
@@ -255,6 +272,12 @@ TEST(ResultMembers, EveryMemberCounts) {
               HasSubstr("measures.slices"));
   EXPECT_THAT(differs([](RunResult& r) { r.metrics["effective_rank"] = 1; }), HasSubstr("metrics"));
   EXPECT_THAT(differs([](RunResult& r) { r.metrics.clear(); }), HasSubstr("metrics"));
+  EXPECT_EQ(differs([](RunResult& r) {
+              auto renamed = r.metrics.extract("effective_rank");
+              renamed.key() = "rank";
+              r.metrics.insert(std::move(renamed));
+            }),
+            "metrics.effective_rank is metrics.rank");
   EXPECT_THAT(differs([](RunResult& r) { r.curve_stride = 3; }), HasSubstr("curve_stride"));
   EXPECT_THAT(differs([](RunResult& r) { r.loss_curve[1] = 0; }), HasSubstr("loss_curve"));
   EXPECT_THAT(differs([](RunResult& r) { r.loss_curve.pop_back(); }), HasSubstr("loss_curve"));
@@ -270,6 +293,8 @@ TEST(ResultMembers, EveryMemberCounts) {
   EXPECT_THAT(differs([](RunResult& r) { r.held_out_correct.flip(); }),
               HasSubstr("held_out_correct"));
   EXPECT_THAT(differs([](RunResult& r) { r.kept.reset(); }), HasSubstr("kept"));
+  EXPECT_THAT(differs([](RunResult& r) { r.kept->what = Keep::weights; }), HasSubstr("kept.what"));
+  EXPECT_THAT(differs([](RunResult& r) { r.kept->sha256 = "x"; }), HasSubstr("kept.sha256"));
   EXPECT_THAT(differs([](RunResult& r) { r.seconds = 0; }), HasSubstr("seconds"));
   for (std::string Environment::*member :
        {&Environment::version, &Environment::numerics, &Environment::compiler, &Environment::flags,

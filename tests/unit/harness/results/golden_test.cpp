@@ -192,7 +192,7 @@ TEST_F(GoldenFolder, RefusesWithoutAReasonAndLeavesTheFolderAsItWas) {
   EXPECT_THROW(bless(path(), {custom}, {}, "e1", "why"), ValueError);
   EXPECT_THROW(bless(path(), {sample_result("none", 1)}, {}, "e1", "\xff"), ValueError);
   EXPECT_THROW(bless(path(), {}, {{"effect", std::nan("")}}, "e1", "why"), ValueError);
-  for (const std::string name : {"", "f1", "f1.png", "../f1.svg", "sub/f1.gp"}) {
+  for (const std::string name : {"", "f1", "f1.png", "F 1.svg", "../f1.svg", "sub/f1.gp"}) {
     const auto derive = [&](const auto&) { return Derived{{}, {{name, "a picture"}}}; };
     EXPECT_THAT(message_of<ValueError>([&] { bless_derived(path(), {}, derive, "e1", "why"); }),
                 HasSubstr("a figure has the name \"" + name + "\""));
@@ -211,6 +211,10 @@ TEST_F(GoldenFolder, HoldsFiguresThatFollowFromItsResults) {
             (std::map<std::string, std::string>{{"f1.svg", "2 rows"}}));
   bless_derived(path(), {sample_result("none", 3)}, derive, "e1", "more");
   EXPECT_EQ(load_golden(path()).figures.at("f1.svg"), "3 rows");
+  bless(path(), {}, {}, "e1", "without one");
+  EXPECT_TRUE(load_golden(path()).figures.empty());
+  EXPECT_FALSE(fs::exists(path() / "figures"));
+  bless_derived(path(), {}, derive, "e1", "again");
   scribble("figures/f1.svg", "drawn by hand");
   EXPECT_THAT(load_message(), HasSubstr("figures/f1.svg differs from the manifest"));
   fs::remove(path() / "figures/f1.svg");

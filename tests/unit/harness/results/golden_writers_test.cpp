@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "harness/results/golden_files.hpp"
 #include "tests/unit/harness/results/golden_folder.hpp"
 
 /// Golden that several processes write and read, and that a bless leaves half done.
@@ -124,6 +125,29 @@ TEST_F(BusyGolden, WhoLoadsMeanwhileFindsItWhole) {
     if (waitpid(child, nullptr, WNOHANG) == child) break;
   }
   EXPECT_EQ(load_whole(), 21u);
+}
+
+TEST_F(BusyGolden, WhoWritesWaitsForWhoReads) {
+  bless_one(0);
+  const auto migrate = [this] {
+    const auto hash_of = [](const RunResult& row) { return row.spec_sha256; };
+    EXPECT_THROW(migrate_golden(path(), hash_of, "why"), DataError) << "it is of today's format";
+  };
+  const std::vector<std::function<void()>> writers = {migrate, [this] { bless_one(1); }};
+  for (std::size_t i = 0; i < writers.size(); ++i) {
+    const fs::path begun = path() / "reference" / ("begun" + std::to_string(i));
+    const fs::path done = path() / "reference" / ("done" + std::to_string(i));
+    const pid_t reader = start([&] {
+      const GoldenLock lock(path(), GoldenUse::read);
+      scribble(begun, "");
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      scribble(done, "");
+    });
+    while (!fs::exists(begun)) std::this_thread::yield();
+    writers[i]();
+    EXPECT_TRUE(fs::exists(done));
+    EXPECT_EQ(wait_for(reader), 0);
+  }
 }
 
 TEST_F(BusyGolden, AFullDiskLeavesTheOldOne) {

@@ -109,7 +109,9 @@ TEST_F(OldGoldenFolder, IsHeldToItsManifestAsEver) {
 }
 
 TEST_F(OldGoldenFolder, IsMovedByItsMigration) {
-  migrate();
+  const Migration done = migrate();
+  EXPECT_EQ(done.rows, 4u);
+  EXPECT_EQ(done.hashes, 0u);
   std::vector<std::string> files;
   for (const auto& item : contents_of(path())) files.push_back(item.first);
   EXPECT_THAT(files, testing::ElementsAre("associative_recall/paper/none.jsonl",
@@ -128,6 +130,14 @@ TEST_F(OldGoldenFolder, IsMovedByItsMigration) {
   moved.spectra.clear();
   moved.measures = {{"slices", 1}, {"spectrum", 1}};
   EXPECT_EQ(to_line(*golden.find("associative_recall", "smoke", "none", 9)), to_line(moved));
+}
+
+TEST_F(OldGoldenFolder, AnUnfinishedBlessOfItsTimeIsEndedByItsMigration) {
+  const json change = {{"files", before_}, {"removed", {"smoke/sphere.jsonl"}}};
+  scribble("smoke/sphere.jsonl", old_line("smoke", "sphere", 0));
+  scribble("unfinished_bless.json", seal("bless", change.dump()));
+  migrate();
+  EXPECT_EQ(load_golden(path()).rows.size(), 4u);
 }
 
 TEST_F(OldGoldenFolder, AMoveCutShortIsEndedByTheNextBlessing) {
