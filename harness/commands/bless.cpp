@@ -85,6 +85,7 @@ std::string hash_today(const RunResult& result) {
 Derived derive(std::vector<RunResult> evidence) {
   std::vector<std::string> stale;
   std::erase_if(evidence, [&](const RunResult& result) { return !is_evidence(result, stale); });
+  for (const std::string& sentence : stale) complain("bless: {}", sentence);
   return {nlohmann::json(judge_claims(evidence)), draw_golden_figures(evidence)};
 }
 
@@ -153,6 +154,9 @@ Exit bless_command(const std::vector<std::string>& words) {
       throw UsageError("--" + instead +
                        ": takes golden as it is, without an experiment or --custom");
     }
+  }
+  if (arguments.has("migrate") && arguments.has("rejudge")) {
+    throw UsageError("--migrate: cannot be combined with --rejudge; need one of them");
   }
   const bool takes_results = !arguments.has("migrate") && !arguments.has("rejudge");
   if (takes_results && !arguments.has("experiment")) {

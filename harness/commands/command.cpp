@@ -39,19 +39,6 @@ std::string read_config(const std::string& path) {
   }
 }
 
-/// Throws: ValueError for a profile that no study has.
-std::string known_profile(const std::string& name) {
-  std::vector<ProfileInfo> all;
-  for (const Study* study : studies()) {
-    for (const ProfileInfo& p : study->profiles()) {
-      if (std::none_of(all.begin(), all.end(), [&](auto& q) { return q.name == p.name; })) {
-        all.push_back(p);
-      }
-    }
-  }
-  return std::string(find_named(all, &ProfileInfo::name, name, "profile").name);
-}
-
 }  // namespace
 
 bool is_current(const RunResult& result) { return study_of(result).is_current(result); }
@@ -102,6 +89,18 @@ bool Arguments::parse(const std::vector<std::string>& arguments) {
                                  usage_.substr(0, usage_.find(' '))));
   }
   return true;
+}
+
+std::string known_profile(const std::string& name) {
+  std::vector<ProfileInfo> all;
+  for (const Study* study : studies()) {
+    for (const ProfileInfo& p : study->profiles()) {
+      if (std::none_of(all.begin(), all.end(), [&](auto& q) { return q.name == p.name; })) {
+        all.push_back(p);
+      }
+    }
+  }
+  return std::string(find_named(all, &ProfileInfo::name, name, "profile").name);
 }
 
 std::optional<Store> store_to_read(const Arguments& arguments) {

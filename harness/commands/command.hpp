@@ -91,6 +91,9 @@ bool is_current(const RunResult& result);
 /// If one has another version, a sentence is added to `stale` unless it is there already.
 bool is_evidence(const RunResult& result, std::vector<std::string>& stale);
 
+/// The name of a profile that a study has. Throws: ValueError with the known ones.
+std::string known_profile(const std::string& name);
+
 /// The store of --store, opened for reading; or nothing if none was named and the default does not
 /// exist yet. Throws: DataError if a named one does not exist.
 std::optional<Store> store_to_read(const Arguments& arguments);

@@ -9,6 +9,7 @@
 #include "harness/base/stop.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/results/environment.hpp"
+#include "harness/results/golden_names.hpp"
 #include "harness/runs/runner.hpp"
 #include "harness/studies/study.hpp"
 #include "libnorm/data/printable.hpp"
@@ -180,6 +181,9 @@ Exit remeasure_command(const std::vector<std::string>& words) {
   add_device(arguments);
   if (!arguments.parse(words)) return Exit::ok;
   const std::vector<std::string> wanted = wanted_metrics(arguments);
+  if (arguments.has("profile") && arguments.text("profile") != kCustomProfile) {
+    known_profile(arguments.text("profile"));
+  }
   stop_on_signals();
   RunnerOptions options;
   options.threads = checked_threads(arguments);

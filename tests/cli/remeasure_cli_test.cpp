@@ -174,6 +174,9 @@ TEST_F(Remeasure, AMistakeIsOneSentence) {
   EXPECT_THAT(unknown.err, HasSubstr("--metrics: unknown name (efective_rank); use some of "
                                      "effective_rank"));
   EXPECT_EQ(command("remeasure --store nowhere").code, 3);
+  const auto profile = command("remeasure --profile smok --store s");
+  EXPECT_EQ(profile.code, 2);
+  EXPECT_THAT(profile.err, HasSubstr("profile: unknown name (smok); use one of smoke"));
 }
 
 /// A golden of format 1 with the store's result, as versions up to 0.1.0 wrote it.
@@ -203,7 +206,10 @@ TEST_F(FormatOne, HasTheSameBitsBeforeAndAfterItsMigration) {
   EXPECT_THAT(bless.err, HasSubstr("golden is of format 1; `norm-harness bless --migrate`"));
 
   EXPECT_EQ(command("bless --migrate --golden g").code, 2) << "no reason";
-  EXPECT_EQ(command("bless e1 --migrate --because x --golden g").code, 2);
+  for (const char* more : {"e1 --migrate", "--migrate --custom", "--migrate --rejudge"}) {
+    EXPECT_EQ(command("bless " + std::string(more) + " --because x --golden g").code, 2) << more;
+  }
+  EXPECT_EQ(harness::load_golden(scratch_ / "g").format, 1);
   const auto migrated = command("bless --migrate --because reasons --golden g");
   EXPECT_EQ(migrated.code, 0) << migrated.err;
   EXPECT_THAT(migrated.out, AllOf(HasSubstr("of format 1 and is of format 2 now: 1 rows"),
