@@ -8,12 +8,14 @@
 #include <thread>
 
 #include "libnorm/core/rng.hpp"
+#include "tests/cli/other_texts.hpp"
 #include "tests/cli/process.hpp"
 
 /// Experiment 4 on the command line: its data, and runs that are cut short.
 namespace {
 
 using cli::run;
+using cli::write_data;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
@@ -27,20 +29,6 @@ std::string weights(const fs::path& directory) {
   const auto results = nlohmann::json::parse(shown.out);
   EXPECT_EQ(results.size(), 1u);
   return results[0]["weights_sha256"];
-}
-
-/// A folder of data as fetch_data makes it, with texts that are not AG News.
-void write_data(const fs::path& folder) {
-  fs::create_directories(folder / "ag_news");
-  fs::create_directories(folder / "wordpiece");
-  cli::write(folder / "wordpiece/vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nred\nblue\n##s\n");
-  std::string rows;
-  for (int i = 0; i < 40; ++i) {
-    rows += "\"" + std::to_string(1 + i % 4) + "\",\"red\",\"" + (i % 2 ? "blue reds" : "reds") +
-            "\"\n";
-  }
-  cli::write(folder / "ag_news/train.csv", rows);
-  cli::write(folder / "ag_news/test.csv", rows);
 }
 
 TEST(EncoderCli, ARunKilledAtTwentyMomentsGoesOnToTheSameBits) {

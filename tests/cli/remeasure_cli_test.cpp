@@ -2,7 +2,11 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <chrono>
+#include <functional>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "harness/base/files.hpp"
@@ -11,6 +15,7 @@
 #include "harness/results/spec.hpp"
 #include "harness/runs/run_store.hpp"
 #include "harness/studies/encoder_data.hpp"
+#include "tests/cli/other_texts.hpp"
 #include "tests/cli/process.hpp"
 #include "tests/unit/harness/results/golden_folder.hpp"
 
@@ -41,8 +46,8 @@ class Remeasure : public testing::Test {
     ASSERT_EQ(made.code, 0) << made.err;
   }
   /// Leaves the store's only result as another version of a measure would have made it.
-  void spoil(const std::string& measure, const std::string& metric) const {
-    RunResult spoiled = result();
+  void spoil(const std::string& measure, const std::string& metric, std::size_t which = 0) const {
+    RunResult spoiled = store(harness::Access::reading).results().at(which);
     ASSERT_EQ(spoiled.measures.at(measure), 1);
     ASSERT_EQ(spoiled.metrics.count(metric), 1u);
     spoiled.measures[measure] = 0;
@@ -50,13 +55,34 @@ class Remeasure : public testing::Test {
     spoiled.metrics["of_old." + metric] = 7;
     for (auto& item : spoiled.slices) item.second.loss[0] = 7;
     for (auto& item : spoiled.spectra) item.second[0] = 7;
+    if (!spoiled.slices.empty()) spoiled.slices["of_old"] = {};
+    if (!spoiled.spectra.empty()) spoiled.spectra["of_old"] = {7};
     store().lock(Spec::parse(spoiled.spec, "row")).finish(spoiled);
+  }
+
+  /// A run beside the store's, of a spec and a result like its own but for a change.
+  void plant(std::uint64_t seed, const std::function<void(Spec&, RunResult&)>& change) const {
+    RunResult planted = result();
+    Spec spec = Spec::parse(planted.spec, "row").set("seed", seed);
+    planted.seed = seed;
+    planted.measures["slices"] = 0;
+    planted.kept.reset();
+    change(spec, planted);
+    planted.spec_sha256 = spec.sha256();
+    store().lock(spec).finish(planted);
+  }
+  std::vector<std::string> lines() const {
+    std::vector<std::string> lines;
+    for (const auto& each : store(harness::Access::reading).results()) {
+      lines.push_back(harness::to_line(each));
+    }
+    return lines;
   }
 
   const cli::Scratch scratch_;
 };
 
-TEST_F(Remeasure, BringsAResultToThisVersionFromItsKeptWeights) {
+TEST_F(Remeasure, BringsARowToThisVersionFromItsKeptWeights) {
   make(kRun);
   make("bless e1 --because x --golden g --store s");
   const std::string before = line();
@@ -87,6 +113,9 @@ TEST_F(Remeasure, BringsAResultToThisVersionFromItsKeptWeights) {
 
 TEST_F(Remeasure, TrainsAgainToTheSameHashesWhereNothingIsKept) {
   make(std::string(kRun) + " --keep none");
+  RunResult made = result();
+  made.cell = {{"size", "small"}};
+  store().lock(Spec::parse(made.spec, "row")).finish(made);
   const std::string before = line();
   const auto all = command("remeasure --metrics effective_rank,slice_range --store s --quiet");
   EXPECT_EQ(all.code, 0) << all.err;
@@ -95,13 +124,20 @@ TEST_F(Remeasure, TrainsAgainToTheSameHashesWhereNothingIsKept) {
                         "since it has kept no weights; spectrum, slices measured"));
   EXPECT_EQ(line(), before);
 
-  RunResult other = result();
-  other.weights_sha256[0] = other.weights_sha256[0] == '0' ? '1' : '0';
-  store().lock(Spec::parse(other.spec, "row")).finish(other);
-  const auto differs = command("remeasure --metrics spectrum --store s --quiet");
-  EXPECT_EQ(differs.code, 1);
-  EXPECT_THAT(differs.err, HasSubstr("smoke none seed 0 DIFFERS"));
-  EXPECT_EQ(harness::to_line(result()), harness::to_line(other)) << "the result stays as it was";
+  for (std::string RunResult::*hash : {&RunResult::weights_sha256, &RunResult::losses_sha256}) {
+    RunResult other = made;
+    (other.*hash)[0] = (other.*hash)[0] == '0' ? '1' : '0';
+    store().lock(Spec::parse(other.spec, "row")).finish(other);
+    const auto differs = command("remeasure --metrics spectrum --store s --quiet");
+    EXPECT_EQ(differs.code, 1);
+    EXPECT_THAT(differs.err, HasSubstr("smoke none seed 0 DIFFERS"));
+    EXPECT_EQ(harness::to_line(result()), harness::to_line(other)) << "the result stays as it was";
+  }
+  // Where training again was cut short, it goes on from there.
+  cli::write(store().folder(result()) / "checkpoint.bin", "torn");
+  const auto torn = command("remeasure --metrics spectrum --store s --quiet");
+  EXPECT_EQ(torn.code, 3);
+  EXPECT_THAT(torn.err, HasSubstr("checkpoint.bin is torn"));
 }
 
 TEST_F(Remeasure, KeptWeightsThatAreDamagedAreNamed) {
@@ -112,6 +148,59 @@ TEST_F(Remeasure, KeptWeightsThatAreDamagedAreNamed) {
   EXPECT_EQ(outcome.code, 3);
   EXPECT_THAT(outcome.err, HasSubstr("kept.safetensors is torn or edited"));
   EXPECT_EQ(line(), before);
+  fs::remove(store().folder(result()) / "kept.safetensors");
+  const auto removed = command("remeasure --metrics slices --store s --quiet");
+  EXPECT_EQ(removed.code, 0) << removed.err;
+  EXPECT_THAT(removed.out, HasSubstr("trained again"));
+  EXPECT_EQ(line(), before);
+}
+
+TEST_F(Remeasure, ARunThatAnotherProcessHoldsIsWaitedForOrLeft) {
+  make(kRun);
+  const std::string before = line();
+  spoil("slices", "slice_range.published");
+  std::optional<harness::LockedRun> held;
+  held.emplace(store().lock(Spec::parse(result().spec, "row")));
+  const auto left = command("remeasure --no-wait --store s --quiet");
+  EXPECT_EQ(left.code, 4);
+  EXPECT_THAT(left.err, HasSubstr("another process holds 1 of the 1 runs"));
+  const pid_t pid = cli::start(scratch_.path(), "remeasure --store s --quiet");
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  EXPECT_NE(line(), before);
+  held.reset();
+  EXPECT_EQ(cli::wait_for(pid), 0);
+  EXPECT_EQ(line(), before);
+}
+
+TEST_F(Remeasure, OfARunThatDivergedThereIsNothing) {
+  make(std::string(kRun) + " --learning-rate-none 1e30");
+  EXPECT_THAT(command("remeasure --metrics slices --store s").out,
+              HasSubstr("There is nothing to measure again"));
+}
+
+TEST_F(Remeasure, WhatThisVersionDoesNotMakeIsNamedAndStays) {
+  make(kRun);
+  plant(1, [](Spec& spec, RunResult&) { spec.set("numerics", 0); });
+  plant(2, [](Spec& spec, RunResult&) { spec.set("future", 1); });
+  plant(3, [](Spec& spec, RunResult&) { spec.set("heads", 7); });
+  plant(4, [](Spec& spec, RunResult& run) {
+    spec.set("gemm", std::string_view("cublas"));
+    run.profile = "custom";
+  });
+  const auto before = lines();
+  spoil("slices", "slice_range.published", 1);
+  const auto custom = command("remeasure --profile custom --store s --quiet");
+  EXPECT_EQ(custom.code, 3);
+  EXPECT_EQ(custom.err, "remeasure: 1 runs had products by cuBLAS; need --device cuda for them\n");
+  EXPECT_EQ(custom.out, "There is nothing to measure again: 5 runs are in the store.\n");
+  const auto all = command("remeasure --store s --quiet");
+  EXPECT_EQ(all.code, 3);
+  EXPECT_THAT(all.err, AllOf(HasSubstr("seed 2): this version does not make it"),
+                             HasSubstr("heads 7"), HasSubstr("1 runs had products by cuBLAS")));
+  EXPECT_THAT(all.out,
+              AllOf(HasSubstr("1 runs of other numerics than this version's stay as they are."),
+                    HasSubstr("smoke none seed 0: slices measured again")));
+  EXPECT_TRUE(lines() == before);
 }
 
 TEST_F(Remeasure, OfExperiment4IsFromItsWeightsButForTheCourseOfTraining) {
@@ -128,11 +217,28 @@ TEST_F(Remeasure, OfExperiment4IsFromItsWeightsButForTheCourseOfTraining) {
   EXPECT_THAT(again.out, HasSubstr("spectra, held_out measured again, from the weights"));
   EXPECT_EQ(line(), before);
 
-  const auto course = command("remeasure --metrics training_loss --store s --quiet");
+  const auto course =
+      command("remeasure --metrics training_loss,held_out_accuracy --store s --quiet");
   EXPECT_EQ(course.code, 0) << course.err;
-  EXPECT_THAT(course.out, HasSubstr("trained again, to the same weights and losses, since what is "
-                                    "measured is of the course of training; epochs measured"));
+  EXPECT_THAT(course.out,
+              HasSubstr("trained again, to the same weights and losses, since what is "
+                        "measured is of the course of training; epochs, held_out measured"));
   EXPECT_EQ(line(), before);
+}
+
+TEST_F(Remeasure, OfRunsOnOtherTextsIsOnTheTextsOfEach) {
+  make("run e4 --profile smoke --arms none --quiet --store s");
+  make("run e4 --profile smoke --arms none --rows 90 --quiet --store s");
+  cli::write_data(scratch_ / "d");
+  make(
+      "run e4 --profile subset --arms none --epochs 1 --channels 8 --hidden 8 --blocks 1 --quiet "
+      "--store s --data d --any-data");
+  const auto before = lines();
+  const std::string again = "remeasure --metrics held_out,spectra --quiet --store s";
+  const auto all = command(again + " --data d --any-data");
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_TRUE(lines() == before);
+  EXPECT_EQ(command(again + " --data d").code, 3) << "they are not AG News";
 }
 
 TEST_F(Remeasure, OfRunsOfNoProfileGoesByTheirSpecs) {
@@ -191,7 +297,12 @@ class FormatOne : public Remeasure {
     nlohmann::json value = harness::to_json(old);
     value.erase("measures");
     fs::create_directories(scratch_ / "g/associative_recall/smoke");
-    cli::write(scratch_ / "g/associative_recall/smoke/none.jsonl", value.dump() + "\n");
+    std::string lines = value.dump() + "\n";
+    // A run that this version does not make.
+    value["seed"] = 1;
+    value["spec_sha256"] = std::string(64, 'a');
+    lines += value.dump() + "\n";
+    cli::write(scratch_ / "g/associative_recall/smoke/none.jsonl", lines);
     cli::write(scratch_ / "g/verdicts.json", "[]\n");
     harness::forge_manifest(scratch_ / "g", {"associative_recall/smoke/none.jsonl"});
   }
@@ -212,9 +323,11 @@ TEST_F(FormatOne, HasTheSameBitsBeforeAndAfterItsMigration) {
   EXPECT_EQ(harness::load_golden(scratch_ / "g").format, 1);
   const auto migrated = command("bless --migrate --because reasons --golden g");
   EXPECT_EQ(migrated.code, 0) << migrated.err;
-  EXPECT_THAT(migrated.out, AllOf(HasSubstr("of format 1 and is of format 2 now: 1 rows"),
+  EXPECT_THAT(migrated.out, AllOf(HasSubstr("of format 1 and is of format 2 now: 2 rows"),
                                   HasSubstr("1 rows have the hash of a spec without measures")));
-  EXPECT_EQ(harness::load_golden(scratch_ / "g").results.at(0).spec_sha256, result().spec_sha256);
+  const auto results = harness::load_golden(scratch_ / "g").results;
+  EXPECT_EQ(results.at(0).spec_sha256, result().spec_sha256);
+  EXPECT_EQ(results.at(1).spec_sha256, std::string(64, 'a'));
   EXPECT_EQ(command(kCheck).code, 0);
   const auto twice = command("bless --migrate --because reasons --golden g");
   EXPECT_EQ(twice.code, 3);
@@ -237,6 +350,73 @@ TEST_F(Remeasure, RunsOfNoProfileAndOfOtherArmsAreBlessedWhereAsked) {
   EXPECT_EQ(custom.code, 0) << custom.out;
   EXPECT_THAT(custom.out, HasSubstr("same bits"));
   EXPECT_EQ(command(steps + "8 --check --golden g").code, 3);
+}
+
+TEST_F(Remeasure, WhatThisVersionDoesNotMakeIsNotBlessed) {
+  make(kRun);
+  const auto make_current = [](RunResult& run) { run.measures["slices"] = 1; };
+  plant(1, [&](Spec& spec, RunResult& run) {
+    spec.set("steps", 59);
+    run.steps = 59;
+    make_current(run);
+  });
+  plant(2, [&](Spec& spec, RunResult& run) {
+    spec.set("numerics", 0);
+    run.profile = "custom";
+    make_current(run);
+  });
+  for (const std::string custom : {"", " --custom"}) {
+    ASSERT_EQ(command("bless e1 --because x --golden g --store s" + custom).code, 0);
+    const auto golden = harness::load_golden(scratch_ / "g");
+    ASSERT_EQ(golden.results.size(), 1u);
+    EXPECT_EQ(golden.results[0].seed, 0u);
+    EXPECT_EQ(golden.results[0].spec, "") << "its profile says it";
+  }
+}
+
+TEST_F(Remeasure, ControlsAndArmsOfTrainingsAreOfTheirExperiment) {
+  make("run e1 --profile smoke --arms none_matched --quiet --store s");
+  make("run e4 --profile smoke --arms none_masked --quiet --store s");
+  make("bless e1 --because x --golden g --store s");
+  make("bless e4 --because x --golden g --store s");
+  EXPECT_EQ(harness::load_golden(scratch_ / "g").results.size(), 2u);
+}
+
+TEST_F(Remeasure, RejudgingNeedsAGoldenAndNothingElse) {
+  EXPECT_EQ(command("bless --rejudge --because x --golden nowhere").code, 3);
+  EXPECT_FALSE(fs::exists(scratch_ / "nowhere"));
+  for (const char* more : {"", "e1 --because x", "--custom --because x"}) {
+    EXPECT_EQ(command("bless --rejudge --golden nowhere " + std::string(more)).code, 2) << more;
+  }
+}
+
+TEST_F(Remeasure, RejudgingMakesVerdictsAndPictureOfGoldensRows) {
+  const harness::Golden committed = harness::load_golden(GOLDEN);
+  fs::copy(GOLDEN, scratch_ / "g", fs::copy_options::recursive);
+  harness::bless(scratch_ / "g", {}, nlohmann::json::array(), "all", "neither");
+  ASSERT_TRUE(harness::load_golden(scratch_ / "g").figures.empty());
+  make("bless --rejudge --because reasons --golden g");
+  const harness::Golden again = harness::load_golden(scratch_ / "g");
+  EXPECT_EQ(again.verdicts, committed.verdicts);
+  EXPECT_EQ(again.figures.size(), committed.figures.size());
+  EXPECT_EQ(again.figures.count("figure1.svg"), 1u);
+  EXPECT_EQ(again.figures.at("figure1.gp"), committed.figures.at("figure1.gp"));
+  EXPECT_EQ(again.blessings.back(), (harness::Blessing{"all", "reasons"}));
+  EXPECT_EQ(command("verify --rows golden --golden g").code, 0);
+
+  std::vector<RunResult> old;
+  for (const RunResult& each : committed.results) {
+    if (each.profile != "paper" || each.arm != "none") continue;
+    old.push_back(each);
+    old.back().measures["slices"] = 0;
+  }
+  harness::bless(scratch_ / "g", old, committed.verdicts, "all", "of an older version");
+  const auto rejudged = command("bless --rejudge --because reasons --golden g");
+  EXPECT_EQ(rejudged.code, 0);
+  EXPECT_THAT(rejudged.err, HasSubstr("bless: slices of associative_recall runs at the profile "
+                                      "paper was measured by version 0, this is 1"));
+  EXPECT_TRUE(harness::load_golden(scratch_ / "g").figures.empty());
+  EXPECT_THAT(cli::read(scratch_ / "g/verdicts.json"), HasSubstr("COULD NOT CHECK"));
 }
 
 }  // namespace

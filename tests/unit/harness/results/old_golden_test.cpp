@@ -110,7 +110,7 @@ TEST_F(OldGoldenFolder, IsHeldToItsManifestAsEver) {
 
 TEST_F(OldGoldenFolder, IsMovedByItsMigration) {
   const Migration done = migrate();
-  EXPECT_EQ(done.rows, 4u);
+  EXPECT_EQ(done.results, 4u);
   EXPECT_EQ(done.hashes, 0u);
   std::vector<std::string> files;
   for (const auto& item : contents_of(path())) files.push_back(item.first);
@@ -137,7 +137,7 @@ TEST_F(OldGoldenFolder, AnUnfinishedBlessOfItsTimeIsEndedByItsMigration) {
   scribble("smoke/sphere.jsonl", old_line("smoke", "sphere", 0));
   scribble("unfinished_bless.json", seal("bless", change.dump()));
   migrate();
-  EXPECT_EQ(load_golden(path()).rows.size(), 4u);
+  EXPECT_EQ(load_golden(path()).results.size(), 4u);
 }
 
 TEST_F(OldGoldenFolder, AMoveCutShortIsEndedByTheNextBlessing) {

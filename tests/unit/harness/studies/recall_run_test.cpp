@@ -227,12 +227,12 @@ TEST(Measures, TellWhatIsDueAndWhatIsOfAnotherVersion) {
   EXPECT_EQ(harness::other_versions(result, measures), Names{"spectrum"});
   EXPECT_EQ(harness::due_measures(result, measures), (Names{"spectrum", "hessian"}));
   result.metrics = {{"layer1.effective_rank", 1},
-                 {"slice_range.published", 2},
-                 {"effective_rank", 3},
-                 {"no_effective_rank", 4}};
+                    {"slice_range.published", 2},
+                    {"effective_rank", 3},
+                    {"no_effective_rank", 4}};
   harness::begin_measure(measures[0], result);
   EXPECT_EQ(result.metrics, (std::map<std::string, double>{{"no_effective_rank", 4},
-                                                        {"slice_range.published", 2}}));
+                                                           {"slice_range.published", 2}}));
   EXPECT_EQ(harness::due_measures(result, measures), Names{"hessian"});
   result.measures["slices"] = 2;
   EXPECT_EQ(harness::other_versions(result, measures), Names{"slices"})
