@@ -1,7 +1,7 @@
 #pragma once
 
 #include "libnorm/core/workspace.hpp"
-#include "libnorm/ops/gemm_tile.hpp"
+#include "libnorm/ops/gemm_tile_body.hpp"
 
 namespace libnorm {
 
