@@ -142,6 +142,9 @@ void in_row_blocks(F f) {
   scope.finish();
 }
 
+/// Whether the calling thread's launches are queued, and after_rows waits.
+inline bool are_rows_queued() { return detail::has_queue(); }
+
 /// Runs what the calling thread has queued.
 inline void run_queued_rows() { detail::run_queued(); }
 

@@ -183,6 +183,8 @@ void run_queued() {
   if (this_queue != nullptr && !this_queue->is_empty()) run(*this_queue);
 }
 
+bool has_queue() { return this_queue != nullptr; }
+
 bool queues_rows(Index count) {
   if (this_queue == nullptr || this_queue->keeps_after) return false;
   if (!this_queue->rows.empty() && this_queue->rows.front().count != count) run_queued();

@@ -42,6 +42,8 @@ class AfterRowsScope {
   bool before_;
 };
 
+/// Whether the calling thread's launches are queued.
+bool has_queue();
 /// Whether a rowwise launch of `count` rows would be queued now; rows of another number that are
 /// queued run first.
 bool queues_rows(Index count);

@@ -172,20 +172,23 @@ MatrixView<T> Block<T>::ffn_backward(const Pass<T>& pass, const MatrixView<const
   gelu_backward<T>(d_hidden, slope_.view(n, h), d_hidden);
   weight_gradient<T>(products, d_hidden, entered2_, gradient + weight1_, gradient + ffn_bias1_);
   const auto weight1 = plain(weight_matrix<T>(pass.weights + weight1_, h, c));
-  const auto d_middle = scratch.d_middle.view(n, c);
   if (!residual2_.enters()) {
     residual2_.skip_backward(d_sum);
-    // d_sum is the gradient along the way past the ffn; the ffn's own joins it. The weights'
-    // gradient still has to read d_sum as it is.
-    copy_rows<T>(d_sum, d_middle);
+    // d_sum is the gradient along the way past the ffn; the ffn's own joins it. A weights' gradient
+    // that waits still has to read d_sum as it is.
+    MatrixView<T> d_middle = d_sum;
+    if (are_rows_queued()) {
+      d_middle = scratch.d_middle.view(n, c);
+      copy_rows<T>(d_sum, d_middle);
+    }
     products.multiply(plain(d_hidden), weight1, d_middle, nullptr, Output::add);
     return d_middle;
   }
   const auto d_entered = scratch.d_entered.view(n, c), d_through = scratch.d_through.view(n, c);
   products.multiply(plain(d_hidden), weight1, d_entered);
   residual2_.norm().backward(d_entered, d_through, gradient);
-  add_rows<T>(d_output, d_through, d_middle);
-  return d_middle;
+  add_rows<T>(d_output, d_through, d_sum);
+  return d_sum;
 }
 
 /// Through the norm before the attention, and past both.
