@@ -5,16 +5,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/child_process.hpp"
+#include "harness/base/files.hpp"
 #include "harness/base/output.hpp"
 #include "harness/base/stop.hpp"
 #include "harness/base/terminal.hpp"
-#include "harness/commands/bench_child.hpp"
 #include "harness/commands/bench_ratios.hpp"
 #include "harness/runs/progress.hpp"
 #include "libnorm/core/error.hpp"
@@ -77,15 +79,22 @@ std::optional<std::vector<TimedStep>> timed_by(const std::string& program, const
                                     "--arms",       fmt::format("{}", fmt::join(task.arms, ","))};
   words.insert(words.end(), request.options.begin(), request.options.end());
   const std::string command = fmt::format("{} {}", program, fmt::join(words, " "));
-  const std::optional<ChildEnd> end = run_child(program, words);
-  if (!end) return std::nullopt;
-  if (!WIFEXITED(end->status) || WEXITSTATUS(end->status) != 0) {
+  words.insert(words.begin(), std::filesystem::absolute(program).string());
+  const TemporaryFolder folder;
+  const ChildProcess child{.name = "bench: " + program,
+                           .wanted = "the path of another build's norm-harness",
+                           .words = std::move(words),
+                           .out = folder.path() / "out",
+                           .errors = folder.path() / "errors"};
+  const std::optional<int> status = run_child(child, stop_requested);
+  if (!status) return std::nullopt;
+  if (!WIFEXITED(*status) || WEXITSTATUS(*status) != 0) {
     throw libnorm::BackendError(fmt::format(
         "bench: `{}` {} {} (it said: {}); need exit code 0", command,
-        WIFSIGNALED(end->status) ? "was ended by signal" : "failed with exit code",
-        WIFSIGNALED(end->status) ? WTERMSIG(end->status) : WEXITSTATUS(end->status), end->said));
+        WIFSIGNALED(*status) ? "was ended by signal" : "failed with exit code",
+        WIFSIGNALED(*status) ? WTERMSIG(*status) : WEXITSTATUS(*status), last_words(child.errors)));
   }
-  return read_steps(end->out, command);
+  return read_steps(is_there(child.out) ? read_file(child.out) : "", command);
 }
 
 /// Both builds, this one last or first, on one experiment. Returns whether both were timed. The

@@ -1,16 +1,11 @@
 #include "harness/report/gnuplot.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <cstring>
 
+#include "harness/base/child_process.hpp"
 #include "harness/base/files.hpp"
 #include "libnorm/core/error.hpp"
 #include "libnorm/data/printable.hpp"
@@ -20,86 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using libnorm::BackendError;
-
-/// The environment without the variables from which gnuplot takes settings.
-std::vector<char*> plain_environment() {
-  std::vector<char*> plain;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (!std::string_view(*entry).starts_with("GNU")) plain.push_back(*entry);
-  }
-  plain.push_back(nullptr);
-  return plain;
-}
-
-/// How a child of this process is started: where, with which files, and with signals as usual.
-class SpawnSettings {
- public:
-  SpawnSettings(const fs::path& folder, const char* log) {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawnattr_init(&attributes_);
-    ::posix_spawn_file_actions_addchdir_np(&actions_, folder.c_str());
-    ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND,
-                                       0600);
-    ::posix_spawn_file_actions_adddup2(&actions_, STDOUT_FILENO, STDERR_FILENO);
-    // This process ignores these signals. In the child, they show why it ends.
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGPIPE);
-    sigaddset(&signals, SIGXFSZ);
-    ::posix_spawnattr_setsigdefault(&attributes_, &signals);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF);
-  }
-  SpawnSettings(const SpawnSettings&) = delete;
-  SpawnSettings& operator=(const SpawnSettings&) = delete;
-  ~SpawnSettings() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-  const posix_spawn_file_actions_t* actions() const { return &actions_; }
-  const posix_spawnattr_t* attributes() const { return &attributes_; }
-
- private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-};
-
-/// Runs `gnuplot -d file` in a folder, without a shell and without settings files (-d).
-/// Returns: its wait status.
-int run_in(const fs::path& folder, std::string file, const char* log) {
-  std::string program = "gnuplot", option = "-d";
-  char* const arguments[] = {program.data(), option.data(), file.data(), nullptr};
-  const std::vector<char*> environment = plain_environment();
-  const SpawnSettings settings(folder, log);
-  pid_t child = -1;
-  if (const int error = ::posix_spawnp(&child, program.c_str(), settings.actions(),
-                                       settings.attributes(), arguments, environment.data())) {
-    throw BackendError(fmt::format(
-        "gnuplot: cannot be started ({}); need gnuplot 5.4 or later in a folder of PATH",
-        reason_of(error)));
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) != child) {
-    if (errno == EINTR) continue;
-    throw BackendError(
-        fmt::format("gnuplot: its end cannot be told ({}); need children that can be waited for",
-                    reason_of(errno)));
-  }
-  return status;
-}
-
-/// The end of gnuplot's output, on one line.
-std::string last_words(const fs::path& log) {
-  constexpr std::size_t kMost = 400;
-  std::string said = is_there(log) ? read_file(log) : "";
-  if (said.size() > kMost) said.erase(0, said.size() - kMost);
-  for (char& letter : said) {
-    if (letter == '\n' || letter == '\t') letter = ' ';
-  }
-  said.erase(said.find_last_not_of(' ') + 1);
-  said.erase(0, said.find_first_not_of(' '));
-  return libnorm::printable(said);
-}
 
 /// gnuplot does not report that it cannot write, so this checks that there is room.
 void require_room(const fs::path& folder) {
@@ -166,7 +81,15 @@ std::vector<fs::path> run_gnuplot(const std::string& name, const std::string& sc
   const TemporaryFolder folder;
   const std::string source = name + ".gp";
   write_atomically(folder.path() / source, script);
-  const int status = run_in(folder.path(), source, "log");
+  // Without settings: neither of files (-d) nor of the environment.
+  const ChildProcess gnuplot{.name = "gnuplot:",
+                             .wanted = "gnuplot 5.4 or later in a folder of PATH",
+                             .words = {"gnuplot", "-d", source},
+                             .out = "log",
+                             .errors = "log",
+                             .folder = folder.path(),
+                             .withheld = "GNU"};
+  const int status = run_child(gnuplot).value();
   const std::string said = last_words(folder.path() / "log");
   require_success(status, source, folder.path(), said);
   const std::string svg = whole_picture(folder.path() / (name + ".svg"), "</svg>", said);
