@@ -27,20 +27,37 @@ double fastest(int repetitions, F f) {
   return best;
 }
 
+/// A training run whose memory is allocated and whose caches are warm.
+class WarmRun {
+ public:
+  explicit WarmRun(const PlannedRun& planned) : run_(planned.make()) {
+    train(2);
+    once_ = fastest(1, [&] { train(1); });
+  }
+  void train(int steps) {
+    for (int i = 0; i < steps; ++i) run_->step();
+  }
+  /// Steps that take so many seconds, within bounds.
+  int steps_in(double seconds, int fewest, int most) const {
+    return std::clamp(int(seconds / once_), fewest, most);
+  }
+  const TrainingRun& run() const { return *run_; }
+
+ private:
+  std::unique_ptr<TrainingRun> run_;
+  double once_ = 0;
+};
+
 }  // namespace
 
 StepTime time_step(const std::string& experiment, const PlannedRun& planned, double peak) {
-  const std::unique_ptr<TrainingRun> run = planned.make();
-  const auto train = [&](int steps) {
-    for (int i = 0; i < steps; ++i) run->step();
-  };
-  train(2);
-  const double once = fastest(1, [&] { train(1); });
-  const int steps = std::clamp(int(0.25 / once), 1, 100);
-  const double flop_before = run->flop();
-  const Index step_before = run->steps_done();
-  const double seconds = fastest(7, [&] { train(steps); }) / steps;
-  const double flop = (run->flop() - flop_before) / double(run->steps_done() - step_before);
+  WarmRun warm(planned);
+  const int steps = warm.steps_in(0.25, 1, 100);
+  const double flop_before = warm.run().flop();
+  const Index step_before = warm.run().steps_done();
+  const double seconds = fastest(7, [&] { warm.train(steps); }) / steps;
+  const double flop =
+      (warm.run().flop() - flop_before) / double(warm.run().steps_done() - step_before);
   return {experiment,
           planned.arm,
           planned.spec.has("batch") ? planned.spec.integer("batch") : 0,
@@ -51,18 +68,13 @@ StepTime time_step(const std::string& experiment, const PlannedRun& planned, dou
 }
 
 StepProfile profile_step(const std::string& experiment, const PlannedRun& planned, int threads) {
-  const std::unique_ptr<TrainingRun> run = planned.make();
-  const auto train = [&](int steps) {
-    for (int i = 0; i < steps; ++i) run->step();
-  };
-  train(2);
-  const double once = fastest(1, [&] { train(1); });
-  const int steps = std::clamp(int(1 / once), 3, 400);
+  WarmRun warm(planned);
+  const int steps = warm.steps_in(1, 3, 400);
   const libnorm::WorkProfile profile([] {
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
     return std::chrono::duration<double>(now).count();
   });
-  const double seconds = fastest(1, [&] { train(steps); });
+  const double seconds = fastest(1, [&] { warm.train(steps); });
   StepProfile result{experiment, planned.arm, seconds / steps * 1e3, profile.seconds()};
   double busy = 0;
   for (auto& [kind, share] : result.shares) {
