@@ -87,21 +87,21 @@ void multiply_on_processor(const Factor<T>& a, const Factor<T>& b, const MatrixV
   if (a.col_stride == 1 && detail::queues_rows(c.rows)) {
     const PanelMemory<T> panels(b);
     detail::queue_before_rows(outputs_to_pack, PackPanelsBody<T>{b, panels.data()});
-    launch(c.rows, 1, GemmRowsBody<T>{a, b, panels.data(), c, bias, output});
+    launch(c.rows, 1, GemmRowsBody<T>{{a, b, c, bias, output, panels.data()}});
     return;
   }
   // Before memory is taken that it has.
   if (!detail::keeps_after_rows()) detail::run_queued();
   const Cut cut = cut_of(c.rows, c.cols, a.cols);
   const Index row_blocks = count_of(c.rows, cut.rows), column_blocks = count_of(c.cols, cut.cols);
-  GemmBody<T> body{a, b, nullptr, c, bias, output, cut.rows, cut.cols, column_blocks};
+  GemmBody<T> body{{a, b, c, bias, output}, cut.rows, cut.cols, column_blocks};
   if (row_blocks < kManyRowBlocks || a.cols >= kManyTerms) {
     launch(row_blocks * column_blocks, 1, body);
     return;
   }
   const PanelMemory<T> panels(b);
   launch(outputs_to_pack, 1, PackPanelsBody<T>{b, panels.data()});
-  body.panels = panels.data();
+  body.product.panels = panels.data();
   launch(row_blocks * column_blocks, 1, body);
 }
 

@@ -17,17 +17,23 @@ LIBNORM_INLINE Index panel_terms(Index terms) {
   return (terms + kSegment - 1) / kSegment * kSegment;
 }
 
+/// C = A B + bias, or C = C + A B + bias.
+template <class T>
+struct GemmProduct {
+  Factor<T> a, b;
+  MatrixView<T> c;
+  const T* bias = nullptr;
+  Output output = Output::overwrite;
+  /// Panels of all of B (PackPanelsBody), or null.
+  const T* panels = nullptr;
+};
+
 /// A block of C: rows [row, row_end) and columns [col, col_end), and the product that it is of.
 template <class Tag, class T>
-struct GemmBlockOf {
+struct GemmBlockOf : GemmProduct<T> {
   using Tile = GemmTile<Tag, T>;
-  const Factor<T>& a;
-  const Factor<T>& b;
-  /// Panels of all of B (PackPanelsBody), or null.
-  const T* panels;
-  const MatrixView<T>& c;
-  const T* bias;
-  Output output;
+  using GemmProduct<T>::a, GemmProduct<T>::b, GemmProduct<T>::c, GemmProduct<T>::bias,
+      GemmProduct<T>::output, GemmProduct<T>::panels;
   Index row, row_end, col, col_end;
 
   LIBNORM_INLINE void multiply() const {
@@ -148,8 +154,7 @@ LIBNORM_INLINE void multiply(const Factor<T>& a, const Factor<T>& b, const Matri
       const Index row_end = row + kRowBlock < a.rows ? row + kRowBlock : a.rows;
       for (Index col = 0; col < b.cols; col += kColumnBlock) {
         const Index col_end = col + kColumnBlock < b.cols ? col + kColumnBlock : b.cols;
-        GemmBlockOf<Tag, T>{a, b, nullptr, c, nullptr, output, row, row_end, col, col_end}
-            .multiply();
+        GemmBlockOf<Tag, T>{{a, b, c, nullptr, output}, row, row_end, col, col_end}.multiply();
       }
     }
   }
@@ -197,11 +202,7 @@ template <class T>
 struct GemmBody {
   static constexpr const char* kWork = "products";
   static constexpr bool kOnProcessorAlone = true;
-  Factor<T> a, b;
-  const T* panels;
-  MatrixView<T> c;
-  const T* bias;
-  Output output;
+  GemmProduct<T> product;
   Index row_block, column_block;
   Index column_blocks;
 
@@ -209,10 +210,10 @@ struct GemmBody {
   void operator()(W, Index block) const {
     const Index row = block / column_blocks * row_block;
     const Index col = block % column_blocks * column_block;
-    const Index row_end = row + row_block < a.rows ? row + row_block : a.rows;
-    const Index col_end = col + column_block < b.cols ? col + column_block : b.cols;
-    GemmBlockOf<typename W::Tag, T>{a, b, panels, c, bias, output, row, row_end, col, col_end}
-        .multiply();
+    const Index rows = product.c.rows, cols = product.c.cols;
+    const Index row_end = row + row_block < rows ? row + row_block : rows;
+    const Index col_end = col + column_block < cols ? col + column_block : cols;
+    GemmBlockOf<typename W::Tag, T>{product, row, row_end, col, col_end}.multiply();
   }
 };
 
@@ -222,16 +223,11 @@ struct GemmRowsBody {
   static constexpr const char* kWork = "products";
   static constexpr bool kOnProcessorAlone = true;
   static constexpr bool kIsRowwise = true;
-  Factor<T> a, b;
-  const T* panels;
-  MatrixView<T> c;
-  const T* bias;
-  Output output;
+  GemmProduct<T> product;
 
   template <class W>
   void run_rows(W, Index row, Index row_end) const {
-    GemmBlockOf<typename W::Tag, T>{a, b, panels, c, bias, output, row, row_end, 0, b.cols}
-        .multiply();
+    GemmBlockOf<typename W::Tag, T>{product, row, row_end, 0, product.c.cols}.multiply();
   }
 };
 
