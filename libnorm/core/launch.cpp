@@ -1,5 +1,6 @@
 #include "libnorm/core/launch.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -169,6 +170,13 @@ void for_each_output(Index count, const std::function<void(Index)>& f) {
 }
 
 int available_threads() { return tbb::this_task_arena::max_concurrency(); }
+
+Index even_blocks(Index size, Index most) {
+  constexpr Index kFew = 4;
+  const Index threads = available_threads();
+  const Index blocks = std::max(threads, (size + most - 1) / most);
+  return blocks < kFew * threads ? (blocks + threads - 1) / threads * threads : blocks;
+}
 
 void with_threads(int threads, const std::function<void()>& f) {
   if (threads < 1) {

@@ -163,6 +163,10 @@ void for_each_output(Index count, const std::function<void(Index)>& f);
 /// Threads that launches of the calling thread use.
 int available_threads();
 
+/// Blocks to cut `size` into, of `most` each or a little less: where there are few, as many for
+/// each thread.
+Index even_blocks(Index size, Index most);
+
 /// Calls f with `threads` threads for the launches within.
 /// Throws: ValueError if threads < 1.
 void with_threads(int threads, const std::function<void()>& f);

@@ -17,8 +17,9 @@ using detail::Chunk;
 /// The most rows of a block. With the numbers that a block's launches read and write for a row,
 /// some ten thousand at most, it stays in a core's second-level cache.
 constexpr Index kMostBlockRows = 96;
-/// Blocks have a multiple of this many rows where there are many: whole tiles of products.
-constexpr Index kBlockUnit = 12;
+/// Rows that blocks may be short of the most for the threads' sake; fewer, and they are whole tiles
+/// of products instead.
+constexpr Index kWholeTiles = 12;
 
 /// Memory that is handed out piece by piece and taken back all at once. It keeps what it had, so
 /// that no training step after the first allocates.
@@ -108,12 +109,10 @@ void run_all(const std::vector<Kept>& calls) {
       &calls);
 }
 
-/// Rows of a block: as many as fit into a cache, but no fewer blocks than threads.
+/// Rows of a block: as many as fit into a cache.
 Index block_rows(Index rows) {
-  const Index threads = available_threads();
-  const Index blocks = std::max(threads, (rows + kMostBlockRows - 1) / kMostBlockRows);
-  const Index even = (rows + blocks - 1) / blocks;
-  return blocks <= 4 * threads ? even : (even + kBlockUnit - 1) / kBlockUnit * kBlockUnit;
+  const Index blocks = even_blocks(rows, kMostBlockRows), even = (rows + blocks - 1) / blocks;
+  return even + kWholeTiles > kMostBlockRows ? kMostBlockRows : even;
 }
 
 void run_rows(const std::vector<Kept>& calls) {

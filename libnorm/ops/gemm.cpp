@@ -33,8 +33,9 @@ Index count_of(Index size, Index block) { return (size + block - 1) / block; }
 Cut cut_of(Index rows, Index cols, Index terms) {
   constexpr Index kRowUnit = 12, kColumnUnit = kPackedColumns;
   const Index wanted = kTasksPerThread * available_threads();
-  Cut cut{terms < kManyTerms && rows > kRowBlock ? kRowBlock : round_up(rows, kRowUnit),
-          round_up(cols, kColumnUnit)};
+  const bool has_rows_to_cut = terms < kManyTerms && rows > kRowBlock;
+  const Index row_blocks = has_rows_to_cut ? even_blocks(rows, kRowBlock) : 1;
+  Cut cut{round_up(count_of(rows, row_blocks), kRowUnit), round_up(cols, kColumnUnit)};
   while (count_of(rows, cut.rows) * count_of(cols, cut.cols) < wanted) {
     const bool splits_rows =
         cut.rows > 2 * kRowUnit && (cut.rows >= cut.cols || cut.cols == kColumnUnit);
