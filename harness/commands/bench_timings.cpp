@@ -50,7 +50,7 @@ class WarmRun {
 
 }  // namespace
 
-StepTime time_step(const std::string& experiment, const PlannedRun& planned, double peak) {
+StepTime time_step(const std::string& experiment, const PlannedRun& planned) {
   WarmRun warm(planned);
   const int steps = warm.steps_in(0.25, 1, 100);
   const double flop_before = warm.run().flop();
@@ -58,13 +58,8 @@ StepTime time_step(const std::string& experiment, const PlannedRun& planned, dou
   const double seconds = fastest(7, [&] { warm.train(steps); }) / steps;
   const double flop =
       (warm.run().flop() - flop_before) / double(warm.run().steps_done() - step_before);
-  return {experiment,
-          planned.arm,
-          planned.spec.has("batch") ? planned.spec.integer("batch") : 0,
-          seconds * 1e3,
-          flop * 1e-9,
-          flop / seconds * 1e-9,
-          flop / seconds * 1e-9 / peak};
+  return {experiment, planned.arm, planned.spec.has("batch") ? planned.spec.integer("batch") : 0,
+          seconds * 1e3, flop * 1e-9};
 }
 
 StepProfile profile_step(const std::string& experiment, const PlannedRun& planned, int threads) {
@@ -85,7 +80,7 @@ StepProfile profile_step(const std::string& experiment, const PlannedRun& planne
   return result;
 }
 
-StepTime time_product(const Product& p, double peak) {
+StepTime time_product(const Product& p) {
   libnorm::Mirrored<float> a, b, c;
   a.assign(std::size_t(p.m * p.k), 1.0f);
   b.assign(std::size_t(p.k * p.n), 0.5f);
@@ -107,13 +102,8 @@ StepTime time_product(const Product& p, double peak) {
                                    libnorm::finish_launches();
                                  }) /
                          calls;
-  return {"product",
-          fmt::format("{} [{} x {} x {}]", p.what, p.m, p.n, p.k),
-          0,
-          seconds * 1e3,
-          flop * 1e-9,
-          flop / seconds * 1e-9,
-          flop / seconds * 1e-9 / peak};
+  return {"product", fmt::format("{} [{} x {} x {}]", p.what, p.m, p.n, p.k), 0, seconds * 1e3,
+          flop * 1e-9};
 }
 
 std::vector<CurvatureTime> time_curvature(const CurvatureCase& of) {

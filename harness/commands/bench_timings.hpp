@@ -12,11 +12,12 @@
 
 namespace harness {
 
-/// A training step or a product, beside the peak in GFLOP/s.
+/// A training step or a product.
 struct StepTime {
   std::string experiment, arm;
   Index batch = 0;
-  double ms = 0, gflop = 0, gflops = 0, peak_fraction = 0;
+  double ms = 0, gflop = 0;
+  double gflops() const { return gflop / ms * 1e3; }
 };
 
 /// A product with a curvature matrix of an arm, in double, and how many gradients take as long.
@@ -37,8 +38,8 @@ struct StepProfile {
 /// Of steps on so many threads of the processor.
 StepProfile profile_step(const std::string& experiment, const PlannedRun& planned, int threads);
 
-StepTime time_step(const std::string& experiment, const PlannedRun& planned, double peak);
-StepTime time_product(const Product& product, double peak);
+StepTime time_step(const std::string& experiment, const PlannedRun& planned);
+StepTime time_product(const Product& product);
 /// Times for the Hessian and for the Gauss-Newton matrix.
 std::vector<CurvatureTime> time_curvature(const CurvatureCase& of);
 
