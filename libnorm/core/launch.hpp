@@ -124,6 +124,12 @@ void queue_before_rows(Index count, const Body& body) {
   const Call<Body> call{kernel_of<Body>(), body};
   queue_call_before_rows(count, &Call<Body>::go, &call, sizeof call);
 }
+/// Queues a rowwise body, within after_rows too.
+template <class Body>
+void queue_with_rows(Index count, const Body& body) {
+  const Call<Body> call{kernel_of<Body>(), body};
+  queue_call_with_rows(count, &Call<Body>::go, &call, sizeof call);
+}
 }  // namespace detail
 
 /// Calls f, on a processor with a queue for the launches within.

@@ -51,9 +51,9 @@ struct Pack {
       return r;
     } else {
       if (n >= kLanes) return load(p);
-      alignas(64) T buffer[kLanes];
-      for (Index i = 0; i < kLanes; ++i) buffer[i] = i < n ? p[i] : rest;
-      return load(buffer);
+      Pack r;
+      load_tree(r.regs, p, n, rest);
+      return r;
     }
   }
   /// Lanes to p[0..31].
@@ -64,9 +64,7 @@ struct Pack {
       Reg::store(p, regs.v, n);
     } else {
       if (n >= kLanes) return store(p);
-      alignas(64) T buffer[kLanes];
-      store(buffer);
-      for (Index i = 0; i < n; ++i) p[i] = buffer[i];
+      store_tree(regs, p, n);
     }
   }
 
@@ -98,12 +96,32 @@ struct Pack {
     }
   }
   template <int n>
+  static LIBNORM_PACK_INLINE void load_tree(Registers<V, n>& r, const T* p, Index left, T rest) {
+    if constexpr (n == 1) {
+      r.v = Reg::load_some(p, left, rest);
+    } else {
+      load_tree(r.lo, p, left, rest);
+      load_tree(r.hi, p + n / 2 * Reg::kLanes, left - n / 2 * Reg::kLanes, rest);
+    }
+  }
+  template <int n>
   static LIBNORM_PACK_INLINE void store_tree(const Registers<V, n>& r, T* p) {
     if constexpr (n == 1) {
       Reg::store(p, r.v);
     } else {
       store_tree(r.lo, p);
       store_tree(r.hi, p + n / 2 * Reg::kLanes);
+    }
+  }
+  /// A register that is not whole alone is stored in parts, which is slow.
+  template <int n>
+  static LIBNORM_PACK_INLINE void store_tree(const Registers<V, n>& r, T* p, Index left) {
+    if (left >= n * Reg::kLanes) return store_tree(r, p);
+    if constexpr (n == 1) {
+      if (left > 0) Reg::store_some(p, left, r.v);
+    } else {
+      store_tree(r.lo, p, left);
+      store_tree(r.hi, p + n / 2 * Reg::kLanes, left - n / 2 * Reg::kLanes);
     }
   }
 };

@@ -16,7 +16,7 @@ using detail::Chunk;
 
 /// The most rows of a block. With the numbers that a block's launches read and write for a row,
 /// some ten thousand at most, it stays in a core's second-level cache.
-constexpr Index kMostBlockRows = 96;
+constexpr Index kMostBlockRows = 128;
 /// Rows that blocks may be short of the most for the threads' sake; fewer, and they are whole tiles
 /// of products instead.
 constexpr Index kWholeTiles = 12;
@@ -196,8 +196,18 @@ void* queue_memory(std::size_t bytes) {
   return this_queue == nullptr ? nullptr : this_queue->arena.take(bytes);
 }
 
+bool queues_whole_blocks(Index count, Index unit) {
+  if (this_queue == nullptr || count <= 0) return false;
+  const bool fits = this_queue->rows.empty() || this_queue->rows.front().count == count;
+  return fits && block_rows(count) % unit == 0;
+}
+
 void queue_call_before_rows(Index count, Chunk chunk, const void* call, std::size_t bytes) {
   this_queue->before.push_back(this_queue->keep(count, 1, chunk, call, bytes));
+}
+
+void queue_call_with_rows(Index count, Chunk chunk, const void* call, std::size_t bytes) {
+  this_queue->rows.push_back(this_queue->keep(count, 1, chunk, call, bytes));
 }
 
 void launch_call(Index count, Index grain, Chunk chunk, const void* call, std::size_t bytes) {

@@ -52,8 +52,13 @@ bool keeps_after_rows();
 /// Memory for what a queued launch needs beside its body, until it has run, aligned to 64 bytes; or
 /// null where nothing is queued.
 void* queue_memory(std::size_t bytes);
-/// Queues a call that is to run before the rows, outputs 0 .. count - 1 of it.
+/// Whether `count` rows can be queued now, in blocks that begin at multiples of `unit` rows.
+bool queues_whole_blocks(Index count, Index unit);
+/// Queues a call that is to run before the rows, outputs 0 .. count - 1 of it, or one of rows.
+/// @{
 void queue_call_before_rows(Index count, Chunk chunk, const void* call, std::size_t bytes);
+void queue_call_with_rows(Index count, Chunk chunk, const void* call, std::size_t bytes);
+/// @}
 /// Runs what is queued.
 void run_queued();
 

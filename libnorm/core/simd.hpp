@@ -7,6 +7,7 @@
 
 #include "libnorm/core/host_device.hpp"
 #include "libnorm/core/isa.hpp"
+#include "libnorm/core/types.hpp"
 
 #if defined(__AVX2__) || defined(__AVX512F__)
 #include <immintrin.h>
@@ -37,6 +38,17 @@ struct RegisterBase {
   }
   static LIBNORM_INLINE void store(T* p, V v) { std::memcpy(p, &v, sizeof v); }
   static LIBNORM_INLINE V broadcast(T x) { return x - V{}; }
+  /// p[0 .. n-1], with `rest` behind them.
+  static LIBNORM_INLINE V load_some(const T* p, Index n, T rest) {
+    T all[kLanes];
+    for (int i = 0; i < kLanes; ++i) all[i] = i < n ? p[i] : rest;
+    return load(all);
+  }
+  static LIBNORM_INLINE void store_some(T* p, Index n, V v) {
+    T all[kLanes];
+    store(all, v);
+    for (Index i = 0; i < n && i < kLanes; ++i) p[i] = all[i];
+  }
 };
 
 template <class T>
@@ -85,11 +97,33 @@ struct Register<Avx2, float> : RegisterBase<Avx2, float> {
   static LIBNORM_INLINE V narrow(__m256d lo, __m256d hi) {
     return _mm256_set_m128(_mm256_cvtpd_ps(hi), _mm256_cvtpd_ps(lo));
   }
+  static LIBNORM_INLINE __m256i first(Index n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  static LIBNORM_INLINE V load_some(const float* p, Index n, float rest) {
+    const __m256i mask = first(n);
+    return _mm256_blendv_ps(_mm256_set1_ps(rest), _mm256_maskload_ps(p, mask),
+                            _mm256_castsi256_ps(mask));
+  }
+  static LIBNORM_INLINE void store_some(float* p, Index n, V v) {
+    _mm256_maskstore_ps(p, first(n), v);
+  }
 };
 template <>
 struct Register<Avx2, double> : RegisterBase<Avx2, double> {
   static LIBNORM_INLINE V fma(V a, V b, V c) { return _mm256_fmadd_pd(a, b, c); }
   static LIBNORM_INLINE V sqrt(V a) { return _mm256_sqrt_pd(a); }
+  static LIBNORM_INLINE __m256i first(Index n) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+  }
+  static LIBNORM_INLINE V load_some(const double* p, Index n, double rest) {
+    const __m256i mask = first(n);
+    return _mm256_blendv_pd(_mm256_set1_pd(rest), _mm256_maskload_pd(p, mask),
+                            _mm256_castsi256_pd(mask));
+  }
+  static LIBNORM_INLINE void store_some(double* p, Index n, V v) {
+    _mm256_maskstore_pd(p, first(n), v);
+  }
 };
 #endif
 
@@ -98,6 +132,15 @@ template <>
 struct Register<Avx512, float> : RegisterBase<Avx512, float> {
   static LIBNORM_INLINE V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
   static LIBNORM_INLINE V sqrt(V a) { return _mm512_sqrt_ps(a); }
+  static LIBNORM_INLINE __mmask16 first(Index n) {
+    return __mmask16(n <= 0 ? 0 : n >= kLanes ? 0xffff : (1u << n) - 1);
+  }
+  static LIBNORM_INLINE V load_some(const float* p, Index n, float rest) {
+    return _mm512_mask_loadu_ps(_mm512_set1_ps(rest), first(n), p);
+  }
+  static LIBNORM_INLINE void store_some(float* p, Index n, V v) {
+    _mm512_mask_storeu_ps(p, first(n), v);
+  }
   static LIBNORM_INLINE void widen(V a, __m512d& lo, __m512d& hi) {
     lo = _mm512_cvtps_pd(_mm512_castps512_ps256(a));
     hi = _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1));
@@ -110,6 +153,15 @@ template <>
 struct Register<Avx512, double> : RegisterBase<Avx512, double> {
   static LIBNORM_INLINE V fma(V a, V b, V c) { return _mm512_fmadd_pd(a, b, c); }
   static LIBNORM_INLINE V sqrt(V a) { return _mm512_sqrt_pd(a); }
+  static LIBNORM_INLINE __mmask8 first(Index n) {
+    return __mmask8(n <= 0 ? 0 : n >= kLanes ? 0xff : (1u << n) - 1);
+  }
+  static LIBNORM_INLINE V load_some(const double* p, Index n, double rest) {
+    return _mm512_mask_loadu_pd(_mm512_set1_pd(rest), first(n), p);
+  }
+  static LIBNORM_INLINE void store_some(double* p, Index n, V v) {
+    _mm512_mask_storeu_pd(p, first(n), v);
+  }
 };
 #endif
 

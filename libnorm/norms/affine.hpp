@@ -2,6 +2,7 @@
 
 #include "libnorm/core/dual_pack.hpp"
 #include "libnorm/core/tensor.hpp"
+#include "libnorm/ops/row_sums_body.hpp"
 #include "libnorm/ops/rows_body.hpp"
 
 namespace libnorm {
@@ -52,32 +53,25 @@ struct AffineView {
   }
 };
 
-/// d_bias = sum of g, d_gain = sum of z g over rows, each channel for itself; one output is 32
-/// channels. Null pointers are left out.
+/// d_gain = sum of z g and d_bias = sum of g over rows, each channel for itself (RowSumsBody). Null
+/// pointers are left out.
 template <class T>
-struct AffineGradientBody {
+struct AffineGradients {
   static constexpr const char* kWork = "norms";
-  static constexpr bool kSumsRows = true;
   MatrixView<const T> d_output, stabilized;
   Pointer<T> d_gain;
   Pointer<T> d_bias;
 
+  LIBNORM_INLINE Index count() const { return 2; }
+  LIBNORM_INLINE Index rows() const { return d_output.rows; }
+  LIBNORM_INLINE Index cols() const { return d_output.cols; }
+  LIBNORM_INLINE Pointer<T> out(Index sum) const { return sum == 0 ? d_gain : d_bias; }
   template <class W>
-  LIBNORM_DEVICE void operator()(W warp, Index block) const {
+  LIBNORM_INLINE auto value(W, Index sum, Index r, Index c) const {
     using P = typename W::template Lanes<T>;
-    const Index c = block * kLanes, left = d_output.cols - c;
-    if (d_bias != nullptr) {
-      const P total = sum_rows_in_shards<P>(warp, d_output.rows, [&](Index r) LIBNORM_ALWAYS {
-        return P::load(d_output.row(r) + c, left);
-      });
-      if (warp.leads()) total.store(d_bias + c, left);
-    }
-    if (d_gain != nullptr) {
-      const P total = sum_rows_in_shards<P>(warp, d_output.rows, [&](Index r) LIBNORM_ALWAYS {
-        return P::load(d_output.row(r) + c, left) * P::load(stabilized.row(r) + c, left);
-      });
-      if (warp.leads()) total.store(d_gain + c, left);
-    }
+    const Index left = d_output.cols - c;
+    const P g = P::load(d_output.row(r) + c, left);
+    return sum == 0 ? g * P::load(stabilized.row(r) + c, left) : g;
   }
 };
 

@@ -16,8 +16,9 @@ auto runs_of() {
   if constexpr (S::kFamily == Family::row) {
     return instantiate<IsaTag, RowNormBody<T, S>, RowNormBackwardBody<T, S>>();
   } else if constexpr (S::kFamily == Family::pointwise) {
-    return instantiate<IsaTag, PointwiseNormBody<T, S>, PointwiseNormBackwardBody<T, S>,
-                       ShapeGradientBody<T, S>>();
+    return std::tuple_cat(
+        instantiate<IsaTag, PointwiseNormBody<T, S>, PointwiseNormBackwardBody<T, S>>(),
+        instantiate_row_sums<IsaTag, T, ShapeGradients<T, S>>());
   } else if constexpr (S::kFamily == Family::column) {
     return instantiate<IsaTag, ColumnStatisticsBody<T, S>, RunningScaleBody<T, S>,
                        ColumnNormBackwardBody<T, S>>();
@@ -34,9 +35,9 @@ struct NormKernels;
 template <class IsaTag, class T, class... S>
 struct NormKernels<IsaTag, T, std::variant<S...>> {
   static auto all() {
-    return std::tuple_cat(
-        instantiate<IsaTag, AffineGradientBody<T>, SumChannelsBody<T>, ColumnNormBody<T>>(),
-        detail::runs_of<IsaTag, T, S>()...);
+    return std::tuple_cat(instantiate<IsaTag, SumChannelsBody<T>, ColumnNormBody<T>>(),
+                          instantiate_row_sums<IsaTag, T, AffineGradients<T>>(),
+                          detail::runs_of<IsaTag, T, S>()...);
   }
 };
 

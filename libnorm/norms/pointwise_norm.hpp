@@ -85,31 +85,29 @@ struct PointwiseNormBackwardBody {
   }
 };
 
-/// sums[i C + c] = sum over rows of g dz/d(stabilizer parameter i), each channel for itself; one
-/// output is 32 channels.
+/// sums[i C + c] = sum over rows of g dz/d(stabilizer parameter i), each channel for itself
+/// (RowSumsBody).
 template <class T, class PointwiseStabilizer>
-struct ShapeGradientBody {
+struct ShapeGradients {
   static constexpr const char* kWork = "norms";
-  static constexpr bool kSumsRows = true;
   PointwiseStabilizer stabilizer;
   MatrixView<const T> d_output, saved;
   Pointer<const T> shape;
   AffineView<T> affine;
   Pointer<T> sums;
 
+  LIBNORM_INLINE Index count() const { return stabilizer.shape_count(); }
+  LIBNORM_INLINE Index rows() const { return saved.rows; }
+  LIBNORM_INLINE Index cols() const { return saved.cols; }
+  LIBNORM_INLINE Pointer<T> out(Index sum) const { return sums + sum * saved.cols; }
   template <class W>
-  LIBNORM_DEVICE void operator()(W warp, Index block) const {
+  LIBNORM_INLINE auto value(W, Index sum, Index r, Index c) const {
     using P = typename W::template Lanes<T>;
-    const Index c = block * kLanes, channels = saved.cols, left = channels - c;
+    const Index left = saved.cols - c;
     const ShapePacks<T, W> s(shape, stabilizer.shape_count());
-    for (Index i = 0; i < stabilizer.shape_count(); ++i) {
-      const P total = sum_rows_in_shards<P>(warp, saved.rows, [&](Index r) LIBNORM_ALWAYS {
-        const P g = affine.backward(P::load(d_output.row(r) + c, left), c, left);
-        return g *
-               stabilizer.slopes(P::load(saved.row(r) + c, left), s.numbers, channels).by_shape[i];
-      });
-      if (warp.leads()) total.store(sums + i * channels + c, left);
-    }
+    const P g = affine.backward(P::load(d_output.row(r) + c, left), c, left);
+    return g *
+           stabilizer.slopes(P::load(saved.row(r) + c, left), s.numbers, saved.cols).by_shape[sum];
   }
 };
 

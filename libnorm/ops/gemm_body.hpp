@@ -65,6 +65,10 @@ struct GemmBlockOf : GemmProduct<T> {
  private:
   LIBNORM_INLINE Index tiles() const { return (row_end - row + Tile::kRows - 1) / Tile::kRows; }
 
+  static LIBNORM_INLINE Index packed_rows(Index left) {
+    return left < Tile::kRows ? left : Index(Tile::kRows);
+  }
+
   LIBNORM_INLINE void pack_b(Index first, Index terms, bool in_place, T* packed) const {
     for (Index j = col; j < col_end; j += Tile::kWidth) {
       const Index cols = col_end - j < Tile::kWidth ? col_end - j : Tile::kWidth;
@@ -108,6 +112,9 @@ struct GemmBlockOf : GemmProduct<T> {
     Prefetcher next{*this, first + terms, packed_a != nullptr, panels == nullptr};
     s.c_stride = c.stride;
     s.a_row_stride = packed_a == nullptr ? a.row_stride : 0;
+    // Tiles of the same height, or one row less: a low one's chains are too few to hide their
+    // latency.
+    const Index few = (row_end - row) / tiles(), more = (row_end - row) % tiles();
     for (Index j = col; j < col_end; j += Tile::kWidth) {
       s.cols = col_end - j < Tile::kWidth ? col_end - j : Tile::kWidth;
       const bool is_in_place = in_place && s.cols == Tile::kWidth;
@@ -116,19 +123,18 @@ struct GemmBlockOf : GemmProduct<T> {
       if (is_in_place) panel = b.data + first * b.row_stride + j;
       s.b_stride = is_in_place ? b.row_stride : Index(Tile::kWidth);
       const T* const bias_here = bias == nullptr ? nullptr : bias + j;
-      for (Index i = row; i < row_end; i += Tile::kRows) {
-        const Index rows = row_end - i < Tile::kRows ? row_end - i : Tile::kRows;
+      for (Index tile = 0, i = row, rows; i < row_end; ++tile, i += rows) {
+        rows = packed_a == nullptr ? few + (tile < more) : packed_rows(row_end - i);
         const auto kernel = Tile::kernel(rows, s.cols);
         s.c = c.data + i * c.stride + j;
         next.fetch();
         // The first panel's tiles find A's next rows in memory, the others in a cache.
-        if (packed_a == nullptr && j == col) fetch_rows(i + Tile::kRows, first, terms);
+        if (packed_a == nullptr && j == col) fetch_rows(i + rows, first, terms);
         for (Index k = 0; k == 0 || k < terms; k += kSegment) {
           s.terms = terms - k < kSegment ? terms - k : kSegment;
           s.a = packed_a == nullptr
                     ? a.data + i * a.row_stride + (first + k) * a.col_stride
-                    : packed_a +
-                          (k / kSegment * tiles() + (i - row) / Tile::kRows) * kPackedTile<Tag, T>;
+                    : packed_a + (k / kSegment * tiles() + tile) * kPackedTile<Tag, T>;
           s.b = panel + k * s.b_stride;
           s.add = output == Output::add || first + k > 0;
           s.bias = first + k + s.terms >= a.cols ? bias_here : nullptr;

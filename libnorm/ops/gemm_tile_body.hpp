@@ -111,12 +111,22 @@ struct GemmTile {
 };
 
 #if defined(__AVX2__)
-/// to[k * to_stride + j] = from[j * from_stride + k] for k, j in 0..7.
-LIBNORM_INLINE void transpose_8x8(const float* from, Index from_stride, float* to,
-                                  Index to_stride) {
+/// to[k * to_stride + j] = from[j * from_stride + k] for j < 8 and k < min(8, terms), with 0 for j
+/// from `lines` on.
+LIBNORM_INLINE void transpose_8x8(const float* from, Index from_stride, Index lines, Index terms,
+                                  float* to, Index to_stride) {
   __m256 r[8], pairs[8], quads[8];
+  if (lines >= 8 && terms >= 8) {
 #pragma GCC unroll 8
-  for (int j = 0; j < 8; ++j) r[j] = _mm256_loadu_ps(from + j * from_stride);
+    for (int j = 0; j < 8; ++j) r[j] = _mm256_loadu_ps(from + j * from_stride);
+  } else {
+    const __m256i some = _mm256_cmpgt_epi32(_mm256_set1_epi32(terms < 8 ? int(terms) : 8),
+                                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; ++j) {
+      r[j] = j < lines ? _mm256_maskload_ps(from + j * from_stride, some) : _mm256_setzero_ps();
+    }
+  }
 #pragma GCC unroll 4
   for (int j = 0; j < 8; j += 2) {
     pairs[j] = _mm256_unpacklo_ps(r[j], r[j + 1]);
@@ -129,11 +139,12 @@ LIBNORM_INLINE void transpose_8x8(const float* from, Index from_stride, float* t
     quads[j + 2] = _mm256_shuffle_ps(pairs[j + 1], pairs[j + 3], 0x44);
     quads[j + 3] = _mm256_shuffle_ps(pairs[j + 1], pairs[j + 3], 0xee);
   }
-#pragma GCC unroll 4
-  for (int k = 0; k < 4; ++k) {
-    _mm256_storeu_ps(to + k * to_stride, _mm256_permute2f128_ps(quads[k], quads[k + 4], 0x20));
-    _mm256_storeu_ps(to + (k + 4) * to_stride,
-                     _mm256_permute2f128_ps(quads[k], quads[k + 4], 0x31));
+#pragma GCC unroll 8
+  for (int k = 0; k < 8; ++k) {
+    if (k >= terms) break;
+    const __m256 whole = k < 4 ? _mm256_permute2f128_ps(quads[k], quads[k + 4], 0x20)
+                               : _mm256_permute2f128_ps(quads[k - 4], quads[k], 0x31);
+    _mm256_storeu_ps(to + k * to_stride, whole);
   }
 }
 #endif
@@ -142,28 +153,35 @@ LIBNORM_INLINE void transpose_8x8(const float* from, Index from_stride, float* t
 template <class Tag, class T>
 LIBNORM_INLINE void pack_panel(const Factor<T>& b, Index first, Index terms, Index col, Index cols,
                                T* packed) {
+  using Reg = typename GemmTile<Tag, T>::Reg;
   constexpr Index width = GemmTile<Tag, T>::kWidth;
   const T* source = b.data + first * b.row_stride + col * b.col_stride;
-  if (b.col_stride == 1 && cols == width) {
-    for (Index k = 0; k < terms; ++k) {
-      std::memcpy(packed + k * width, source + k * b.row_stride, sizeof(T[width]));
+  if (b.col_stride == 1) {
+    for (Index k = 0; k < terms; ++k, source += b.row_stride, packed += width) {
+      if (cols == width) {
+        std::memcpy(packed, source, sizeof(T[width]));
+        continue;
+      }
+      for (Index j = 0; j < width; j += Reg::kLanes) {
+        Reg::store(packed + j, Reg::load_some(source + j, cols - j, T(0)));
+      }
     }
     return;
   }
-  Index done = 0;
 #if defined(__AVX2__)
   if constexpr (std::is_same_v<T, float>) {
-    if (b.row_stride == 1 && cols == width) {
-      for (; done + 8 <= terms; done += 8) {
+    if (b.row_stride == 1) {
+      for (Index k = 0; k < terms; k += 8) {
         for (Index j = 0; j < width; j += 8) {
-          transpose_8x8(source + done + j * b.col_stride, b.col_stride, packed + done * width + j,
-                        width);
+          transpose_8x8(source + k + j * b.col_stride, b.col_stride, cols - j, terms - k,
+                        packed + k * width + j, width);
         }
       }
+      return;
     }
   }
 #endif
-  for (Index k = done; k < terms; ++k) {
+  for (Index k = 0; k < terms; ++k) {
     for (Index j = 0; j < width; ++j) {
       packed[k * width + j] = j < cols ? source[k * b.row_stride + j * b.col_stride] : T(0);
     }

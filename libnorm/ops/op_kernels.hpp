@@ -6,6 +6,7 @@
 #include "libnorm/ops/attention_body.hpp"
 #include "libnorm/ops/cross_entropy_body.hpp"
 #include "libnorm/ops/gelu_body.hpp"
+#include "libnorm/ops/row_sums_body.hpp"
 #include "libnorm/ops/rows_body.hpp"
 
 namespace libnorm {
@@ -14,11 +15,23 @@ namespace libnorm {
 template <class IsaTag, class T>
 struct OpKernels {
   static auto all() {
-    return instantiate<
-        IsaTag, AttentionBody<T>, AttentionBackwardBody<T>, PredictionAttentionBody<T>,
-        PredictionQueryBackwardBody<T>, PredictionKeyBackwardBody<T>, GeluBody<T>, MultiplyBody<T>,
-        CrossEntropyBody<T>, MeanBody<Real<T>>, GatherRowsBody<T>, ZeroRowsBody<T>, AddRowsBody<T>,
-        AddScaledRowsBody<T>, ScatterRowsBody<T>, SumGroupsBody<T>, SumColumnsBody<T>>();
+    return std::tuple_cat(
+        instantiate<IsaTag, AttentionBody<T>, AttentionBackwardBody<T>, PredictionAttentionBody<T>,
+                    PredictionQueryBackwardBody<T>, PredictionKeyBackwardBody<T>, GeluBody<T>,
+                    MultiplyBody<T>, CrossEntropyBody<T>, MeanBody<Real<T>>, GatherRowsBody<T>,
+                    ZeroRowsBody<T>, AddRowsBody<T>, AddScaledRowsBody<T>, ScatterRowsBody<T>,
+                    SumGroupsBody<T>>(),
+        instantiate_row_sums<IsaTag, T, ColumnSums<T>>(), joins());
+  }
+
+ private:
+  /// Only sums of float are queued by their shards.
+  static auto joins() {
+    if constexpr (std::is_same_v<T, float>) {
+      return instantiate<IsaTag, JoinShardsBody<T>>();
+    } else {
+      return std::tuple<>();
+    }
   }
 };
 

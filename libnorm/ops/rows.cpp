@@ -1,6 +1,7 @@
 #include "libnorm/ops/rows.hpp"
 
 #include "libnorm/core/launch.hpp"
+#include "libnorm/ops/row_sums_body.hpp"
 #include "libnorm/ops/rows_body.hpp"
 
 namespace libnorm {
@@ -78,7 +79,7 @@ void sum_groups(const MatrixView<const T>& rows, const Groups& groups,
 
 template <class T>
 void sum_columns(const MatrixView<const T>& rows, Pointer<T> out) {
-  launch((rows.cols + kLanes - 1) / kLanes, 1, SumColumnsBody<T>{rows, out});
+  launch_row_sums<T>(ColumnSums<T>{rows, out});
 }
 
 #define LIBNORM_INSTANTIATE(T)                                                             \

@@ -63,7 +63,7 @@ std::vector<float> mixed(Index rows, bool fails = false) {
 }
 
 TEST(RowQueue, HasTheBitsOfLaunchesOneByOne) {
-  for (Index rows : {3, 5, 95, 96, 97, 1000, 2500}) {
+  for (Index rows : {3, 5, 127, 128, 129, 250, 256, 1000, 2500}) {
     SCOPED_TRACE(rows);
     std::vector<float> expected;
     {
@@ -74,6 +74,23 @@ TEST(RowQueue, HasTheBitsOfLaunchesOneByOne) {
       const auto actual = mixed(rows);
       EXPECT_TRUE(same_bits("queued or not", expected, actual));
       return actual;
+    });
+  }
+}
+
+/// Rows enough for their sums to be taken by shards, and too few.
+TEST(RowQueue, SumsOfRowsAreThereAtOnceWithoutAfterRows) {
+  for (Index rows : {100, 256, 1000}) {
+    const std::vector<float> x = drawn(rows * 3, 6);
+    const ConstView view(x.data(), rows, 3);
+    std::vector<float> twice(x.size(), 0), expected(3, 0), sums(3, 0);
+    add_rows<float>(view, view, View(twice.data(), rows, 3));
+    sum_columns<float>(ConstView(twice.data(), rows, 3), expected.data());
+    in_row_blocks([&] {
+      std::fill(twice.begin(), twice.end(), 0.0f);
+      add_rows<float>(view, view, View(twice.data(), rows, 3));
+      sum_columns<float>(ConstView(twice.data(), rows, 3), sums.data());
+      EXPECT_TRUE(same_bits("sums", expected, sums));
     });
   }
 }
