@@ -40,9 +40,10 @@ struct BenchTimes {
 /// Of --help.
 constexpr const char* kAbout =
     "Times training steps and the products they are made of, and holds them against the peak of\n"
-    "fused multiply-adds seen in the same run (of a GPU: its data sheet's). GFLOP counts\n"
-    "what products need, a multiply-add as two; with --dense, what PyTorch's way of computing\n"
-    "needs.\n\n"
+    "fused multiply-adds (of a GPU: its data sheet's). GFLOP counts what products need, a\n"
+    "multiply-add as two; with --dense, what PyTorch's way of computing needs. Times are those of\n"
+    "the fastest of a few rounds; a share of the peak is the median of the rounds', each of which\n"
+    "looks at the peak for as long as the work takes, just before it.\n\n"
     "With --profile, the share of the threads' time that each kind of work in a step takes:\n"
     "products (with the packing of what they sum over), packing (of what they share), norms,\n"
     "attention, GELU, Adam, the loss, rows (passes over memory between them), and waiting.\n\n"
@@ -153,10 +154,11 @@ AgainstRequest against_request(const BenchRequest& request, const Arguments& arg
 BenchTimes time_all(const BenchRequest& request, const Arguments& arguments) {
   const bool on_cpu = request.device == libnorm::Device::cpu;
   BenchTimes times;
-  // Of a shared machine only the highest of many looks is the peak.
-  const auto look_at_peak = [&] {
-    times.peak = on_cpu ? std::max(times.peak, measured_peak(request.threads))
-                        : libnorm::nominal_gpu_flops() * 1e-9;
+  const auto peak = [&](double seconds) {
+    const double now =
+        on_cpu ? measured_peak(request.threads, seconds) : libnorm::nominal_gpu_flops() * 1e-9;
+    times.peak = std::max(times.peak, now);
+    return now;
   };
   std::vector<std::string> done;
   std::vector<const Study*> benched;
@@ -168,23 +170,20 @@ BenchTimes time_all(const BenchRequest& request, const Arguments& arguments) {
     if (arguments.has("dense")) runs.path = libnorm::Path::dense;
     if (arguments.has("data")) runs.data = arguments.text("data");
     for (const PlannedRun& planned : e.study->plan(runs)) {
-      look_at_peak();
       if (arguments.has("profile")) {
+        peak(0.1);
         times.profiles.push_back(
             profile_step(std::string(e.experiment->id), planned, request.threads));
         continue;
       }
-      times.steps.push_back(time_step(std::string(e.experiment->id), planned));
+      times.steps.push_back(time_step(std::string(e.experiment->id), planned, peak));
     }
     const bool is_new = std::ranges::find(benched, e.study) == benched.end();
     if (is_new && !arguments.has("profile")) benched.push_back(e.study);
   }
   for (const Study* study : benched) {
     const BenchPlan plan = study->bench();
-    for (const Product& p : plan.products) {
-      look_at_peak();
-      times.steps.push_back(time_product(p));
-    }
+    for (const Product& p : plan.products) times.steps.push_back(time_product(p, peak));
     if (!request.arms.empty() || !on_cpu) continue;
     for (const CurvatureCase& of : plan.curvatures) {
       for (CurvatureTime& time : time_curvature(of)) times.curvatures.push_back(std::move(time));
@@ -213,7 +212,7 @@ void print_json(const BenchTimes& times, const BenchRequest& request) {
                     {"ms_per_step", t.ms},
                     {"gflop_per_step", t.gflop},
                     {"gflops", t.gflops()},
-                    {"peak_fraction", t.gflops() / times.peak}});
+                    {"peak_fraction", t.peak_fraction}});
   }
   for (const StepProfile& t : times.profiles) {
     list.push_back({{"experiment", t.experiment},
@@ -250,7 +249,7 @@ void print_tables(const BenchTimes& times, const BenchRequest& request) {
             "peak");
   for (const StepTime& t : times.steps) {
     print_out("{:10} {:48} {:10.3f} {:8.4f} {:9.1f} {:5.0f}%\n", t.experiment, t.arm, t.ms, t.gflop,
-              t.gflops(), 100 * t.gflops() / times.peak);
+              t.gflops(), 100 * t.peak_fraction);
   }
   if (!times.curvatures.empty()) {
     print_out("\nProducts with the Hessian and the Gauss-Newton matrix, in double, of one batch\n");

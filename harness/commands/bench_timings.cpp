@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -16,15 +17,37 @@ namespace harness {
 namespace {
 
 template <class F>
-double fastest(int repetitions, F f) {
+double seconds_of(F f) {
+  const auto start = std::chrono::steady_clock::now();
+  f();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+template <class F>
+double fastest(int rounds, F f) {
   double best = 1e300;
-  for (int i = 0; i < repetitions; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    f();
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    best = std::min(best, seconds.count());
-  }
+  for (int i = 0; i < rounds; ++i) best = std::min(best, seconds_of(f));
   return best;
+}
+
+/// Times `calls` of what f does, flop() of them needed, as a time of one.
+template <class F, class Flop>
+StepTime beside_peak(int rounds, int calls, const PeakLook& peak, F f, Flop flop) {
+  StepTime result;
+  double seconds = fastest(1, f), best = 1e300;
+  std::vector<double> shares;
+  for (int i = 0; i < rounds; ++i) {
+    const double at_most = peak(seconds) * 1e9, before = flop();
+    seconds = seconds_of(f);
+    best = std::min(best, seconds);
+    const double done = flop() - before;
+    shares.push_back(done / seconds / at_most);
+    result.gflop = done / calls * 1e-9;
+  }
+  std::ranges::nth_element(shares, shares.begin() + rounds / 2);
+  result.peak_fraction = shares[std::size_t(rounds / 2)];
+  result.ms = best / calls * 1e3;
+  return result;
 }
 
 /// A training run whose memory is allocated and whose caches are warm.
@@ -50,16 +73,15 @@ class WarmRun {
 
 }  // namespace
 
-StepTime time_step(const std::string& experiment, const PlannedRun& planned) {
+StepTime time_step(const std::string& experiment, const PlannedRun& planned, const PeakLook& peak) {
   WarmRun warm(planned);
   const int steps = warm.steps_in(0.25, 1, 100);
-  const double flop_before = warm.run().flop();
-  const Index step_before = warm.run().steps_done();
-  const double seconds = fastest(7, [&] { warm.train(steps); }) / steps;
-  const double flop =
-      (warm.run().flop() - flop_before) / double(warm.run().steps_done() - step_before);
-  return {experiment, planned.arm, planned.spec.has("batch") ? planned.spec.integer("batch") : 0,
-          seconds * 1e3, flop * 1e-9};
+  StepTime time = beside_peak(
+      7, steps, peak, [&] { warm.train(steps); }, [&] { return warm.run().flop(); });
+  time.experiment = experiment;
+  time.arm = planned.arm;
+  time.batch = planned.spec.has("batch") ? planned.spec.integer("batch") : 0;
+  return time;
 }
 
 StepProfile profile_step(const std::string& experiment, const PlannedRun& planned, int threads) {
@@ -80,7 +102,7 @@ StepProfile profile_step(const std::string& experiment, const PlannedRun& planne
   return result;
 }
 
-StepTime time_product(const Product& p) {
+StepTime time_product(const Product& p, const PeakLook& peak) {
   libnorm::Mirrored<float> a, b, c;
   a.assign(std::size_t(p.m * p.k), 1.0f);
   b.assign(std::size_t(p.k * p.n), 0.5f);
@@ -95,15 +117,18 @@ StepTime time_product(const Product& p) {
   };
   const double flop = 2.0 * double(p.m) * double(p.n) * double(p.k);
   const int calls = std::max(1, int(4e8 / flop));
-  multiply();
-  const double seconds = fastest(15,
-                                 [&] {
-                                   for (int i = 0; i < calls; ++i) multiply();
-                                   libnorm::finish_launches();
-                                 }) /
-                         calls;
-  return {"product", fmt::format("{} [{} x {} x {}]", p.what, p.m, p.n, p.k), 0, seconds * 1e3,
-          flop * 1e-9};
+  double done = 0;
+  StepTime time = beside_peak(
+      15, calls, peak,
+      [&] {
+        for (int i = 0; i < calls; ++i) multiply();
+        libnorm::finish_launches();
+        done += flop * calls;
+      },
+      [&] { return done; });
+  time.experiment = "product";
+  time.arm = fmt::format("{} [{} x {} x {}]", p.what, p.m, p.n, p.k);
+  return time;
 }
 
 std::vector<CurvatureTime> time_curvature(const CurvatureCase& of) {
@@ -126,14 +151,17 @@ std::vector<CurvatureTime> time_curvature(const CurvatureCase& of) {
   return rows;
 }
 
-double measured_peak(int threads) {
-  constexpr Index kRounds = 400;
+double measured_peak(int threads, double seconds) {
+  constexpr Index kRounds = 40;
   std::vector<double> flop(std::size_t(threads), 0.0);
-  const double seconds = fastest(7, [&] {
-    libnorm::for_each_output(threads,
-                             [&](Index i) { flop[std::size_t(i)] = libnorm::chain_fmas(kRounds); });
-  });
-  return std::accumulate(flop.begin(), flop.end(), 0.0) / seconds * 1e-9;
+  double spent = 0;
+  while (spent < seconds) {
+    spent += seconds_of([&] {
+      libnorm::for_each_output(
+          threads, [&](Index i) { flop[std::size_t(i)] += libnorm::chain_fmas(kRounds); });
+    });
+  }
+  return std::accumulate(flop.begin(), flop.end(), 0.0) / spent * 1e-9;
 }
 
 }  // namespace harness

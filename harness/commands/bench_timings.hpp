@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -7,16 +8,20 @@
 #include "harness/runs/training_run.hpp"
 #include "harness/studies/study.hpp"
 
-// What `bench` measures. A time is the smallest of a few repetitions, so that other processes
-// disturb it least.
+// What `bench` measures. A time is the smallest of a few rounds, so that other processes disturb it
+// least. A share of the peak is the median of as many: each round looks at the peak for as long as
+// the work takes, just before it, so that what slows both for a while leaves their ratio.
 
 namespace harness {
+
+/// GFLOP/s of fused multiply-adds on registers alone, looked at for so many seconds.
+using PeakLook = std::function<double(double seconds)>;
 
 /// A training step or a product.
 struct StepTime {
   std::string experiment, arm;
   Index batch = 0;
-  double ms = 0, gflop = 0;
+  double ms = 0, gflop = 0, peak_fraction = 0;
   double gflops() const { return gflop / ms * 1e3; }
 };
 
@@ -38,13 +43,12 @@ struct StepProfile {
 /// Of steps on so many threads of the processor.
 StepProfile profile_step(const std::string& experiment, const PlannedRun& planned, int threads);
 
-StepTime time_step(const std::string& experiment, const PlannedRun& planned);
-StepTime time_product(const Product& product);
+StepTime time_step(const std::string& experiment, const PlannedRun& planned, const PeakLook& peak);
+StepTime time_product(const Product& product, const PeakLook& peak);
 /// Times for the Hessian and for the Gauss-Newton matrix.
 std::vector<CurvatureTime> time_curvature(const CurvatureCase& of);
 
-/// GFLOP/s of fused multiply-adds on registers alone, on so many threads at once: two of them may
-/// share a core.
-double measured_peak(int threads);
+/// The processor's, on so many threads at once: two of them may share a core.
+double measured_peak(int threads, double seconds);
 
 }  // namespace harness
