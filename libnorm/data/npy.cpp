@@ -1,10 +1,8 @@
 #include "libnorm/data/npy.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -12,6 +10,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "libnorm/data/output_file.hpp"
 
 namespace libnorm {
 namespace {
@@ -378,18 +378,13 @@ void write_npy(const std::filesystem::path& path, const MatrixView<const T>& row
                        std::to_string(rows.cols) + "), }";
   // The numbers begin at a multiple of 64 bytes.
   header.append(63 - (10 + header.size()) % 64, ' ') += '\n';
-  errno = 0;
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << kMagic << '\1' << '\0' << char(header.size()) << '\0' << header;
-  for (Index r = 0; r < rows.rows && file; ++r) {
-    file.write(reinterpret_cast<const char*>(rows.row(r)), std::streamsize(sizeof(T)) * rows.cols);
+  OutputFile file(path, "npy");
+  file.stream() << kMagic << '\1' << '\0' << char(header.size()) << '\0' << header;
+  for (Index r = 0; r < rows.rows && file.stream(); ++r) {
+    file.stream().write(reinterpret_cast<const char*>(rows.row(r)),
+                        std::streamsize(sizeof(T)) * rows.cols);
   }
-  file.close();
-  if (!file) {
-    throw DataError("npy: cannot write " + path.string() + " (" +
-                    (errno == 0 ? "the system gives no reason" : std::strerror(errno)) +
-                    "); need a folder that can be written to, with room");
-  }
+  file.finish();
 }
 
 template void write_npy<float>(const std::filesystem::path&, const MatrixView<const float>&);

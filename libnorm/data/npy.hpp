@@ -62,8 +62,8 @@ struct NpySummary {
 /// Reads a header only. Throws: DataError for a malformed one.
 NpySummary summarize_npy(const std::shared_ptr<const StoredBytes>& bytes);
 
-/// Writes rows [R, C] as a .npy file of version 1.0, '<f4' or '<f8', replacing an existing file.
-/// Throws: DataError if it cannot.
+/// Writes rows [R, C] as a .npy file of version 1.0, '<f4' or '<f8', replacing an existing file
+/// once it is whole (OutputFile). Throws: DataError if it cannot.
 template <class T>
 void write_npy(const std::filesystem::path& path, const MatrixView<const T>& rows);
 

@@ -1,12 +1,11 @@
 #include "libnorm/data/safetensors_writer.hpp"
 
-#include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <map>
 
+#include "libnorm/data/output_file.hpp"
 #include "libnorm/data/stored_rows.hpp"
 
 namespace libnorm {
@@ -76,20 +75,14 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
   header = "{" + header + "}";
   header.append((8 - header.size() % 8) % 8, ' ');
   const std::uint64_t length = header.size();
-  errno = 0;
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(reinterpret_cast<const char*>(&length), sizeof length) << header;
+  OutputFile file(path, "safetensors");
+  file.stream().write(reinterpret_cast<const char*>(&length), sizeof length) << header;
   for (const auto& [name, t] : in_order) {
     Index size = sizeof(T);
     for (const Index extent : t->shape) size *= extent;
-    file.write(reinterpret_cast<const char*>(t->values), size);
+    file.stream().write(reinterpret_cast<const char*>(t->values), size);
   }
-  file.close();
-  if (!file) {
-    throw DataError("safetensors: cannot write " + path.string() + " (" +
-                    (errno == 0 ? "the system gives no reason" : std::strerror(errno)) +
-                    "); need a folder that can be written to, with room");
-  }
+  file.finish();
 }
 
 template void write_safetensors<float>(const std::filesystem::path&,

@@ -187,8 +187,24 @@ TEST_F(Npy, SaysThatItCannotWrite) {
   const MatrixView<const float> rows(numbers.data(), 100, 100);
   EXPECT_THAT(message_of<DataError>([&] { write_npy(path() / "deeper", rows); }),
               AllOf(HasSubstr("npy: cannot write"), HasSubstr("; need ")));
+  write_npy(path(), MatrixView<const float>(numbers.data(), 2, 3));
   const FileSizeLimit limit(20000);
   EXPECT_THAT(message_of<DataError>([&] { write_npy(path(), rows); }), HasSubstr("cannot write"));
+  EXPECT_EQ(NpyFile(path()).rows(), 2) << "the old file is as it was";
+  const std::filesystem::directory_iterator folder(path().parent_path());
+  EXPECT_EQ(std::distance(begin(folder), end(folder)), 1) << "nothing is left beside it";
+}
+
+TEST_F(Npy, WritesThroughLinksAndToDevices) {
+  const std::vector<float> numbers = {1, 2};
+  const MatrixView<const float> rows(numbers.data(), 2, 1);
+  const std::filesystem::path link = path().parent_path() / "link.npy";
+  std::filesystem::create_symlink(path(), link);
+  write_npy(link, rows);
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_EQ(NpyFile(path()).rows(), 2);
+  write_npy("/dev/null", rows);
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
 }
 
 /// The message for integers that are refused.

@@ -85,6 +85,7 @@ TEST_F(SafetensorsWriter, SaysThatItCannotWrite) {
   const FileSizeLimit limit(20000);
   EXPECT_THAT(message_of<DataError>([&] { write_safetensors<float>(path(), tensors); }),
               AllOf(HasSubstr("safetensors: cannot write"), HasSubstr("; need ")));
+  EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
 }  // namespace
