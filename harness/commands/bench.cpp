@@ -66,6 +66,7 @@ void declare_options(Arguments& arguments) {
       "only these arms of the experiments' figures, as a,b, and no products with curvature")(
       "data", po::value<std::string>(), "folder of data; see `run --help`")(
       "profile", "where a step's time goes, in place of how long products take")(
+      "smoke", "steps of the profile smoke alone, to see within seconds that it works")(
       "dense", "compute as PyTorch does, without the exact shortcuts")("json",
                                                                        "a JSON list of rows")(
       "against", po::value<std::string>()->value_name("FILE"),
@@ -164,7 +165,7 @@ BenchTimes time_all(const BenchRequest& request, const Arguments& arguments) {
   std::vector<const Study*> benched;
   for (const FoundExperiment& e : request.experiments) {
     Request runs;
-    runs.profile = e.study->bench().profile;
+    runs.profile = arguments.has("smoke") ? "smoke" : e.study->bench().profile;
     runs.seeds = {0};
     runs.arms = new_arms(e, request, done);
     if (arguments.has("dense")) runs.path = libnorm::Path::dense;
@@ -178,8 +179,9 @@ BenchTimes time_all(const BenchRequest& request, const Arguments& arguments) {
       }
       times.steps.push_back(time_step(std::string(e.experiment->id), planned, peak));
     }
+    const bool has_more = !arguments.has("profile") && !arguments.has("smoke");
     const bool is_new = std::ranges::find(benched, e.study) == benched.end();
-    if (is_new && !arguments.has("profile")) benched.push_back(e.study);
+    if (is_new && has_more) benched.push_back(e.study);
   }
   for (const Study* study : benched) {
     const BenchPlan plan = study->bench();

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import statistics
 import sys
@@ -245,6 +246,136 @@ after
         usage = self.run_script("test", "--help").stdout
         for label in heavy:
             self.assertRegex(usage, rf"(?m)^  {label} +\S")
+
+
+class FakeGpu:
+    """An archive of verify_gpu with stand-ins for its programs."""
+
+    PASSES = 'echo "[==========] 6 tests from 1 test suite ran."\n'
+    SAME = ('case "$*" in --version) echo norm-harness 9.9;; bench*) echo "e1 layernorm 1.5 1 1 40%";; '
+            '*) echo "layernorm 0 same bits";; esac\n')
+
+    def __init__(self, test):
+        self.test = test
+        self.root = test.folder / "archive"
+        for folder in ("scripts", "build/cuda/bin", "build/cuda/lib", "golden"):
+            (self.root / folder).mkdir(parents=True)
+        for name in ("verify_gpu", "common.sh", "record_gpu.py"):
+            shutil.copy(ROOT / "scripts" / name, self.root / "scripts" / name)
+        self.put("norm-harness", self.SAME)
+        for name in ("gemm", "ops", "model"):
+            self.put(f"gpu_device_{name}_test", self.PASSES)
+        test.put_before("nvidia-smi", 'case "$*" in -L) echo "GPU 0: Fake";; *driver*) echo 600.1;; '
+                                      '*) echo "Fake 9000, 8 MiB, 9.0";; esac\n')
+        test.put_before("compute-sanitizer", 'echo "== ERROR SUMMARY: 0 errors"\n')
+
+    def put(self, name, text):
+        file = self.root / "build/cuda/bin" / name
+        file.write_text("#!/bin/sh\n" + text)
+        file.chmod(0o755)
+
+    def run(self, *arguments):
+        return subprocess.run([self.root / "scripts/verify_gpu", "--data", "/nowhere", *arguments],
+                              env=self.test.environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=100)
+
+    def steps(self):
+        record = json.loads((self.root / "out/gpu/verify_gpu.json").read_text())
+        return {step["step"]: step for step in record["steps"]}
+
+
+class Gpu(unittest.TestCase):
+    setUp, put_before = Scripts.setUp, Scripts.put_before
+
+    def test_gpu_absent(self):
+        gpu = FakeGpu(self)
+        self.put_before("nvidia-smi", 'echo "NVIDIA-SMI has failed"; exit 9\n')
+        outcome = gpu.run()
+        self.assertEqual(outcome.returncode, 3)
+        self.assertEqual(outcome.stderr, "scripts/verify_gpu: no GPU: nvidia-smi finds none (NVIDIA-SMI "
+                                         "has failed); need one that the driver can use\n")
+        self.assertEqual(outcome.stdout, "")
+
+    def test_gpu_steps(self):
+        gpu = FakeGpu(self)
+        outcome = gpu.run()
+        steps = gpu.steps()
+        self.assertEqual(outcome.returncode, 4, outcome.stdout + outcome.stderr)
+        self.assertEqual([s for s in steps if steps[s]["status"] != "passed"], ["quick"])
+        self.assertEqual(list(steps), ["gemm", "ops", "model", "smoke", "paper", "quick", "bench", "cublas",
+                                       "memcheck", "racecheck", "sharing"])
+        self.assertEqual(steps["gemm"]["detail"], "6 tests")
+        self.assertEqual(steps["smoke"]["detail"], "1 same bits, 0 differ")
+        self.assertEqual(steps["sharing"]["detail"], "2 same bits, 0 differ")
+        self.assertEqual(steps["bench"]["detail"], "e1 layernorm 1.5 ms, at best 40% of the peak")
+        self.assertEqual(steps["memcheck"]["detail"], "0 errors")
+        (self.folder / "train.csv").write_text("")
+        outcome = gpu.run("--data", str(self.folder))
+        self.assertEqual(outcome.returncode, 0, outcome.stdout + outcome.stderr)
+
+    def test_gpu_differs(self):
+        gpu = FakeGpu(self)
+        gpu.put("norm-harness", 'echo "layernorm 0 DIFFERS"; [ "$1" = --version ]\n')
+        outcome = gpu.run()
+        self.assertEqual(outcome.returncode, 1)
+        self.assertIn("0 same bits, 1 differ", gpu.steps()["smoke"]["detail"])
+        self.assertEqual(gpu.steps()["gemm"]["status"], "passed")
+
+    def test_gpu_hangs(self):
+        gpu = FakeGpu(self)
+        self.put_before("timeout", 'shift 2; exec REAL --kill-after=1 1 "$@"\n')
+        gpu.put("gpu_device_ops_test", "exec sleep 60\n")
+        outcome = gpu.run()
+        self.assertEqual(outcome.returncode, 4, outcome.stdout + outcome.stderr)
+        self.assertEqual(gpu.steps()["ops"]["status"], "cut")
+        self.assertEqual(gpu.steps()["sharing"]["status"], "passed")
+
+    def test_gpu_old_driver(self):
+        gpu = FakeGpu(self)
+        sentence = "cuda: the driver is too old (12.2); need 13.0 or later"
+        for name in ("norm-harness", *(f"gpu_device_{n}_test" for n in ("gemm", "ops", "model"))):
+            gpu.put(name, f'[ "$1" = --version ] || {{ echo "{sentence}" >&2; exit 3; }}\n')
+        self.put_before("compute-sanitizer", "exit 3\n")
+        outcome = gpu.run()
+        self.assertEqual(outcome.returncode, 3, outcome.stdout + outcome.stderr)
+        self.assertIn(sentence, gpu.steps()["smoke"]["detail"])
+        self.assertEqual(gpu.steps()["smoke"]["status"], "could not check")
+
+    def test_gpu_archive_is_short(self):
+        gpu = FakeGpu(self)
+        (gpu.root / "build/cuda/bin/gpu_device_ops_test").unlink()
+        outcome = gpu.run()
+        self.assertEqual(outcome.returncode, 3)
+        self.assertIn("the archive lacks build/cuda/bin/gpu_device_ops_test", outcome.stderr)
+
+    def test_gpu_record(self):
+        gpu = FakeGpu(self)
+        (gpu.root / "libnorm").mkdir()
+        for name in ("libnorm/CUDA.md", "README.md"):
+            shutil.copy(ROOT / name, gpu.root / name)
+        gpu.run()
+        record = gpu.root / "out/gpu/verify_gpu.json"
+        for _ in range(2):
+            outcome = gpu.run("--record", str(record))
+            self.assertEqual(outcome.returncode, 0, outcome.stderr)
+        for name in ("libnorm/CUDA.md", "README.md"):
+            lines = (gpu.root / name).read_text().splitlines()
+            self.assertEqual(len([x for x in lines if x.startswith("| Fake 9000, 8 MiB, 9.0 |")]), 1)
+        content = json.loads(record.read_text())
+        for change, code in (({"emulated": True}, 2), ({"row": "| x |"}, 3), ({"device": "<b>"}, 3),
+                             ({"steps": None}, 3)):
+            record.write_text(json.dumps({**content, **change}))
+            self.assertEqual(gpu.run("--record", str(record)).returncode, code, change)
+        record.write_text("no JSON")
+        self.assertEqual(gpu.run("--record", str(record)).returncode, 3)
+
+    def test_gpu_usage(self):
+        gpu = FakeGpu(self)
+        for words in (["--minutes", "0"], ["--minutes", "x"], ["--pack", "x.zip"], ["--nothing"], ["--output"]):
+            outcome = gpu.run(*words)
+            self.assertEqual(outcome.returncode, 2, words)
+            self.assertEqual(outcome.stderr.count("\n"), 1)
+
 
 
 if __name__ == "__main__":
