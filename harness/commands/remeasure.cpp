@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,6 +10,7 @@
 #include "harness/base/stop.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/results/environment.hpp"
+#include "harness/results/golden.hpp"
 #include "harness/results/golden_names.hpp"
 #include "harness/runs/runner.hpp"
 #include "harness/studies/study.hpp"
@@ -57,9 +59,9 @@ Due due_of(const RunResult& result, const std::vector<std::string>& wanted) {
   const Study& study = study_of(result);
   if (result.diverged_at >= 0) return {};
   Due due{wanted.empty() ? due_measures(result, study.measures()) : asked_of(study, wanted)};
-  due.of_course = std::ranges::any_of(due.measures, [&](const std::string& name) {
-    return find_measure(study.measures(), name).of == Measure::Of::course;
-  });
+  for (const std::string& name : due.measures) {
+    due.of = std::max(due.of, find_measure(study.measures(), name).of);
+  }
   return due;
 }
 
@@ -117,6 +119,12 @@ std::vector<PlannedRun> plan(const std::vector<RunResult>& results, const Argume
   return plan;
 }
 
+std::string_view why_trained_again(Measure::Of of, const RunResult& result) {
+  if (of == Measure::Of::course) return "what is measured is of the course of training";
+  if (of == Measure::Of::final_state && result.kept) return "it has kept no moments of Adam's";
+  return "it has kept no weights";
+}
+
 /// Reports what was done for each run. Returns: whether all got the weights of their results.
 bool tell(const MadeRuns& runs, const std::vector<std::string>& wanted,
           const std::vector<RunResult>& before) {
@@ -133,10 +141,7 @@ bool tell(const MadeRuns& runs, const std::vector<std::string>& wanted,
         break;
       case Made::measured_by_training:
         print_out("{}: trained again, to the same weights and losses, since {}; {} measured\n",
-                  name,
-                  due.of_course ? "what is measured is of the course of training"
-                                : "it has kept no weights",
-                  names);
+                  name, why_trained_again(due.of, result), names);
         break;
       case Made::trained_to_others:
         complain(
@@ -150,6 +155,31 @@ bool tell(const MadeRuns& runs, const std::vector<std::string>& wanted,
     }
   }
   return same;
+}
+
+/// The text of --help about measures that `run` leaves out.
+std::string measures_on_request() {
+  std::vector<std::string_view> names;
+  for (const Study* study : studies()) {
+    for (const Measure& measure : study->measures()) {
+      if (measure.when == Measure::When::on_request) names.push_back(measure.name);
+    }
+  }
+  return fmt::format("On request, described in harness/GOLDEN.md: {}", fmt::join(names, ", "));
+}
+
+/// Puts golden's results into the store where it has none of their runs.
+void take_golden(const Arguments& arguments) {
+  const Store store(arguments.text("store"), Access::writing);
+  for (RunResult& result : load_golden(arguments.text("golden")).results) {
+    if (arguments.has("profile") && result.profile != arguments.text("profile")) continue;
+    const auto spec = result.spec.empty() ? study_of(result).spec_of(result)
+                                          : std::optional(Spec::parse(result.spec, "row: spec"));
+    if (!spec || !spec->has_hash(result.spec_sha256) || store.find(*spec)) continue;
+    result.spec = spec->canonical();
+    result.spec_sha256 = spec->sha256();
+    if (const auto held = store.try_lock(*spec)) held->finish(result);
+  }
 }
 
 }  // namespace
@@ -166,13 +196,18 @@ Exit remeasure_command(const std::vector<std::string>& words) {
       "its texts for it; where they are not, its runs are named and the exit code is 3.\n\n"
       "  norm-harness remeasure                            what rows lack, or have of an older "
       "version\n"
-      "  norm-harness remeasure --metrics effective_rank   whatever they have of it");
+      "  norm-harness remeasure --metrics effective_rank   whatever they have of it\n"
+      "  norm-harness remeasure --metrics rows,landmarks   what is measured on request alone\n\n" +
+          measures_on_request());
   arguments.options()("metrics", po::value<std::string>(),
                       "only these metrics, as a,b, with all that is measured with them")(
       "profile", po::value<std::string>(), "only runs of this profile; custom: of none")(
       "store", po::value<std::string>()->default_value("out/store"),
-      "folder of the runs made here")("threads", po::value<int>()->default_value(default_threads()),
-                                      "threads; results do not depend on it")(
+      "folder of the runs made here")(
+      "golden", po::value<std::string>(),
+      "first take the rows of this golden that the store lacks; they have kept no weights")(
+      "threads", po::value<int>()->default_value(default_threads()),
+      "threads; results do not depend on it")(
       "data", po::value<std::string>(),
       "folder with ag_news and wordpiece, as scripts/fetch_data makes it; else as for `run`")(
       "any-data", "take files of other content than AG News's")(
@@ -190,6 +225,7 @@ Exit remeasure_command(const std::vector<std::string>& words) {
   options.device = chosen_device(arguments);
   options.due = [&](const RunResult& result) { return due_of(result, wanted); };
   if (arguments.has("no-wait")) options.others = Others::leave;
+  if (arguments.has("golden")) take_golden(arguments);
   const std::vector<RunResult> results = Store(arguments.text("store"), Access::reading).results();
   Exit exit = Exit::ok;
   const std::vector<PlannedRun> planned = plan(results, arguments, wanted, options.device, exit);

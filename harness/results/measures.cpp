@@ -8,8 +8,10 @@
 namespace harness {
 namespace {
 
-/// Whether a measure gives a metric, by a part of the metric's name between dots.
-bool gives(const Measure& measure, std::string_view metric) {
+/// Whether a measure gives a metric, by a part of the metric's name between dots. What is under
+/// another measure's name is the other's.
+bool gives(const Measure& measure, std::string_view metric, const std::vector<Measure>& measures) {
+  if (is_under_measure(metric, measures)) return first_part(metric) == measure.name;
   for (std::size_t at = 0; at <= metric.size();) {
     const std::size_t end = std::min(metric.find('.', at), metric.size());
     const std::string_view part = metric.substr(at, end - at);
@@ -20,6 +22,12 @@ bool gives(const Measure& measure, std::string_view metric) {
 }
 
 }  // namespace
+
+std::string_view first_part(std::string_view name) { return name.substr(0, name.find('.')); }
+
+bool is_under_measure(std::string_view name, const std::vector<Measure>& measures) {
+  return std::ranges::find(measures, first_part(name), &Measure::name) != measures.end();
+}
 
 std::vector<std::string> other_versions(const RunResult& result,
                                         const std::vector<Measure>& measures) {
@@ -39,7 +47,8 @@ std::vector<std::string> due_measures(const RunResult& result,
   if (result.diverged_at >= 0) return names;
   for (const Measure& measure : measures) {
     const auto found = result.measures.find(std::string(measure.name));
-    if (found == result.measures.end() || found->second != measure.version) {
+    const bool is_lacking = found == result.measures.end() && measure.when == Measure::When::always;
+    if (is_lacking || (found != result.measures.end() && found->second != measure.version)) {
       names.emplace_back(measure.name);
     }
   }
@@ -65,9 +74,16 @@ std::vector<std::string_view> spectrum_metrics() {
   return names;
 }
 
-void begin_measure(const Measure& measure, RunResult& result) {
-  result.measures[std::string(measure.name)] = measure.version;
-  std::erase_if(result.metrics, [&](const auto& metric) { return gives(measure, metric.first); });
+const Measure& begin_measure(const std::vector<Measure>& measures, std::string_view name,
+                             RunResult& result) {
+  const Measure& measure = find_measure(measures, name);
+  result.measures[std::string(name)] = measure.version;
+  std::erase_if(result.metrics,
+                [&](const auto& metric) { return gives(measure, metric.first, measures); });
+  const auto is_own = [&](const auto& item) { return first_part(item.first) == name; };
+  std::erase_if(result.spectra, is_own);
+  std::erase_if(result.slices, is_own);
+  return measure;
 }
 
 }  // namespace harness

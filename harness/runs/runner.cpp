@@ -129,19 +129,25 @@ struct MadeRun {
   Made made = Made::found;
 };
 
+/// Whether what a run has kept is enough for a measure.
+bool keeps_enough(const Store& store, const RunResult& result, Measure::Of of) {
+  if (of == Measure::Of::course || !store.has_kept(result)) return false;
+  return of == Measure::Of::final_weights || result.kept->what == Keep::state;
+}
+
 /// Measures a finished run again, and stores its result.
 MadeRun measure_again(const PlannedRun& planned, const WorkerState& worker_state,
                       const Store& store, const LockedRun& held, const RunResult& result,
                       const Due& due, std::size_t index, Progress& progress) {
   const std::unique_ptr<TrainingRun> run = planned.make();
-  const bool from_kept = !due.of_course && store.has_kept(result);
+  const bool from_kept = keeps_enough(store, result, due.of);
   MadeRun made{result, from_kept ? Made::measured : Made::measured_by_training};
-  const auto measure = [&] { run->measure(due.measures, made.result); };
   if (from_kept) {
     progress.start(index, planned.steps);
-    load_kept(store.kept_file(result), result, run->model());
-    libnorm::with_threads(worker_state.share(), measure);
+    const bool has_state = result.kept->what == Keep::state;
+    load_kept(store.kept_file(result), result, run->model(), has_state ? &run->adam() : nullptr);
   } else {
+    run->expect(due.measures);
     RunClock clock{*run, held};
     if (const auto state = held.load_checkpoint()) clock.restore(*state);
     progress.start(index, run->steps_done());
@@ -152,12 +158,8 @@ MadeRun measure_again(const PlannedRun& planned, const WorkerState& worker_state
         fresh.losses_sha256 != result.losses_sha256) {
       return {result, Made::trained_to_others};
     }
-    fresh.kept = result.kept;
-    fresh.cell = result.cell;
-    fresh.seconds = result.seconds;
-    fresh.environment = result.environment;
-    made.result = fresh;
   }
+  libnorm::with_threads(worker_state.share(), [&] { run->measure(due.measures, made.result); });
   held.finish(made.result);
   progress.measured(index);
   return made;

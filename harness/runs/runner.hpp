@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/base/stop.hpp"
+#include "harness/results/measures.hpp"
 #include "harness/results/result.hpp"
 #include "harness/runs/progress.hpp"
 #include "harness/runs/run_store.hpp"
@@ -21,8 +22,8 @@ enum class Others { wait_for, leave };
 struct Due {
   /// Names of measures. If there are none, the run stays as it is.
   std::vector<std::string> measures;
-  /// Whether one of them is of the course of training, which the final weights do not give.
-  bool of_course = false;
+  /// The most that one of them needs.
+  Measure::Of of = Measure::Of::final_weights;
 };
 
 /// How runs are trained. Results do not depend on it.

@@ -44,12 +44,17 @@ class TrainingRun {
   virtual libnorm::Adam<float>& adam() = 0;
   /// @}
 
+  /// Called before the first step and before restore() with what will be measured at the end. What
+  /// is of the course of training and on request is looked at only then.
+  virtual void expect(const std::vector<std::string>& measures) { (void)measures; }
+
   /// One training step. A loss that is not finite ends the run.
   virtual void step() = 0;
 
   /// Everything that later steps depend on.
   virtual std::vector<std::byte> state() const = 0;
-  /// Throws: DataError for a state of another size.
+  /// Where the state was saved by a run that did not look at what this one expects to measure, the
+  /// run begins anew. Throws: DataError for a state of another size.
   virtual void restore(std::span<const std::byte> state) = 0;
 
   /// The result of a finished run, with its measures unless it diverged.
@@ -57,7 +62,8 @@ class TrainingRun {
 
   /// Measures the model as it is, which may be a loaded one, into the result of its run: every
   /// measure in `which`, to the same bits as result(). The rest of the result stays.
-  /// Throws: ValueError for what is not a measure of final weights.
+  /// Throws: ValueError for what the run cannot measure: of the course of training where it has not
+  /// made all steps, of Adam's moments where it has none.
   virtual void measure(const std::vector<std::string>& which, RunResult& result) = 0;
 };
 

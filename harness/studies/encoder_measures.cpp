@@ -140,14 +140,16 @@ void measure_encoder(const EncoderOptions& options, const std::vector<std::strin
       throw libnorm::ValueError("measure: of the course of training alone (" + name +
                                 "); need one of the final weights");
     }
-    begin_measure(measure, result);
+    begin_measure(encoder_measures(), name, result);
     if (name == kHeldOut) {
       result.held_out_correct = meter.held_out_correct();
       const auto& correct = result.held_out_correct;
       result.metrics["held_out_accuracy"] =
           double(std::count(correct.begin(), correct.end(), true)) / double(correct.size());
     } else {
-      result.spectra.clear();
+      std::erase_if(result.spectra, [](const auto& spectrum) {
+        return !is_under_measure(spectrum.first, encoder_measures());
+      });
       for_each_spectrum(options, meter.spectra(), [&](const std::string& of, auto values) {
         result.spectra[of].assign(values.begin(), values.end());
         for_each_metric(values, [&](std::string_view metric, double value) {

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "harness/runs/model_run.hpp"
+#include "harness/studies/landmarks.hpp"
 #include "harness/studies/recall_options.hpp"
 
 namespace harness {
@@ -15,6 +18,7 @@ class RecallRun final : public ModelRun {
   /// Throws: ValueError for options outside their domain.
   RecallRun(const RecallOptions& options, const RecallArm& arm, std::uint64_t seed);
 
+  void expect(const std::vector<std::string>& measures) override;
   void step() override;
   std::vector<std::byte> state() const override;
   void restore(std::span<const std::byte> state) override;
@@ -26,6 +30,8 @@ class RecallRun final : public ModelRun {
   RecallArm arm_;
   libnorm::AssociativeRecall task_;
   libnorm::Batch batch_;
+  /// Only where they will be measured.
+  std::optional<Landmarks> landmarks_;
 };
 
 }  // namespace harness

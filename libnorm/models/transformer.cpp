@@ -238,6 +238,12 @@ MatrixView<const T> Transformer<T>::logits(const Batch& batch) {
 }
 
 template <class T>
+MatrixView<const T> Transformer<T>::read_rows(const Batch& batch) {
+  logits(batch);
+  return on_host(read_rows_);
+}
+
+template <class T>
 MatrixView<const T> Transformer<T>::activations(const Batch& batch, Index block, Phase phase) {
   if (block < 0 || block >= options_.blocks) {
     throw ValueError("Transformer::activations: no such block (" + std::to_string(block) +

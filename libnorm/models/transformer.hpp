@@ -114,6 +114,10 @@ class Transformer {
   /// Logits [B, outputs] in evaluation; the view is valid until the next call.
   MatrixView<const T> logits(const Batch& batch);
 
+  /// The rows that the head reads [B, C] in evaluation: the last block's output at the prediction
+  /// positions, behind the norm before the head if there is one; valid until the next call.
+  MatrixView<const T> read_rows(const Batch& batch);
+
   /// Output of a block (0 .. blocks-1) for every row of the batch, [R, C], in evaluation or
   /// training; the view is valid until the next call. All rows are computed, and no statistics
   /// updated.

@@ -230,7 +230,7 @@ TEST(Measures, TellWhatIsDueAndWhatIsOfAnotherVersion) {
                     {"slice_range.published", 2},
                     {"effective_rank", 3},
                     {"no_effective_rank", 4}};
-  harness::begin_measure(measures[0], result);
+  harness::begin_measure(measures, "spectrum", result);
   EXPECT_EQ(result.metrics, (std::map<std::string, double>{{"no_effective_rank", 4},
                                                            {"slice_range.published", 2}}));
   EXPECT_EQ(harness::due_measures(result, measures), Names{"hessian"});
