@@ -199,7 +199,7 @@ TEST(LandmarksOfARun, OfALossAreTheFirstStepWithIt) {
 /// The eigenvalues of a symmetric matrix, descending, by Jacobi's rotations.
 std::vector<double> eigenvalues_of(std::vector<std::vector<double>> a) {
   const std::size_t n = a.size();
-  for (int sweep = 0; sweep < 30; ++sweep) {
+  for (int sweep = 0; sweep < 10; ++sweep) {
     for (std::size_t p = 0; p < n; ++p) {
       for (std::size_t q = p + 1; q < n; ++q) {
         if (std::abs(a[p][q]) < 1e-300) continue;
