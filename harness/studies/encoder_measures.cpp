@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "harness/base/stop.hpp"
+#include "harness/studies/row_measures.hpp"
 #include "libnorm/core/launch.hpp"
 #include "libnorm/core/rng.hpp"
 #include "libnorm/metrics/activations/activation_spectrum.hpp"
@@ -20,6 +21,10 @@ using libnorm::RowFactor;
 
 constexpr const char* kSpectra = "spectra";
 constexpr const char* kHeldOut = "held_out";
+constexpr const char* kRows = "rows";
+constexpr const char* kUntrained = "untrained";
+/// Texts whose rows at the prediction position are measured.
+constexpr Index kReadTexts = 4096;
 /// The position whose row the head reads: [CLS].
 constexpr Index kPrediction = 0;
 constexpr std::size_t kVariants = std::size(kSpectrumVariants);
@@ -31,6 +36,12 @@ const std::vector<Measure>& encoder_measures() {
       {"epochs", 1, Measure::Of::course, {"training_loss", "training_accuracy"}},
       {kSpectra, 1, Measure::Of::final_weights, spectrum_metrics()},
       {kHeldOut, 1, Measure::Of::final_weights, {"held_out_accuracy"}},
+      {kRows,
+       1,
+       Measure::Of::final_weights,
+       {"mean_cosine", "row_length_spread"},
+       Measure::When::on_request},
+      {kUntrained, 1, Measure::Of::final_weights, {}, Measure::When::on_request},
   };
   return list;
 }
@@ -72,12 +83,57 @@ std::vector<bool> EncoderMeter::held_out_correct() {
   return correct;
 }
 
-std::vector<double> EncoderMeter::spectra() {
+/// Lays out the shuffled batch that spectra are of.
+void EncoderMeter::draw_probe() {
   std::vector<std::int32_t> which(std::size_t(data_.train.size()));
   std::iota(which.begin(), which.end(), 0);
   const Index count = std::min(options_.batch, data_.train.size());
   shuffle_front(which, count, Random(seed_, Purpose::probe_batch));
   lay_out(data_.train, std::span(which).first(std::size_t(count)));
+}
+
+void EncoderMeter::add_rows(const std::string& name, RunResult& result) {
+  const auto layer = [&](std::size_t b) { return name + ".layer" + std::to_string(b + 1); };
+  draw_probe();
+  std::vector<float> text = batch_.counts;
+  for (std::size_t r = 0; r < text.size(); ++r) {
+    if (batch_.ids[r] == padding().id) text[r] = 0;
+  }
+  const auto outputs = model_.all_activations(batch_);
+  for (std::size_t b = 0; b < outputs.size(); ++b) {
+    measure_rows(layer(b) + ".all", outputs[b], batch_.counts.data(), result);
+    measure_rows(layer(b) + ".text", outputs[b], text.data(), result);
+  }
+  const Index c = options_.channels, texts = std::min(kReadTexts, data_.train.size());
+  std::vector<std::int32_t> which(static_cast<std::size_t>(texts));
+  std::iota(which.begin(), which.end(), 0);
+  std::vector<std::vector<float>> read(outputs.size());
+  for (Index first = 0; first < texts; first += options_.batch) {
+    check_stop();
+    const Index count = std::min(options_.batch, texts - first);
+    lay_out(data_.train, std::span(which).subspan(std::size_t(first), std::size_t(count)));
+    const auto rows = model_.all_activations(batch_);
+    for (std::size_t b = 0; b < rows.size(); ++b) {
+      for (const std::int32_t r : batch_.prediction_row) {
+        read[b].insert(read[b].end(), rows[b].row(r), rows[b].row(r) + c);
+      }
+    }
+  }
+  for (std::size_t b = 0; b < read.size(); ++b) {
+    measure_rows(layer(b) + ".read", {read[b].data(), texts, c}, nullptr, result);
+  }
+}
+
+void EncoderMeter::add_untrained(RunResult& result) {
+  libnorm::Transformer<float> model(model_.options());
+  model.initialize(seed_);
+  EncoderMeter(options_, arm_, seed_, data_, model, batch_).add_rows(kUntrained, result);
+  std::erase_if(result.spectra,
+                [](const auto& spectrum) { return first_part(spectrum.first) == kUntrained; });
+}
+
+std::vector<double> EncoderMeter::spectra() {
+  draw_probe();
   const auto outputs = model_.all_activations(batch_);
 
   const Index c = options_.channels;
@@ -141,7 +197,11 @@ void measure_encoder(const EncoderOptions& options, const std::vector<std::strin
                                 "); need one of the final weights");
     }
     begin_measure(encoder_measures(), name, result);
-    if (name == kHeldOut) {
+    if (name == kRows) {
+      meter.add_rows(kRows, result);
+    } else if (name == kUntrained) {
+      meter.add_untrained(result);
+    } else if (name == kHeldOut) {
       result.held_out_correct = meter.held_out_correct();
       const auto& correct = result.held_out_correct;
       result.metrics["held_out_accuracy"] =

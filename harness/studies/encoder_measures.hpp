@@ -14,7 +14,12 @@
 namespace harness {
 
 /// What is measured on a model of Experiment 4: `spectra` and `held_out` of the trained one, and
-/// `epochs` after each epoch.
+/// `epochs` after each epoch. On request:
+///
+///     rows        the output of each block on the batch of `spectra`: rows.layer3.all, and
+///                 rows.layer3.text without padding; rows.layer3.read: at the position that the
+///                 head reads, of the first 4,096 texts to train on, or all; see measure_rows
+///     untrained   the same before the first step: untrained.layer3.all, ..., without the spectra
 const std::vector<Measure>& encoder_measures();
 
 /// A model of Experiment 4 with what is needed to test and to measure it.
@@ -32,11 +37,18 @@ class EncoderMeter {
   /// block 1, of block 2, ...
   std::vector<double> spectra();
 
+  /// `rows` under a name, into a result.
+  void add_rows(const std::string& name, RunResult& result);
+
+  /// `untrained`, into a result.
+  void add_untrained(RunResult& result);
+
   /// Lays out texts of a corpus as the arm takes them.
   void lay_out(const libnorm::Corpus& corpus, std::span<const std::int32_t> which);
 
  private:
   libnorm::Padding padding() const;
+  void draw_probe();
 
   const EncoderOptions& options_;
   const EncoderArm& arm_;

@@ -121,7 +121,9 @@ RunResult EncoderRun::result(std::string_view profile) {
   if (held_out_correct_.empty()) test();
   result.held_out_correct = held_out_correct_;
   for (const Measure& measure : encoder_measures()) {
-    result.measures[std::string(measure.name)] = measure.version;
+    if (measure.when == Measure::When::always) {
+      result.measures[std::string(measure.name)] = measure.version;
+    }
   }
   return result;
 }

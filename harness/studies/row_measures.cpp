@@ -18,15 +18,21 @@ using libnorm::MatrixView;
 
 /// Rows in double, each standing for a number of rows.
 struct Rows {
-  Index count, channels;
-  std::vector<double> values;
-  const float* counts;
+  Index count = 0, channels = 0;
+  std::vector<double> values = {};
+  std::vector<float> weights = {};
 
   MatrixView<const double> view() const { return {values.data(), count, channels}; }
   std::span<double> row(Index r) {
     return std::span(values).subspan(std::size_t(r * channels), std::size_t(channels));
   }
-  double weight(Index r) const { return counts == nullptr ? 1.0 : double(counts[r]); }
+  double weight(Index r) const { return double(weights[std::size_t(r)]); }
+  void add(const float* row, float weight) {
+    if (!(weight > 0)) return;
+    values.insert(values.end(), row, row + channels);
+    weights.push_back(weight);
+    ++count;
+  }
 };
 
 std::vector<double> lengths_of(Rows& rows) {
@@ -45,7 +51,7 @@ Rows normalized(Rows rows, const std::vector<double>& lengths) {
 
 Rows centred(Rows rows) {
   libnorm::ChannelMoments moments(rows.channels);
-  moments.add(rows.view(), rows.counts);
+  moments.add(rows.view(), rows.weights.data());
   for (Index r = 0; r < rows.count; ++r) {
     const std::span<double> row = rows.row(r);
     for (std::size_t c = 0; c < row.size(); ++c) row[c] -= moments.mean()[c];
@@ -74,7 +80,8 @@ void add_lengths(const std::string& name, const Rows& rows, const std::vector<do
 
 /// The spectrum of rows with the mean taken off by the spectrum itself, which loses no digits.
 void add_spectrum(const std::string& name, const Rows& rows, Centring centring, RunResult& result) {
-  const auto spectrum = libnorm::activation_spectrum<double>(rows.view(), centring, rows.counts);
+  const auto spectrum =
+      libnorm::activation_spectrum<double>(rows.view(), centring, rows.weights.data());
   result.spectra[name] = spectrum.singular_values;
   for (const libnorm::MetricValue& metric : libnorm::values_of(spectrum)) {
     result.metrics[name + "." + metric.name] = metric.value;
@@ -86,7 +93,7 @@ void add_pair(const std::string& plain, const std::string& centred_name, const R
   add_spectrum(plain, rows, Centring::none, result);
   add_spectrum(centred_name, rows, Centring::mean, result);
   const auto cosine = [](const Rows& of) {
-    return libnorm::mean_cosine<double>(of.view(), of.counts);
+    return libnorm::mean_cosine<double>(of.view(), of.weights.data());
   };
   result.metrics[plain + ".mean_cosine"] = cosine(rows);
   result.metrics[centred_name + ".mean_cosine"] = cosine(centred(rows));
@@ -96,10 +103,8 @@ void add_pair(const std::string& plain, const std::string& centred_name, const R
 
 void measure_rows(const std::string& name, const MatrixView<const float>& x, const float* count,
                   RunResult& result) {
-  Rows rows{x.rows, x.cols, {}, count};
-  for (Index r = 0; r < x.rows; ++r) {
-    rows.values.insert(rows.values.end(), x.row(r), x.row(r) + x.cols);
-  }
+  Rows rows{.channels = x.cols};
+  for (Index r = 0; r < x.rows; ++r) rows.add(x.row(r), count == nullptr ? 1.0f : count[r]);
   const std::vector<double> lengths = lengths_of(rows);
   const auto variant = [&](std::size_t i) { return name + "." + std::string(kRowVariants[i]); };
   add_pair(variant(0), variant(1), rows, result);

@@ -15,7 +15,8 @@ namespace harness {
 inline constexpr std::string_view kRowVariants[] = {"plain", "centred", "normalized",
                                                     "normalized_centred"};
 
-/// Measures rows x [R, C], row r standing for count[r] rows (null: for one), into a result:
+/// Measures rows x [R, C], row r standing for count[r] rows (null: for one; 0: for none), into a
+/// result:
 ///
 ///     NAME.VARIANT                 the spectrum, C singular values, descending
 ///     NAME.VARIANT.METRIC          libnorm's activation metrics; those of a covariance if centred

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "harness/results/measures.hpp"
+#include "harness/studies/encoder_data.hpp"
+#include "harness/studies/encoder_study.hpp"
 #include "harness/studies/flatness_measures.hpp"
 #include "harness/studies/recall_measures.hpp"
 #include "harness/studies/recall_run.hpp"
@@ -82,6 +84,9 @@ TEST(Rows, OfASphereHaveNoSpreadAndARowOfZerosStays) {
   const RunResult zero = measured_rows({0, 0, 5, 0}, 2);
   EXPECT_EQ(zero.metrics.at("x.row_length_lowest"), 0);
   EXPECT_EQ(zero.metrics.at("x.normalized.effective_rank"), 1);
+  const float counts[] = {0, 2};
+  const RunResult none = measured_rows({0, 0, 5, 0}, 2, counts);
+  EXPECT_EQ(none.metrics.at("x.row_length_lowest"), 5) << "a row that counts for none";
 }
 
 harness::RecallOptions small(Index steps) {
@@ -135,6 +140,56 @@ TEST(RowsOfARun, AreThoseThatTheHeadReads) {
                 1e-9 * result.singular_values[0]);
   }
   EXPECT_NE(result.spectra.at("untrained.all.plain"), result.spectra.at("rows.all.plain"));
+}
+
+TEST(RowsOfARun, OfExperiment4AreOfEachLayerWithAndWithoutPadding) {
+  harness::Request request;
+  request.profile = "smoke";
+  request.arms = {"none"};
+  request.seeds = {1};
+  const auto run = harness::encoder_study().plan(request).at(0).make();
+  while (!run->finished()) run->step();
+  RunResult result = run->result("smoke");
+  EXPECT_EQ(result.measures.count("rows"), 0u);
+  run->measure({"rows", "untrained"}, result);
+  const auto expect_same = [&](const std::string& ours, const std::string& other) {
+    const auto& s = result.spectra.at(other);
+    for (std::size_t i = 0; i < s.size(); ++i) {
+      EXPECT_NEAR(result.spectra.at(ours)[i], s[i], 1e-9 * s[0]) << ours << i;
+    }
+  };
+  for (const std::string layer : {"layer1", "layer3", "layer6"}) {
+    expect_same("rows." + layer + ".all.plain", layer + ".published");
+    expect_same("rows." + layer + ".all.centred", layer + ".centred");
+    expect_same("rows." + layer + ".text.plain", layer + ".no_padding");
+    expect_same("rows." + layer + ".text.centred", layer + ".no_padding_centred");
+  }
+  EXPECT_EQ(result.spectra.count("untrained.layer1.all.plain"), 0u) << "its numbers alone";
+  EXPECT_NE(result.metrics.at("untrained.layer6.all.plain.effective_rank"),
+            result.metrics.at("rows.layer6.all.plain.effective_rank"));
+
+  // Behind the last block stands the head.
+  harness::EncoderOptions options;
+  options.texts = harness::Texts::topics;
+  options.rows = 150;
+  options.test_rows = 70;
+  options.vocabulary = 700;
+  options.length = 48;
+  const auto texts = harness::EncoderCorpora(options, {}, harness::Trust::known, {}).of_seed(1);
+  std::vector<float> read;
+  for (std::int32_t i = 0; i < 150; ++i) {
+    libnorm::Batch one;
+    one.assign(texts->train, std::vector<std::int32_t>{i}, {0, 48}, 0, 700,
+               libnorm::Path::shortcut);
+    const auto row = run->model().read_rows(one);
+    read.insert(read.end(), row.data, row.data + row.cols);
+  }
+  const Index channels = Index(read.size()) / 150;
+  const auto s =
+      libnorm::singular_values<float>(libnorm::MatrixView<const float>(read.data(), 150, channels));
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    EXPECT_NEAR(result.spectra.at("rows.layer6.read.plain")[i], s[i], 1e-5 * s[0]) << i;
+  }
 }
 
 TEST(LandmarksOfARun, AreTheRunsThatEndThere) {
