@@ -124,6 +124,23 @@ get_formatter() {
       --requirement tests/lint/requirements.txt </dev/null
 }
 
+# The virtual environment that builds and tests the Python package. Fails where it cannot be had.
+# get_python may|never
+get_python() {
+  local environment=build/python-env
+  ! cmp -s tests/python/requirements.txt "$environment/requirements.txt" || return 0
+  rm -rf "$environment"
+  [[ $1 == may ]] || return 1
+  say "getting the packages of tests/python/requirements.txt from PyPI"
+  local pip=("$environment/bin/pip" --disable-pip-version-check --quiet --retries 2)
+  python3 -m venv "$environment" &&
+    "${pip[@]}" download --dest "$environment/wheelhouse" \
+      --requirement tests/python/requirements.txt </dev/null &&
+    "${pip[@]}" install --no-index --find-links "$environment/wheelhouse" \
+      --requirement tests/python/requirements.txt </dev/null &&
+    cp tests/python/requirements.txt "$environment/" || { rm -rf "$environment"; return 1; }
+}
+
 # The number of jobs: one for each core, but at least 1.5 GB of free memory for each.
 build_jobs() {
   local cores kilobytes limit jobs

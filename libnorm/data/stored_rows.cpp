@@ -84,6 +84,19 @@ Index bytes_of(NumberFormat format) {
   return 8;
 }
 
+template <class T>
+void decode_numbers(NumberFormat format, std::span<const std::byte> bytes, std::span<T> numbers) {
+  if (Index(bytes.size()) != Index(numbers.size()) * bytes_of(format)) {
+    throw ShapeError("decode_numbers: bytes do not fit (" + std::to_string(bytes.size()) +
+                     " for " + std::to_string(numbers.size()) + " numbers); need " +
+                     std::to_string(bytes_of(format)) + " each");
+  }
+  decode(format, bytes.data(), Index(numbers.size()), numbers.data());
+}
+
+template void decode_numbers<float>(NumberFormat, std::span<const std::byte>, std::span<float>);
+template void decode_numbers<double>(NumberFormat, std::span<const std::byte>, std::span<double>);
+
 std::string_view name_of(NumberFormat format) {
   switch (format) {
     case NumberFormat::float16: return "float16";

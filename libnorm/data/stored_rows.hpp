@@ -26,6 +26,11 @@ enum class ArrayOrder { c, fortran };
 /// Bytes of one number.
 Index bytes_of(NumberFormat format);
 
+/// The numbers of little-endian bytes, T float or double: exact, but for float64 read into float.
+/// Throws: ShapeError unless there are bytes for each number.
+template <class T>
+void decode_numbers(NumberFormat format, std::span<const std::byte> bytes, std::span<T> numbers);
+
 /// `float16`, for messages.
 std::string_view name_of(NumberFormat format);
 

@@ -55,6 +55,7 @@ class Features {
   }
   Index rows() const { return x_.rows; }
   Index cols() const { return x_.cols; }
+  double unit() const { return unit_; }
 
  private:
   double weight_of(Index r) const { return count_ == nullptr ? 1.0 : double(count_[r]); }
@@ -112,6 +113,8 @@ class Features {
 struct Kernels {
   double xx = 0, yy = 0, xy = 0;
   std::vector<double> x_rest, y_rest, x_own, y_own;
+  /// In which rows of x and y were read.
+  double x_unit = 1, y_unit = 1;
 };
 
 double dot(const double* a, const double* b, Index n) {
@@ -249,7 +252,10 @@ Kernels kernels_of(const MatrixView<const T>& x, const MatrixView<const T>& y, c
                      shape_text(y.rows, y.cols) + "); need the same rows");
   }
   const Features<T> left(x, count, origin), right(y, count, origin);
-  return PairSums<T>(left, right).all();
+  Kernels kernels = PairSums<T>(left, right).all();
+  kernels.x_unit = left.unit();
+  kernels.y_unit = right.unit();
+  return kernels;
 }
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
@@ -296,6 +302,34 @@ double debiased_linear_cka(const MatrixView<const T>& x, const MatrixView<const 
   const double xx = unbiased(k.xx, k.x_rest, k.x_rest), yy = unbiased(k.yy, k.y_rest, k.y_rest);
   if (!(xx > 0) || !(yy > 0)) return 0;
   return unbiased(k.xy, k.x_rest, k.y_rest) / std::sqrt(xx) / std::sqrt(yy);
+}
+
+template <class T>
+void MinibatchCka::add(const MatrixView<const T>& x, const MatrixView<const T>& y) {
+  const Kernels k = kernels_of(x, y, nullptr, Origin::median);
+  if (x.rows < 4) {
+    throw ShapeError("MinibatchCka::add: too few rows (" + std::to_string(x.rows) +
+                     "); need four, or the unbiased estimator does not exist");
+  }
+  if (batches_++ == 0) {
+    x_unit_ = k.x_unit;
+    y_unit_ = k.y_unit;
+  }
+  const double n = double(x.rows), pairs = n * (n - 3);
+  const double a = x_unit_ / k.x_unit, b = y_unit_ / k.y_unit;
+  xx_ += unbiased(k.xx, k.x_rest, k.x_rest) / pairs * (a * a) * (a * a);
+  yy_ += unbiased(k.yy, k.y_rest, k.y_rest) / pairs * (b * b) * (b * b);
+  xy_ += unbiased(k.xy, k.x_rest, k.y_rest) / pairs * (a * a) * (b * b);
+}
+
+template void MinibatchCka::add<float>(const MatrixView<const float>&,
+                                       const MatrixView<const float>&);
+template void MinibatchCka::add<double>(const MatrixView<const double>&,
+                                        const MatrixView<const double>&);
+
+double MinibatchCka::value() const {
+  if (!(xx_ > 0) || !(yy_ > 0)) return 0;
+  return xy_ / std::sqrt(xx_) / std::sqrt(yy_);
 }
 
 template double debiased_linear_cka<float>(const MatrixView<const float>&,

