@@ -67,7 +67,7 @@ class CkaAccumulator {
 }  // namespace
 
 void bind_cka(nb::module_& m) {
-  m.def("cka", &cka, nb::arg("x"), nb::arg("y"), nb::arg("debiased") = false,
+  m.def("cka", &cka, nb::arg("x").none(), nb::arg("y").none(), nb::arg("debiased") = false,
         nb::arg("weights") = nb::none(),
         nb::sig("def cka(x: typing.Any, y: typing.Any, debiased: bool = False, weights: typing.Any "
                 "| None = None) -> float"),
@@ -81,7 +81,7 @@ void bind_cka(nb::module_& m) {
       "Minibatch CKA: debiased linear CKA of features that come a batch at a time, in three "
       "numbers of memory.\nSource: Nguyen, Raghu, Kornblith 2021.")
       .def(nb::init<>())
-      .def("add", &CkaAccumulator::add, nb::arg("x"), nb::arg("y"),
+      .def("add", &CkaAccumulator::add, nb::arg("x").none(), nb::arg("y").none(),
            nb::sig("def add(self, x: typing.Any, y: typing.Any) -> None"),
            "Adds a batch of four rows or more. x and y as of cka().")
       .def_prop_ro("value", &CkaAccumulator::value, "0 if no batch was added.")

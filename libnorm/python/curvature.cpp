@@ -63,14 +63,14 @@ void bind_curvature(nb::module_& m) {
         nb::gil_scoped_release release;
         return c.loss(weights);
       },
-      nb::arg("w"), "In nats.");
+      nb::arg("w").none(), "In nats.");
   curvature.def(
       "gradient",
       [](SharedCurvature& c, nb::handle w) {
         return computed(c, "Curvature.gradient", w,
                         [&](auto weights, auto out) { c.gradient(weights, out); });
       },
-      nb::arg("w"), "g [n]");
+      nb::arg("w").none(), "g [n]");
   curvature.def(
       "hessian_vector_product",
       [](SharedCurvature& c, nb::handle w, nb::handle v) {
@@ -79,7 +79,7 @@ void bind_curvature(nb::module_& m) {
           c.hessian_vector_product(weights, along, out);
         });
       },
-      nb::arg("w"), nb::arg("v"), "H(w) v");
+      nb::arg("w").none(), nb::arg("v"), "H(w) v");
   curvature.def(
       "gauss_newton_product",
       [](SharedCurvature& c, nb::handle w, nb::handle v) {
@@ -88,7 +88,7 @@ void bind_curvature(nb::module_& m) {
           c.gauss_newton_product(weights, along, out);
         });
       },
-      nb::arg("w"), nb::arg("v"), "J^T B J v");
+      nb::arg("w").none(), nb::arg("v"), "J^T B J v");
 }
 
 }  // namespace libnorm::python

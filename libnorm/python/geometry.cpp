@@ -136,9 +136,11 @@ void bind_geometry_result(nb::module_& m) {
       }, "[C]");
   result.def_prop_ro("variance",
                      [](const Geometry& g) { return owned_array(g.moments.variance()); },
+                     nb::rv_policy::automatic,
                      "[C], the sum of squares divided by rows.");
   result.def_prop_ro("kurtosis",
                      [](const Geometry& g) { return owned_array(g.moments.kurtosis()); },
+                     nb::rv_policy::automatic,
                      "[C], mean (x - m)^4 / variance^2: 3 for a normal distribution, 0 for a "
                      "constant.");
   result.def("outlier_channels",
@@ -200,23 +202,23 @@ void bind_geometry(nb::module_& m) {
   bind_geometry_result(m);
   bind_dimension_result(m);
   bind_collapse_result(m);
-  m.def("geometry", &geometry, nb::arg("x"), nb::arg("weights") = nb::none(),
+  m.def("geometry", &geometry, nb::arg("x").none(), nb::arg("weights") = nb::none(),
         nb::sig("def geometry(x: typing.Any, weights: typing.Any | None = None) -> Geometry"),
         "Kurtosis and outlier channels, distance to rank one, mean cosine of pairs. x and weights "
         "as of spectrum().\nHalves and strided rows are copied 1024 rows at a time.");
-  m.def("partition_isotropy", &isotropy, nb::arg("x"), nb::arg("weights") = nb::none(),
+  m.def("partition_isotropy", &isotropy, nb::arg("x").none(), nb::arg("weights") = nb::none(),
         nb::sig("def partition_isotropy(x: typing.Any, weights: typing.Any | None = None) -> "
                 "float"),
         "min Z / max Z, Z(c) = sum w exp(c . x) over the eigenvectors c of X^T X, each with both "
         "signs: 1 if all\ndirections are equal. x [..., C] of float32 or float64, rows of adjacent "
         "numbers; not centred.\nSource: Mu, Viswanath 2018.");
-  m.def("intrinsic_dimension", &intrinsic_dimension, nb::arg("x"), nb::arg("neighbours") = 10,
+  m.def("intrinsic_dimension", &intrinsic_dimension, nb::arg("x").none(), nb::arg("neighbours") = 10,
         nb::sig("def intrinsic_dimension(x: typing.Any, neighbours: int = 10) -> "
                 "IntrinsicDimension"),
         "TwoNN and maximum likelihood dimension of rows, by their exact nearest neighbours. x "
         "[..., C] of float32 or\nfloat64, rows of adjacent numbers. Equal rows count once. Fewer "
         "than three different rows: 0. Cost: R^2 C.");
-  m.def("neural_collapse", &collapse, nb::arg("x"), nb::arg("labels"),
+  m.def("neural_collapse", &collapse, nb::arg("x").none(), nb::arg("labels").none(),
         nb::arg("head") = nb::none(), nb::arg("bias") = nb::none(), nb::arg("classes") = -1,
         nb::arg("weights") = nb::none(),
         nb::sig("def neural_collapse(x: typing.Any, labels: typing.Any, head: typing.Any | None = "

@@ -176,7 +176,7 @@ void bind_landscape(nb::module_& m) {
       "gradient(w); products with\nthe Hessian are its hessian_vector_product(w, v), or differences "
       "of gradients if it has none. w [n], float64.\nmatrix: hessian or gauss_newton. ranges: "
       "(first, count) of the weights whose block is taken.";
-  m.def("eigenvalues", &eigenvalues, nb::arg("objective"), nb::arg("w"),
+  m.def("eigenvalues", &eigenvalues, nb::arg("objective").none(), nb::arg("w").none(),
         nb::arg("end") = "largest", nb::arg("count") = 1, nb::arg("tolerance") = 1e-8,
         nb::arg("basis") = 0, nb::arg("products") = 1000, nb::arg("seed") = 0,
         nb::arg("vectors") = false, nb::arg("matrix") = "hessian",
@@ -185,13 +185,13 @@ void bind_landscape(nb::module_& m) {
                      "with full reorthogonalization and\nthick restarts. ") +
          common + " Source: Wu, Simon 2000.")
             .c_str());
-  m.def("trace", &trace, nb::arg("objective"), nb::arg("w"), nb::arg("method") = "hutchinson",
+  m.def("trace", &trace, nb::arg("objective").none(), nb::arg("w").none(), nb::arg("method") = "hutchinson",
         nb::arg("products") = 99, nb::arg("seed") = 0, nb::arg("matrix") = "hessian",
         nb::arg("ranges") = nb::none(),
         (std::string("The trace with its standard error; exact if `products` suffice.\n") + common +
          " Source: Hutchinson 1990; Meyer et al. 2021.")
             .c_str());
-  m.def("spectral_density", &density, nb::arg("objective"), nb::arg("w"), nb::arg("probes") = 10,
+  m.def("spectral_density", &density, nb::arg("objective").none(), nb::arg("w").none(), nb::arg("probes") = 10,
         nb::arg("steps") = 80, nb::arg("seed") = 0, nb::arg("matrix") = "hessian",
         nb::arg("ranges") = nb::none(),
         (std::string("The density of eigenvalues by stochastic Lanczos quadrature.\n") + common +

@@ -71,7 +71,7 @@ void bind_data(nb::module_& m) {
               bool dense) {
              new (self) Batch(make_batch(ids, targets, vocabulary, position, dense));
            },
-           nb::arg("ids"), nb::arg("targets"), nb::arg("vocabulary"),
+           nb::arg("ids"), nb::arg("targets").none(), nb::arg("vocabulary"),
            nb::arg("prediction_position") = -1, nb::arg("dense") = false,
            nb::sig("def __init__(self, ids: typing.Any, targets: typing.Any | None, vocabulary: "
                    "int, prediction_position: int = -1, dense: bool = False) -> None"),

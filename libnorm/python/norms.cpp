@@ -294,7 +294,7 @@ void bind_norms(nb::module_& m) {
   nb::class_<TextNorm>(m, "Norm", "A stabilizer and an affine part.")
       .def_ro("text", &TextNorm::text, "What it was parsed from.")
       .def("__repr__", [](const TextNorm& n) { return "norm('" + n.text + "')"; })
-      .def("forward", &forward, nb::arg("x"), nb::arg("gain") = nb::none(),
+      .def("forward", &forward, nb::arg("x").none(), nb::arg("gain") = nb::none(),
            nb::arg("bias") = nb::none(), nb::arg("shape") = nb::none(),
            nb::arg("weights") = nb::none(), nb::arg("lengths") = nb::none(),
            nb::arg("running_mean") = nb::none(), nb::arg("running_variance") = nb::none(),

@@ -1,5 +1,7 @@
 #include "libnorm/python/rows.hpp"
 
+#include <nanobind/stl/string.h>
+
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -111,7 +113,10 @@ Array array_of(const char* where, nb::handle x) {
   if (!nb::try_cast<Array>(x, array, false) || !array.is_valid()) {
     PyErr_Clear();
     std::string dtype;
-    if (nb::hasattr(x, "dtype")) dtype = " of " + std::string(nb::str(x.attr("dtype")).c_str());
+    if (nb::hasattr(x, "dtype")) {
+      const nb::object name = x.attr("dtype");
+      dtype = " of " + nb::cast<std::string>(nb::str(name));
+    }
     refuse(where, "no array that can be read (" + type() + dtype + ")",
            "one of float32, float64, float16 or bfloat16 on the processor, by DLPack or the buffer "
            "protocol");

@@ -94,22 +94,22 @@ void bind_results(nb::module_& m) {
 
 void bind_sharpness(nb::module_& m) {
   bind_results(m);
-  m.def("sam_sharpness", &first_order, nb::arg("objective"), nb::arg("w"), nb::arg("radius"),
+  m.def("sam_sharpness", &first_order, nb::arg("objective").none(), nb::arg("w").none(), nb::arg("radius"),
         nb::arg("adaptive") = false,
         "L(w + d) - L(w) after SAM's single step, d = radius g / ||g||; adaptive: the ball of ASAM, "
         "|w_i| + 0.01.\nSource: Foret et al. 2021; Kwon et al. 2021.");
-  m.def("worst_case_sharpness", &worst_case, nb::arg("objective"), nb::arg("w"),
+  m.def("worst_case_sharpness", &worst_case, nb::arg("objective").none(), nb::arg("w").none(),
         nb::arg("radius"), nb::arg("adaptive") = false, nb::arg("iterations") = 100,
         nb::arg("tolerance") = 1e-6, nb::arg("random_starts") = 0, nb::arg("seed") = 0,
         "The same by gradient ascent, at least that of one step.");
-  m.def("average_case_sharpness", &average_case, nb::arg("objective"), nb::arg("w"),
+  m.def("average_case_sharpness", &average_case, nb::arg("objective").none(), nb::arg("w").none(),
         nb::arg("radius"), nb::arg("adaptive") = false, nb::arg("pairs") = 100,
         nb::arg("region") = "sphere", nb::arg("seed") = 0,
         "Mean increase over random displacements of the sphere or ball, each with its opposite.");
-  m.def("scale_invariant_sharpness", &scaled<&scale_invariant_sharpness>, nb::arg("objective"),
-        nb::arg("w"), nb::arg("ranges"), nb::arg("tolerance") = 1e-8, nb::arg("products") = 1000,
+  m.def("scale_invariant_sharpness", &scaled<&scale_invariant_sharpness>, nb::arg("objective").none(),
+        nb::arg("w").none(), nb::arg("ranges"), nb::arg("tolerance") = 1e-8, nb::arg("products") = 1000,
         nb::arg("seed") = 0, "lambda_max ||w_b||^2 over the weights at the ranges (first, count).");
-  m.def("spherical_sharpness", &scaled<&spherical_sharpness>, nb::arg("objective"), nb::arg("w"),
+  m.def("spherical_sharpness", &scaled<&spherical_sharpness>, nb::arg("objective").none(), nb::arg("w").none(),
         nb::arg("ranges"), nb::arg("tolerance") = 1e-8, nb::arg("products") = 1000,
         nb::arg("seed") = 0,
         "lambda_max of the Hessian on the unit sphere's tangent space. Source: Lyu, Li, Arora "

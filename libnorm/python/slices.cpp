@@ -101,7 +101,7 @@ void bind_slices(nb::module_& m) {
         return shown_array(s.p->loss.data(), {s.p->alpha.size(), s.p->beta.size()}, s.h);
       }, "[alpha, beta]")
       .def("to_json", [](const LossSurface& s) { return json_of(s); }, "Its members as JSON.");
-  m.def("direction", &direction, nb::arg("w"), nb::arg("shapes"), nb::arg("scale") = "filter",
+  m.def("direction", &direction, nb::arg("w").none(), nb::arg("shapes"), nb::arg("scale") = "filter",
         nb::arg("vectors") = "zero", nb::arg("seed") = 0, nb::arg("stream") = 0,
         "A direction [n] drawn N(0, 1) over all weights w [n], then scaled. shapes: (name, shape) "
         "of each tensor in the\norder of w; filters are along the first axis. scale: raw, unit, "
@@ -109,9 +109,9 @@ void bind_slices(nb::module_& m) {
         "another number draws another direction. Source: Li et al. 2018.");
   m.def("orthogonal", &orthogonal, nb::arg("second"), nb::arg("first"),
         "`second` made orthogonal to `first`, with its own length.");
-  m.def("loss_slice", &slice, nb::arg("objective"), nb::arg("w"), nb::arg("direction"),
+  m.def("loss_slice", &slice, nb::arg("objective").none(), nb::arg("w").none(), nb::arg("direction"),
         nb::arg("alpha"), "The loss at w + alpha_i d.");
-  m.def("loss_surface", &surface, nb::arg("objective"), nb::arg("w"), nb::arg("first"),
+  m.def("loss_surface", &surface, nb::arg("objective").none(), nb::arg("w").none(), nb::arg("first"),
         nb::arg("second"), nb::arg("alpha"), nb::arg("beta"),
         "The loss at w + alpha_i d + beta_j e.");
 }

@@ -113,6 +113,7 @@ void bind_result(nb::module_& m) {
       "not centred.");
   result.def_prop_ro(
       "eigenvalues", [](const ActivationSpectrum& s) { return owned_array(s.eigenvalues()); },
+      nb::rv_policy::automatic,
       "l = s^2 / rows, descending: centred, the covariance's eigenvalues (divided by rows, not by "
       "rows - 1).");
   result.def_ro("rows", &ActivationSpectrum::rows, "Sum of the rows' weights.");
@@ -156,7 +157,7 @@ void bind_noise_edges(nb::module_& m) {
 void bind_spectrum(nb::module_& m) {
   bind_noise_edges(m);
   bind_result(m);
-  m.def("spectrum", &spectrum, nb::arg("x"), nb::arg("centring") = "mean",
+  m.def("spectrum", &spectrum, nb::arg("x").none(), nb::arg("centring") = "mean",
         nb::arg("weights") = nb::none(),
         nb::sig("def spectrum(x: typing.Any, centring: str = 'mean', weights: typing.Any | None = "
                 "None) -> Spectrum"),
@@ -174,7 +175,7 @@ void bind_spectrum(nb::module_& m) {
       "a few thousand\nrows and a few matrices [C, C], however many rows there are. Bits do not "
       "depend on the pieces in which rows\nare added. Threads that share one take turns.")
       .def(nb::init<>())
-      .def("add", &SpectrumAccumulator::add, nb::arg("x"), nb::arg("weights") = nb::none(),
+      .def("add", &SpectrumAccumulator::add, nb::arg("x").none(), nb::arg("weights") = nb::none(),
            nb::sig("def add(self, x: typing.Any, weights: typing.Any | None = None) -> None"),
            "Adds rows [..., C]; see spectrum(). Raises: ShapeError for another width.")
       .def("merge", &SpectrumAccumulator::merge, nb::arg("other"), "Adds all rows of another one.")

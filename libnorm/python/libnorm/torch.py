@@ -99,13 +99,19 @@ def objective(model, loss, batches, parameters=None, weights=None, seed=0):
 
 
 def load(module, tensors):
-    """Loads arrays by PyTorch's names, as Run.weights() or Transformer.state give them, into a torch module."""
-    state = module.state_dict()
-    missing = set(state) ^ set(tensors)
-    missing = {name for name in missing if not name.endswith("num_batches_tracked")}
-    if missing:
-        raise ValueError(f"load: names that only one of the two has ({', '.join(sorted(missing))}); need the same")
+    """Loads a model's arrays, as Run.weights() or Transformer.state give them, into a torch module.
+
+    The module's names are ours, but for a norm's gain, which torch calls weight, and MultiheadAttention's
+    in_proj_weight and in_proj_bias. Raises: ValueError for names that only one of the two has.
+    """
+    named = {name.replace("in_proj.", "in_proj_").replace(".gain", ".weight"): array
+             for name, array in tensors.items()}
+    state = {name: tensor for name, tensor in module.state_dict().items()
+             if not name.endswith("num_batches_tracked")}
+    if state.keys() != named.keys():
+        raise ValueError(f"load: names that only one of the two has ({', '.join(sorted(state.keys() ^ named.keys()))})"
+                         "; need the same")
     with torch.no_grad():
-        for name, array in tensors.items():
+        for name, array in named.items():
             state[name].copy_(torch.from_numpy(np.array(array)).reshape(state[name].shape))
     return module
