@@ -16,14 +16,14 @@ libraries=(libeigen3-dev libtbb-dev librandom123-dev libboost-program-options-de
            libgmock-dev fonts-dejavu-core)
 # The tests also need these.
 test_tools=(clang++:clang clang_runtime:libclang-rt-dev curl:curl doxygen:doxygen venv:python3-venv)
-test_libraries=(ca-certificates)
+test_libraries=(ca-certificates python3-dev)
 
 # Labels of heavy tests (tests/heavy.cmake). For each: minutes on 2 cores; packages that it alone
 # needs, as COMMAND:PACKAGE or the package of a library; and targets of build/release that it runs.
-heavy=(compilers sanitized exhaustive tier2)
-declare -A heavy_minutes=([compilers]=25 [sanitized]=25 [exhaustive]=18 [tier2]=160)
+heavy=(compilers sanitized exhaustive torch tier2)
+declare -A heavy_minutes=([compilers]=25 [sanitized]=25 [exhaustive]=18 [torch]=15 [tier2]=160)
 declare -A heavy_packages=()
-declare -A heavy_targets=([exhaustive]=math_exhaustive_test [tier2]=norm-harness)
+declare -A heavy_targets=([exhaustive]=math_exhaustive_test [torch]=norm-harness [tier2]=norm-harness)
 
 say() { printf '%s: %s\n' "$name" "$*"; }
 
@@ -124,22 +124,29 @@ get_formatter() {
       --requirement tests/lint/requirements.txt </dev/null
 }
 
-# The virtual environment that builds and tests the Python package. Fails where it cannot be had.
-# get_python may|never
-get_python() {
-  local environment=build/python-env
-  ! cmp -s tests/python/requirements.txt "$environment/requirements.txt" || return 0
+# get_environment ENVIRONMENT REQUIREMENTS may|never: a virtual environment with the packages of a file
+# from PyPI, and the packages themselves in its `wheelhouse`. Fails where they cannot be had.
+get_environment() {
+  local environment=$1 requirements=$2 pip=("$1/bin/pip" --disable-pip-version-check --quiet)
+  ! cmp -s "$requirements" "$environment/requirements.txt" || return 0
   rm -rf "$environment"
-  [[ $1 == may ]] || return 1
-  say "getting the packages of tests/python/requirements.txt from PyPI"
-  local pip=("$environment/bin/pip" --disable-pip-version-check --quiet --retries 2)
-  python3 -m venv "$environment" &&
-    "${pip[@]}" download --dest "$environment/wheelhouse" \
-      --requirement tests/python/requirements.txt </dev/null &&
+  [[ $3 == may ]] || return 1
+  say "getting the packages of $requirements from PyPI"
+  if python3 -m venv "$environment" &&
+    "${pip[@]}" download --retries 2 --dest "$environment/wheelhouse" --requirement "$requirements" \
+      </dev/null &&
     "${pip[@]}" install --no-index --find-links "$environment/wheelhouse" \
-      --requirement tests/python/requirements.txt </dev/null &&
-    cp tests/python/requirements.txt "$environment/" || { rm -rf "$environment"; return 1; }
+      --requirement "$requirements" </dev/null; then
+    cp "$requirements" "$environment/requirements.txt"
+  else
+    rm -rf "$environment"
+    return 1
+  fi
 }
+
+# What builds and tests the Python package, and torch for the heavy tests of it.
+get_python() { get_environment build/python-env tests/python/requirements.txt "$1"; }
+get_torch() { get_environment build/python-torch tests/python/requirements-torch.txt "$1"; }
 
 # The number of jobs: one for each core, but at least 1.5 GB of free memory for each.
 build_jobs() {

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Builds the wheel, repairs it, and installs it into a fresh virtual environment.
 
-    install.py ROOT WHEELHOUSE WORK [PYTHON_OF_TORCH]
+    install.py ROOT WHEELHOUSE WORK
 
 Runs in the environment of requirements.txt. WHEELHOUSE has the packages of that file, so that
 nothing is fetched. Under WORK: `wheels` (the repaired wheel), `sdist`, and `venv`, which has the
-wheel, pytest and NumPy and nothing else.
+wheel, pytest, matplotlib and what these need. `site` is a link to its packages.
 """
 
 import os
@@ -42,6 +42,8 @@ def main(root, wheelhouse, work):
     venv.create(fresh, with_pip=True)
     run(fresh / "bin" / "pip", "--disable-pip-version-check", "--quiet", "install", "--no-index",
         "--find-links", wheelhouse, only(wheels, "*.whl"), "pytest", "matplotlib")
+    (work / "site").unlink(missing_ok=True)
+    (work / "site").symlink_to(next(fresh.glob("lib/python3*/site-packages")))
 
 
 if __name__ == "__main__":
