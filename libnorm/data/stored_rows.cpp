@@ -87,8 +87,8 @@ Index bytes_of(NumberFormat format) {
 template <class T>
 void decode_numbers(NumberFormat format, std::span<const std::byte> bytes, std::span<T> numbers) {
   if (Index(bytes.size()) != Index(numbers.size()) * bytes_of(format)) {
-    throw ShapeError("decode_numbers: bytes do not fit (" + std::to_string(bytes.size()) +
-                     " for " + std::to_string(numbers.size()) + " numbers); need " +
+    throw ShapeError("decode_numbers: bytes do not fit (" + std::to_string(bytes.size()) + " for " +
+                     std::to_string(numbers.size()) + " numbers); need " +
                      std::to_string(bytes_of(format)) + " each");
   }
   decode(format, bytes.data(), Index(numbers.size()), numbers.data());

@@ -67,15 +67,16 @@ class CkaAccumulator {
 }  // namespace
 
 void bind_cka(nb::module_& m) {
-  m.def("cka", &cka, nb::arg("x").none(), nb::arg("y").none(), nb::arg("debiased") = false,
-        nb::arg("weights") = nb::none(),
-        nb::sig("def cka(x: typing.Any, y: typing.Any, debiased: bool = False, weights: typing.Any "
-                "| None = None) -> float"),
-        "Linear centred kernel alignment of two sets of features of the same rows, x [..., C] and "
-        "y [..., D] of one\ntype, float32 or float64, rows of adjacent numbers: 1 if y is x rotated "
-        "and scaled; 0 if all rows of one are\nequal. debiased: with the unbiased estimators of "
-        "HSIC, near 0 for independent features, and possibly below.\nRaises: ShapeError unless the "
-        "rows are as many. Source: Kornblith et al. 2019; Song et al. 2012.");
+  m.def(
+      "cka", &cka, nb::arg("x").none(), nb::arg("y").none(), nb::arg("debiased") = false,
+      nb::arg("weights") = nb::none(),
+      nb::sig("def cka(x: typing.Any, y: typing.Any, debiased: bool = False, weights: typing.Any "
+              "| None = None) -> float"),
+      "Linear centred kernel alignment of two sets of features of the same rows, x [..., C] and "
+      "y [..., D] of one\ntype, float32 or float64, rows of adjacent numbers: 1 if y is x rotated "
+      "and scaled; 0 if all rows of one are\nequal. debiased: with the unbiased estimators of "
+      "HSIC, near 0 for independent features, and possibly below.\nRaises: ShapeError unless the "
+      "rows are as many. Source: Kornblith et al. 2019; Song et al. 2012.");
   nb::class_<CkaAccumulator>(
       m, "CkaAccumulator",
       "Minibatch CKA: debiased linear CKA of features that come a batch at a time, in three "

@@ -46,16 +46,18 @@ void bind_curvature(nb::module_& m) {
   nb::class_<SharedCurvature> curvature(
       m, "Curvature",
       "The mean loss of a model over one batch, in training, as a function of its weights: loss, "
-      "gradient and exact\nproducts with the Hessian and the Gauss-Newton matrix, in double, at the "
+      "gradient and exact\nproducts with the Hessian and the Gauss-Newton matrix, in double, at "
+      "the "
       "model's weights when it was made.\ntensors: names of the parameters that w holds; all if "
       "empty. It is an objective for eigenvalues() and the like.\nSource: Pearlmutter 1994; "
       "Schraudolph 2002.");
   add_constructor<float>(curvature);
   add_constructor<double>(curvature);
   curvature.def_prop_ro("dimension", &SharedCurvature::dimension, "n");
-  curvature.def_prop_ro("weights", [](nb::pointer_and_handle<SharedCurvature> c) {
-    return shown_array(c.p->weights(), c.h);
-  }, "[n], the chosen weights.");
+  curvature.def_prop_ro(
+      "weights",
+      [](nb::pointer_and_handle<SharedCurvature> c) { return shown_array(c.p->weights(), c.h); },
+      "[n], the chosen weights.");
   curvature.def(
       "loss",
       [](SharedCurvature& c, nb::handle w) {

@@ -116,8 +116,8 @@ NeuralCollapse collapse(nb::handle x, nb::handle labels, nb::handle head, nb::ha
     const std::vector<T> weight(w.begin(), w.end()), offset(b.begin(), b.end());
     MatrixView<const T> view;
     if (!weight.empty()) view = {weight.data(), classes, all.cols};
-    return neural_collapse(all, own.data(), classes, view,
-                           offset.empty() ? nullptr : offset.data(), data_of(count));
+    return neural_collapse(all, own.data(), classes, view, offset.empty() ? nullptr : offset.data(),
+                           data_of(count));
   });
 }
 
@@ -127,30 +127,32 @@ void bind_geometry_result(nb::module_& m) {
     return "geometry of " + json_number(g.moments.rows()) + " rows, " +
            std::to_string(g.moments.mean().size()) + " channels";
   });
-  result.def_prop_ro("rows", [](const Geometry& g) { return g.moments.rows(); },
-                     "Sum of the weights.");
   result.def_prop_ro(
-      "mean", [](nb::pointer_and_handle<Geometry> g) {
+      "rows", [](const Geometry& g) { return g.moments.rows(); }, "Sum of the weights.");
+  result.def_prop_ro(
+      "mean",
+      [](nb::pointer_and_handle<Geometry> g) {
         const auto mean = g.p->moments.mean();
         return shown_array(mean.data(), {mean.size()}, g.h);
-      }, "[C]");
-  result.def_prop_ro("variance",
-                     [](const Geometry& g) { return owned_array(g.moments.variance()); },
-                     nb::rv_policy::automatic,
-                     "[C], the sum of squares divided by rows.");
-  result.def_prop_ro("kurtosis",
-                     [](const Geometry& g) { return owned_array(g.moments.kurtosis()); },
-                     nb::rv_policy::automatic,
-                     "[C], mean (x - m)^4 / variance^2: 3 for a normal distribution, 0 for a "
-                     "constant.");
-  result.def("outlier_channels",
-             [](const Geometry& g, double ratio) { return g.moments.outlier_channels(ratio); },
-             nb::arg("ratio") = 5.0,
-             "Channels whose variance is at least `ratio` times the mean. Source: Rudman et al. "
-             "2023.");
-  result.def_prop_ro("rank_one_distance",
-                     [](const Geometry& g) { return g.moments.rank_one_distance(); },
-                     "||X - 1 m^T|| / ||X||: 0 if all rows are equal. Source: Dong et al. 2021.");
+      },
+      "[C]");
+  result.def_prop_ro(
+      "variance", [](const Geometry& g) { return owned_array(g.moments.variance()); },
+      nb::rv_policy::automatic, "[C], the sum of squares divided by rows.");
+  result.def_prop_ro(
+      "kurtosis", [](const Geometry& g) { return owned_array(g.moments.kurtosis()); },
+      nb::rv_policy::automatic,
+      "[C], mean (x - m)^4 / variance^2: 3 for a normal distribution, 0 for a "
+      "constant.");
+  result.def(
+      "outlier_channels",
+      [](const Geometry& g, double ratio) { return g.moments.outlier_channels(ratio); },
+      nb::arg("ratio") = 5.0,
+      "Channels whose variance is at least `ratio` times the mean. Source: Rudman et al. "
+      "2023.");
+  result.def_prop_ro(
+      "rank_one_distance", [](const Geometry& g) { return g.moments.rank_one_distance(); },
+      "||X - 1 m^T|| / ||X||: 0 if all rows are equal. Source: Dong et al. 2021.");
   result.def_ro("mean_cosine", &Geometry::mean_cosine,
                 "Mean cosine over all pairs of different rows. Source: Ethayarajh 2019.");
 }
@@ -172,8 +174,9 @@ void bind_dimension_result(nb::module_& m) {
 
 void bind_collapse_result(nb::module_& m) {
   nb::class_<NeuralCollapse> result(
-      m, "NeuralCollapse", "NC1 to NC4: all go to 0 as rows collapse. Source: Papyan, Han, Donoho "
-                           "2020.");
+      m, "NeuralCollapse",
+      "NC1 to NC4: all go to 0 as rows collapse. Source: Papyan, Han, Donoho "
+      "2020.");
   add_values(result, [](const NeuralCollapse& c) {
     return "neural collapse of " + std::to_string(c.classes) + " classes" +
            (c.has_head ? "" : ", without a head");
@@ -212,7 +215,8 @@ void bind_geometry(nb::module_& m) {
         "min Z / max Z, Z(c) = sum w exp(c . x) over the eigenvectors c of X^T X, each with both "
         "signs: 1 if all\ndirections are equal. x [..., C] of float32 or float64, rows of adjacent "
         "numbers; not centred.\nSource: Mu, Viswanath 2018.");
-  m.def("intrinsic_dimension", &intrinsic_dimension, nb::arg("x").none(), nb::arg("neighbours") = 10,
+  m.def("intrinsic_dimension", &intrinsic_dimension, nb::arg("x").none(),
+        nb::arg("neighbours") = 10,
         nb::sig("def intrinsic_dimension(x: typing.Any, neighbours: int = 10) -> "
                 "IntrinsicDimension"),
         "TwoNN and maximum likelihood dimension of rows, by their exact nearest neighbours. x "

@@ -15,8 +15,8 @@
 namespace libnorm::python {
 namespace {
 
-/// An array of a view that f(model) returns and that is valid only until the next pass: a copy, made
-/// without the GIL.
+/// An array of a view that f(model) returns and that is valid only until the next pass: a copy,
+/// made without the GIL.
 template <class T, class F>
 nb::ndarray<nb::numpy, T> copied(SharedModel<T>& model, F f) {
   std::vector<T> numbers;
@@ -36,8 +36,7 @@ nb::ndarray<nb::numpy, T> copied(SharedModel<T>& model, F f) {
   return owned_array(std::move(numbers), {rows, cols});
 }
 
-Batch make_batch(nb::handle ids, nb::handle targets, Index vocabulary, Index position,
-                 bool dense) {
+Batch make_batch(nb::handle ids, nb::handle targets, Index vocabulary, Index position, bool dense) {
   const auto array = array_of("Batch", ids);
   if (array.ndim() != 2) {
     throw ShapeError("Batch: ids are not sequences (" + python::text_of(array) +
@@ -66,46 +65,55 @@ Batch make_batch(nb::handle ids, nb::handle targets, Index vocabulary, Index pos
 
 void bind_data(nb::module_& m) {
   nb::class_<Batch>(m, "Batch", "Sequences of token ids, laid out for a model without positions.")
-      .def("__init__",
-           [](Batch* self, nb::handle ids, nb::handle targets, Index vocabulary, Index position,
-              bool dense) {
-             new (self) Batch(make_batch(ids, targets, vocabulary, position, dense));
-           },
-           nb::arg("ids"), nb::arg("targets").none(), nb::arg("vocabulary"),
-           nb::arg("prediction_position") = -1, nb::arg("dense") = false,
-           nb::sig("def __init__(self, ids: typing.Any, targets: typing.Any | None, vocabulary: "
-                   "int, prediction_position: int = -1, dense: bool = False) -> None"),
-           "ids [B, T] and targets [B] of integers. dense: a row for each position; else one for "
-           "each distinct token of a\nsequence, which gives the same results. Raises: ShapeError, "
-           "ValueError for an id outside 0 .. vocabulary-1.")
+      .def(
+          "__init__",
+          [](Batch* self, nb::handle ids, nb::handle targets, Index vocabulary, Index position,
+             bool dense) {
+            new (self) Batch(make_batch(ids, targets, vocabulary, position, dense));
+          },
+          nb::arg("ids"), nb::arg("targets").none(), nb::arg("vocabulary"),
+          nb::arg("prediction_position") = -1, nb::arg("dense") = false,
+          nb::sig("def __init__(self, ids: typing.Any, targets: typing.Any | None, vocabulary: "
+                  "int, prediction_position: int = -1, dense: bool = False) -> None"),
+          "ids [B, T] and targets [B] of integers. dense: a row for each position; else one for "
+          "each distinct token of a\nsequence, which gives the same results. Raises: ShapeError, "
+          "ValueError for an id outside 0 .. vocabulary-1.")
       .def_ro("sequences", &Batch::sequences, "B")
       .def_prop_ro("rows", &Batch::rows, "R, the rows of activations.")
-      .def_prop_ro("ids", [](nb::pointer_and_handle<Batch> b) {
-        return shown_array(b.p->ids.data(), {b.p->ids.size()}, b.h);
-      }, "[R], the token of each row.")
-      .def_prop_ro("counts", [](nb::pointer_and_handle<Batch> b) {
-        return shown_array(b.p->counts.data(), {b.p->counts.size()}, b.h);
-      }, "[R], how many positions each row stands for: weights for spectrum().");
+      .def_prop_ro(
+          "ids",
+          [](nb::pointer_and_handle<Batch> b) {
+            return shown_array(b.p->ids.data(), {b.p->ids.size()}, b.h);
+          },
+          "[R], the token of each row.")
+      .def_prop_ro(
+          "counts",
+          [](nb::pointer_and_handle<Batch> b) {
+            return shown_array(b.p->counts.data(), {b.p->counts.size()}, b.h);
+          },
+          "[R], how many positions each row stands for: weights for spectrum().");
   nb::class_<AssociativeRecall>(m, "AssociativeRecall", "The task of Experiments 1 to 3.")
-      .def("__init__",
-           [](AssociativeRecall* self, Index entities, Index attributes, Index rank, Index batch) {
-             const AssociativeRecall task{entities, attributes, rank, batch};
-             task.check();
-             new (self) AssociativeRecall(task);
-           },
-           nb::arg("entities") = 20, nb::arg("attributes") = 20, nb::arg("rank") = 40,
-           nb::arg("batch") = 128)
+      .def(
+          "__init__",
+          [](AssociativeRecall* self, Index entities, Index attributes, Index rank, Index batch) {
+            const AssociativeRecall task{entities, attributes, rank, batch};
+            task.check();
+            new (self) AssociativeRecall(task);
+          },
+          nb::arg("entities") = 20, nb::arg("attributes") = 20, nb::arg("rank") = 40,
+          nb::arg("batch") = 128)
       .def_prop_ro("vocabulary", &AssociativeRecall::vocabulary, "V")
-      .def("draw",
-           [](const AssociativeRecall& task, std::uint64_t seed, std::uint32_t index, bool probe,
-              bool dense) {
-             Batch batch;
-             task.draw(seed, probe ? Purpose::probe_batch : Purpose::training_batch, index,
-                       dense ? Path::dense : Path::shortcut, batch);
-             return batch;
-           },
-           nb::arg("seed"), nb::arg("index"), nb::arg("probe") = false, nb::arg("dense") = false,
-           "Batch number `index` of a seed; probe: of those that are not trained on.");
+      .def(
+          "draw",
+          [](const AssociativeRecall& task, std::uint64_t seed, std::uint32_t index, bool probe,
+             bool dense) {
+            Batch batch;
+            task.draw(seed, probe ? Purpose::probe_batch : Purpose::training_batch, index,
+                      dense ? Path::dense : Path::shortcut, batch);
+            return batch;
+          },
+          nb::arg("seed"), nb::arg("index"), nb::arg("probe") = false, nb::arg("dense") = false,
+          "Batch number `index` of a seed; probe: of those that are not trained on.");
 }
 
 template <class T>
@@ -125,30 +133,42 @@ using Held = nb::pointer_and_handle<SharedModel<T>>;
 
 template <class T>
 void add_arrays(nb::class_<SharedModel<T>>& model) {
-  model.def_prop_ro("weights", [](Held<T> m) {
-    auto& weights = m.p->own().weights();
-    return nb::ndarray<nb::numpy, T>(weights.data(), {weights.size()}, m.h);
-  }, "[n], in place: what is written to it changes the model.");
-  model.def_prop_ro("gradient", [](Held<T> m) {
-    const auto& gradient = m.p->own().gradient();
-    return shown_array(gradient.data(), {gradient.size()}, m.h);
-  }, "[n], of the last loss_and_gradient.");
-  model.def_prop_ro("state", [](Held<T> m) {
-    nb::dict all = named(m.p->own().parameters(), m.p->own().weights().data(), m.h);
-    nb::dict running = named(m.p->own().running(), m.p->own().running_values().data(), m.h);
-    all.update(running);
-    return all;
-  }, nb::sig("def state(self) -> dict[str, numpy.typing.NDArray]"),
-                    "Weights and running statistics by PyTorch's names, in place.");
-  model.def_prop_ro("shapes", [](SharedModel<T>& m) {
-    nb::list all;
-    for (const Parameter& p : m.own().parameters().all()) {
-      all.append(nb::make_tuple(p.name, p.rows == 1 ? nb::make_tuple(p.cols)
-                                                    : nb::make_tuple(p.rows, p.cols)));
-    }
-    return all;
-  }, nb::sig("def shapes(self) -> list[tuple[str, tuple[int, ...]]]"),
-                    "(name, shape) of each tensor in the order of weights, for direction().");
+  model.def_prop_ro(
+      "weights",
+      [](Held<T> m) {
+        auto& weights = m.p->own().weights();
+        return nb::ndarray<nb::numpy, T>(weights.data(), {weights.size()}, m.h);
+      },
+      "[n], in place: what is written to it changes the model.");
+  model.def_prop_ro(
+      "gradient",
+      [](Held<T> m) {
+        const auto& gradient = m.p->own().gradient();
+        return shown_array(gradient.data(), {gradient.size()}, m.h);
+      },
+      "[n], of the last loss_and_gradient.");
+  model.def_prop_ro(
+      "state",
+      [](Held<T> m) {
+        nb::dict all = named(m.p->own().parameters(), m.p->own().weights().data(), m.h);
+        nb::dict running = named(m.p->own().running(), m.p->own().running_values().data(), m.h);
+        all.update(running);
+        return all;
+      },
+      nb::sig("def state(self) -> dict[str, numpy.typing.NDArray]"),
+      "Weights and running statistics by PyTorch's names, in place.");
+  model.def_prop_ro(
+      "shapes",
+      [](SharedModel<T>& m) {
+        nb::list all;
+        for (const Parameter& p : m.own().parameters().all()) {
+          all.append(nb::make_tuple(
+              p.name, p.rows == 1 ? nb::make_tuple(p.cols) : nb::make_tuple(p.rows, p.cols)));
+        }
+        return all;
+      },
+      nb::sig("def shapes(self) -> list[tuple[str, tuple[int, ...]]]"),
+      "(name, shape) of each tensor in the order of weights, for direction().");
 }
 
 template <class T>
@@ -162,7 +182,12 @@ void bind_model(nb::module_& m, const char* name, const char* adam_name) {
       "__init__",
       [](Model* self, const std::string& normalization, Index vocabulary, Index channels,
          Index hidden, Index heads, Index blocks, Index outputs, std::uint64_t seed) {
-        TransformerOptions options{vocabulary, channels, hidden, heads, blocks, outputs,
+        TransformerOptions options{vocabulary,
+                                   channels,
+                                   hidden,
+                                   heads,
+                                   blocks,
+                                   outputs,
                                    parse_normalization(normalization)};
         options.check();
         new (self) Model(options);
@@ -174,37 +199,60 @@ void bind_model(nb::module_& m, const char* name, const char* adam_name) {
       "normalization: a norm and its place, such as `rms+gain@pre`. Raises: ValueError for an "
       "unknown word or sizes\nthat do not fit.");
   add_arrays(model);
-  model.def("loss_and_gradient", [](Model& own, const Batch& batch) {
-    return own.use([&](auto& t) { return t.loss_and_gradient(batch); });
-  }, nb::arg("batch"), Release(), "Mean cross-entropy in nats, in training; sets gradient.");
-  model.def("loss", [](Model& own, const Batch& batch) {
-    return own.use([&](auto& t) { return t.loss(batch); });
-  }, nb::arg("batch"), Release(), "Mean cross-entropy in nats, in evaluation.");
-  model.def("logits", [](Model& own, const Batch& batch) {
-    return copied(own, [&](auto& t) { return t.logits(batch); });
-  }, nb::arg("batch"), "[B, outputs], in evaluation.");
-  model.def("activations", [](Model& own, const Batch& batch, Index block) {
-    return copied(own, [&](auto& t) { return t.activations(batch, block); });
-  }, nb::arg("batch"), nb::arg("block"), "[R, C] of a block, in evaluation; weights: batch.counts.");
-  model.def("save", [](Model& own, const std::filesystem::path& path) {
-    own.use([&](auto& t) { save_weights(t, path); });
-  }, nb::arg("path"), Release(), "Writes a safetensors file under PyTorch's names.");
-  model.def("load", [](Model& own, const std::filesystem::path& path) {
-    own.use([&](auto& t) { load_weights(t, path); });
-  }, nb::arg("path"), Release(), "Reads one. Raises: DataError unless names and shapes fit.");
+  model.def(
+      "loss_and_gradient",
+      [](Model& own, const Batch& batch) {
+        return own.use([&](auto& t) { return t.loss_and_gradient(batch); });
+      },
+      nb::arg("batch"), Release(), "Mean cross-entropy in nats, in training; sets gradient.");
+  model.def(
+      "loss",
+      [](Model& own, const Batch& batch) {
+        return own.use([&](auto& t) { return t.loss(batch); });
+      },
+      nb::arg("batch"), Release(), "Mean cross-entropy in nats, in evaluation.");
+  model.def(
+      "logits",
+      [](Model& own, const Batch& batch) {
+        return copied(own, [&](auto& t) { return t.logits(batch); });
+      },
+      nb::arg("batch"), "[B, outputs], in evaluation.");
+  model.def(
+      "activations",
+      [](Model& own, const Batch& batch, Index block) {
+        return copied(own, [&](auto& t) { return t.activations(batch, block); });
+      },
+      nb::arg("batch"), nb::arg("block"),
+      "[R, C] of a block, in evaluation; weights: batch.counts.");
+  model.def(
+      "save",
+      [](Model& own, const std::filesystem::path& path) {
+        own.use([&](auto& t) { save_weights(t, path); });
+      },
+      nb::arg("path"), Release(), "Writes a safetensors file under PyTorch's names.");
+  model.def(
+      "load",
+      [](Model& own, const std::filesystem::path& path) {
+        own.use([&](auto& t) { load_weights(t, path); });
+      },
+      nb::arg("path"), Release(), "Reads one. Raises: DataError unless names and shapes fit.");
   nb::class_<ModelAdam<T>>(m, adam_name, "Adam (Kingma, Ba 2015) as PyTorch defines it.")
-      .def("__init__",
-           [](ModelAdam<T>* self, Model& own, double rate, double beta1, double beta2,
-              double epsilon) {
-             const AdamOptions options{rate, beta1, beta2, epsilon};
-             options.check<T>();
-             new (self) ModelAdam<T>{&own, Adam<T>(own.own().size(), options)};
-           },
-           nb::arg("model"), nb::arg("learning_rate") = 1e-4, nb::arg("beta1") = 0.9,
-           nb::arg("beta2") = 0.999, nb::arg("epsilon") = 1e-8, nb::keep_alive<1, 2>())
-      .def("step", [](ModelAdam<T>& adam) {
-        adam.model->use([&](auto& t) { adam.adam.step(t.weights_data(), t.gradient_data()); });
-      }, Release(), "One step along the model's gradient.");
+      .def(
+          "__init__",
+          [](ModelAdam<T>* self, Model& own, double rate, double beta1, double beta2,
+             double epsilon) {
+            const AdamOptions options{rate, beta1, beta2, epsilon};
+            options.check<T>();
+            new (self) ModelAdam<T>{&own, Adam<T>(own.own().size(), options)};
+          },
+          nb::arg("model"), nb::arg("learning_rate") = 1e-4, nb::arg("beta1") = 0.9,
+          nb::arg("beta2") = 0.999, nb::arg("epsilon") = 1e-8, nb::keep_alive<1, 2>())
+      .def(
+          "step",
+          [](ModelAdam<T>& adam) {
+            adam.model->use([&](auto& t) { adam.adam.step(t.weights_data(), t.gradient_data()); });
+          },
+          Release(), "One step along the model's gradient.");
 }
 
 }  // namespace

@@ -111,8 +111,12 @@ class Pass {
                        shape_text(rows.rows(), rows.cols()) + "); need " +
                        std::string(name_of(rows_.format())) + " " + shape_text(n, c));
     }
-    Gradients<T> g{std::vector<T>(output_.size()), std::vector<T>(gain_.size()),
-                   std::vector<T>(bias_.size()), std::vector<T>(shape_.size()), n, c};
+    Gradients<T> g{std::vector<T>(output_.size()),
+                   std::vector<T>(gain_.size()),
+                   std::vector<T>(bias_.size()),
+                   std::vector<T>(shape_.size()),
+                   n,
+                   c};
     NormGradients<T> to;
     if (!g.gain.empty()) to.gain = g.gain.data();
     if (!g.bias.empty()) to.bias = g.bias.data();
@@ -168,7 +172,8 @@ class Pass {
     if (!norm_.has_running()) return;
     // In training without statistics none are updated.
     if (!input.evaluation && input.running_variance.is_none()) return;
-    running_variance_ = numbers_or<T>(where, "running_variance", input.running_variance, channels, 1);
+    running_variance_ =
+        numbers_or<T>(where, "running_variance", input.running_variance, channels, 1);
     arrays_.running_variance = running_variance_.data();
     if (!norm_.has_running_mean()) return;
     running_mean_ = numbers_or<T>(where, "running_mean", input.running_mean, channels, 0);
@@ -207,8 +212,8 @@ HeldPass forward(const TextNorm& norm, nb::handle x, nb::handle gain, nb::handle
                  nb::handle shape, nb::handle weights, nb::handle lengths, nb::handle running_mean,
                  nb::handle running_variance, bool evaluation) {
   Rows rows("Norm.forward", x);
-  const NormInput input{gain,         bias,             shape,     weights, lengths,
-                        running_mean, running_variance, evaluation};
+  const NormInput input{gain,      bias, shape, weights, lengths, running_mean, running_variance,
+                        evaluation};
   if (rows.format() == NumberFormat::float64) {
     return {run_pass<double>(norm, std::move(rows), input)};
   }
@@ -235,8 +240,8 @@ nb::object show_gradient(nb::pointer_and_handle<HeldGradients> held, Member memb
       [&](const auto& g) -> nb::object {
         const auto& numbers = g.*member(g);
         if (is_matrix) {
-          return nb::cast(shown_array(
-              numbers.data(), {std::size_t(g.rows), std::size_t(g.channels)}, held.h));
+          return nb::cast(
+              shown_array(numbers.data(), {std::size_t(g.rows), std::size_t(g.channels)}, held.h));
         }
         if (numbers.empty()) return nb::none();
         return nb::cast(shown_array(numbers.data(), {numbers.size()}, held.h));
@@ -244,8 +249,7 @@ nb::object show_gradient(nb::pointer_and_handle<HeldGradients> held, Member memb
       held.p->numbers);
 }
 
-#define LIBNORM_MEMBER(name) \
-  [](const auto& of) { return &std::decay_t<decltype(of)>::name; }
+#define LIBNORM_MEMBER(name) [](const auto& of) { return &std::decay_t<decltype(of)>::name; }
 
 void bind_pass(nb::module_& m) {
   const auto gradient = [](auto member, bool is_matrix) {
@@ -281,8 +285,7 @@ void bind_pass(nb::module_& m) {
             return std::visit(
                 [&](const auto& pass) { return HeldGradients{pass->backward(d_output)}; }, p.pass);
           },
-          nb::arg("d_output"),
-          nb::sig("def backward(self, d_output: typing.Any) -> NormGradients"),
+          nb::arg("d_output"), nb::sig("def backward(self, d_output: typing.Any) -> NormGradients"),
           "Gradients from d_output [N, C] of x's type. Raises: ValueError after a pass in "
           "evaluation.");
 }
@@ -310,7 +313,10 @@ void bind_norms(nb::module_& m) {
            "norms of instances; one sequence if None. running_mean and running_variance\n[C]: read "
            "in evaluation, updated copies in training. Formula and source: norms().");
   m.def(
-      "norm", [](const std::string& text) { return TextNorm{text, parse_norm(text)}; },
+      "norm",
+      [](const std::string& text) {
+        return TextNorm{text, parse_norm(text)};
+      },
       nb::arg("text"),
       "A norm by its text: a published name (`layernorm`), or a stabilizer and its affine part "
       "(`rms+gain`).\nRaises: ValueError for an unknown or unexpected word.");

@@ -62,8 +62,8 @@ double number_of(const std::vector<MetricValue>& values, const std::string& name
     if (value.name == name) return value.value;
     known += (known.empty() ? "" : ", ") + value.name;
   }
-  throw nb::key_error(("no metric of this result has this name (" + name + "); there are " + known)
-                          .c_str());
+  throw nb::key_error(
+      ("no metric of this result has this name (" + name + "); there are " + known).c_str());
 }
 
 }  // namespace libnorm::python

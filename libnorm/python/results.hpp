@@ -40,8 +40,7 @@ inline nb::ndarray<nb::numpy, const double> shown_array(const std::vector<double
 template <class T>
 nb::ndarray<nb::numpy, T> owned_array(std::vector<T> numbers, std::initializer_list<size_t> shape) {
   auto* memory = new std::vector<T>(std::move(numbers));
-  nb::capsule owner(memory,
-                    [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+  nb::capsule owner(memory, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
   return nb::ndarray<nb::numpy, T>(memory->data(), shape, owner);
 }
 inline nb::ndarray<nb::numpy, double> owned_array(std::vector<double> numbers) {
@@ -54,23 +53,26 @@ inline nb::ndarray<nb::numpy, double> owned_array(std::vector<double> numbers) {
 template <class R, class Title>
 void add_table(nb::class_<R>& result, Title title) {
   result.def("__repr__", [title](const R& r) { return table_of(title(r), values_of(r)); });
-  result.def("__getitem__",
-             [](const R& r, const std::string& name) { return number_of(values_of(r), name); },
-             nb::arg("name"), "A metric by its name. Raises KeyError with the known names.");
-  result.def_prop_ro("metrics", [](const R& r) { return numbers_of(values_of(r)); },
-                     nb::sig("def metrics(self) -> dict[str, float]"),
-                     "The metrics' values by their names.");
+  result.def(
+      "__getitem__",
+      [](const R& r, const std::string& name) { return number_of(values_of(r), name); },
+      nb::arg("name"), "A metric by its name. Raises KeyError with the known names.");
+  result.def_prop_ro(
+      "metrics", [](const R& r) { return numbers_of(values_of(r)); },
+      nb::sig("def metrics(self) -> dict[str, float]"), "The metrics' values by their names.");
 }
 
 /// And to_dict() and to_json() of metrics alone.
 template <class R, class Title>
 void add_values(nb::class_<R>& result, Title title) {
   add_table(result, title);
-  result.def("to_dict", [](const R& r) { return dict_of(values_of(r)); },
-             nb::sig("def to_dict(self) -> dict[str, typing.Any]"),
-             "The metrics by their names, each with value, unit and convention.");
-  result.def("to_json", [](const R& r) { return json_of(values_of(r)); },
-             "to_dict() as JSON, which has no infinity: it becomes the string \"inf\".");
+  result.def(
+      "to_dict", [](const R& r) { return dict_of(values_of(r)); },
+      nb::sig("def to_dict(self) -> dict[str, typing.Any]"),
+      "The metrics by their names, each with value, unit and convention.");
+  result.def(
+      "to_json", [](const R& r) { return json_of(values_of(r)); },
+      "to_dict() as JSON, which has no infinity: it becomes the string \"inf\".");
 }
 
 /// What binds a topic's functions and classes.

@@ -122,8 +122,9 @@ Array array_of(const char* where, nb::handle x) {
            "protocol");
   }
   if (array.device_type() != nb::device::cpu::value) {
-    refuse(where, "an array that is not in the processor's memory (" + type() + " on DLPack device " +
-                      std::to_string(array.device_type()) + ")",
+    refuse(where,
+           "an array that is not in the processor's memory (" + type() + " on DLPack device " +
+               std::to_string(array.device_type()) + ")",
            "one that is, such as x.cpu()");
   }
   return array;
@@ -242,9 +243,8 @@ std::vector<std::int64_t> integers_of(const char* where, nb::handle x, Index siz
   }
   std::vector<std::int64_t> out;
   out.reserve(array.size());
-  for_each_number(array, [&](const std::byte* from) {
-    out.push_back(integer_at(array.dtype(), from));
-  });
+  for_each_number(array,
+                  [&](const std::byte* from) { out.push_back(integer_at(array.dtype(), from)); });
   if (size >= 0 && Index(out.size()) != size) {
     throw ShapeError(std::string(where) + ": another number of integers (" +
                      std::to_string(out.size()) + "); need " + std::to_string(size));

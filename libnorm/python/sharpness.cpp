@@ -42,9 +42,8 @@ AverageCaseSharpness average_case(nb::handle objective, nb::handle w, double rad
   const AnyObjective any(objective);
   const std::vector<double> weights = weights_for("average_case_sharpness", any, w);
   nb::gil_scoped_release release;
-  return average_case_sharpness(
-      any.view(), weights, ball_of(weights, radius, adaptive),
-      {pairs, region == "sphere" ? Region::sphere : Region::ball, seed});
+  return average_case_sharpness(any.view(), weights, ball_of(weights, radius, adaptive),
+                                {pairs, region == "sphere" ? Region::sphere : Region::ball, seed});
 }
 
 template <auto kFunction>
@@ -61,8 +60,8 @@ ScaledSharpness scaled(nb::handle objective, nb::handle w, const Ranges& ranges,
 }
 
 void bind_results(nb::module_& m) {
-  nb::class_<WorstCaseSharpness> worst(m, "WorstCaseSharpness",
-                                       "How much a loss can increase within a ball; a lower bound.");
+  nb::class_<WorstCaseSharpness> worst(
+      m, "WorstCaseSharpness", "How much a loss can increase within a ball; a lower bound.");
   add_values(worst, [](const WorstCaseSharpness& s) {
     return "worst-case sharpness, radius " + json_number(s.radius);
   });
@@ -70,9 +69,12 @@ void bind_results(nb::module_& m) {
   worst.def_ro("loss", &WorstCaseSharpness::loss, "L(w)");
   worst.def_ro("gap", &WorstCaseSharpness::gap, "0 where d is stationary.");
   worst.def_ro("converged", &WorstCaseSharpness::converged, "Whether the gap is small.");
-  worst.def_prop_ro("displacement", [](nb::pointer_and_handle<WorstCaseSharpness> s) {
-    return shown_array(s.p->displacement, s.h);
-  }, "d [n], the point found.");
+  worst.def_prop_ro(
+      "displacement",
+      [](nb::pointer_and_handle<WorstCaseSharpness> s) {
+        return shown_array(s.p->displacement, s.h);
+      },
+      "d [n], the point found.");
   nb::class_<AverageCaseSharpness> average(m, "AverageCaseSharpness",
                                            "The mean increase of a loss over displacements.");
   add_values(average, [](const AverageCaseSharpness& s) {
@@ -94,10 +96,11 @@ void bind_results(nb::module_& m) {
 
 void bind_sharpness(nb::module_& m) {
   bind_results(m);
-  m.def("sam_sharpness", &first_order, nb::arg("objective").none(), nb::arg("w").none(), nb::arg("radius"),
-        nb::arg("adaptive") = false,
-        "L(w + d) - L(w) after SAM's single step, d = radius g / ||g||; adaptive: the ball of ASAM, "
-        "|w_i| + 0.01.\nSource: Foret et al. 2021; Kwon et al. 2021.");
+  m.def(
+      "sam_sharpness", &first_order, nb::arg("objective").none(), nb::arg("w").none(),
+      nb::arg("radius"), nb::arg("adaptive") = false,
+      "L(w + d) - L(w) after SAM's single step, d = radius g / ||g||; adaptive: the ball of ASAM, "
+      "|w_i| + 0.01.\nSource: Foret et al. 2021; Kwon et al. 2021.");
   m.def("worst_case_sharpness", &worst_case, nb::arg("objective").none(), nb::arg("w").none(),
         nb::arg("radius"), nb::arg("adaptive") = false, nb::arg("iterations") = 100,
         nb::arg("tolerance") = 1e-6, nb::arg("random_starts") = 0, nb::arg("seed") = 0,
@@ -106,12 +109,13 @@ void bind_sharpness(nb::module_& m) {
         nb::arg("radius"), nb::arg("adaptive") = false, nb::arg("pairs") = 100,
         nb::arg("region") = "sphere", nb::arg("seed") = 0,
         "Mean increase over random displacements of the sphere or ball, each with its opposite.");
-  m.def("scale_invariant_sharpness", &scaled<&scale_invariant_sharpness>, nb::arg("objective").none(),
-        nb::arg("w").none(), nb::arg("ranges"), nb::arg("tolerance") = 1e-8, nb::arg("products") = 1000,
-        nb::arg("seed") = 0, "lambda_max ||w_b||^2 over the weights at the ranges (first, count).");
-  m.def("spherical_sharpness", &scaled<&spherical_sharpness>, nb::arg("objective").none(), nb::arg("w").none(),
-        nb::arg("ranges"), nb::arg("tolerance") = 1e-8, nb::arg("products") = 1000,
-        nb::arg("seed") = 0,
+  m.def("scale_invariant_sharpness", &scaled<&scale_invariant_sharpness>,
+        nb::arg("objective").none(), nb::arg("w").none(), nb::arg("ranges"),
+        nb::arg("tolerance") = 1e-8, nb::arg("products") = 1000, nb::arg("seed") = 0,
+        "lambda_max ||w_b||^2 over the weights at the ranges (first, count).");
+  m.def("spherical_sharpness", &scaled<&spherical_sharpness>, nb::arg("objective").none(),
+        nb::arg("w").none(), nb::arg("ranges"), nb::arg("tolerance") = 1e-8,
+        nb::arg("products") = 1000, nb::arg("seed") = 0,
         "lambda_max of the Hessian on the unit sphere's tangent space. Source: Lyu, Li, Arora "
         "2022.");
 }

@@ -41,18 +41,19 @@ nb::ndarray<nb::numpy, double> direction(
     nb::handle w, const std::vector<std::pair<std::string, std::vector<Index>>>& shapes,
     const std::string& scale, const std::string& vectors, std::uint64_t seed,
     std::uint32_t stream) {
-  const auto how = word_of<DirectionScale>("scale", {{"raw", DirectionScale::raw},
-                                                     {"unit", DirectionScale::unit},
-                                                     {"layer", DirectionScale::layer},
-                                                     {"filter", DirectionScale::filter}},
+  const auto how = word_of<DirectionScale>("scale",
+                                           {{"raw", DirectionScale::raw},
+                                            {"unit", DirectionScale::unit},
+                                            {"layer", DirectionScale::layer},
+                                            {"filter", DirectionScale::filter}},
                                            scale);
-  const auto policy = word_of<VectorPolicy>("vectors", {{"as_drawn", VectorPolicy::as_drawn},
-                                                        {"zero", VectorPolicy::zero},
-                                                        {"normalized", VectorPolicy::normalized}},
+  const auto policy = word_of<VectorPolicy>("vectors",
+                                            {{"as_drawn", VectorPolicy::as_drawn},
+                                             {"zero", VectorPolicy::zero},
+                                             {"normalized", VectorPolicy::normalized}},
                                             vectors);
-  return owned_array(draw_direction(Random(seed, Purpose::direction, stream),
-                                    parameters_of(shapes), doubles_of("direction", w), how,
-                                    policy));
+  return owned_array(draw_direction(Random(seed, Purpose::direction, stream), parameters_of(shapes),
+                                    doubles_of("direction", w), how, policy));
 }
 
 nb::ndarray<nb::numpy, double> orthogonal(nb::handle second, nb::handle first) {
@@ -83,36 +84,43 @@ LossSurface surface(nb::handle objective, nb::handle w, nb::handle first, nb::ha
 
 void bind_slices(nb::module_& m) {
   nb::class_<LossSlice>(m, "LossSlice", "A loss along a line through weight space.")
-      .def_prop_ro("alpha", [](nb::pointer_and_handle<LossSlice> s) {
-        return shown_array(s.p->alpha, s.h);
-      }, "Positions along the direction.")
-      .def_prop_ro("loss", [](nb::pointer_and_handle<LossSlice> s) {
-        return shown_array(s.p->loss, s.h);
-      }, "The loss at each.")
-      .def("to_json", [](const LossSlice& s) { return json_of(s); }, "Its members as JSON.");
+      .def_prop_ro(
+          "alpha", [](nb::pointer_and_handle<LossSlice> s) { return shown_array(s.p->alpha, s.h); },
+          "Positions along the direction.")
+      .def_prop_ro(
+          "loss", [](nb::pointer_and_handle<LossSlice> s) { return shown_array(s.p->loss, s.h); },
+          "The loss at each.")
+      .def(
+          "to_json", [](const LossSlice& s) { return json_of(s); }, "Its members as JSON.");
   nb::class_<LossSurface>(m, "LossSurface", "A loss over a plane through weight space.")
-      .def_prop_ro("alpha", [](nb::pointer_and_handle<LossSurface> s) {
-        return shown_array(s.p->alpha, s.h);
-      }, "Positions along the first direction.")
-      .def_prop_ro("beta", [](nb::pointer_and_handle<LossSurface> s) {
-        return shown_array(s.p->beta, s.h);
-      }, "Positions along the second.")
-      .def_prop_ro("loss", [](nb::pointer_and_handle<LossSurface> s) {
-        return shown_array(s.p->loss.data(), {s.p->alpha.size(), s.p->beta.size()}, s.h);
-      }, "[alpha, beta]")
-      .def("to_json", [](const LossSurface& s) { return json_of(s); }, "Its members as JSON.");
-  m.def("direction", &direction, nb::arg("w").none(), nb::arg("shapes"), nb::arg("scale") = "filter",
-        nb::arg("vectors") = "zero", nb::arg("seed") = 0, nb::arg("stream") = 0,
+      .def_prop_ro(
+          "alpha",
+          [](nb::pointer_and_handle<LossSurface> s) { return shown_array(s.p->alpha, s.h); },
+          "Positions along the first direction.")
+      .def_prop_ro(
+          "beta", [](nb::pointer_and_handle<LossSurface> s) { return shown_array(s.p->beta, s.h); },
+          "Positions along the second.")
+      .def_prop_ro(
+          "loss",
+          [](nb::pointer_and_handle<LossSurface> s) {
+            return shown_array(s.p->loss.data(), {s.p->alpha.size(), s.p->beta.size()}, s.h);
+          },
+          "[alpha, beta]")
+      .def(
+          "to_json", [](const LossSurface& s) { return json_of(s); }, "Its members as JSON.");
+  m.def("direction", &direction, nb::arg("w").none(), nb::arg("shapes"),
+        nb::arg("scale") = "filter", nb::arg("vectors") = "zero", nb::arg("seed") = 0,
+        nb::arg("stream") = 0,
         "A direction [n] drawn N(0, 1) over all weights w [n], then scaled. shapes: (name, shape) "
         "of each tensor in the\norder of w; filters are along the first axis. scale: raw, unit, "
         "layer or filter; vectors (gains and biases):\nas_drawn, zero or normalized. stream: "
         "another number draws another direction. Source: Li et al. 2018.");
   m.def("orthogonal", &orthogonal, nb::arg("second"), nb::arg("first"),
         "`second` made orthogonal to `first`, with its own length.");
-  m.def("loss_slice", &slice, nb::arg("objective").none(), nb::arg("w").none(), nb::arg("direction"),
-        nb::arg("alpha"), "The loss at w + alpha_i d.");
-  m.def("loss_surface", &surface, nb::arg("objective").none(), nb::arg("w").none(), nb::arg("first"),
-        nb::arg("second"), nb::arg("alpha"), nb::arg("beta"),
+  m.def("loss_slice", &slice, nb::arg("objective").none(), nb::arg("w").none(),
+        nb::arg("direction"), nb::arg("alpha"), "The loss at w + alpha_i d.");
+  m.def("loss_surface", &surface, nb::arg("objective").none(), nb::arg("w").none(),
+        nb::arg("first"), nb::arg("second"), nb::arg("alpha"), nb::arg("beta"),
         "The loss at w + alpha_i d + beta_j e.");
 }
 

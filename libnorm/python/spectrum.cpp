@@ -46,7 +46,8 @@ class SpectrumAccumulator {
     add_rows(*gram_, rows, data_of(count));
   }
   void merge(const SpectrumAccumulator& other) {
-    if (&other == this) throw ValueError("SpectrumAccumulator.merge: the other is this one; need another");
+    if (&other == this)
+      throw ValueError("SpectrumAccumulator.merge: the other is this one; need another");
     nb::gil_scoped_release release;
     const std::scoped_lock lock(mutex_, other.mutex_);
     if (!other.gram_) return;
@@ -102,8 +103,9 @@ void bind_result(nb::module_& m) {
   add_table(result, &title_of);
   result.def("to_dict", &to_dict, nb::sig("def to_dict(self) -> dict[str, typing.Any]"),
              "Rows, channels, centring, path, singular_values and metrics.");
-  result.def("to_json", [](const ActivationSpectrum& s) { return json_of(s); },
-             "to_dict() as JSON. JSON has no infinity: it becomes the string \"inf\".");
+  result.def(
+      "to_json", [](const ActivationSpectrum& s) { return json_of(s); },
+      "to_dict() as JSON. JSON has no infinity: it becomes the string \"inf\".");
   result.def_prop_ro(
       "singular_values",
       [](nb::pointer_and_handle<ActivationSpectrum> s) {
@@ -137,7 +139,8 @@ void bind_result(nb::module_& m) {
   }
   result.def(
       "noise_edges", [](const ActivationSpectrum& s) { return noise_edges(s); },
-      "The spectrum's edges if the rows were noise. Source: Marchenko, Pastur 1967; Johnstone 2001.");
+      "The spectrum's edges if the rows were noise. Source: Marchenko, Pastur 1967; Johnstone "
+      "2001.");
 }
 
 void bind_noise_edges(nb::module_& m) {

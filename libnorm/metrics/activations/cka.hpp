@@ -29,8 +29,8 @@ double debiased_linear_cka(const MatrixView<const T>& x, const MatrixView<const 
 /// Minibatch CKA: debiased linear CKA of features that come a batch at a time,
 ///   sum HSIC(X_b, Y_b) / sqrt(sum HSIC(X_b, X_b) sum HSIC(Y_b, Y_b)),
 /// HSIC the unbiased estimator of each batch, so that its expectation does not depend on the size
-/// of batches. Of one batch: debiased_linear_cka. Memory: three numbers. Sizes of batches may differ
-/// from each other by 1e70. Source: Nguyen, Raghu, Kornblith 2021.
+/// of batches. Of one batch: debiased_linear_cka. Memory: three numbers. Sizes of batches may
+/// differ from each other by 1e70. Source: Nguyen, Raghu, Kornblith 2021.
 class MinibatchCka {
  public:
   /// Adds a batch: x [R, C], y [R, D]. Throws: as debiased_linear_cka, ShapeError for fewer than

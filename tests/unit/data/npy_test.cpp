@@ -81,6 +81,19 @@ TEST_F(Npy, RoundsDoublesIntoFloats) {
               ElementsAre(1.0f, 1 + 0x1p-23f, kInfinity, -kInfinity, 0.0f));
 }
 
+TEST(DecodeNumbers, WidensBytesInMemory) {
+  const std::uint16_t halves[] = {0x3c00, 0xc000};
+  const auto bytes = std::as_bytes(std::span(halves));
+  double numbers[2];
+  decode_numbers<double>(NumberFormat::float16, bytes, numbers);
+  EXPECT_THAT(numbers, ElementsAre(1, -2));
+  decode_numbers<double>(NumberFormat::bfloat16, bytes, numbers);
+  EXPECT_THAT(numbers, ElementsAre(0.0078125, -2));
+  EXPECT_EQ(message_of<ShapeError>(
+                [&] { decode_numbers<double>(NumberFormat::float32, bytes, numbers); }),
+            "decode_numbers: bytes do not fit (4 for 2 numbers); need 4 each");
+}
+
 TEST_F(Npy, KeepsThePayloadOfNan) {
   const std::vector<std::uint32_t> bits = {0x7fc12345u, 0xffc00001u, 0x80000000u, 0xff800000u};
   const auto numbers = read_all<float>(open(npy(header("<f4", "(4,)"), bytes_of_numbers(bits))));

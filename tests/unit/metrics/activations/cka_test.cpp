@@ -144,6 +144,35 @@ TEST(DebiasedCka, IsTheFormulaForFewRowsAndMany) {
 }
 
 // Rows of which one is far out: its pair with itself is the square of the others.
+// Batches of two sizes and two scales, 2^20 apart: the sums of the unbiased estimators.
+TEST(MinibatchCka, IsTheQuotientOfSums) {
+  MinibatchCka sums;
+  EXPECT_EQ(sums.value(), 0);
+  double xx = 0, yy = 0, xy = 0;
+  for (const Index n : {20, 33}) {
+    std::vector<double> x = normals(n * 3, 42), y = normals(n * 2, 43);
+    for (double& number : x) number *= n == 20 ? 1 : 0x1p-20;
+    for (Index r = 0; r < n; ++r) y[std::size_t(r * 2)] += x[std::size_t(r * 3)];
+    sums.add(rows_in(x, 3), rows_in(y, 2));
+    const double pairs = double(n * (n - 3));
+    xx += u_centred_hsic(x, 3, x, 3) / pairs;
+    yy += u_centred_hsic(y, 2, y, 2) / pairs;
+    xy += u_centred_hsic(x, 3, y, 2) / pairs;
+    if (n == 20) {
+      EXPECT_NEAR(sums.value(), debiased_linear_cka(rows_in(x, 3), rows_in(y, 2)), 1e-14);
+    }
+  }
+  EXPECT_EQ(sums.batches(), 2);
+  EXPECT_NEAR(sums.value(), xy / std::sqrt(xx * yy), 1e-12);
+  const std::vector<double> few(6, 1.0);
+  try {
+    sums.add(rows_in(few, 2), rows_in(few, 2));
+    FAIL() << "three rows were taken";
+  } catch (const ShapeError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("MinibatchCka::add: too few rows (3)"));
+  }
+}
+
 TEST(DebiasedCka, KeepsItsDigitsBesideARowFarOut) {
   // By rationals: sums over pairs of different rows, then roots in 60 digits (mpmath).
   std::vector<double> x = {1, 2, -1, .5, .25, -2, 3, 1, -2, -1, 1, -2};
