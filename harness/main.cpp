@@ -22,6 +22,9 @@ using namespace harness;
 constexpr Command kCommands[] = {
     {"list", "what there is: experiments, arms, protocols, metrics, claims", &list_command},
     {"run", "train the arms of an experiment and keep what comes of it", &run_command},
+    {"plan", "write down the runs of a sweep: what, how long, how big", &plan_command},
+    {"status", "how far the runs of a plan are, on all nodes", &status_command},
+    {"merge", "add the runs of stores to one store", &merge_command},
     {"verify", "judge the claims and hold the verdicts against golden", &verify_command},
     {"figures", "draw the paper's figures from stored rows", &figures_command},
     {"report", "write one HTML page with verdicts, figures and all numbers", &report_command},
@@ -49,8 +52,8 @@ std::string usage() {
          "\n`norm-harness COMMAND --help` tells what a command takes. To begin:\n"
          "  norm-harness run all --profile smoke\n\n"
          "Exit codes: 0 all as in golden; 1 a verdict or a run differs; 2 usage; 3 data or\n"
-         "golden missing or damaged, or the output cannot be written; 4 runs are left to another\n"
-         "process; 130 stopped by a signal.\n";
+         "golden missing or damaged, or the output cannot be written; 4 runs are left, to another\n"
+         "process or for want of time; 130 stopped by a signal.\n";
 }
 
 Exit run(const std::vector<std::string>& words) {

@@ -20,10 +20,12 @@ test_libraries=(ca-certificates python3-dev)
 
 # Labels of heavy tests (tests/heavy.cmake). For each: minutes on 2 cores; packages that it alone
 # needs, as COMMAND:PACKAGE or the package of a library; and targets of build/release that it runs.
-heavy=(compilers sanitized exhaustive torch tier2)
-declare -A heavy_minutes=([compilers]=25 [sanitized]=25 [exhaustive]=18 [torch]=15 [tier2]=160)
-declare -A heavy_packages=()
-declare -A heavy_targets=([exhaustive]=math_exhaustive_test [torch]=norm-harness [tier2]=norm-harness)
+heavy=(compilers sanitized exhaustive cluster torch tier2)
+declare -A heavy_minutes=([compilers]=25 [sanitized]=25 [exhaustive]=18 [cluster]=15 [torch]=15
+                          [tier2]=160)
+declare -A heavy_packages=([cluster]="slurm-wlm munge")
+declare -A heavy_targets=([exhaustive]=math_exhaustive_test [cluster]=norm-harness
+                          [torch]=norm-harness [tier2]=norm-harness)
 
 say() { printf '%s: %s\n' "$name" "$*"; }
 

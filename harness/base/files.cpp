@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "harness/base/sha256.hpp"
+#include "harness/base/writing.hpp"
 #include "libnorm/core/error.hpp"
 #include "libnorm/data/stored_rows.hpp"
 
@@ -26,6 +27,12 @@ using libnorm::DataError;
 constexpr std::string_view kAside = ".libnorm-aside-";
 constexpr int kMostLinks = 40;
 constexpr std::size_t kPiece = std::size_t{1} << 16;
+
+/// How many DeferredSync live.
+std::atomic<int> deferred = 0;
+
+/// Returns: 0, or -1 with errno.
+int sync_file(int file) { return deferred > 0 ? 0 : ::fsync(file); }
 
 /// While it lives, a reader that leaves a pipe does not end this process.
 class BrokenPipeIgnored {
@@ -80,7 +87,7 @@ int write_new(const fs::path& path, std::span<const std::byte> bytes, const stru
   if (file.get() < 0) return errno;
   int reason = write_all(file.get(), bytes);
   if (reason == 0 && old != nullptr) reason = take_after(file.get(), *old);
-  if (reason == 0 && ::fsync(file.get()) != 0) reason = errno;
+  if (reason == 0 && sync_file(file.get()) != 0) reason = errno;
   if (reason == 0 && !file.close()) reason = errno;
   return reason;
 }
@@ -154,8 +161,8 @@ std::string reason_of(int error) {
 }
 
 void fail_to_write(const fs::path& path, const char* action, int reason) {
-  throw DataError("file: cannot " + std::string(action) + " " + path.string() + " (" +
-                  reason_of(reason) + "); need a folder that can be written to, with room");
+  throw WriteError("file: cannot " + std::string(action) + " " + path.string() + " (" +
+                   reason_of(reason) + "); need a folder that can be written to, with room");
 }
 
 void fail_to_read(const fs::path& path, int reason) {
@@ -191,7 +198,16 @@ void remove_asides(const fs::path& directory) {
   for (const fs::path& path : left) fs::remove(path, ignored);
 }
 
+DeferredSync::DeferredSync() { ++deferred; }
+DeferredSync::~DeferredSync() { --deferred; }
+
+void DeferredSync::finish(const fs::path& folder) {
+  const Descriptor file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (file.get() < 0 || ::syncfs(file.get()) != 0) fail_to_write(folder, "sync", errno);
+}
+
 void sync_directory(const fs::path& directory) {
+  if (deferred > 0) return;
   const Descriptor folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0) fail_to_write(directory, "open", errno);
   // EINVAL: a file system that has no such thing as syncing a folder.
@@ -231,7 +247,7 @@ void replace_atomically(const fs::path& path, const std::function<void(const fs:
   try {
     write(aside);
     Descriptor file(::open(aside.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file.get() < 0 || ::fsync(file.get()) != 0 || !file.close() ||
+    if (file.get() < 0 || sync_file(file.get()) != 0 || !file.close() ||
         ::rename(aside.c_str(), path.c_str()) != 0) {
       fail_to_write(path, "write", errno);
     }
@@ -241,7 +257,7 @@ void replace_atomically(const fs::path& path, const std::function<void(const fs:
     std::string text = error.what();
     const std::size_t at = text.find(aside.string());
     if (at != std::string::npos) text.replace(at, aside.string().size(), path.string());
-    throw DataError(text);
+    throw WriteError(text);
   } catch (...) {
     ::unlink(aside.c_str());
     throw;

@@ -15,6 +15,19 @@ class Interrupted : public std::runtime_error {
 /// that the parent ignored (nohup, or a shell for background jobs) stays ignored.
 void stop_on_signals();
 
+/// The same for a task of a sweep: SIGUSR1 requests a stop too, and after SIGTERM or SIGUSR1, which
+/// schedulers send, the exit code is 4.
+void stop_sweep_on_signals();
+
+/// The exit code after a stop: 130, or 4 in a sweep.
+int stop_code();
+
+/// Calls a function before the process ends by a stop, perhaps inside a signal handler.
+void call_at_stop(void (*function)());
+
+/// Ends the process with the code of a stop.
+[[noreturn]] void end_by_stop();
+
 bool stop_requested();
 
 /// Throws: Interrupted if a stop is requested.

@@ -21,7 +21,7 @@ enum class Exit {
   differs = 1,
   usage = 2,
   no_data = 3,
-  /// Another process holds runs of the plan.
+  /// Runs are left: another process holds them, or a sweep was stopped or ran out of time.
   runs_left = 4,
   interrupted = 130,
 };
@@ -34,6 +34,9 @@ struct Command {
   Exit (*run)(const std::vector<std::string>& arguments);
 };
 
+Exit plan_command(const std::vector<std::string>& arguments);
+Exit status_command(const std::vector<std::string>& arguments);
+Exit merge_command(const std::vector<std::string>& arguments);
 Exit run_command(const std::vector<std::string>& arguments);
 Exit verify_command(const std::vector<std::string>& arguments);
 Exit figures_command(const std::vector<std::string>& arguments);
@@ -63,6 +66,8 @@ class Arguments {
   void add(const boost::program_options::options_description& more) { options_.add(more); }
   /// Declares one positional argument, as in `run e1`.
   void positional(const char* name) { positional_.add(name, 1); }
+  /// Declares that all positional arguments are values of one option.
+  void several(const char* name) { positional_.add(name, -1); }
 
   /// Returns: false after printing --help. Throws: UsageError.
   bool parse(const std::vector<std::string>& arguments);

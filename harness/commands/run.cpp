@@ -1,18 +1,21 @@
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <iostream>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "harness/base/files.hpp"
+#include "harness/base/node.hpp"
 #include "harness/base/output.hpp"
-#include "harness/commands/command.hpp"
+#include "harness/commands/planning.hpp"
 #include "harness/commands/usage.hpp"
 #include "harness/results/compare.hpp"
 #include "harness/results/golden.hpp"
 #include "harness/results/golden_names.hpp"
 #include "harness/runs/runner.hpp"
+#include "harness/runs/sweep_plan.hpp"
 #include "harness/studies/study.hpp"
 #include "libnorm/data/printable.hpp"
 #include "libnorm/models/normalization.hpp"
@@ -21,157 +24,6 @@ namespace harness {
 namespace {
 
 namespace po = boost::program_options;
-
-/// A study, and its experiments that were asked for.
-struct Chosen {
-  const Study* study;
-  std::vector<const Experiment*> experiments;
-};
-
-std::vector<Chosen> chosen_experiments(const std::string& text) {
-  std::vector<Chosen> chosen;
-  for (const Study* study : studies()) chosen.push_back({study, {}});
-  const auto add = [&](const FoundExperiment& found) {
-    for (Chosen& c : chosen) {
-      if (c.study == found.study) c.experiments.push_back(found.experiment);
-    }
-  };
-  if (text == "all") {
-    for (Chosen& c : chosen) {
-      for (const Experiment& e : c.study->experiments()) c.experiments.push_back(&e);
-    }
-  } else {
-    for (const std::string& id : split_list(text, "experiment")) add(find_experiment(id));
-  }
-  std::erase_if(chosen, [](const Chosen& c) { return c.experiments.empty(); });
-  return chosen;
-}
-
-bool has(const std::vector<std::string>& list, std::string_view item) {
-  return std::find(list.begin(), list.end(), item) != list.end();
-}
-
-/// The protocol asked for, or else the study's first.
-std::string protocol_of(const Study& study, const Arguments& arguments) {
-  if (arguments.has("protocol")) return arguments.text("protocol");
-  return std::string(study.protocols().front().name);
-}
-
-/// In the order of the study's catalogue.
-std::vector<std::string> default_arms(const Chosen& chosen, const std::string& protocol) {
-  std::vector<std::string> arms;
-  for (const ArmInfo& arm : chosen.study->arms()) {
-    const bool wanted =
-        std::any_of(chosen.experiments.begin(), chosen.experiments.end(), [&](const Experiment* e) {
-          const auto own = e->trainings.find(protocol);
-          if (own != e->trainings.end()) return has(own->second, arm.name);
-          return has(e->arms, arm.name) || has(e->controls, arm.name);
-        });
-    if (wanted) arms.emplace_back(arm.name);
-  }
-  return arms;
-}
-
-/// The arms of --arms; aliases are replaced by names.
-std::vector<std::string> named_arms(const Arguments& arguments) {
-  std::vector<std::string> arms;
-  for (const std::string& text : split_list(arguments.text("arms"), "arms")) {
-    arms.push_back(libnorm::canonical_normalization(text));
-    if (std::count(arms.begin(), arms.end(), arms.back()) > 1) {
-      throw UsageError(
-          fmt::format("--arms: duplicate arm ({} is {}); need each once", text, arms.back()));
-    }
-  }
-  return arms;
-}
-
-/// A study's arms that are named with --arms, or else those of its experiments.
-std::vector<std::string> arms_of(const Chosen& chosen, const Arguments& arguments) {
-  if (!arguments.has("arms")) return default_arms(chosen, protocol_of(*chosen.study, arguments));
-  std::vector<std::string> arms;
-  for (const std::string& name : named_arms(arguments)) {
-    if (chosen.study->has_arm(name) || is_normalization(name)) arms.push_back(name);
-  }
-  return arms;
-}
-
-/// Refuses names that no chosen study knows.
-void check_names(const std::vector<Chosen>& chosen, const Arguments& arguments) {
-  const auto fits = [&](const auto& list_of, std::string_view name) {
-    return std::any_of(chosen.begin(), chosen.end(), [&](const Chosen& c) {
-      const auto& list = list_of(*c.study);
-      return std::any_of(list.begin(), list.end(), [&](const auto& x) { return x.name == name; });
-    });
-  };
-  if (arguments.has("arms")) {
-    for (const std::string& name : named_arms(arguments)) {
-      if (is_normalization(name)) continue;
-      if (fits(
-              [](const Study& s) -> const auto& { return s.arms(); }, name))
-        continue;
-      find_named(chosen.front().study->arms(), &ArmInfo::name, name, "arm");
-    }
-  }
-  const std::string protocol = protocol_of(*chosen.front().study, arguments);
-  if (!fits(
-          [](const Study& s) -> const auto& { return s.protocols(); }, protocol)) {
-    find_named(chosen.front().study->protocols(), &Protocol::name, protocol, "protocol");
-  }
-  for (const Study* study : studies()) {
-    for (const NumberInfo& number : study->numbers()) {
-      const std::string name(number.name);
-      if (arguments.has(name) &&
-          !fits(
-              [](const Study& s) -> const auto& { return s.numbers(); }, name)) {
-        throw UsageError(fmt::format("--{}: {} has no such number; `norm-harness list` tells of {}",
-                                     name, arguments.text("experiment"), study->name()));
-      }
-    }
-  }
-}
-
-Request request_for(const Chosen& chosen, const Arguments& arguments, libnorm::Gemm gemm) {
-  Request request;
-  request.profile = arguments.text("profile");
-  request.arms = arms_of(chosen, arguments);
-  request.seeds = parse_seeds(arguments.text("seeds"));
-  if (arguments.has("dense")) request.path = libnorm::Path::dense;
-  request.gemm = gemm;
-  for (const NumberInfo& number : chosen.study->numbers()) {
-    const std::string name(number.name);
-    if (!arguments.has(name)) continue;
-    request.numbers[name] = number.kind == NumberKind::count ? double(arguments.get<Index>(name))
-                                                             : arguments.get<double>(name);
-  }
-  if (arguments.has("data")) request.data = arguments.text("data");
-  if (arguments.has("any-data")) request.trust = Trust::any;
-  request.cache = std::filesystem::path(arguments.text("store")) / "cache";
-  return request;
-}
-
-/// Shard i of n: every n-th run of the plan, from the i-th.
-std::vector<PlannedRun> shard_of(std::vector<PlannedRun> plan, const std::string& text) {
-  const auto refuse = [&] {
-    return UsageError(fmt::format("--shard: no such part ({}); need i/n with 1 <= i <= n", text));
-  };
-  const std::size_t slash = text.find('/');
-  if (slash == std::string::npos) throw refuse();
-  const auto number = [&](std::size_t from, std::size_t to) {
-    std::size_t value = 0;
-    const auto r = std::from_chars(text.data() + from, text.data() + to, value);
-    if (r.ec != std::errc() || r.ptr != text.data() + to) throw refuse();
-    return value;
-  };
-  const std::size_t i = number(0, slash), n = number(slash + 1, text.size());
-  if (i < 1 || i > n) throw refuse();
-  std::vector<PlannedRun> part;
-  for (std::size_t k = i - 1; k < plan.size(); k += n) part.push_back(std::move(plan[k]));
-  if (part.empty()) {
-    throw UsageError(
-        fmt::format("--shard: nothing is left for it ({} of {} runs)", text, plan.size()));
-  }
-  return part;
-}
 
 std::string metric_text(const RunResult& result, const std::string& name) {
   const auto metric = result.metrics.find(name);
@@ -200,9 +52,11 @@ void print_table(const Study& study, const std::string& protocol,
   }
 }
 
-/// Prints each run, and how it compares with golden.
-Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<RunResult>& results,
-                         const Arguments& arguments) {
+/// Prints each run, and how it compares with golden. planned: the options that decided what is
+/// trained.
+Exit compare_with_golden(const std::vector<ChosenStudy>& chosen,
+                         const std::vector<RunResult>& results, const Arguments& arguments,
+                         const Arguments& planned) {
   const bool must_check = arguments.has("check");
   const std::string& directory = arguments.text("golden");
   Golden golden;
@@ -232,8 +86,8 @@ Exit compare_with_golden(const std::vector<Chosen>& chosen, const std::vector<Ru
       exit = Exit::no_data;
     }
   }
-  for (const Chosen& c : chosen) {
-    print_table(*c.study, protocol_of(*c.study, arguments), results, words);
+  for (const ChosenStudy& c : chosen) {
+    print_table(*c.study, protocol_of(*c.study, planned), results, words);
   }
   if (!notes.empty()) print_out("\n  {}\n", fmt::join(notes, "\n  "));
   if (exit == Exit::no_data) {
@@ -273,23 +127,6 @@ Exit check_kept(const std::vector<RunResult>& results, const Store& store,
   return Exit::no_data;
 }
 
-/// Adds every number of every study once, with its meaning in each study.
-void add_numbers(Arguments& arguments) {
-  std::vector<std::string_view> added;
-  for (const Study* study : studies()) {
-    for (const NumberInfo& number : study->numbers()) {
-      if (std::find(added.begin(), added.end(), number.name) != added.end()) continue;
-      added.push_back(number.name);
-      const std::string name(number.name), help(number.help);
-      if (number.kind == NumberKind::count) {
-        arguments.options()(name.c_str(), po::value<Index>(), help.c_str());
-      } else {
-        arguments.options()(name.c_str(), po::value<double>(), help.c_str());
-      }
-    }
-  }
-}
-
 /// The usage and description of `run`, from the catalogue.
 Arguments run_arguments() {
   const std::string data =
@@ -306,32 +143,6 @@ Arguments run_arguments() {
           "is\n"
           "marked `custom` and never compared with golden." +
               (data.empty() ? "" : "\n\n" + data)};
-}
-
-/// Options that decide what is trained.
-void add_plan_options(Arguments& arguments) {
-  const std::string profiles = by_study([](const Study& s) { return names_of(s.profiles()); });
-  const std::string protocols = by_study([](const Study& s) { return names_of(s.protocols()); });
-  arguments.options()("experiment", po::value<std::string>(), "one, a list as a,b, or all")(
-      "profile", po::value<std::string>()->default_value("paper"), profiles.c_str())(
-      "arms", po::value<std::string>(),
-      "only these arms, as a,b; the default is the experiment's, controls included. Any\n"
-      "normalization is an arm too: a norm (dyt), or a stabilizer and what is learned, and where\n"
-      "it stands (rms+gain@pre); `norm-harness list` has the words")(
-      "seeds", po::value<std::string>()->default_value("1"),
-      "how many seeds (0 .. N-1), or a list 0,2,5, or a range 3..7")(
-      "shard", po::value<std::string>(),
-      "only part i of n of the runs, as 2/8, to share them out among machines")(
-      "data", po::value<std::string>(),
-      "folder of data, as scripts/fetch_data makes it; else the one that LIBNORM_DATA names,\n"
-      "else `data` in the checkout")(
-      "any-data", "take files of other content than the published ones (a custom run)")(
-      "dense", "compute as PyTorch does, without the exact shortcuts (a custom run)")(
-      "protocol", po::value<std::string>(),
-      ("whose numbers the table shows, and whose arms are trained where it has its own; every run "
-       "measures all. The default is the first of each: " +
-       protocols)
-          .c_str());
 }
 
 /// Options that decide how it is trained and what is kept.
@@ -352,22 +163,68 @@ void add_runner_options(Arguments& arguments) {
       "golden", po::value<std::string>()->default_value(default_golden()),
       "folder of the committed results")("check",
                                          "fail unless golden has every run, with the same bits")(
+      "locks", po::value<std::string>()->default_value("auto"),
+      "how runs are locked: flock; lease, or lease:SECONDS after which a silent process loses its\n"
+      "run (300); auto is flock where the file system is known to hold it between nodes. A store\n"
+      "keeps the locks that it began with")(
       "no-wait", "leave runs that another process is making to it, and end with exit code 4")(
       "quiet", "no progress");
   add_device(arguments);
   add_gemm(arguments);
 }
 
-std::vector<PlannedRun> plan_of(const std::vector<Chosen>& chosen, const Arguments& arguments,
-                                libnorm::Gemm gemm) {
-  std::vector<PlannedRun> plan;
-  for (const Chosen& c : chosen) {
-    for (PlannedRun& run : c.study->plan(request_for(c, arguments, gemm))) {
-      plan.push_back(std::move(run));
+/// Options of a task of a sweep.
+void add_sweep_options(Arguments& arguments) {
+  arguments.options()(
+      "plan", po::value<std::string>()->value_name("FILE"),
+      "in place of an experiment: the runs of a plan that `norm-harness plan` wrote, the longest\n"
+      "first. A run that fails is noted, and the others are made. SIGTERM and SIGUSR1 save all\n"
+      "and end with exit code 4")("retry-failed", "with --plan: also runs that failed before")(
+      "until", po::value<std::string>()->value_name("TIME"),
+      "with --plan: end within so much time, as SECONDS or H:MM:SS, with exit code 4 if runs are\n"
+      "left; the default is the end of the Slurm job")(
+      "shard", po::value<std::string>(),
+      "only part i of n of the runs, as 2/8, to share them out among machines");
+}
+
+/// Seconds of `SECONDS`, `M:SS`, `H:MM:SS` or `D-H:MM:SS`. Throws: UsageError.
+double parse_time(const std::string& text) {
+  const auto refuse = [&] {
+    return UsageError(
+        fmt::format("--until: no time ({}); need SECONDS, H:MM:SS or D-HH:MM:SS", text));
+  };
+  double total = 0, part = 0;
+  bool has_digit = false;
+  for (const char c : text) {
+    if (c >= '0' && c <= '9') {
+      part = 10 * part + (c - '0');
+      has_digit = true;
+    } else if ((c == ':' || (c == '-' && total == 0)) && has_digit) {
+      total = (total + part) * (c == ':' ? 60 : 24);
+      part = 0;
+      has_digit = false;
+    } else {
+      throw refuse();
     }
   }
-  if (arguments.has("shard")) plan = shard_of(std::move(plan), arguments.text("shard"));
-  return plan;
+  if (!has_digit || total + part > 1e9) throw refuse();
+  return total + part;
+}
+
+/// The locks of --locks; nothing if the store decides. Throws: UsageError.
+std::optional<Locks> chosen_locks(const Arguments& arguments) {
+  const std::string& text = arguments.text("locks");
+  if (text == "auto") return std::nullopt;
+  if (text == "flock") return Locks{false};
+  if (text == "lease") return Locks{true};
+  double seconds = 0;
+  if (text.starts_with("lease:")) {
+    const char* end = text.data() + text.size();
+    const auto read = std::from_chars(text.data() + 6, end, seconds);
+    if (read.ec == std::errc() && read.ptr == end && seconds > 0) return Locks{true, seconds};
+  }
+  throw UsageError(
+      fmt::format("--locks: unknown kind ({}); need auto, flock, lease or lease:SECONDS", text));
 }
 
 RunnerOptions runner_options(const Arguments& arguments) {
@@ -395,6 +252,112 @@ void require_golden(const Arguments& arguments) {
   }
 }
 
+/// Prints the runs made here, and how they compare with golden.
+Exit report_runs(const std::vector<ChosenStudy>& chosen, const MadeRuns& made, const Store& store,
+                 const RunnerOptions& options, const Arguments& arguments,
+                 const Arguments& planned) {
+  const Exit compared = compare_with_golden(chosen, made.results, arguments, planned);
+  const Exit kept = check_kept(made.results, store, options.keep);
+  return compared == Exit::ok ? kept : compared;
+}
+
+/// The runs of `plan` that are neither finished nor failed; those that failed, with --retry-failed.
+/// Counts the failed ones that are left out.
+std::vector<PlannedRun> open_runs(std::vector<PlannedRun> plan, const Store& store, bool retries,
+                                  std::size_t& failed) {
+  std::erase_if(plan, [&](const PlannedRun& run) {
+    const std::filesystem::path folder = store.folder(run.spec);
+    if (is_there(folder / kResultFile)) return true;
+    const bool leaves_out = !retries && store.failure_of(folder);
+    failed += leaves_out;
+    return leaves_out;
+  });
+  return plan;
+}
+
+SweepTask sweep_task(const Arguments& arguments, const SweepPlan& sweep) {
+  SweepTask task;
+  task.retry_failed = arguments.has("retry-failed");
+  const double seconds =
+      arguments.has("until") ? parse_time(arguments.text("until")) : seconds_of_job();
+  if (seconds >= 0) {
+    task.until = std::chrono::steady_clock::now() +
+                 std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                     std::chrono::duration<double>(seconds));
+  }
+  std::map<std::string, double> steps;
+  for (const SweepRun& run : sweep.runs) {
+    if (run.steps > 0) steps[run.spec_sha256] = run.seconds / double(run.steps);
+  }
+  task.step_seconds = [steps = std::move(steps)](const PlannedRun& run) {
+    const auto known = steps.find(run.spec.sha256());
+    return known == steps.end() ? 0 : known->second;
+  };
+  return task;
+}
+
+Progress::Style style_of(const Arguments& arguments) {
+  return arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
+}
+
+/// What a task of a sweep says at its end, and its exit code.
+Exit end_of_sweep(const MadeRuns& made, std::size_t failed_before, Exit compared) {
+  const std::size_t failed = made.failed.size() + failed_before;
+  if (failed > 0) {
+    complain("run: {} {} failed; `norm-harness status` says why, and --retry-failed makes {} again",
+             failed, failed == 1 ? "run has" : "runs have", failed == 1 ? "it" : "them");
+  }
+  if (made.left > 0) {
+    complain("run: {} {} left: another process holds {}, or no time is left", made.left,
+             made.left == 1 ? "run is" : "runs are", made.left == 1 ? "it" : "them");
+    // Whoever makes them finds what failed.
+    return Exit::runs_left;
+  }
+  if (compared != Exit::ok) return compared;
+  return failed > 0 ? Exit::differs : Exit::ok;
+}
+
+/// `run --plan`.
+Exit run_sweep(const Arguments& arguments) {
+  const SweepPlan sweep = read_plan(arguments.text("plan"));
+  refuse_plan_options(arguments);
+  Arguments planned("plan", "");
+  planned.positional("experiment");
+  add_plan_options(planned);
+  add_gemm(planned);
+  std::vector<std::string> words = sweep.words;
+  if (arguments.has("data")) {
+    std::erase_if(words, [](const std::string& word) { return word.starts_with("--data="); });
+    words.push_back("--data=" + arguments.text("data"));
+  }
+  planned.parse(words);
+  stop_sweep_on_signals();
+  RunnerOptions options = runner_options(arguments);
+  options.sweep = sweep_task(arguments, sweep);
+  const std::vector<ChosenStudy> chosen = chosen_studies(planned);
+  const std::string folder = arguments.given("store") ? arguments.text("store") : sweep.store;
+  std::vector<PlannedRun> plan =
+      in_order_of(sweep, plan_of(chosen, planned, chosen_gemm(planned, options.device), folder));
+  if (arguments.has("shard")) plan = shard_of(std::move(plan), arguments.text("shard"));
+  require_golden(arguments);
+  const Store store(folder, Access::writing, chosen_locks(arguments));
+  std::size_t failed = 0;
+  const std::size_t all = plan.size();
+  plan = open_runs(std::move(plan), store, options.sweep->retry_failed, failed);
+  print_out("{} of {} runs are open; {} locks{}\n", plan.size(), all, libnorm::printable(folder),
+            store.locks().leases ? fmt::format(" by leases of {} s", store.locks().seconds)
+                                 : " by flock");
+  Progress progress(std::cout, style_of(arguments), STDOUT_FILENO);
+  try {
+    const MadeRuns made = make_runs(plan, options, store, progress);
+    const Exit compared = report_runs(chosen, made, store, options, arguments, planned);
+    return end_of_sweep(made, failed, compared);
+  } catch (const Interrupted& stop) {
+    complain("norm-harness: {}", stop.what());
+    return stop_requested() ? Exit(stop_code()) : Exit::runs_left;
+  }
+}
+
 }  // namespace
 
 Exit run_command(const std::vector<std::string>& words) {
@@ -402,27 +365,29 @@ Exit run_command(const std::vector<std::string>& words) {
   arguments.positional("experiment");
   add_plan_options(arguments);
   add_runner_options(arguments);
-  add_numbers(arguments);
+  add_sweep_options(arguments);
   if (!arguments.parse(words)) return Exit::ok;
+  if (arguments.has("plan")) return run_sweep(arguments);
+  for (const char* name : {"retry-failed", "until"}) {
+    if (arguments.has(name)) {
+      throw UsageError(fmt::format("--{}: it is of a sweep; need --plan FILE with it", name));
+    }
+  }
   if (!arguments.has("experiment")) {
     throw UsageError("run: no experiment given; need " + experiment_words());
   }
   // A signal ends reading and planning at once, and training after the current step.
   stop_on_signals();
-  const std::vector<Chosen> chosen = chosen_experiments(arguments.text("experiment"));
-  check_names(chosen, arguments);
+  const std::vector<ChosenStudy> chosen = chosen_studies(arguments);
   const RunnerOptions options = runner_options(arguments);
   const libnorm::Gemm gemm = chosen_gemm(arguments, options.device);
-  const std::vector<PlannedRun> plan = plan_of(chosen, arguments, gemm);
+  std::vector<PlannedRun> plan = plan_of(chosen, arguments, gemm, arguments.text("store"));
+  if (arguments.has("shard")) plan = shard_of(std::move(plan), arguments.text("shard"));
   require_golden(arguments);
-  const Store store(arguments.text("store"), Access::writing);
-  const auto style =
-      arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
-  Progress progress(std::cout, style, STDOUT_FILENO);
+  const Store store(arguments.text("store"), Access::writing, chosen_locks(arguments));
+  Progress progress(std::cout, style_of(arguments), STDOUT_FILENO);
   const MadeRuns made = make_runs(plan, options, store, progress);
-  const Exit compared = compare_with_golden(chosen, made.results, arguments);
-  const Exit kept = check_kept(made.results, store, options.keep);
-  const Exit exit = compared == Exit::ok ? kept : compared;
+  const Exit exit = report_runs(chosen, made, store, options, arguments, arguments);
   if (made.left == 0) return exit;
   complain(
       "run: another process holds {} of the {} runs, and they are left to it; without "

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "harness/base/terminal.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
@@ -78,6 +79,12 @@ void Progress::finish(std::size_t run, const RunResult& result) {
     say(fmt::format("{}: {} steps in {}, loss {:.4g}, weights {:.12}", r.name, result.steps,
                     duration_text(result.seconds), result.final_loss, result.weights_sha256));
   }
+}
+
+void Progress::fail(std::size_t run, const std::string& why) {
+  const std::lock_guard lock(mutex_);
+  runs_[run].active = false;
+  say(fmt::format("{}: failed: {}", runs_[run].name, libnorm::printable(why)));
 }
 
 void Progress::measured(std::size_t run) {

@@ -35,6 +35,8 @@ class Progress {
   void start(std::size_t run, std::int64_t steps);
   void step(std::size_t run, std::int64_t steps, double loss);
   void finish(std::size_t run, const RunResult& result);
+  /// The run failed, and others go on.
+  void fail(std::size_t run, const std::string& why);
   /// A finished run was measured again.
   void measured(std::size_t run);
   /// Says what is being waited for, if it changed.

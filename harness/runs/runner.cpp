@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -14,9 +15,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "harness/base/files.hpp"
 #include "harness/base/memory.hpp"
 #include "harness/base/output.hpp"
 #include "harness/base/threads.hpp"
+#include "harness/base/writing.hpp"
 #include "harness/results/environment.hpp"
 #include "harness/runs/checkpoint.hpp"
 #include "harness/runs/kept_state.hpp"
@@ -31,14 +34,27 @@ using Clock = std::chrono::steady_clock;
 constexpr double kCheckpointEvery = 10, kLargeCheckpointEvery = 120;
 /// A measurement can be interrupted, so training that took longer than this is saved before it.
 constexpr double kWorthKeeping = 1;
-/// How often to look whether other processes still hold their runs.
-constexpr std::chrono::milliseconds kLookEvery{250};
+/// How often to look whether other processes still hold their runs; with leases, whose signs of
+/// life lie on a shared file system, it is less often.
+constexpr double kLookEvery = 0.25, kLooksAtLease = 50;
+/// In a sweep, so many seconds lie between a run's checkpoints at least.
+constexpr double kSweepCheckpointEvery = 60;
+/// Of a task's time, so many seconds are left for writing, and more for large models.
+constexpr double kReserve = 2, kBytesASecond = 5e7;
 
 bool is_checkpoint_due(const PlannedRun& planned, const TrainingRun& run,
                        const RunnerOptions& options, double seconds) {
   const bool large = planned.size == RunSize::large && !run.at_landmark();
-  return seconds >=
-         options.checkpoint_every.value_or(large ? kLargeCheckpointEvery : kCheckpointEvery);
+  const double least = options.sweep ? kSweepCheckpointEvery : 0;
+  return seconds >= options.checkpoint_every.value_or(
+                        std::max(least, large ? kLargeCheckpointEvery : kCheckpointEvery));
+}
+
+/// Whether a step of so many seconds and a checkpoint after it end before the task has to.
+bool is_time_for(const PlannedRun& planned, const RunnerOptions& options, double step) {
+  if (!options.sweep || !options.sweep->until) return true;
+  const double need = kReserve + 2 * step + planned.bytes / kBytesASecond;
+  return Clock::now() + std::chrono::duration<double>(need) < *options.sweep->until;
 }
 
 /// What concurrent runs share.
@@ -88,10 +104,15 @@ void train(const PlannedRun& planned, const WorkerState& worker_state, const Run
   // model takes long.
   std::optional<Unsaved> unsaved;
   auto saved = Clock::now();
+  double longest = 0;
   const auto step = [&] {
     check_stop();
     if (worker_state.stop) throw Interrupted("another run failed");
+    if (clock.held.is_lost()) throw LeaseLost("another process has taken the run over");
+    if (!is_time_for(planned, worker_state.options, longest)) throw Interrupted("no time is left");
+    const auto begun = Clock::now();
     run.step();
+    longest = std::max(longest, seconds_since(begun));
     if (!unsaved) unsaved.emplace();
     progress.step(index, run.steps_done(), run.last_loss());
     if (is_checkpoint_due(planned, run, worker_state.options, seconds_since(saved))) {
@@ -207,7 +228,7 @@ MadeRun make_run(const PlannedRun& planned, const WorkerState& worker_state, con
   } catch (const std::exception& error) {
     complain_text("norm-harness: ", error.what());
   }
-  std::_Exit(130);
+  end_by_stop();
 }
 
 /// Makes the runs of a plan, several at once.
@@ -218,27 +239,36 @@ class Maker {
       : plan_(plan), options_(options), store_(store), progress_(progress), runs_(runs) {}
 
   /// Makes the runs of `open` that no other process holds, and returns the others.
-  std::vector<std::size_t> make_free(const std::vector<std::size_t>& open) const {
+  std::vector<std::size_t> make_free(const std::vector<std::size_t>& open) {
     std::vector<std::size_t> small, large;
     for (const std::size_t i : open) {
       (plan_[i].size == RunSize::small ? small : large).push_back(i);
     }
-    std::vector<std::size_t> held = make_free(small, jobs_for(small));
-    const auto more = make_free(large, int(std::min<std::size_t>(large.size(), 1)));
-    held.insert(held.end(), more.begin(), more.end());
+    const bool small_first = !options_.sweep;
+    std::vector<std::size_t> held;
+    for (const bool is_small : {small_first, !small_first}) {
+      const auto more = is_small ? make_free(small, jobs_for(small))
+                                 : make_free(large, int(std::min<std::size_t>(large.size(), 1)));
+      held.insert(held.end(), more.begin(), more.end());
+    }
     return held;
   }
 
-  /// Waits for runs that other processes hold. If a process releases one unfinished, it is made
-  /// here.
-  void wait_for(std::vector<std::size_t> held) const {
-    while (!held.empty()) {
+  /// Waits for runs that other processes hold, for at most so many seconds. If a process releases
+  /// one unfinished, it is made here. Returns: those that are still held.
+  std::vector<std::size_t> wait_for(std::vector<std::size_t> held, double most) {
+    const auto start = Clock::now();
+    const double every = store_.locks().leases
+                             ? std::max(kLookEvery, store_.locks().seconds / kLooksAtLease)
+                             : kLookEvery;
+    while (!held.empty() && seconds_since(start) < most) {
       std::set<std::string> holders;
       for (const std::size_t i : held) holders.insert(store_.holder(plan_[i].spec));
       progress_.wait(fmt::format("waits for {} {} that another process holds (pid {})", held.size(),
                                  held.size() == 1 ? "run" : "runs", fmt::join(holders, ", ")));
-      std::this_thread::sleep_for(kLookEvery);
+      std::this_thread::sleep_for(std::chrono::duration<double>(every));
       check_stop();
+      if (!is_time_for(plan_[held[0]], options_, 0)) break;
       std::erase_if(held, [&](std::size_t i) {
         auto result = store_.find(plan_[i].spec);
         if (!result || !due_of(options_, *result).measures.empty()) return false;
@@ -248,9 +278,55 @@ class Maker {
       });
       held = make_free(held);
     }
+    return held;
   }
 
+  /// The runs that failed, in the order in which they did.
+  const std::vector<FailedRun>& failed() const { return failed_; }
+
  private:
+  /// Makes a run that is locked. In a sweep a failure is noted. Returns: false if another process
+  /// has taken the run over.
+  bool make_locked(std::size_t i, const LockedRun& run, const WorkerState& worker_state) {
+    const auto make = [&] {
+      runs_[i] = make_run(plan_[i], worker_state, store_, run, i, progress_);
+    };
+    if (!options_.sweep) {
+      make();
+      return true;
+    }
+    if (!options_.sweep->retry_failed) {
+      if (const auto before = store_.failure_of(run.folder())) {
+        note_failure(i, before->message);
+        return true;
+      }
+    }
+    try {
+      make();
+    } catch (const LeaseLost&) {
+      return false;
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const WriteError&) {
+      throw;  // The store is full or gone: no other run would fare better.
+    } catch (const std::exception& error) {
+      run.record_failure(error.what());
+      note_failure(i, error.what());
+    }
+    return true;
+  }
+
+  void note_failure(std::size_t i, const std::string& message) {
+    const std::lock_guard lock(failed_mutex_);
+    failed_.push_back({i, message});
+    progress_.fail(i, message);
+  }
+
+  bool has_time(std::size_t i) const {
+    const bool is_known = options_.sweep && options_.sweep->step_seconds;
+    return is_time_for(plan_[i], options_, is_known ? options_.sweep->step_seconds(plan_[i]) : 0);
+  }
+
   /// How many runs to make at once: as many as there are threads and memory for.
   int jobs_for(const std::vector<std::size_t>& runs) const {
     double need = 1;
@@ -259,7 +335,7 @@ class Maker {
     return std::min(int(fit), int(runs.size()));
   }
 
-  std::vector<std::size_t> make_free(const std::vector<std::size_t>& open, int jobs) const {
+  std::vector<std::size_t> make_free(const std::vector<std::size_t>& open, int jobs) {
     WorkerState worker_state;
     worker_state.options = options_;
     worker_state.runs = jobs;
@@ -272,9 +348,12 @@ class Maker {
         for (std::size_t k = next++; k < open.size(); k = next++) {
           check_stop();
           const std::size_t i = open[k];
-          if (const auto run = store_.try_lock(plan_[i].spec)) {
-            runs_[i] = make_run(plan_[i], worker_state, store_, *run, i, progress_);
-          } else {
+          bool is_made = false;
+          if (has_time(i)) {
+            const auto run = store_.try_lock(plan_[i].spec);
+            is_made = run && make_locked(i, *run, worker_state);
+          }
+          if (!is_made) {
             const std::lock_guard lock(mutex);
             held.push_back(i);
           }
@@ -306,6 +385,8 @@ class Maker {
   const Store& store_;
   Progress& progress_;
   std::vector<MadeRun>& runs_;
+  std::mutex failed_mutex_;
+  std::vector<FailedRun> failed_;
 };
 
 }  // namespace
@@ -324,16 +405,22 @@ MadeRuns make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& opt
       open.push_back(i);
     }
   }
-  const Maker maker(plan, options, store, progress, runs);
+  Maker maker(plan, options, store, progress, runs);
   std::vector<std::size_t> held = maker.make_free(open);
   if (options.others == Others::wait_for) {
-    maker.wait_for(std::exchange(held, {}));
+    held = maker.wait_for(std::move(held), std::numeric_limits<double>::infinity());
+  } else if (options.sweep && store.locks().leases) {
+    // Only who watches a lease for a while can tell that its holder is dead.
+    held = maker.wait_for(std::move(held), 1.2 * store.locks().seconds);
   }
   progress.done();
   MadeRuns made;
   made.left = held.size();
+  made.failed = maker.failed();
+  std::set<std::size_t> without(held.begin(), held.end());
+  for (const FailedRun& failed : made.failed) without.insert(failed.index);
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    if (std::find(held.begin(), held.end(), i) != held.end()) continue;
+    if (without.count(i) > 0) continue;
     made.results.push_back(std::move(runs[i].result));
     made.made.push_back(runs[i].made);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -26,6 +27,16 @@ struct Due {
   Measure::Of of = Measure::Of::final_weights;
 };
 
+/// What a task of a sweep does besides: it goes on after a run that failed, and ends in time.
+struct SweepTask {
+  /// Whether runs that failed before are made again.
+  bool retry_failed = false;
+  /// When the task must have ended. No run is begun that could not be saved by then.
+  std::optional<std::chrono::steady_clock::time_point> until;
+  /// Seconds of a step, as planned; 0 if not known.
+  std::function<double(const PlannedRun& run)> step_seconds;
+};
+
 /// How runs are trained. Results do not depend on it.
 struct RunnerOptions {
   int threads = 1;
@@ -39,6 +50,7 @@ struct RunnerOptions {
   Others others = Others::wait_for;
   /// What to measure again on finished runs; by default, nothing.
   std::function<Due(const RunResult& result)> due = nullptr;
+  std::optional<SweepTask> sweep = std::nullopt;
 };
 
 /// How a run's result came about.
@@ -53,6 +65,12 @@ enum class Made {
   trained_to_others,
 };
 
+/// A run that failed: its place in the plan, and why.
+struct FailedRun {
+  std::size_t index = 0;
+  std::string message;
+};
+
 /// The results of a plan.
 struct MadeRuns {
   /// In the order of the plan, and how each came about.
@@ -60,8 +78,10 @@ struct MadeRuns {
   std::vector<RunResult> results;
   std::vector<Made> made;
   /// @}
-  /// Number of runs left to other processes; they have no result here.
+  /// Number of runs left to other processes, or for want of time; they have no result here.
   std::size_t left = 0;
+  /// In a sweep: runs that failed, here or before, and what the last error of each was.
+  std::vector<FailedRun> failed;
 };
 
 /// Trains the runs that the store lacks, resuming from checkpoints, and returns the results of all
@@ -75,7 +95,11 @@ struct MadeRuns {
 ///
 /// Runs that another process holds come last. Depending on Others, this function leaves them, or
 /// waits for them and takes over if that process ends without a result.
-/// Throws: DataError; Interrupted after a signal, with checkpoints written.
+///
+/// A task of a sweep notes a run that fails in its folder and goes on with the next; only if the
+/// store cannot be written to, it ends. It takes long runs first.
+/// Throws: DataError; Interrupted after a signal, or in a sweep when the time is over, with
+/// checkpoints written.
 MadeRuns make_runs(const std::vector<PlannedRun>& plan, const RunnerOptions& options,
                    const Store& store, Progress& progress);
 

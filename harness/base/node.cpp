@@ -1,0 +1,148 @@
+#include "harness/base/node.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string_view>
+#include <system_error>
+
+namespace harness {
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// The whole of a small file of /proc; empty if it is not there.
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string first_word(const std::string& text) {
+  return text.substr(0, text.find_first_of(" \n"));
+}
+
+/// When a process started, in ticks since the machine did; empty if it is not there or a zombie.
+std::string start_of(const std::string& pid) {
+  const std::string stat = text_of("/proc/" + pid + "/stat");
+  // The second field is a name in brackets, which may contain anything.
+  const std::size_t bracket = stat.rfind(')');
+  if (bracket == std::string::npos) return "";
+  std::istringstream fields(stat.substr(bracket + 1));
+  std::string field;
+  for (int i = 3; i <= 22 && fields >> field; ++i) {
+    if (i == 3 && (field == "Z" || field == "X")) return "";
+  }
+  return field;
+}
+
+std::string boot() { return first_word(text_of("/proc/sys/kernel/random/boot_id")); }
+
+std::string pid_namespace() {
+  struct stat status = {};
+  return ::stat("/proc/self/ns/pid", &status) == 0 ? std::to_string(status.st_ino) : "0";
+}
+
+/// The name of a mount point, in which a blank is written \040.
+std::string decoded(const std::string& name) {
+  std::string text;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool is_code = name[i] == '\\' && i + 3 < name.size();
+    text += is_code ? char(std::strtol(name.substr(i + 1, 3).c_str(), nullptr, 8)) : name[i];
+    if (is_code) i += 3;
+  }
+  return text;
+}
+
+bool has_option(const std::string& options, std::string_view option) {
+  return ("," + options + ",").find("," + std::string(option) + ",") != std::string::npos;
+}
+
+bool locks_between_nodes(const std::string& type, const std::string& options) {
+  // Only one machine sees these.
+  constexpr std::string_view kLocal[] = {"ext2", "ext3",  "ext4",    "xfs",  "btrfs",
+                                         "zfs",  "tmpfs", "overlay", "f2fs", "bcachefs"};
+  if (std::ranges::find(kLocal, type) != std::end(kLocal)) return true;
+  const bool is_local =
+      has_option(options, "local_lock=flock") || has_option(options, "local_lock=all");
+  if (type == "nfs4") return !is_local;
+  if (type == "nfs") return !is_local && !has_option(options, "nolock");
+  if (type == "lustre") return has_option(options, "flock");
+  return type == "ceph";
+}
+
+}  // namespace
+
+std::string node_name() {
+  const std::string node = variable("SLURMD_NODENAME");
+  if (!node.empty()) return node;
+  std::array<char, 256> name = {};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+std::string job_name() {
+  const std::string array = variable("SLURM_ARRAY_JOB_ID");
+  if (!array.empty()) return array + "_" + variable("SLURM_ARRAY_TASK_ID");
+  for (const char* name : {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID"}) {
+    if (const std::string job = variable(name); !job.empty()) return job;
+  }
+  return "";
+}
+
+double seconds_of_job() {
+  const double end = std::atof(variable("SLURM_JOB_END_TIME").c_str());
+  const double start = std::atof(variable("SLURM_JOB_START_TIME").c_str());
+  if (end <= 0) return -1;
+  const double left = std::max(0.0, end - double(std::time(nullptr)));
+  return start > 0 && start < end ? std::min(left, end - start) : left;
+}
+
+std::string process_identity() {
+  const std::string pid = std::to_string(::getpid());
+  return boot() + " " + pid_namespace() + " " + pid + " " + start_of("self");
+}
+
+bool is_known_dead(const std::string& identity) {
+  std::istringstream fields(identity);
+  std::string its_boot, its_namespace, pid, start;
+  if (!(fields >> its_boot >> its_namespace >> pid >> start)) return false;
+  if (its_boot != boot() || its_namespace != pid_namespace()) return false;
+  if (pid.find_first_not_of("0123456789") != std::string::npos) return false;
+  return start_of(pid) != start;
+}
+
+FileSystem file_system_from(const std::string& mounts, const std::string& path) {
+  FileSystem found;
+  std::istringstream lines(mounts);
+  std::size_t longest = 0;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::string device, encoded, type, options;
+    if (!(fields >> device >> encoded >> type >> options)) continue;
+    const std::string point = decoded(encoded);
+    const bool is_above = point == "/" || path == point || path.starts_with(point + "/");
+    // A later mount at the same place hides an earlier one.
+    if (!is_above || point.size() < longest) continue;
+    longest = point.size();
+    found = {type, locks_between_nodes(type, options)};
+  }
+  return found;
+}
+
+FileSystem file_system_of(const std::filesystem::path& folder) {
+  std::error_code error;
+  const std::filesystem::path path = std::filesystem::weakly_canonical(folder, error);
+  if (error) return {};
+  return file_system_from(text_of("/proc/self/mounts"), path.string());
+}
+
+}  // namespace harness
