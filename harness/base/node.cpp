@@ -13,6 +13,10 @@
 #include <string_view>
 #include <system_error>
 
+#include "harness/base/child_process.hpp"
+#include "harness/base/files.hpp"
+#include "libnorm/core/error.hpp"
+
 namespace harness {
 namespace {
 
@@ -69,8 +73,9 @@ bool has_option(const std::string& options, std::string_view option) {
 
 bool locks_between_nodes(const std::string& type, const std::string& options) {
   // Only one machine sees these.
-  constexpr std::string_view kLocal[] = {"ext2", "ext3",  "ext4",    "xfs",  "btrfs",
-                                         "zfs",  "tmpfs", "overlay", "f2fs", "bcachefs"};
+  constexpr std::string_view kLocal[] = {
+      "ext2",  "ext3",  "ext4", "xfs",  "btrfs", "zfs",   "f2fs",    "bcachefs", "jfs",
+      "ramfs", "tmpfs", "9p",   "vfat", "exfat", "ntfs3", "fuseblk", "overlay",  "virtiofs"};
   if (std::ranges::find(kLocal, type) != std::end(kLocal)) return true;
   const bool is_local =
       has_option(options, "local_lock=flock") || has_option(options, "local_lock=all");
@@ -98,12 +103,50 @@ std::string job_name() {
   return "";
 }
 
+std::optional<double> seconds_from(const std::string& text) {
+  double total = 0, part = 0;
+  bool has_digit = false;
+  for (const char c : text) {
+    if (c >= '0' && c <= '9') {
+      part = 10 * part + (c - '0');
+      has_digit = true;
+    } else if ((c == ':' || (c == '-' && total == 0)) && has_digit) {
+      total = (total + part) * (c == ':' ? 60 : 24);
+      part = 0;
+      has_digit = false;
+    } else {
+      return std::nullopt;
+    }
+  }
+  // Thirty years; a longer one is a mistake.
+  constexpr double kMost = 1e9;
+  if (!has_digit || total + part > kMost) return std::nullopt;
+  return total + part;
+}
+
 double seconds_of_job() {
   const double end = std::atof(variable("SLURM_JOB_END_TIME").c_str());
-  const double start = std::atof(variable("SLURM_JOB_START_TIME").c_str());
-  if (end <= 0) return -1;
-  const double left = std::max(0.0, end - double(std::time(nullptr)));
-  return start > 0 && start < end ? std::min(left, end - start) : left;
+  if (end > 0) {
+    const double start = std::atof(variable("SLURM_JOB_START_TIME").c_str());
+    const double left = std::max(0.0, end - double(std::time(nullptr)));
+    // The clock of this node may be late.
+    return start > 0 && start < end ? std::min(left, end - start) : left;
+  }
+  const std::string job = variable("SLURM_JOB_ID");
+  if (job.empty() || job.find_first_not_of("0123456789") != std::string::npos) return -1;
+  const TemporaryFolder folder;
+  const ChildProcess squeue{"squeue:",
+                            "squeue in a folder of PATH",
+                            {"squeue", "--noheader", "--format=%L", "--jobs=" + job},
+                            folder.path() / "out",
+                            folder.path() / "errors"};
+  const std::optional<int> status = run_child(squeue);
+  if (!status || *status != 0) {
+    throw libnorm::BackendError("squeue: cannot tell the end of job " + job + " (" +
+                                last_words(folder.path() / "errors") +
+                                "); say it with --until H:MM:SS");
+  }
+  return seconds_from(first_word(text_of((folder.path() / "out").string()))).value_or(-1);
 }
 
 std::string process_identity() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace harness {
@@ -12,8 +13,12 @@ std::string node_name();
 /// Slurm, PBS, LSF and Grid Engine are known.
 std::string job_name();
 
-/// Seconds until the end that Slurm has set for the job of this process; negative outside of one.
-/// A clock of the node that is late does not make it longer than the job's whole time.
+/// Seconds of a time as schedulers write it: `SECONDS`, `M:SS`, `H:MM:SS` or `D-HH:MM:SS`; nothing
+/// for another text.
+std::optional<double> seconds_from(const std::string& text);
+
+/// Seconds until the end that Slurm has set for the job of this process; negative outside of one,
+/// or if it has no end. Slurm before 23.02 says it only through `squeue`.
 double seconds_of_job();
 
 /// This process, told from every other one, also of other machines and from before a restart:

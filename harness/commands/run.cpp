@@ -187,28 +187,11 @@ void add_sweep_options(Arguments& arguments) {
       "only part i of n of the runs, as 2/8, to share them out among machines");
 }
 
-/// Seconds of `SECONDS`, `M:SS`, `H:MM:SS` or `D-H:MM:SS`. Throws: UsageError.
+/// Seconds of --until. Throws: UsageError.
 double parse_time(const std::string& text) {
-  const auto refuse = [&] {
-    return UsageError(
-        fmt::format("--until: no time ({}); need SECONDS, H:MM:SS or D-HH:MM:SS", text));
-  };
-  double total = 0, part = 0;
-  bool has_digit = false;
-  for (const char c : text) {
-    if (c >= '0' && c <= '9') {
-      part = 10 * part + (c - '0');
-      has_digit = true;
-    } else if ((c == ':' || (c == '-' && total == 0)) && has_digit) {
-      total = (total + part) * (c == ':' ? 60 : 24);
-      part = 0;
-      has_digit = false;
-    } else {
-      throw refuse();
-    }
-  }
-  if (!has_digit || total + part > 1e9) throw refuse();
-  return total + part;
+  const auto seconds = seconds_from(text);
+  if (seconds) return *seconds;
+  throw UsageError(fmt::format("--until: no time ({}); need SECONDS, H:MM:SS or D-HH:MM:SS", text));
 }
 
 /// The locks of --locks; nothing if the store decides. Throws: UsageError.

@@ -85,6 +85,10 @@ class Collector {
     return is_aside(name) || (name.starts_with(".") && name.ends_with(".aside"));
   }
 
+  static bool is_of_lease(const std::string& name) {
+    return name.starts_with("attempt-") || name.starts_with("lease.");
+  }
+
   bool removes() const { return removal_ != Removal::nothing; }
 
   /// Notes a file, and removes it if that was asked for.
@@ -113,7 +117,7 @@ class Collector {
 
   bool remove(const fs::path& path) {
     std::error_code error;
-    fs::remove(path, error);
+    is_of_lease(path.filename().string()) ? fs::remove_all(path, error) : fs::remove(path, error);
     if (!error) return true;
     found_.faults.push_back("cannot remove " + path.string() + " (" + error.message() +
                             "); need a folder that can be written to");
@@ -128,7 +132,9 @@ class Collector {
 
   void look_at_run(const fs::path& folder) try {
     const Hold hold(folder, removes());
-    if (!hold) {
+    // With leases a process may begin on an unfinished run at any moment.
+    const bool may_begin = opened_.locks().leases && !is_there(folder / kResultFile);
+    if (!hold || may_begin || lease_holder(folder)) {
       found_.held.push_back(folder);
       return;
     }
@@ -162,6 +168,13 @@ class Collector {
                       "folder if it is of no use");
     }
     const std::optional<RunResult> result = opened_.find_in(folder);
+    // What a run keeps lies in the attempt of a maker that was killed before it moved it.
+    const bool may_keep = result && result->kept && !is_there(folder / kKeptFile);
+    std::erase_if(names, [&](const std::string& name) {
+      if (!result || may_keep || !is_of_lease(name)) return false;
+      add(folder / name, "left by a process that lost the run");
+      return true;
+    });
     if (result && names.erase(kCheckpointFile) > 0) {
       add(folder / kCheckpointFile, "the checkpoint of a finished run");
     }

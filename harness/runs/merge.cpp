@@ -1,9 +1,14 @@
 #include "harness/runs/merge.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #include "harness/base/files.hpp"
+#include "harness/base/threads.hpp"
 #include "harness/base/writing.hpp"
 #include "harness/results/result_members.hpp"
 #include "harness/runs/run_store.hpp"
@@ -34,14 +39,25 @@ class Merger {
     }
     if (error) fail_to_read(from.runs(), error.value());
     std::ranges::sort(folders);
-    for (const fs::path& folder : folders) {
+    std::atomic<std::size_t> next = 0;
+    std::exception_ptr failure;
+    // Each run has a folder of its own, so threads share nothing but what they report.
+    const auto work = [&] {
       try {
-        add(from, folder);
-      } catch (const WriteError&) {
-        throw;
-      } catch (const libnorm::Error& fault) {
-        merged_.faults.emplace_back(fault.what());
+        for (std::size_t i = next++; i < folders.size(); i = next++) add_safely(from, folders[i]);
+      } catch (...) {
+        next = folders.size();
+        const std::lock_guard lock(mutex_);
+        failure = std::current_exception();
       }
+    };
+    {
+      const auto others = start_threads(int(std::thread::hardware_concurrency()) - 1, work);
+      work();
+    }
+    if (failure) std::rethrow_exception(failure);
+    for (auto* sentences : {&merged_.conflicts, &merged_.held, &merged_.faults}) {
+      std::ranges::sort(*sentences);
     }
   }
 
@@ -51,6 +67,17 @@ class Merger {
   }
 
  private:
+  void add_safely(const Store& from, const fs::path& folder) {
+    try {
+      add(from, folder);
+    } catch (const WriteError&) {
+      throw;
+    } catch (const libnorm::Error& fault) {
+      const std::lock_guard lock(mutex_);
+      merged_.faults.emplace_back(fault.what());
+    }
+  }
+
   void add(const Store& from, const fs::path& folder) {
     const auto result = from.find_in(folder);
     if (!result) return add_checkpoint(from, folder);
@@ -64,6 +91,7 @@ class Merger {
     }
     run->finish(*result);
     if (const auto maker = from.maker_of(folder)) run->set_maker(*maker);
+    const std::lock_guard lock(mutex_);
     ++merged_.added;
   }
 
@@ -75,6 +103,7 @@ class Merger {
     const auto run = lock(spec);
     if (!run) return;
     run->copy_checkpoint(checkpoint);
+    const std::lock_guard lock(mutex_);
     ++merged_.begun;
   }
 
@@ -82,10 +111,13 @@ class Merger {
                const RunResult& other) {
     const std::string difference = difference_of(own, other);
     if (difference.empty()) {
+      const bool is_rounded = !have_equal_bits(own, other);
+      const std::lock_guard lock(mutex_);
       ++merged_.equal;
-      merged_.rounded += !have_equal_bits(own, other);
+      merged_.rounded += is_rounded;
       return;
     }
+    const std::lock_guard lock(mutex_);
     const fs::path kept = keep_conflict(path_, other);
     if (other.kept && is_there(folder / kKeptFile)) {
       fs::path weights = kept;
@@ -103,6 +135,7 @@ class Merger {
   std::optional<LockedRun> lock(const Spec& spec) {
     auto run = into_.try_lock(spec);
     if (!run) {
+      const std::lock_guard lock(mutex_);
       merged_.held.push_back(into_.folder(spec).string() + " (pid " + into_.holder(spec) + ")");
     }
     return run;
@@ -111,6 +144,7 @@ class Merger {
   fs::path path_;
   Store into_;
   DeferredSync sync_;
+  std::mutex mutex_;
   Merged merged_;
 };
 

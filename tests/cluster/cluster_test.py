@@ -115,6 +115,8 @@ class Sweeps(unittest.TestCase):
         self.cluster.wait_for_end()
         self.assertIn("JobState=RUNNING", self.log())
         self.assertIn("resumes at step", self.log())
+        self.assertIn("1 of 1 runs are done", (self.folder / "p.out/report.log").read_text(),
+                      "the report waits for a task that was requeued")
         self.assert_equals_one_process(what)
 
     def test_a_task_that_is_cancelled_leaves_its_run_to_another(self):

@@ -378,6 +378,16 @@ TEST(Node, KnowsWhichFileSystemsLockBetweenNodes) {
   EXPECT_FALSE(file_system_from("", "/x").locks_between_nodes);
 }
 
+TEST(Node, ReadsTimesAsSchedulersWriteThem) {
+  EXPECT_EQ(seconds_from("90"), 90);
+  EXPECT_EQ(seconds_from("1:30"), 90);
+  EXPECT_EQ(seconds_from("2:00:01"), 7201);
+  EXPECT_EQ(seconds_from("1-02:00:00"), 26 * 3600);
+  for (const char* none : {"", "UNLIMITED", "NOT_SET", "1:", ":1", "-5", "1:2-3", "1e3"}) {
+    EXPECT_FALSE(seconds_from(none)) << none;
+  }
+}
+
 TEST(Node, KnowsThatAProcessHasEndedOnlyOfItsOwnMachine) {
   const std::string own = process_identity();
   EXPECT_FALSE(is_known_dead(own));
