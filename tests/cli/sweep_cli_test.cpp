@@ -131,29 +131,30 @@ TEST(Sweep, AFailureIsNotedAndTheOthersAreMade) {
 }
 
 TEST(Sweep, SchedulersSignalsSaveTheRunsAndLeaveWithFour) {
-  for (const char* locks : {"--locks flock ", "--locks lease:1000 "}) {
-    for (const int signal : {SIGTERM, SIGUSR1}) {
-      const cli::Scratch scratch;
-      ASSERT_EQ(run(scratch.path(), kLong).code, 0);
-      const std::string task = kSweep + std::string("--checkpoint-every 0.1 --threads 1 ") + locks;
-      const pid_t pid = cli::start(scratch.path(), task);
-      ASSERT_TRUE(cli::appears(scratch / "s" / "runs"));
-      ASSERT_TRUE(trains(scratch / "s"));
-      EXPECT_EQ(status_of(scratch)["running"], 1);
-      kill(pid, signal);
-      EXPECT_EQ(cli::wait_for(pid), 4) << signal;
-      const auto status = status_of(scratch);
-      EXPECT_EQ(status["running"], 0) << "it is released";
-      EXPECT_EQ(status["runs"][0]["has_checkpoint"], true);
-      const auto next =
-          run(scratch.path(), "run --plan p --threads 2 --no-wait " + std::string(locks));
-      EXPECT_EQ(next.code, 0) << next.err;
-      EXPECT_THAT(next.out, HasSubstr("resumes at step"));
-      const std::string whole =
-          "run e1 --profile smoke --arms layernorm --steps 10000 --quiet --store w";
-      ASSERT_EQ(run(scratch.path(), whole).code, 0);
-      EXPECT_EQ(weights(scratch / "s"), weights(scratch / "w"));
-    }
+  const cli::Scratch whole;
+  ASSERT_EQ(
+      run(whole.path(), "run e1 --profile smoke --arms layernorm --steps 10000 --quiet --store w")
+          .code,
+      0);
+  for (const auto& [signal, locks] :
+       {std::pair(SIGTERM, " --locks flock"), {SIGUSR1, " --locks lease:1000"}}) {
+    const cli::Scratch scratch;
+    ASSERT_EQ(run(scratch.path(), kLong).code, 0);
+    const std::string task = kSweep + std::string("--checkpoint-every 0.1 --threads 1");
+    const pid_t pid = cli::start(scratch.path(), task + locks);
+    ASSERT_TRUE(cli::appears(scratch / "s" / "runs"));
+    ASSERT_TRUE(trains(scratch / "s"));
+    EXPECT_EQ(status_of(scratch)["running"], 1);
+    kill(pid, signal);
+    EXPECT_EQ(cli::wait_for(pid), 4) << signal;
+    const auto status = status_of(scratch);
+    EXPECT_EQ(status["running"], 0) << "it is released";
+    EXPECT_EQ(status["runs"][0]["has_checkpoint"], true);
+    const auto next =
+        run(scratch.path(), "run --plan p --threads 2 --no-wait" + std::string(locks));
+    EXPECT_EQ(next.code, 0) << next.err;
+    EXPECT_THAT(next.out, HasSubstr("resumes at step"));
+    EXPECT_EQ(weights(scratch / "s"), weights(whole / "w"));
   }
 }
 
