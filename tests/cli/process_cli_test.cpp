@@ -87,7 +87,10 @@ TEST(Streams, AFileNeverTakesThePlaceOfAClosedStream) {
     fs::remove_all(scratch / "s");
     shell(scratch.path(),
           "$H run e1 --profile smoke --arms none --threads 1 --store s " + std::string(closed));
-    EXPECT_THAT(cli::read(only_run(scratch / "s") / "lock"), MatchesRegex("[0-9]+")) << closed;
+    // A process id, a node and a job, and nothing of what is printed.
+    EXPECT_THAT(cli::read(only_run(scratch / "s") / "lock"),
+                MatchesRegex("[0-9]+\n[^ \n]+\n[^ \n]*\n"))
+        << closed;
     EXPECT_EQ(weights(scratch / "s").size(), 1u) << closed;
   }
 }
