@@ -26,6 +26,7 @@ constexpr Command kCommands[] = {
     {"status", "how far the runs of a plan are, on all nodes", &status_command},
     {"merge", "add the runs of stores to one store", &merge_command},
     {"verify", "judge the claims and hold the verdicts against golden", &verify_command},
+    {"judge", "judge claims of your own on paired results of your own", &judge_command},
     {"figures", "draw the paper's figures from stored rows", &figures_command},
     {"report", "write one HTML page with verdicts, figures and all numbers", &report_command},
     {"show", "list the stored runs, as a table, as JSON or as CSV", &show_command},

@@ -11,9 +11,8 @@ cd "$root"
 tools=(c++:g++ cmake:cmake ninja:ninja-build pkg-config:pkg-config gnuplot:gnuplot-nox
        python3:python3)
 libraries=(libeigen3-dev libtbb-dev librandom123-dev libboost-program-options-dev
-           libboost-context-dev libfmt-dev nlohmann-json3-dev libssl-dev libutf8proc-dev zlib1g-dev
-           libgtest-dev
-           libgmock-dev fonts-dejavu-core)
+           libboost-context-dev libfmt-dev nlohmann-json3-dev libssl-dev libtomlplusplus-dev
+           libutf8proc-dev zlib1g-dev libgtest-dev libgmock-dev fonts-dejavu-core)
 # The tests also need these.
 test_tools=(clang++:clang clang_runtime:libclang-rt-dev curl:curl doxygen:doxygen venv:python3-venv)
 test_libraries=(ca-certificates python3-dev)
@@ -24,7 +23,7 @@ heavy=(compilers sanitized exhaustive cluster torch tier2)
 declare -A heavy_minutes=([compilers]=25 [sanitized]=25 [exhaustive]=18 [cluster]=15 [torch]=15
                           [tier2]=160)
 declare -A heavy_packages=([cluster]="slurm-wlm munge")
-declare -A heavy_targets=([exhaustive]=math_exhaustive_test [cluster]=norm-harness
+declare -A heavy_targets=([exhaustive]="math_exhaustive_test null_studies_test" [cluster]=norm-harness
                           [torch]=norm-harness [tier2]=norm-harness)
 
 say() { printf '%s: %s\n' "$name" "$*"; }

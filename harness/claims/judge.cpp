@@ -3,130 +3,70 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "harness/claims/evidence.hpp"
+#include "harness/claims/rules.hpp"
+#include "harness/claims/scope.hpp"
 #include "libnorm/core/error.hpp"
 
 namespace harness {
 namespace {
 
-constexpr double kLeastSuperiority = 0.75;
-
-/// The three questions. Each is a family of its own, with one p for each claim.
-struct Families {
-  std::vector<double> claimed, opposite, negligible;
-};
-
-double adjusted(std::vector<double> family, std::size_t place, double p) {
-  family[place] = std::min(1.0, p);
-  return holm(family)[place];
-}
-
-Families families_of(const std::vector<Claim>& claims, const std::vector<Verdict>& verdicts) {
-  const std::vector<double> undecided(claims.size(), 1.0);
-  Families families{undecided, undecided, undecided};
-  for (std::size_t c = 0; c < claims.size(); ++c) {
-    if (!verdicts[c].notes.empty()) continue;
-    const double count = static_cast<double>(claims[c].parts.size());
-    families.claimed[c] = 0;
-    for (std::size_t k = 0; k < claims[c].parts.size(); ++k) {
-      const Comparison& numbers = verdicts[c].parts[k].numbers;
-      families.claimed[c] = std::max(families.claimed[c], numbers.p_claimed);
-      families.opposite[c] = std::min(families.opposite[c], count * numbers.p_opposite);
-      if (claims[c].parts[k].relation == Relation::larger) {
-        families.negligible[c] = std::min(families.negligible[c], count * numbers.p_negligible);
-      }
+/// Judges the claim at each landmark as at the end, and notes which turn it. A missing number makes
+/// the verdict one that could not be checked.
+void judge_landmarks(const Claim& claim, const Definition& definition, const Evidence& evidence,
+                     Place place, Verdict& verdict) {
+  if (!definition.has_landmarks) return;
+  try {
+    for (const std::int64_t step : landmark_steps(claim, evidence)) {
+      std::vector<PartResult> parts = gather_landmark(claim, definition, evidence, step);
+      place.family[place.at] = ps_of(claim, parts);
+      LandmarkResult landmark;
+      landmark.step = step;
+      landmark.outcome = decide(claim, parts, place).outcome;
+      landmark.turns =
+          2 * step > steps_of(evidence) && !stays(claim, verdict.parts, verdict.as_defined, parts);
+      for (PartResult& part : parts) landmark.parts.push_back(std::move(part.reading));
+      verdict.landmarks.push_back(std::move(landmark));
     }
-  }
-  return families;
-}
-
-bool is_larger(const Comparison& numbers, double margin) {
-  return numbers.interval && numbers.interval->low > 0 && numbers.effect >= margin &&
-         numbers.superiority.probability >= kLeastSuperiority &&
-         numbers.superiority.interval.low > 0.5;
-}
-
-bool is_smaller(const Comparison& numbers, double margin) {
-  return numbers.interval && numbers.interval->high < 0 && numbers.effect <= -margin &&
-         numbers.superiority.probability <= 1 - kLeastSuperiority &&
-         numbers.superiority.interval.high < 0.5;
-}
-
-bool is_beyond(const Comparison& numbers, double margin) {
-  return numbers.interval && (numbers.interval->low > margin || numbers.interval->high < -margin);
-}
-
-bool is_not_less(const Comparison& numbers, double margin) {
-  return numbers.interval && numbers.interval->low > -margin;
-}
-
-bool is_below(const Comparison& numbers, double margin) {
-  return numbers.interval && numbers.interval->high < -margin;
-}
-
-bool has_flip(const PartResult& result) {
-  return std::any_of(result.controls.begin(), result.controls.end(),
-                     [](const ControlResult& control) { return control.flips; });
-}
-
-void decide_part(const Part& part, PartResult& result, std::size_t place, double count,
-                 const Families& families) {
-  const Comparison& numbers = result.numbers;
-  const double claimed = adjusted(families.claimed, place, numbers.p_claimed);
-  const double opposite = adjusted(families.opposite, place, count * numbers.p_opposite);
-  const double negligible = adjusted(families.negligible, place, count * numbers.p_negligible);
-  const bool differs = part.relation == Relation::larger;
-  const bool only_falls = part.relation == Relation::not_less;
-  const auto settle = [&](Outcome outcome, double p) {
-    result.outcome = outcome;
-    result.p_holm = p;
-  };
-  // A control may explain why an equivalence fails; it fails all the same. But an opposite sign
-  // that a control reverses is no finding against the paper.
-  const bool against = differs      ? is_smaller(numbers, result.margin) && !has_flip(result)
-                       : only_falls ? is_below(numbers, result.margin)
-                                    : is_beyond(numbers, result.margin);
-  if (opposite <= kAlpha && against) {
-    settle(Outcome::contradicted, opposite);
-  } else if (differs && claimed <= kAlpha && is_larger(numbers, result.margin)) {
-    settle(Outcome::supported, claimed);
-  } else if (only_falls && claimed <= kAlpha && is_not_less(numbers, result.margin)) {
-    settle(Outcome::supported, claimed);
-  } else if (part.relation == Relation::equivalent && claimed <= kAlpha) {
-    settle(Outcome::negligible, claimed);
-  } else if (differs && negligible <= kAlpha) {
-    settle(Outcome::negligible, negligible);
-  } else {
-    settle(Outcome::inconclusive, claimed);
+  } catch (const libnorm::DataError& error) {
+    verdict.notes.push_back(error.what());
+    verdict.outcome = verdict.as_defined = Outcome::could_not_check;
+    verdict.parts.clear();
+    verdict.landmarks.clear();
   }
 }
 
-void decide_claim(const Claim& claim, Verdict& verdict, std::size_t place,
-                  const Families& families) {
-  bool contradicted = false, holds = true, flipped = false, negligible = false;
-  for (std::size_t k = 0; k < claim.parts.size(); ++k) {
-    PartResult& result = verdict.parts[k];
-    decide_part(claim.parts[k], result, place, static_cast<double>(claim.parts.size()), families);
-    const bool differs = claim.parts[k].relation == Relation::larger;
-    contradicted |= result.outcome == Outcome::contradicted;
-    const bool equivalent = claim.parts[k].relation == Relation::equivalent;
-    holds &= result.outcome == (equivalent ? Outcome::negligible : Outcome::supported);
-    negligible |= differs && result.outcome == Outcome::negligible;
-    flipped |= has_flip(result);
+/// The verdict under one definition, without what the others say of it.
+void judge_definition(const Claim& claim, const Definition& definition, const Evidence& evidence,
+                      Place place, Verdict& verdict) {
+  place.family[place.at] = ps_of(claim, verdict.parts);
+  const Decision decision = decide(claim, verdict.parts, place);
+  verdict.outcome = decision.outcome;
+  verdict.as_defined = decision.as_defined;
+  verdict.p = decision.p;
+  verdict.p_holm = decision.p_holm;
+  judge_landmarks(claim, definition, evidence, place, verdict);
+  if (std::ranges::any_of(verdict.landmarks, &LandmarkResult::turns)) {
+    verdict.outcome = Outcome::fragile;
   }
-  const auto settle = [&](Outcome outcome, const std::vector<double>& family) {
-    verdict.outcome = outcome;
-    verdict.p = family[place];
-    verdict.p_holm = holm(family)[place];
-  };
-  if (contradicted) return settle(Outcome::contradicted, families.opposite);
-  if (holds) return settle(flipped ? Outcome::fragile : Outcome::supported, families.claimed);
-  if (negligible) return settle(Outcome::negligible, families.negligible);
-  settle(Outcome::inconclusive, families.claimed);
+}
+
+/// A published verdict that another definition reverses is fragile.
+void compare_definitions(std::vector<Verdict>& verdicts) {
+  Verdict& published = verdicts.front();
+  const Outcome own = published.as_defined;
+  const Outcome reverse = own == Outcome::supported      ? Outcome::contradicted
+                          : own == Outcome::contradicted ? Outcome::supported
+                                                         : Outcome::could_not_check;
+  if (reverse == Outcome::could_not_check) return;
+  if (std::ranges::any_of(verdicts, [&](const Verdict& v) { return v.as_defined == reverse; })) {
+    published.outcome = Outcome::fragile;
+  }
 }
 
 /// Too few seeds decide nothing: the verdict keeps its numbers, and its outcomes become
@@ -141,8 +81,8 @@ void withhold(Verdict& verdict, std::size_t golden_seeds) {
   if (n < golden_seeds) {
     verdict.notes.push_back(std::to_string(n) + " seeds where golden has " +
                             std::to_string(golden_seeds));
-    verdict.outcome = Outcome::inconclusive;
-    for (PartResult& part : verdict.parts) part.outcome = Outcome::inconclusive;
+    verdict.outcome = verdict.as_defined = Outcome::inconclusive;
+    for (PartResult& part : verdict.parts) part.finding = Finding::open;
   }
 }
 
@@ -154,6 +94,20 @@ void note_stand_ins(Verdict& verdict, const std::vector<RunResult>& results,
   for (const std::string& other : others) {
     verdict.notes.push_back("rows of task " + other + " are no evidence on " + task);
   }
+}
+
+/// The verdicts on each definition of one claim, before they are decided.
+using OfClaim = std::vector<Verdict>;
+
+void decide_claim(const Claim& claim, const Evidence& evidence, const Place& place,
+                  std::size_t golden_seeds, OfClaim& verdicts) {
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    if (!verdicts[i].notes.empty()) continue;  // could not check, as it was made
+    judge_definition(claim, claim.definitions[i], evidence, place, verdicts[i]);
+    if (verdicts[i].notes.empty()) withhold(verdicts[i], golden_seeds);
+  }
+  compare_definitions(verdicts);
+  add_scopes(claim, verdicts);
 }
 
 }  // namespace
@@ -168,33 +122,44 @@ std::vector<Verdict> judge(const std::vector<Claim>& claims, const std::vector<R
     if (result.task == task) distinct.insert(result.seed);
   }
   const std::vector<std::uint64_t> seeds(distinct.begin(), distinct.end());
-  std::vector<Verdict> verdicts;
+  const Evidence evidence{arms, seeds, claims.size()};
+  std::vector<OfClaim> gathered;
+  Place place;
   for (const Claim& claim : claims) {
     if (claim.task != task) {
       throw libnorm::ValueError("judge: claims of two tasks (" + task + ", " + claim.task +
                                 "); need one");
     }
-    verdicts.push_back(gather_evidence(claim, claims.size(), arms, seeds));
-    if (seeds.empty()) note_stand_ins(verdicts.back(), results, task);
+    gathered.emplace_back();
+    for (const Definition& definition : claim.definitions) {
+      gathered.back().push_back(gather_evidence(claim, definition, evidence));
+      if (seeds.empty()) note_stand_ins(gathered.back().back(), results, task);
+    }
+    const Verdict& published = gathered.back().front();
+    place.family.push_back(published.notes.empty() ? ps_of(claim, published.parts) : ClaimPs{});
   }
-  const Families families = families_of(claims, verdicts);
-  for (std::size_t c = 0; c < claims.size(); ++c) {
-    if (!verdicts[c].notes.empty()) continue;  // could not check, as it was made
-    decide_claim(claims[c], verdicts[c], c, families);
-    withhold(verdicts[c], golden_seeds);
+  std::vector<Verdict> verdicts;
+  for (place.at = 0; place.at < claims.size(); ++place.at) {
+    OfClaim& own = gathered[place.at];
+    decide_claim(claims[place.at], evidence, place, golden_seeds, own);
+    std::move(own.begin(), own.end(), std::back_inserter(verdicts));
   }
   return verdicts;
 }
 
 std::vector<Verdict> judge_study(const std::vector<Claim>& claims,
                                  const std::vector<RunResult>& results, std::size_t golden_seeds) {
-  std::vector<std::vector<Claim>> families;
+  std::vector<std::string> families;
   for (const Claim& claim : claims) {
-    if (families.empty() || families.back().front().family != claim.family) families.emplace_back();
-    families.back().push_back(claim);
+    if (std::ranges::find(families, claim.family) == families.end()) {
+      families.push_back(claim.family);
+    }
   }
   std::vector<Verdict> verdicts;
-  for (const std::vector<Claim>& family : families) {
+  for (const std::string& name : families) {
+    std::vector<Claim> family;
+    std::ranges::copy_if(claims, std::back_inserter(family),
+                         [&](const Claim& claim) { return claim.family == name; });
     for (Verdict& verdict : judge(family, results, golden_seeds)) {
       verdicts.push_back(std::move(verdict));
     }

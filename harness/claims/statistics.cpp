@@ -241,16 +241,4 @@ Superiority superiority(const std::vector<double>& d, double level) {
   return result;
 }
 
-double detectable_difference(double sd, Index n, double alpha, double power) {
-  require(sd >= 0 && std::isfinite(sd), "detectable_difference: sd is negative or not finite (" +
-                                            fmt::to_string(sd) + "); need sd >= 0");
-  require(n >= 2,
-          "detectable_difference: too few seeds (" + std::to_string(n) + "); need at least 2");
-  check_share(alpha, "detectable_difference", "alpha");
-  check_share(power, "detectable_difference", "power");
-  const double degrees = static_cast<double>(n - 1);
-  return (t_quantile(1 - alpha, degrees) + t_quantile(power, degrees)) * sd /
-         std::sqrt(static_cast<double>(n));
-}
-
 }  // namespace harness

@@ -89,10 +89,4 @@ struct Superiority {
 /// 8 of 10 [0.44, 0.97]. Throws: ValueError if d is empty.
 Superiority superiority(const std::vector<double>& d, double level = 0.95);
 
-/// The mean difference that n seeds find with probability `power` by a one-sided test at `alpha`
-/// when differences spread by `sd`: (t_(n-1, 1-alpha) + t_(n-1, power)) sd / sqrt(n).
-/// Source: Bloom 1995, doi:10.1177/0193841X9501900504; within 3% of the noncentral t at n = 10.
-/// Throws: ValueError if sd < 0, n < 2, or alpha or power outside (0, 1).
-double detectable_difference(double sd, Index n, double alpha = 0.05, double power = 0.8);
-
 }  // namespace harness

@@ -10,12 +10,12 @@
 
 namespace harness {
 
-/// The outcome of a claim or of a part.
+/// The outcome of a claim under a definition.
 ///   supported       it holds
 ///   contradicted    the opposite holds
-///   negligible      the difference is smaller than the margin: an equivalence part claims that,
-///                   and a difference part fails
-///   fragile         it holds as published, and a control flips it
+///   negligible      a claimed difference is smaller than the margin
+///   fragile         it is one of the first two as defined, and a control, a point of training or
+///                   another definition turns it
 ///   inconclusive    these seeds support none of the above
 ///   could_not_check a needed result is missing or unusable; never a success
 enum class Outcome { supported, contradicted, negligible, fragile, inconclusive, could_not_check };
@@ -25,6 +25,19 @@ std::string word(Outcome outcome);
 
 /// Throws: DataError if no outcome has that word.
 Outcome outcome_of(const std::string& word);
+
+/// What the seeds say of a part, at the level of its claim. It is no verdict: a part has no place
+/// of its own in the family.
+enum class Finding { holds, opposite, too_small, open };
+
+/// `holds`, `opposite`, `too small`, `open`.
+std::string word(Finding finding);
+
+/// What a control does to a part: the same finding, an opposite one, or none.
+enum class Effect { keeps, flips, open };
+
+/// `keeps`, `flips`, `open`.
+std::string word(Effect effect);
 
 /// The comparison of A with B over paired seeds. Numbers that n seeds do not define are empty.
 struct Comparison {
@@ -38,54 +51,85 @@ struct Comparison {
   double p_claimed = 1;
   double p_opposite = 1;
   double p_negligible = 1;
-  /// The mean difference these seeds find with 80% power at the family's strictest level,
-  /// 0.05 / family; empty where no difference of any size can reach that level.
+  /// The true difference that these rules find with 80% power on so many seeds, if differences
+  /// spread as these do, at the family's strictest level; empty if no difference can reach it.
   std::optional<double> detectable;
+};
+
+/// A part compared as a whole (the lowest A with the highest B), and each A with each B.
+struct Reading {
+  Comparison whole;
+  /// Empty if there is one A and one B.
+  std::vector<Comparison> terms;
 };
 
 /// The same part with an arm replaced.
 struct ControlResult {
   /// `none_matched for none`.
   std::string name;
-  Comparison numbers;
-  bool flips = false;
+  Reading reading;
+  Effect effect = Effect::open;
 };
 
 struct PartResult {
-  /// `none - layernorm`; `batchnorm ~ layernorm` for an equivalence; `none lowest layer not below
-  /// none layer 1` where only a fall counts.
+  /// `none - layernorm`; `batchnorm ~ layernorm` for an equivalence; `none layer 2 not below none
+  /// layer 1` where only a fall counts.
   std::string label;
-  std::string metric;
-  int metric_version = 0;
+  /// Labels of the terms; empty as they are.
+  std::vector<std::string> terms;
   std::string unit;
   /// The smallest difference that matters, and why.
   double margin = 0;
   std::string why;
-  Outcome outcome = Outcome::could_not_check;
-  Comparison numbers;
-  /// The p that decides the outcome, adjusted in the claim's family.
+  Finding finding = Finding::open;
+  Reading reading;
+  /// The p that decides the finding, adjusted in the claim's family.
   double p_holm = 1;
   std::vector<ControlResult> controls;
 };
 
+/// A claim judged at a point of training, as at the end.
+struct LandmarkResult {
+  std::int64_t step = 0;
+  Outcome outcome = Outcome::inconclusive;
+  /// Of each part.
+  std::vector<Reading> parts;
+  /// In the second half of training: whether each effect is on the side of the verdict, and not
+  /// below the margin.
+  bool turns = false;
+};
+
+/// The verdict on a claim under one definition.
 struct Verdict {
   // identity
   std::string id;
   std::string experiment;
-  std::string protocol;
+  std::string definition;
   std::string sentence;
+  /// The published definition's verdict is the claim's.
+  bool published = false;
+  std::string metric;
+  std::string axis;
+  std::string source;
+  /// Of the file that states the claim.
+  std::string claim_sha256;
   /// Data and length of training, which limit the verdict's scope: `profile paper:
-  /// associative_recall, 4000 steps, 10 seeds`. Empty in verdicts stored without it.
+  /// associative_recall, 4000 steps, 10 seeds`.
   std::string regime;
   // design
   std::vector<std::uint64_t> seeds;
   int family = 0;
   // result
   Outcome outcome = Outcome::could_not_check;
+  /// The outcome without controls, points of training and other definitions.
+  Outcome as_defined = Outcome::could_not_check;
+  /// What it holds over, in words: definitions, points of training, controls.
+  std::string scope;
   double p = 1;
   double p_holm = 1;
   /// Empty if the claim could not be checked.
   std::vector<PartResult> parts;
+  std::vector<LandmarkResult> landmarks;
   /// Why it could not be decided: missing results, too few seeds. Empty otherwise.
   std::vector<std::string> notes;
   // evidence
@@ -94,10 +138,9 @@ struct Verdict {
   std::vector<std::string> environments;
 };
 
-/// Differences between `now` and `golden`, one line each: identity, seeds, outcomes (of the claim,
-/// its parts and controls), and numbers to six digits (1e-6 relative or 1e-9). Evidence and notes
-/// are not compared, since another machine may give the same verdict; nor is a regime that one of
-/// them lacks.
+/// Differences between `now` and `golden`, one line each: identity, seeds, outcomes, findings and
+/// effects of controls, and numbers to six digits (1e-6 relative or 1e-9). Evidence and notes are
+/// not compared, since another machine may give the same verdict.
 std::vector<std::string> differences(const Verdict& golden, const Verdict& now);
 
 /// No differences. Compares six digits, so it is not transitive.
@@ -107,13 +150,20 @@ void to_json(nlohmann::json& json, const Verdict& verdict);
 /// Throws: DataError if a field is missing or of another type.
 void from_json(const nlohmann::json& json, Verdict& verdict);
 
-/// One line with the numbers, the controls and the notes:
-/// `e1.flatness [published] CONTRADICTED: log10 slice range none - layernorm = -1.53
-/// [-1.60, -1.46] decades, P(A>B) = 0.00; p = 0.0117, n = 10`.
+/// One line with the scope, the numbers, the controls and the notes.
 std::string summary(const Verdict& verdict);
 
-/// A plain-text table: a line per claim, followed by a line per part and per control. The regime is
-/// printed above the claims that share it.
+/// A plain-text table: a line per claim, followed by its scope, a line per part and per control,
+/// and a line for each of its other definitions. The regime is printed above the claims that share
+/// it.
 std::string table(const std::vector<Verdict>& verdicts);
+
+/// The same as Markdown, as README has it: for each regime a table with a line per claim: its
+/// verdict, what that holds over, and its difference under each definition.
+std::string markdown(const std::vector<Verdict>& verdicts);
+
+/// The part that decides a verdict as defined: the first that fails, is too small or open; if all
+/// hold, the first. Null if there are no parts.
+const PartResult* deciding_part(const Verdict& verdict);
 
 }  // namespace harness

@@ -39,6 +39,7 @@ Exit status_command(const std::vector<std::string>& arguments);
 Exit merge_command(const std::vector<std::string>& arguments);
 Exit run_command(const std::vector<std::string>& arguments);
 Exit verify_command(const std::vector<std::string>& arguments);
+Exit judge_command(const std::vector<std::string>& arguments);
 Exit figures_command(const std::vector<std::string>& arguments);
 Exit report_command(const std::vector<std::string>& arguments);
 Exit show_command(const std::vector<std::string>& arguments);

@@ -4,6 +4,7 @@
 #include "harness/commands/command.hpp"
 #include "harness/commands/usage.hpp"
 #include "harness/report/draw_figures.hpp"
+#include "harness/studies/stored_verdicts.hpp"
 #include "libnorm/data/printable.hpp"
 
 namespace harness {
@@ -18,7 +19,7 @@ Exit figures_command(const std::vector<std::string>& words) {
   Arguments arguments(
       "figures [" + experiment_choice() + "] [options]",
       "Draws the paper's figures from stored rows, each as SVG, PNG and the gnuplot script\n"
-      "with its data" +
+      "with its data, and the verdicts at points of training and under each definition" +
           (more.empty() ? "" : "; beside them, for " + more) +
           ". Nothing is trained.\n"
           "An experiment that has no rows is an error if it is named; of `all`, it is named and\n"
@@ -36,9 +37,15 @@ Exit figures_command(const std::vector<std::string>& words) {
   if (!arguments.parse(words)) return Exit::ok;
   DrawRequest request{arguments.text("experiment"), arguments.text("protocol")};
   if (arguments.has("arms")) request.arms = split_list(arguments.text("arms"), "arms");
-  const Drawing drawing = draw_figures(read_results(arguments), request, arguments.text("output"));
+  const auto results = read_results(arguments);
+  const Drawing drawing = draw_figures(results, request, arguments.text("output"));
   for (const DrawnFigure& figure : drawing.figures) {
     for (const auto& path : figure.files) {
+      print_out("{}\n", libnorm::printable(path.string()));
+    }
+  }
+  if (request.experiment == "all" && request.protocol == "all" && request.arms.empty()) {
+    for (const auto& path : draw_verdicts(judge_claims(results), arguments.text("output"))) {
       print_out("{}\n", libnorm::printable(path.string()));
     }
   }

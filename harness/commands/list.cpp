@@ -67,7 +67,10 @@ Exit list_command(const std::vector<std::string>& words) {
   print_out("\nClaims\n");
   for (const Study* study : studies()) {
     for (const Claim& claim : study->claims()) {
-      print_out("  {:18} [{}] {}\n", claim.id, claim.protocol, claim.sentence);
+      print_out("  {:18} {}\n", claim.id, claim.sentence);
+      for (const Definition& d : claim.definitions) {
+        print_out("  {:18} [{}] {} ({})\n", "", d.name, d.metric.text(), d.margin.unit);
+      }
     }
   }
   return Exit::ok;

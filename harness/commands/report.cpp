@@ -6,6 +6,7 @@
 
 #include "harness/base/files.hpp"
 #include "harness/base/output.hpp"
+#include "harness/charts/verdict_chart.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/commands/usage.hpp"
 #include "harness/report/draw_figures.hpp"
@@ -21,31 +22,33 @@ namespace po = boost::program_options;
 /// The standardized effect, the difference these seeds could have found, and what controls did.
 std::string notes_text(const PartResult& part) {
   std::string text;
-  if (part.numbers.standardized) {
-    text = "standardized effect " + four_digits(*part.numbers.standardized);
+  const Comparison& numbers = part.reading.whole;
+  if (numbers.standardized) {
+    text = "standardized effect " + four_digits(*numbers.standardized);
   }
-  if (part.numbers.detectable) {
-    text += (text.empty() ? "" : "; ") + std::string("detectable ") +
-            four_digits(*part.numbers.detectable);
+  if (numbers.detectable) {
+    text +=
+        (text.empty() ? "" : "; ") + std::string("detectable ") + four_digits(*numbers.detectable);
   }
   for (const ControlResult& control : part.controls) {
-    text += fmt::format("{}with {}: {}{}", text.empty() ? "" : "; ", control.name,
-                        four_digits(control.numbers.effect), control.flips ? ", flips it" : "");
+    text += fmt::format("{}with {}: {}, {}", text.empty() ? "" : "; ", control.name,
+                        four_digits(control.reading.whole.effect), word(control.effect));
   }
   return text;
 }
 
 ReportPart report_part(const PartResult& part) {
   ReportPart out;
-  out.label = part.label + ", " + part.metric;
-  out.verdict = word(part.outcome);
-  out.effect = four_digits(part.numbers.effect) + " " + part.unit;
-  if (part.numbers.interval) {
-    out.interval = fmt::format("[{}, {}]", four_digits(part.numbers.interval->low),
-                               four_digits(part.numbers.interval->high));
+  const Comparison& numbers = part.reading.whole;
+  out.label = part.label;
+  out.finding = word(part.finding);
+  out.effect = four_digits(numbers.effect) + " " + part.unit;
+  if (numbers.interval) {
+    out.interval = fmt::format("[{}, {}]", four_digits(numbers.interval->low),
+                               four_digits(numbers.interval->high));
   }
   out.p_holm = part.p_holm;
-  out.superiority = part.numbers.superiority.probability;
+  out.superiority = numbers.superiority.probability;
   out.controls = notes_text(part);
   return out;
 }
@@ -54,9 +57,10 @@ ReportVerdict report_verdict(const CheckedVerdict& checked) {
   const Verdict& v = checked.verdict;
   ReportVerdict out;
   out.id = v.id;
-  out.protocol = v.protocol;
+  out.definition = v.definition + ": " + v.metric;
   out.sentence = v.sentence;
   out.verdict = word(v.outcome);
+  out.scope = v.scope;
   if (checked.expected) {
     out.expected = word(checked.expected->outcome);
     out.agreement = checked.differences.empty() ? Agreement::matches : Agreement::differs;
@@ -69,10 +73,17 @@ ReportVerdict report_verdict(const CheckedVerdict& checked) {
 }
 
 std::vector<ReportFigure> report_figures(const std::vector<RunResult>& results,
+                                         const std::vector<Verdict>& verdicts,
                                          const std::filesystem::path& directory) {
   std::vector<ReportFigure> figures;
   for (const DrawnFigure& drawn : draw_figures(results, {}, directory).figures) {
     figures.push_back({drawn.heading, drawn.caption, drawn.alt, read_file(drawn.files.front())});
+  }
+  const Chart steps = steps_chart(verdicts);
+  if (!steps.panels.empty()) {
+    figures.push_back({"Verdicts at points of training", "",
+                       "Effects against the step of training.",
+                       read_file(draw_chart(steps, directory).front())});
   }
   return figures;
 }
@@ -93,14 +104,16 @@ Exit report_command(const std::vector<std::string>& words) {
   const std::filesystem::path output = arguments.text("output");
   ReportData data;
   data.title = "Stabilizer and expressive engine: experiments " + experiment_ids();
+  std::vector<Verdict> verdicts;
   for (const CheckedVerdict& checked : check_verdicts(results, golden)) {
     data.verdicts.push_back(report_verdict(checked));
+    verdicts.push_back(checked.verdict);
   }
   // A pipe or a terminal has no folder for figures beside it.
   const bool is_stream = is_written_through(output);
   const TemporaryFolder temporary;
-  data.figures =
-      report_figures(results, is_stream ? temporary.path() : output.parent_path() / "figures");
+  data.figures = report_figures(results, verdicts,
+                                is_stream ? temporary.path() : output.parent_path() / "figures");
   data.results = results;
   data.commands = {"scripts/reproduce"};
   for (const Study* study : studies()) {

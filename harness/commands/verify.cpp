@@ -21,6 +21,8 @@ void print_verdicts(const std::vector<CheckedVerdict>& checked, const Arguments&
   for (const CheckedVerdict& c : checked) verdicts.push_back(c.verdict);
   if (arguments.has("json")) {
     print_out("{}\n", nlohmann::json(verdicts).dump(2, ' ', true));
+  } else if (arguments.has("markdown")) {
+    print_out("{}", markdown(verdicts));
   } else {
     print_out("{}\n", table(verdicts));
   }
@@ -30,13 +32,14 @@ void print_verdicts(const std::vector<CheckedVerdict>& checked, const Arguments&
 Exit compare_verdicts(const std::vector<CheckedVerdict>& checked) {
   Exit exit = Exit::ok;
   for (const CheckedVerdict& c : checked) {
-    const std::string name = c.verdict.id + " [" + c.verdict.protocol + "]";
+    const std::string name = c.verdict.id + " [" + c.verdict.definition + "]";
     if (!c.expected) {
       complain("verify: golden has no verdict on {}; bless one, or restore golden", name);
       exit = Exit::no_data;
     } else if (c.verdict.outcome == Outcome::could_not_check &&
                c.expected->outcome != Outcome::could_not_check) {
-      complain("verify: {} could not be checked; golden says {}", name, word(c.expected->outcome));
+      complain("verify: {} could not be checked; golden says {} ({})", name,
+               word(c.expected->outcome), libnorm::printable(c.expected->scope));
       exit = Exit::no_data;
     } else if (!c.differences.empty()) {
       complain("verify: {} differs from golden", name);
@@ -50,9 +53,9 @@ Exit compare_verdicts(const std::vector<CheckedVerdict>& checked) {
 /// Compares the store's results with golden's, at the profile asked for, or else at that which
 /// claims are judged at.
 Exit compare_store(const Arguments& arguments, const Golden& golden) {
-  // With JSON on standard output, texts for people go to standard error.
+  // With JSON or Markdown on standard output, texts for people go to standard error.
   const auto tell = [&](const std::string& line) {
-    if (arguments.has("json")) return complain_text("", line);
+    if (arguments.has("json") || arguments.has("markdown")) return complain_text("", line);
     print_out("{}\n", line);
   };
   const std::string& directory = arguments.text("store");
@@ -110,9 +113,9 @@ Exit verify_command(const std::vector<std::string>& words) {
       "hold is no failure; one that golden does not have is.");
   add_result_options(arguments);
   arguments.options()("claim", po::value<std::string>(),
-                      "only this claim of those that `list` names, under all its protocols")(
-      "check", "fail unless there are runs, and golden has every one")("json",
-                                                                       "the verdicts as JSON");
+                      "only this claim of those that `list` names, under all its definitions")(
+      "check", "fail unless there are runs, and golden has every one")(
+      "json", "the verdicts as JSON")("markdown", "the verdicts as README has them");
   if (!arguments.parse(words)) return Exit::ok;
   if (arguments.has("check") && arguments.text("rows") == "golden") {
     throw UsageError(
@@ -131,9 +134,12 @@ Exit verify_command(const std::vector<std::string>& words) {
     throw UsageError(fmt::format("--claim: unknown claim ({}); `norm-harness list` names them all",
                                  arguments.text("claim")));
   }
+  if (arguments.has("json") && arguments.has("markdown")) {
+    throw UsageError("--markdown: cannot be combined with --json; need one of them");
+  }
   print_verdicts(checked, arguments);
   Exit exit = compare_verdicts(checked);
-  const bool json = arguments.has("json");
+  const bool json = arguments.has("json") || arguments.has("markdown");
   if (exit == Exit::ok && !json) print_out("All {} verdicts are golden's.\n", checked.size());
   if (arguments.text("rows") != "golden") {
     const Exit runs = compare_store(arguments, golden);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "harness/base/files.hpp"
+#include "harness/charts/verdict_chart.hpp"
 #include "harness/report/chart_script.hpp"
 #include "harness/report/gnuplot.hpp"
 #include "harness/studies/study.hpp"
@@ -130,6 +131,18 @@ void check(const DrawRequest& request) {
 std::vector<std::filesystem::path> draw_chart(const Chart& chart,
                                               const std::filesystem::path& directory) {
   return run_gnuplot(chart.name, chart_script(chart), directory);
+}
+
+std::vector<std::filesystem::path> draw_verdicts(const std::vector<Verdict>& verdicts,
+                                                 const std::filesystem::path& directory) {
+  std::vector<Chart> charts = definition_charts(verdicts);
+  Chart steps = steps_chart(verdicts);
+  if (!steps.panels.empty()) charts.insert(charts.begin(), std::move(steps));
+  std::vector<std::filesystem::path> all;
+  for (const Chart& chart : charts) {
+    for (auto& path : draw_chart(chart, directory)) all.push_back(std::move(path));
+  }
+  return all;
 }
 
 Drawing draw_figures(const std::vector<RunResult>& results, const DrawRequest& request,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/charts/chart.hpp"
+#include "harness/claims/verdict.hpp"
 #include "harness/results/result.hpp"
 
 namespace harness {
@@ -40,6 +41,11 @@ struct Drawing {
 /// early, or leaves an incomplete picture.
 std::vector<std::filesystem::path> draw_chart(const Chart& chart,
                                               const std::filesystem::path& directory);
+
+/// Draws the verdicts at points of training, and those of each claim under its definitions, as far
+/// as they could be checked. Returns: the paths. Throws: as draw_chart.
+std::vector<std::filesystem::path> draw_verdicts(const std::vector<Verdict>& verdicts,
+                                                 const std::filesystem::path& directory);
 
 /// Draws the figures of experiments that have results. If a study has results on several tasks or
 /// at several profiles, these are drawn separately: those that its claims are judged from (if there

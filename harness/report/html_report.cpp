@@ -24,10 +24,14 @@ struct Word {
 };
 constexpr Word kWords[] = {
     {"SUPPORTED", "supported",
-     "The claim holds: the effect is clear in nearly every seed, and no control turns it round."},
+     "The claim holds: the effect is clear in nearly every seed, and no control, point of training "
+     "or registered definition turns it round."},
     {"CONTRADICTED", "contradicted", "The opposite of the claim holds, as clearly."},
-    {"NEGLIGIBLE", "negligible", "The difference is smaller than what matters."},
-    {"FRAGILE", "fragile", "It holds as published, and a control turns it round."},
+    {"NEGLIGIBLE", "negligible", "A claimed difference is smaller than what matters."},
+    {"FRAGILE", "fragile",
+     "It holds, or fails, as defined; a control, a point of training or another definition turns "
+     "it "
+     "round."},
     {"INCONCLUSIVE", "inconclusive", "None of these can be said with these seeds."},
     {"COULD NOT CHECK", "unchecked",
      "A run is missing or cannot be used. This is never a success."},
@@ -107,7 +111,8 @@ std::string number_cell(const std::string& text) {
 }
 
 std::string part_cells(const ReportPart& part) {
-  std::string html = fmt::format("<td>{}<br>{}</td>", escape(part.label), word_badge(part.verdict));
+  std::string html = fmt::format("<td>{}<br><span class=\"soft\">{}</span></td>",
+                                 escape(part.label), escape(part.finding));
   html += fmt::format("<td>{}<br><span class=\"interval\">{}</span></td>", escape(part.effect),
                       escape(part.interval));
   html += number_cell(part.superiority ? fmt::format("{:.2f}", *part.superiority) : "");
@@ -124,13 +129,14 @@ std::string verdict_rows(const ReportVerdict& verdict) {
       html += fmt::format(
           "<th class=\"claim\" scope=\"rowgroup\" rowspan=\"{}\"><span class=\"id\">{}</span> "
           "<span class=\"soft\">{}</span><q>{}</q>{}</th>",
-          lines, escape(verdict.id), escape(verdict.protocol), escape(verdict.sentence),
+          lines, escape(verdict.id), escape(verdict.definition), escape(verdict.sentence),
           verdict.regime.empty()
               ? ""
               : fmt::format("<span class=\"regime\">{}</span>", escape(verdict.regime)));
-      html += fmt::format("<td rowspan=\"{}\">{}<br>{}{}</td>", lines, word_badge(verdict.verdict),
-                          agreement_text(verdict),
-                          verdict.note.empty() ? "" : "<br>" + escape(verdict.note));
+      html +=
+          fmt::format("<td rowspan=\"{}\">{}<br><span class=\"soft\">{}</span><br>{}{}</td>", lines,
+                      word_badge(verdict.verdict), escape(verdict.scope), agreement_text(verdict),
+                      verdict.note.empty() ? "" : "<br>" + escape(verdict.note));
       html += fmt::format("<td class=\"number\" rowspan=\"{}\">{}</td>", lines, verdict.seeds);
     }
     html +=
@@ -159,7 +165,7 @@ std::string verdict_section(const std::vector<ReportVerdict>& verdicts) {
       "</thead>\n";
   for (const ReportVerdict& verdict : verdicts) inside += verdict_rows(verdict);
   std::string html = "<section id=\"verdicts\">\n<h2>Verdicts</h2>\n";
-  html += table("verdicts", "Verdicts", "One block a claim and protocol; one line a comparison.",
+  html += table("verdicts", "Verdicts", "One block a claim and definition; one line a comparison.",
                 inside);
   html += "<h3>What the words mean</h3>\n<dl>\n";
   for (const auto& [word, style, meaning] : kWords) {

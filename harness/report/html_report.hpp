@@ -8,10 +8,10 @@
 
 namespace harness {
 
-/// One comparison behind a verdict. All texts are plain, not HTML.
+/// One comparison behind a verdict, which has no verdict of its own. All texts are plain, not HTML.
 struct ReportPart {
-  std::string label;     // `none - layernorm, effective rank`
-  std::string verdict;   // SUPPORTED, ...
+  std::string label;     // `none - layernorm`
+  std::string finding;   // holds, opposite, too small or open
   std::string effect;    // with its unit
   std::string interval;  // of 95%, `[1.2, 3.4]`; empty if there is none
   std::optional<double> p_holm;
@@ -23,11 +23,12 @@ struct ReportPart {
 enum class Agreement { matches, differs, no_golden };
 
 struct ReportVerdict {
-  std::string id, protocol;
+  std::string id, definition;
   std::string sentence;  // of the paper
   std::string verdict;   // SUPPORTED, CONTRADICTED, NEGLIGIBLE, FRAGILE, INCONCLUSIVE or another
   std::string expected;  // golden's word; empty with no_golden
   Agreement agreement = Agreement::no_golden;
+  std::string scope;  // what the verdict holds over
   int seeds = 0;
   std::string note;  // may be empty
   std::vector<ReportPart> parts;

@@ -39,7 +39,7 @@ std::vector<CheckedVerdict> check_verdicts(const std::vector<RunResult>& results
   for (Verdict& verdict : judge_claims(results)) {
     CheckedVerdict c{std::move(verdict), {}, {}};
     for (const Verdict& e : expected) {
-      if (e.id == c.verdict.id && e.protocol == c.verdict.protocol) c.expected = e;
+      if (e.id == c.verdict.id && e.definition == c.verdict.definition) c.expected = e;
     }
     if (c.expected) c.differences = differences(*c.expected, c.verdict);
     checked.push_back(std::move(c));

@@ -11,9 +11,9 @@ namespace harness {
 
 struct Golden;
 
-/// Judges every claim, study by study, from results of any tasks and profiles. Only planned runs
-/// are evidence: those of the claim's task, at its study's claim profile, from one of its claim
-/// seeds. If a study has none, its claims are COULD NOT CHECK.
+/// Judges every claim under each of its definitions, study by study, from results of any tasks and
+/// profiles. Only planned runs are evidence: those of the claim's task, at its study's claim
+/// profile, from one of its claim seeds. If a study has none, its claims are COULD NOT CHECK.
 /// Throws: DataError if two of these results are of one run.
 std::vector<Verdict> judge_claims(const std::vector<RunResult>& results);
 

@@ -157,7 +157,7 @@ TEST(HostileGolden, ItsTextIsShownAndNeverDone) {
   const cli::Scratch scratch;
   const auto golden = harness::load_golden(GOLDEN);
   auto verdicts = golden.verdicts;
-  verdicts[0]["sentence"] = verdicts[0]["regime"] = verdicts[0]["protocol"] = kEscapes;
+  verdicts[0]["sentence"] = verdicts[0]["regime"] = verdicts[0]["definition"] = kEscapes;
   verdicts[1]["sentence"] = kEscapes;
   harness::bless(scratch / "g", golden.results, verdicts, "all", "planted");
   const auto outcome = run(scratch.path(), "verify --golden g --rows golden");

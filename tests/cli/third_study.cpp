@@ -161,21 +161,23 @@ class MajorityStudy final : public Study {
   }
 
   std::vector<Claim> claims() const override {
-    const Metric loss{.name = "final loss", .unit = "nats", .value = [](const RunResult& result) {
-                        return result.final_loss;
-                      }};
     return {{.id = "e5.counts",
              .experiment = "e5",
-             .protocol = "counted",
              .sentence = "layernorm counts better",
-             .parts = {{.a = "none",
-                        .b = {"layernorm"},
-                        .metric = loss,
-                        .margin = {.size = 1e-3, .why = "a thousandth shows"},
-                        .controls = {}}},
+             .source = "this test",
+             .parts = {{.a = {{"none"}}, .b = {{"layernorm"}}}},
+             .controls = {},
+             .definitions = {{.name = "counted",
+                              .metric = Metric("final_loss"),
+                              .margin = {.size = 1e-3, .unit = "nats", .why = "a thousandth shows"},
+                              .axis = "",
+                              .source = "the last 100 steps",
+                              .beside = ""}},
+             .landmarks = {},
              .study = "majority",
              .task = std::string(kTask),
-             .family = "e5"}};
+             .family = "e5",
+             .sha256 = ""}};
   }
 
   BenchPlan bench() const override {

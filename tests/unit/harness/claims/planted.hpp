@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -73,16 +74,40 @@ inline std::vector<Arm> with(std::vector<Arm> arms, const std::string& name,
   return arms;
 }
 
+/// The course of training that the planted results have: all that is there at the end was there
+/// from the beginning.
+inline std::vector<RunResult> with_training(std::vector<RunResult> results) {
+  for (RunResult& result : results) {
+    result.curve_stride = 20;
+    result.loss_curve.assign(std::size_t(result.steps / 20), result.final_loss);
+    if (result.epochs.empty()) continue;
+    for (const auto& [name, value] : result.metrics) result.epochs[name].assign(15, value);
+  }
+  return results;
+}
+
+/// The definitions that planted results have the numbers for.
+inline std::vector<Claim> planted_claims(std::string_view study) {
+  const std::set<std::string> known = {"published", "accumulated", "filter_normalized",
+                                       "centred",   "no_padding",  "no_padding_centred",
+                                       "training",  "held_out"};
+  std::vector<Claim> list = claims_of(study);
+  for (Claim& claim : list) {
+    std::erase_if(claim.definitions, [&](const Definition& d) { return known.count(d.name) == 0; });
+  }
+  return list;
+}
+
 /// The claims on experiments 1 to 3, which are one family.
 inline std::vector<Verdict> judge(const std::vector<RunResult>& results,
                                   std::size_t golden_seeds = 0) {
-  return judge_study(claims_of("recall"), results, golden_seeds);
+  return judge_study(planted_claims("recall"), with_training(results), golden_seeds);
 }
 
-inline std::size_t claims_of_study(std::string_view study) {
-  const auto& all = claims();
-  return std::size_t(std::count_if(all.begin(), all.end(),
-                                   [&](const Claim& claim) { return claim.study == study; }));
+inline std::size_t planted_definitions(std::string_view study) {
+  std::size_t sum = 0;
+  for (const Claim& claim : planted_claims(study)) sum += claim.definitions.size();
+  return sum;
 }
 inline int claims_of_family(std::string_view family) {
   const auto& all = claims();
@@ -153,16 +178,33 @@ inline std::vector<PlantedEncoder> with(std::vector<PlantedEncoder> arms, const 
 }
 
 inline const Verdict& find(const std::vector<Verdict>& verdicts, std::string_view id,
-                           std::string_view protocol = "published") {
+                           std::string_view definition = "published") {
   for (const Verdict& verdict : verdicts) {
-    if (verdict.id == id && verdict.protocol == protocol) return verdict;
+    if (verdict.id == id && verdict.definition == definition) return verdict;
   }
   throw std::logic_error("no verdict " + std::string(id));
 }
 
 inline std::string outcome(const std::vector<Verdict>& verdicts, const std::string& id,
-                           const std::string& protocol = "published") {
-  return word(find(verdicts, id, protocol).outcome);
+                           const std::string& definition = "published") {
+  return word(find(verdicts, id, definition).outcome);
+}
+
+/// Without controls, points of training and other definitions.
+inline std::string as_defined(const std::vector<Verdict>& verdicts, const std::string& id,
+                              const std::string& definition = "published") {
+  return word(find(verdicts, id, definition).as_defined);
+}
+
+inline std::vector<std::string> findings(const Verdict& verdict) {
+  std::vector<std::string> words;
+  for (const PartResult& part : verdict.parts) words.push_back(word(part.finding));
+  return words;
+}
+
+/// What a part comes to as a whole.
+inline const Comparison& numbers(const Verdict& verdict, std::size_t part = 0) {
+  return verdict.parts.at(part).reading.whole;
 }
 
 }  // namespace harness

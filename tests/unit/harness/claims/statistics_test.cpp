@@ -1,4 +1,5 @@
 #include "harness/claims/statistics.hpp"
+#include "harness/claims/power.hpp"
 
 #include <gtest/gtest.h>
 
@@ -174,13 +175,37 @@ TEST(Beyond, FindsEitherSide) {
   EXPECT_THROW(beyond_p(kMixed, -1), ValueError);
 }
 
-TEST(DetectableDifference, IsTheSumOfTwoQuantiles) {
-  EXPECT_NEAR(detectable_difference(1, 10), 0.8590380365894649, 1e-12);  // scipy's t.ppf
-  EXPECT_NEAR(detectable_difference(1, 10, 0.05 / 12), 1.3432113649056854, 1e-11);
-  EXPECT_NEAR(detectable_difference(3, 10), 3 * detectable_difference(1, 10), 1e-12);
-  EXPECT_EQ(detectable_difference(0, 10), 0);
-  // The noncentral t (scipy's nct) asks for 0.85284; Bloom's formula is 1% above it.
-  EXPECT_NEAR(detectable_difference(1, 10) / 0.8528375122385548, 1, 0.03);
+TEST(Power, IsThatOfStudentsTestWhereSignFlipsAreNearlyOne) {
+  // `not_less` asks for the test and the interval only. The noncentral t (scipy's nct) finds
+  // 0.85284 one-sided at 0.05 and 0.99600 at 0.025, which the interval asks for.
+  const Bar bar{Relation::not_less, 10, 0.05, 0};
+  EXPECT_NEAR(*detectable_difference(bar), 0.9960, 0.04);
+  EXPECT_NEAR(power_of(bar, 0.9960), 0.8, 0.025);
+  EXPECT_NEAR(power_of({Relation::not_less, 10, 0.05, 2}, 2.9960), 0.8, 0.025);
+  EXPECT_EQ(power_of(bar, -10), 0);
+  EXPECT_EQ(power_of(bar, 10), 1);
+}
+
+TEST(Power, WinsAndMarginsCount) {
+  // All of eight seeds above 0: Phi(1.5)^8 is an upper bound.
+  const Bar eight{Relation::larger, 8, 0.05, 0};
+  EXPECT_NEAR(power_of(eight, 1.5), std::pow(0.9331927987311419, 8), 0.025);
+  // The mean reaches a margin at the true difference half of the time, whatever the rest.
+  EXPECT_NEAR(power_of({Relation::larger, 10, 0.05, 5}, 5), 0.5, 0.025);
+  EXPECT_NEAR(*detectable_difference({Relation::larger, 10, 0.05, 5}), 5 + 0.8416 / std::sqrt(10.0),
+              0.02);
+  EXPECT_FALSE(detectable_difference({Relation::larger, 4, 0.05, 0}).has_value());
+  EXPECT_EQ(power_of({Relation::larger, 4, 0.05, 0}, 100), 0);
+}
+
+TEST(Power, AnEquivalenceNeedsSeeds) {
+  EXPECT_EQ(power_of_equivalence({Relation::equivalent, 10, 0.05, 100}), 1);
+  EXPECT_LT(power_of_equivalence({Relation::equivalent, 10, 0.05, 0.1}), 0.06);
+  // Student's approximation, from 13 seeds on, continues the exact test.
+  const double twelve = power_of_equivalence({Relation::equivalent, 12, 0.05, 0.9});
+  const double thirteen = power_of_equivalence({Relation::equivalent, 13, 0.05, 0.9});
+  EXPECT_GT(thirteen, twelve - 0.02);
+  EXPECT_LT(thirteen, twelve + 0.08);
 }
 
 TEST(Domains, UndefinedAnswersThrow) {
@@ -204,9 +229,10 @@ TEST(Domains, UndefinedAnswersThrow) {
   EXPECT_THROW(t_cdf(1, nan), ValueError);
   EXPECT_THROW(incomplete_beta(0, 1, 0.5), ValueError);
   EXPECT_THROW(incomplete_beta(1, 1, nan), ValueError);
-  EXPECT_THROW(detectable_difference(-1, 10), ValueError);
-  EXPECT_THROW(detectable_difference(1, 1), ValueError);
-  EXPECT_THROW(detectable_difference(1, 10, 0), ValueError);
+  EXPECT_THROW(detectable_difference({Relation::larger, 10, 0.05, -1}), ValueError);
+  EXPECT_THROW(detectable_difference({Relation::larger, 1, 0.05, 1}), ValueError);
+  EXPECT_THROW(detectable_difference({Relation::larger, 10, 0, 1}), ValueError);
+  EXPECT_THROW(detectable_difference({Relation::larger, 10, 0.05, 1}, 1), ValueError);
 }
 
 }  // namespace

@@ -38,10 +38,6 @@ TEST(Verdict, JsonThatIsDamagedIsRefused) {
   for (const auto& item : good.items()) {
     nlohmann::json bad = good;
     bad.erase(item.key());
-    if (item.key() == "regime") {  // golden from before it was kept has none
-      EXPECT_EQ(bad.get<Verdict>().regime, "");
-      continue;
-    }
     EXPECT_THROW(bad.get<Verdict>(), DataError) << item.key();
   }
   nlohmann::json bad = good;
@@ -59,31 +55,33 @@ TEST(Verdict, EqualityIsWordsAndSixDigits) {
     change(now);
     return !(now == golden);
   };
-  EXPECT_FALSE(changed([](Verdict& v) { v.parts[0].numbers.effect *= 1 + 1e-8; }));
+  EXPECT_FALSE(changed([](Verdict& v) { v.parts[0].reading.whole.effect *= 1 + 1e-8; }));
   EXPECT_FALSE(changed([](Verdict& v) { v.environments = {"another machine"}; }));
   EXPECT_FALSE(changed([](Verdict& v) { v.runs.clear(); }));
-  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].numbers.effect *= 1 + 1e-5; }));
-  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].numbers.effect = NAN; }));
-  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].numbers.interval.reset(); }));
-  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].numbers.interval->high += 1e-3; }));
-  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].numbers.standardized.reset(); }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].reading.whole.effect *= 1 + 1e-5; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].reading.whole.effect = NAN; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].reading.whole.interval.reset(); }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].reading.whole.interval->high += 1e-3; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].reading.whole.standardized.reset(); }));
   EXPECT_TRUE(changed([](Verdict& v) { v.outcome = Outcome::fragile; }));
-  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].outcome = Outcome::fragile; }));
-  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].controls[0].flips = true; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.as_defined = Outcome::fragile; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.scope = "everything"; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.claim_sha256[0] ^= 1; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.published = false; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.metric = "another"; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.landmarks.emplace_back(); }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].finding = Finding::open; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].reading.terms.emplace_back(); }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].controls[0].effect = Effect::flips; }));
   EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].controls.clear(); }));
-  EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].metric_version = 2; }));
   EXPECT_TRUE(changed([](Verdict& v) { v.parts[0].margin *= 2; }));
   EXPECT_TRUE(changed([](Verdict& v) { v.parts.clear(); }));
   EXPECT_TRUE(changed([](Verdict& v) { v.seeds.pop_back(); }));
   EXPECT_TRUE(changed([](Verdict& v) { v.p_holm *= 2; }));
   EXPECT_TRUE(changed([](Verdict& v) { v.family -= 1; }));
-  EXPECT_TRUE(changed([](Verdict& v) { v.protocol = "accumulated"; }));
+  EXPECT_TRUE(changed([](Verdict& v) { v.definition = "accumulated"; }));
   EXPECT_TRUE(changed([](Verdict& v) { v.regime = "another"; }));
   Verdict now = golden;
-  Verdict before = golden;
-  before.regime = "";
-  EXPECT_EQ(before, golden);
-  EXPECT_EQ(golden, before);
   now.outcome = Outcome::fragile;
   EXPECT_THAT(differences(golden, now),
               ElementsAre("e1.isotropy [published]: outcome differs (golden SUPPORTED, "
@@ -100,26 +98,29 @@ TEST(Verdict, EvidenceNamesRunsAndEnvironments) {
 TEST(Verdict, SummaryAndTableSayTheNumbers) {
   Verdict verdict;
   verdict.id = "e1.flatness";
-  verdict.protocol = "published";
-  verdict.outcome = Outcome::contradicted;
+  verdict.definition = "published";
+  verdict.published = true;
+  verdict.outcome = verdict.as_defined = Outcome::contradicted;
+  verdict.scope = "fails in 2 of 3 definitions";
   verdict.p_holm = 0.01171875;
   verdict.seeds.resize(10);
   PartResult part;
   part.label = "none - layernorm";
-  part.metric = "log10 slice range";
   part.unit = "decades";
-  part.outcome = Outcome::contradicted;
-  part.numbers.effect = -1.53;
-  part.numbers.interval = Interval{-1.60, -1.46};
+  part.finding = Finding::opposite;
+  part.reading.whole.effect = -1.53;
+  part.reading.whole.interval = Interval{-1.60, -1.46};
   verdict.parts.push_back(part);
-  EXPECT_EQ(summary(verdict),
-            "e1.flatness [published] CONTRADICTED: log10 slice range none - layernorm = -1.53 "
-            "[-1.6, -1.46] decades, P(A>B) = 0.00; p = 0.0117, n = 10");
+  EXPECT_EQ(
+      summary(verdict),
+      "e1.flatness [published] CONTRADICTED (fails in 2 of 3 definitions): none - layernorm = "
+      "-1.53 [-1.6, -1.46] decades, P(A>B) = 0.00; p = 0.0117, n = 10");
   verdict.regime = "profile paper: a task, 10 steps, 10 seeds";
   EXPECT_THAT(summary(verdict), HasSubstr("n = 10; profile paper: a task, 10 steps, 10 seeds"));
-  EXPECT_THAT(table({verdict, verdict}),
-              ::testing::ContainsRegex("\n\nprofile paper: a task, 10 steps, 10 seeds\n"
-                                       "e1.flatness [^\n]*\n[^\n]*\ne1.flatness"));
+  EXPECT_THAT(
+      table({verdict, verdict}),
+      ::testing::ContainsRegex("\n\nprofile paper: a task, 10 steps, 10 seeds\n"
+                               "e1.flatness [^\n]*\n  fails in 2 of 3[^\n]*\n[^\n]*\ne1.flatness"));
   const std::string text = table(judge(planted_results(paper_world())));
   EXPECT_THAT(text, HasSubstr("e3.stagnation [published]"));
   EXPECT_THAT(text, HasSubstr("with sphere for manual_l2"));

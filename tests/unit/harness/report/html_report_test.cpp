@@ -43,12 +43,13 @@ ReportData make_data() {
                         "SUPPORTED",
                         "SUPPORTED",
                         Agreement::matches,
+                        "holds in 2 of 3 definitions",
                         10,
                         "",
                         {}};
-  verdict.parts = {{"layernorm - none", "SUPPORTED", "47.2 dimensions", "[46, 48]", 0.0078125, 1.0,
+  verdict.parts = {{"layernorm - none", "holds", "47.2 dimensions", "[46, 48]", 0.0078125, 1.0,
                     "none_matched for none: same sign"},
-                   {"second", "INCONCLUSIVE", "0", "", {}, {}, ""}};
+                   {"second", "open", "0", "", {}, {}, ""}};
   const std::string svg =
       "<?xml version=\"1.0\"?>\n<svg width=\"1\" height=\"1\"><path id='a' d='M0,0'/>"
       "<g id=\"b\" fill=\"url(#c)\"><use xlink:href='#a'/></g></svg>\n";
@@ -127,9 +128,9 @@ TEST(HtmlReport, EveryTextIsEscaped) {
   data.title = bad;
   ReportVerdict& verdict = data.verdicts[0];
   for (std::string* text :
-       {&verdict.id, &verdict.protocol, &verdict.sentence, &verdict.verdict, &verdict.expected,
-        &verdict.note, &verdict.parts[0].label, &verdict.parts[0].verdict, &verdict.parts[0].effect,
-        &verdict.parts[0].interval, &verdict.parts[0].controls, &verdict.regime}) {
+       {&verdict.id, &verdict.definition, &verdict.sentence, &verdict.verdict, &verdict.expected,
+        &verdict.note, &verdict.parts[0].label, &verdict.parts[0].finding, &verdict.parts[0].effect,
+        &verdict.parts[0].interval, &verdict.parts[0].controls, &verdict.regime, &verdict.scope}) {
     *text = bad;
   }
   verdict.agreement = Agreement::differs;
@@ -142,10 +143,10 @@ TEST(HtmlReport, EveryTextIsEscaped) {
   const std::string html = harness::html_report(data);
   EXPECT_FALSE(has(html, "<b>"));
   for (const char* part : {"\x01", "\u0085", "\u202e", "\xff"}) EXPECT_FALSE(has(html, part));
-  // Title twice; 12 of the verdict; 3 of the figure; arm, profile, CPU
+  // Title twice; 13 of the verdict; 3 of the figure; arm, profile, CPU
   // and instruction set in the summary, arm, the
   // metric, the hash (and 12 letters of it); 6 of the environment; command.
-  EXPECT_EQ(count(html, good), 2 + 12 + 3 + 2 + 2 + 1 + 1 + 1 + 6 + 1);
+  EXPECT_EQ(count(html, good), 2 + 13 + 3 + 2 + 2 + 1 + 1 + 1 + 6 + 1);
 }
 
 TEST(HtmlReport, PicturesShareNoIds) {
