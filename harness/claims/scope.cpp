@@ -96,8 +96,9 @@ void add_scopes(const Claim& claim, std::vector<Verdict>& verdicts) {
                                       : plain_word(verdict.as_defined) + " in this definition";
     if (verdict.as_defined == Outcome::could_not_check) continue;
     const std::string controls = controls_text(claim, verdict);
-    if (!controls.empty()) verdict.scope += "; " + controls;
-    verdict.scope += "; " + training_text(verdict);
+    verdict.conditions = controls.empty() ? "" : controls + "; ";
+    verdict.conditions += training_text(verdict);
+    verdict.scope += "; " + verdict.conditions;
   }
 }
 

@@ -1,9 +1,11 @@
 #include "harness/claims/statistics.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <numeric>
 #include <string>
 
@@ -17,29 +19,46 @@ using libnorm::ValueError;
 constexpr double kTie = 1e-12;
 constexpr std::size_t kMostFlips = 20;
 
-void require(bool holds, const std::string& text) {
-  if (!holds) throw ValueError(text);
+/// text: makes the sentence, since most calls need none.
+template <class Text>
+void require(bool holds, Text text) {
+  if (!holds) throw ValueError(text());
+}
+
+/// f of its arguments, kept: a quantile takes a thousand evaluations, and judging asks for few of
+/// them often.
+template <std::size_t n, class F>
+double kept(std::map<std::array<double, n>, double>& of, const std::array<double, n>& arguments,
+            F f) {
+  const auto found = of.find(arguments);
+  return found != of.end() ? found->second : of.emplace(arguments, f()).first->second;
 }
 
 void check_sample(const std::vector<double>& d, std::size_t least, const char* where) {
-  require(d.size() >= least, std::string(where) + ": too few seeds (" + std::to_string(d.size()) +
-                                 "); need at least " + std::to_string(least));
+  require(d.size() >= least, [&] {
+    return std::string(where) + ": too few seeds (" + std::to_string(d.size()) +
+           "); need at least " + std::to_string(least);
+  });
   for (std::size_t i = 0; i < d.size(); ++i) {
-    require(std::isfinite(d[i]), std::string(where) + ": difference " + std::to_string(i) +
-                                     " is not finite (" + fmt::to_string(d[i]) +
-                                     "); need finite numbers");
+    require(std::isfinite(d[i]), [&] {
+      return std::string(where) + ": difference " + std::to_string(i) + " is not finite (" +
+             fmt::to_string(d[i]) + "); need finite numbers";
+    });
   }
 }
 
 void check_share(double p, const char* where, const char* name) {
-  require(p > 0 && p < 1, std::string(where) + ": " + name + " is outside (0, 1) (" +
-                              fmt::to_string(p) + "); need 0 < " + name + " < 1");
+  require(p > 0 && p < 1, [&] {
+    return std::string(where) + ": " + name + " is outside (0, 1) (" + fmt::to_string(p) +
+           "); need 0 < " + name + " < 1";
+  });
 }
 
 void check_degrees(double degrees, const char* where) {
-  require(degrees > 0 && std::isfinite(degrees), std::string(where) +
-                                                     ": degrees of freedom are not positive (" +
-                                                     fmt::to_string(degrees) + "); need > 0");
+  require(degrees > 0 && std::isfinite(degrees), [&] {
+    return std::string(where) + ": degrees of freedom are not positive (" +
+           fmt::to_string(degrees) + "); need > 0";
+  });
 }
 
 std::vector<double> shifted(std::vector<double> d, double by) {
@@ -109,11 +128,13 @@ double standard_deviation(const std::vector<double>& d) {
 }
 
 double incomplete_beta(double a, double b, double x) {
-  require(a > 0 && b > 0 && std::isfinite(a) && std::isfinite(b),
-          "incomplete_beta: a or b is not positive (a " + fmt::to_string(a) + ", b " +
-              fmt::to_string(b) + "); need a > 0 and b > 0");
-  require(x >= 0 && x <= 1,
-          "incomplete_beta: x is outside [0, 1] (" + fmt::to_string(x) + "); need 0 <= x <= 1");
+  require(a > 0 && b > 0 && std::isfinite(a) && std::isfinite(b), [&] {
+    return "incomplete_beta: a or b is not positive (a " + fmt::to_string(a) + ", b " +
+           fmt::to_string(b) + "); need a > 0 and b > 0";
+  });
+  require(x >= 0 && x <= 1, [&] {
+    return "incomplete_beta: x is outside [0, 1] (" + fmt::to_string(x) + "); need 0 <= x <= 1";
+  });
   if (x == 0 || x == 1) return x;
   const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) +
                                 a * std::log(x) + b * std::log1p(-x));
@@ -123,12 +144,14 @@ double incomplete_beta(double a, double b, double x) {
 
 double beta_quantile(double p, double a, double b) {
   check_share(p, "beta_quantile", "p");
-  return bisect(0, 1, [&](double x) { return incomplete_beta(a, b, x) - p; });
+  thread_local std::map<std::array<double, 3>, double> quantiles;
+  return kept(quantiles, {p, a, b},
+              [&] { return bisect(0, 1, [&](double x) { return incomplete_beta(a, b, x) - p; }); });
 }
 
 double t_cdf(double t, double degrees) {
   check_degrees(degrees, "t_cdf");
-  require(!std::isnan(t), "t_cdf: t is not a number; need a number");
+  require(!std::isnan(t), [&] { return "t_cdf: t is not a number; need a number"; });
   // Choose the one of two equal forms that loses no digits: the tail for large t, the complement's
   // argument for small t.
   const double square = t * t;
@@ -144,15 +167,20 @@ double t_quantile(double p, double degrees) {
   if (p == 0.5) return 0;
   // Solve for the lower half and mirror it: p keeps its digits there.
   if (p > 0.5) return -t_quantile(1 - p, degrees);
-  double low = -1;
-  while (t_cdf(low, degrees) > p) low *= 2;
-  return bisect(low, 0, [&](double t) { return t_cdf(t, degrees) - p; });
+  thread_local std::map<std::array<double, 2>, double> quantiles;
+  return kept(quantiles, {p, degrees}, [&] {
+    double low = -1;
+    while (t_cdf(low, degrees) > p) low *= 2;
+    return bisect(low, 0, [&](double t) { return t_cdf(t, degrees) - p; });
+  });
 }
 
 double sign_flip_p(const std::vector<double>& d, Direction direction) {
   check_sample(d, 1, "sign_flip_p");
-  require(d.size() <= kMostFlips, "sign_flip_p: too many seeds (" + std::to_string(d.size()) +
-                                      "); need at most 20, as all 2^n patterns are counted");
+  require(d.size() <= kMostFlips, [&] {
+    return "sign_flip_p: too many seeds (" + std::to_string(d.size()) +
+           "); need at most 20, as all 2^n patterns are counted";
+  });
   double scale = 0;
   for (double x : d) scale += std::fabs(x);
   const double tie = kTie * scale;
@@ -168,23 +196,26 @@ double sign_flip_p(const std::vector<double>& d, Direction direction) {
 }
 
 double equivalence_p(const std::vector<double>& d, double margin) {
-  require(margin > 0 && std::isfinite(margin),
-          "equivalence_p: margin is not positive (" + fmt::to_string(margin) + "); need > 0");
+  require(margin > 0 && std::isfinite(margin), [&] {
+    return "equivalence_p: margin is not positive (" + fmt::to_string(margin) + "); need > 0";
+  });
   return std::max(sign_flip_p(shifted(d, margin), Direction::greater),
                   sign_flip_p(shifted(d, -margin), Direction::less));
 }
 
 double beyond_p(const std::vector<double>& d, double margin) {
-  require(margin > 0 && std::isfinite(margin),
-          "beyond_p: margin is not positive (" + fmt::to_string(margin) + "); need > 0");
+  require(margin > 0 && std::isfinite(margin), [&] {
+    return "beyond_p: margin is not positive (" + fmt::to_string(margin) + "); need > 0";
+  });
   return std::min(sign_flip_p(shifted(d, -margin), Direction::greater),
                   sign_flip_p(shifted(d, margin), Direction::less));
 }
 
 std::vector<double> holm(const std::vector<double>& p) {
   for (double x : p) {
-    require(x >= 0 && x <= 1,
-            "holm: a p is outside [0, 1] (" + fmt::to_string(x) + "); need 0 <= p <= 1");
+    require(x >= 0 && x <= 1, [&] {
+      return "holm: a p is outside [0, 1] (" + fmt::to_string(x) + "); need 0 <= p <= 1";
+    });
   }
   std::vector<std::size_t> order(p.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -213,9 +244,10 @@ double standardized_effect(const std::vector<double>& d) {
   const double sd = standard_deviation(d);
   double largest = 0;
   for (double x : d) largest = std::max(largest, std::fabs(x));
-  require(sd > kTie * largest,
-          "standardized_effect: the differences do not vary (standard deviation " +
-              fmt::to_string(sd) + "); need differences that do");
+  require(sd > kTie * largest, [&] {
+    return "standardized_effect: the differences do not vary (standard deviation " +
+           fmt::to_string(sd) + "); need differences that do";
+  });
   const double degrees = static_cast<double>(d.size() - 1);
   const double correction =
       std::exp(std::lgamma(degrees / 2) - std::lgamma((degrees - 1) / 2)) / std::sqrt(degrees / 2);

@@ -125,6 +125,8 @@ struct Verdict {
   Outcome as_defined = Outcome::could_not_check;
   /// What it holds over, in words: definitions, points of training, controls.
   std::string scope;
+  /// What of the scope is not about definitions: controls and training. Not stored.
+  std::string conditions;
   double p = 1;
   double p_holm = 1;
   /// Empty if the claim could not be checked.
@@ -158,8 +160,8 @@ std::string summary(const Verdict& verdict);
 /// it.
 std::string table(const std::vector<Verdict>& verdicts);
 
-/// The same as Markdown, as README has it: for each regime a table with a line per claim: its
-/// verdict, what that holds over, and its difference under each definition.
+/// As Markdown, as README has it: for each regime a table with a line per claim: its verdict, the
+/// published numbers, and its definitions by what they come to.
 std::string markdown(const std::vector<Verdict>& verdicts);
 
 /// The part that decides a verdict as defined: the first that fails, is too small or open; if all

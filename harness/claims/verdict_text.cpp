@@ -93,19 +93,40 @@ std::string turns_text(const Verdict& verdict) {
   return steps.empty() ? "" : fmt::format(" (turns at step {})", steps);
 }
 
-std::string definition_cell(const Verdict& verdict) {
+/// The published numbers: of the part that decides, and with its controls.
+std::string published_cell(const Verdict& verdict) {
   const PartResult* part = deciding_part(verdict);
-  if (part == nullptr) return verdict.definition;
+  if (part == nullptr) return fmt::format("{}", fmt::join(verdict.notes, "; "));
   const Comparison& c = part->reading.whole;
-  std::string text = fmt::format("{} {:+.3g} {}", verdict.definition, c.effect, spread(c));
-  if (!verdict.published) return text + turns_text(verdict);
-  text += fmt::format(" {} ({}", part->unit, part->label);
+  std::string text = fmt::format("{}: {:+.3g} {} {}", part->label, c.effect, spread(c), part->unit);
   for (const ControlResult& control : part->controls) {
     text += fmt::format("; with {} {:+.3g} {}", control.name, control.reading.whole.effect,
                         spread(control.reading.whole));
   }
-  return text + ")";
+  return text;
 }
+
+/// Names one after the other; of names that differ in the number behind the last `_` alone, those
+/// after the first are the number: `radius_0.1, 0.2`.
+class NameList {
+ public:
+  void add(const std::string& name, const std::string& remark) {
+    const std::size_t stem = name.rfind('_') + 1;
+    const bool has_number =
+        stem > 0 && stem < name.size() && name[stem] >= '0' && name[stem] <= '9';
+    const std::string own = has_number ? name.substr(0, stem) : "";
+    const bool goes_on = has_number && own == stem_;
+    text_ += (text_.empty() ? "" : ", ") + (goes_on ? name.substr(stem) : name) + remark;
+    stem_ = own;
+    ++count_;
+  }
+  const std::string& text() const { return text_; }
+  std::size_t count() const { return count_; }
+
+ private:
+  std::string text_, stem_;
+  std::size_t count_ = 0;
+};
 
 /// The definitions of one claim, by what they come to; that of the published one first.
 std::string definitions_cell(std::span<const Verdict> of_claim) {
@@ -117,15 +138,15 @@ std::string definitions_cell(std::span<const Verdict> of_claim) {
   }
   std::string text;
   for (const Outcome outcome : order) {
-    text += fmt::format("{}**{}:** ", text.empty() ? "" : ". ", plain_word(outcome));
-    bool is_first = true;
+    NameList names;
     for (const Verdict& verdict : of_claim) {
       if (verdict.as_defined != outcome) continue;
-      text += (is_first ? "" : ", ") + definition_cell(verdict);
-      is_first = false;
+      names.add(verdict.definition, verdict.published ? "" : turns_text(verdict));
     }
+    text += fmt::format("**{} in {} of {}:** {}. ", plain_word(outcome), names.count(),
+                        of_claim.size(), names.text());
   }
-  return text;
+  return text + of_claim.front().conditions;
 }
 
 }  // namespace
@@ -143,21 +164,25 @@ const PartResult* deciding_part(const Verdict& verdict) {
 
 std::string markdown(const std::vector<Verdict>& verdicts) {
   std::string text, regime;
+  const auto end_table = [&] {
+    if (!text.empty()) text += "\n*" + cell(regime) + "*\n\n";
+  };
   for (auto first = verdicts.begin(); first != verdicts.end();) {
     const auto end =
         std::find_if(first + 1, verdicts.end(), [](const Verdict& v) { return v.published; });
     if (text.empty() || first->regime != regime) {
+      end_table();
       regime = first->regime;
-      text += fmt::format(
-          "{}{}:\n\n| claim | verdict | what it holds over | mean difference and 95% "
-          "interval by definition |\n|---|---|---|---|\n",
-          text.empty() ? "" : "\n", cell(regime));
+      text +=
+          "| claim | verdict | as published: mean difference, 95% interval | by definition |\n"
+          "|---|---|---|---|\n";
     }
-    text +=
-        fmt::format("| {}: {} | {} | {} | {} |\n", cell(first->id), cell(first->sentence),
-                    word(first->outcome), cell(first->scope), cell(definitions_cell({first, end})));
+    text += fmt::format("| {}: {} | {} | {} | {} |\n", cell(first->id), cell(first->sentence),
+                        word(first->outcome), cell(published_cell(*first)),
+                        cell(definitions_cell({first, end})));
     first = end;
   }
+  end_table();
   return text;
 }
 

@@ -25,7 +25,7 @@ double mean_of_last(const std::vector<float>& losses) {
 
 }  // namespace
 
-Landmarks::Landmarks(Index steps) {
+TrainingLandmarks::TrainingLandmarks(Index steps) {
   for (const Index eighths : kEighths) {
     const Index due = steps * eighths / 8;
     points_.push_back({.name = "step_" + std::to_string(due), .due = due});
@@ -35,7 +35,7 @@ Landmarks::Landmarks(Index steps) {
   points_.push_back({.name = "loss_1e-2", .level = 0.01});
 }
 
-void Landmarks::look(const Transformer<float>& model, const std::vector<float>& losses) {
+void TrainingLandmarks::look(const Transformer<float>& model, const std::vector<float>& losses) {
   const double loss = mean_of_last(losses);
   const Index done = Index(losses.size());
   for (Point& point : points_) {
@@ -48,7 +48,7 @@ void Landmarks::look(const Transformer<float>& model, const std::vector<float>& 
   }
 }
 
-void Landmarks::append_to(std::vector<std::byte>& state) const {
+void TrainingLandmarks::append_to(std::vector<std::byte>& state) const {
   for (const Point& point : points_) {
     append(state, std::vector<std::int64_t>{point.step});
     append(state, std::vector<double>{point.loss});
@@ -57,7 +57,8 @@ void Landmarks::append_to(std::vector<std::byte>& state) const {
   }
 }
 
-void Landmarks::take_from(std::span<const std::byte>& state, const Transformer<float>& model) {
+void TrainingLandmarks::take_from(std::span<const std::byte>& state,
+                                  const Transformer<float>& model) {
   for (Point& point : points_) {
     std::vector<std::int64_t> step(1);
     std::vector<double> loss(1);
@@ -72,7 +73,7 @@ void Landmarks::take_from(std::span<const std::byte>& state, const Transformer<f
   }
 }
 
-void Landmarks::add_to(
+void TrainingLandmarks::add_to(
     RunResult& result, const libnorm::TransformerOptions& options,
     const std::function<void(Transformer<float>& model, RunResult& result)>& measure) const {
   for (const Point& point : points_) {

@@ -14,10 +14,10 @@ namespace harness {
 /// A model at some points of its training: after an eighth, three eighths, a half and three
 /// quarters of the steps, and where its training loss (the mean of the last 100 steps, or of all so
 /// far) first is at most 1, 0.1 and 0.01 nats. These points were fixed before a run was looked at.
-class Landmarks {
+class TrainingLandmarks {
  public:
   /// For a run of so many steps.
-  explicit Landmarks(libnorm::Index steps);
+  explicit TrainingLandmarks(libnorm::Index steps);
 
   /// Looks at the model after a step; `losses` are those of all steps so far.
   void look(const libnorm::Transformer<float>& model, const std::vector<float>& losses);

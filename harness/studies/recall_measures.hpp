@@ -25,7 +25,7 @@ namespace harness {
 ///     on
 ///                 the batch of `slices`; engine.reset.loss and the spectrum's metrics with all
 ///                 gains 1 and all biases 0
-///     landmarks   `spectrum` and `slices` during training; see Landmarks
+///     landmarks   `spectrum` and `slices` during training; see TrainingLandmarks
 const std::vector<Measure>& recall_measures();
 
 /// Sequences whose rows `rows.read` takes, from as few batches as hold them.
@@ -42,7 +42,7 @@ struct TrainedRecall {
   const libnorm::Adam<float>& adam;
   libnorm::AdamOptions adam_options;
   /// Null where the run has not been looked at in training.
-  const Landmarks* landmarks = nullptr;
+  const TrainingLandmarks* landmarks = nullptr;
 };
 
 /// Measures a model into a result: every measure in `which`, in place of what the result had.

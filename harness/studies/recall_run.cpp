@@ -44,7 +44,7 @@ void RecallRun::restore(std::span<const std::byte> state) {
   if (landmarks_ && !has_landmarks) return;
   if (has_landmarks) {
     done[0] = -1 - done[0];
-    Landmarks unused(steps());
+    TrainingLandmarks unused(steps());
     (landmarks_ ? *landmarks_ : unused).take_from(state, model());
   }
   take_losses(state, done[0]);

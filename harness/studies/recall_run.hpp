@@ -31,7 +31,7 @@ class RecallRun final : public ModelRun {
   libnorm::AssociativeRecall task_;
   libnorm::Batch batch_;
   /// Only where they will be measured.
-  std::optional<Landmarks> landmarks_;
+  std::optional<TrainingLandmarks> landmarks_;
 };
 
 }  // namespace harness

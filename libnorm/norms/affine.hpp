@@ -56,7 +56,7 @@ struct AffineView {
 /// d_gain = sum of z g and d_bias = sum of g over rows, each channel for itself (RowSumsBody). Null
 /// pointers are left out.
 template <class T>
-struct AffineGradients {
+struct AffineGradientRowSums {
   static constexpr const char* kWork = "norms";
   MatrixView<const T> d_output, stabilized;
   Pointer<T> d_gain;

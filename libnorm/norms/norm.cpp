@@ -166,7 +166,7 @@ void affine_backward(const Norm& norm, const NormArrays<T>& a, const MatrixView<
   }
   if (sums.gain == nullptr && sums.bias == nullptr) return;
   const auto sum = [&] {
-    launch_row_sums<T>(AffineGradients<T>{d_output, a.stabilized, sums.gain, sums.bias});
+    launch_row_sums<T>(AffineGradientRowSums<T>{d_output, a.stabilized, sums.gain, sums.bias});
     if (norm.affine == Affine::scalar_gain) {
       launch(1, 1, SumChannelsBody<T>{sums.gain, channels, gradients.gain});
     }
@@ -193,7 +193,8 @@ void backward(const Norm& norm, const S& s, const NormArrays<T>& a,
     launch(rows, kRowGrain,
            PointwiseNormBackwardBody<T, S>{s, d_output, a.saved, a.shape, affine, d_input});
     after_rows([&] {
-      launch_row_sums<T>(ShapeGradients<T, S>{s, d_output, a.saved, a.shape, affine, scratch});
+      launch_row_sums<T>(
+          ShapeGradientRowSums<T, S>{s, d_output, a.saved, a.shape, affine, scratch});
       for (Index i = 0; i < s.shape_count(); ++i) {
         launch(1, 1, SumChannelsBody<T>{scratch + i * channels, channels, gradients.shape + i});
       }

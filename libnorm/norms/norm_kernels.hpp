@@ -6,6 +6,7 @@
 #include "libnorm/norms/column_norm.hpp"
 #include "libnorm/norms/norm.hpp"
 #include "libnorm/norms/row_norm.hpp"
+#include "libnorm/ops/row_sums_kernels.hpp"
 
 namespace libnorm {
 namespace detail {
@@ -18,7 +19,7 @@ auto runs_of() {
   } else if constexpr (S::kFamily == Family::pointwise) {
     return std::tuple_cat(
         instantiate<IsaTag, PointwiseNormBody<T, S>, PointwiseNormBackwardBody<T, S>>(),
-        instantiate_row_sums<IsaTag, T, ShapeGradients<T, S>>());
+        instantiate_row_sums<IsaTag, T, ShapeGradientRowSums<T, S>>());
   } else if constexpr (S::kFamily == Family::column) {
     return instantiate<IsaTag, ColumnStatisticsBody<T, S>, RunningScaleBody<T, S>,
                        ColumnNormBackwardBody<T, S>>();
@@ -36,7 +37,7 @@ template <class IsaTag, class T, class... S>
 struct NormKernels<IsaTag, T, std::variant<S...>> {
   static auto all() {
     return std::tuple_cat(instantiate<IsaTag, SumChannelsBody<T>, ColumnNormBody<T>>(),
-                          instantiate_row_sums<IsaTag, T, AffineGradients<T>>(),
+                          instantiate_row_sums<IsaTag, T, AffineGradientRowSums<T>>(),
                           detail::runs_of<IsaTag, T, S>()...);
   }
 };

@@ -88,7 +88,7 @@ struct PointwiseNormBackwardBody {
 /// sums[i C + c] = sum over rows of g dz/d(stabilizer parameter i), each channel for itself
 /// (RowSumsBody).
 template <class T, class PointwiseStabilizer>
-struct ShapeGradients {
+struct ShapeGradientRowSums {
   static constexpr const char* kWork = "norms";
   PointwiseStabilizer stabilizer;
   MatrixView<const T> d_output, saved;

@@ -6,7 +6,7 @@
 #include "libnorm/ops/attention_body.hpp"
 #include "libnorm/ops/cross_entropy_body.hpp"
 #include "libnorm/ops/gelu_body.hpp"
-#include "libnorm/ops/row_sums_body.hpp"
+#include "libnorm/ops/row_sums_kernels.hpp"
 #include "libnorm/ops/rows_body.hpp"
 
 namespace libnorm {
@@ -21,7 +21,7 @@ struct OpKernels {
                     MultiplyBody<T>, CrossEntropyBody<T>, MeanBody<Real<T>>, GatherRowsBody<T>,
                     ZeroRowsBody<T>, AddRowsBody<T>, AddScaledRowsBody<T>, ScatterRowsBody<T>,
                     SumGroupsBody<T>>(),
-        instantiate_row_sums<IsaTag, T, ColumnSums<T>>(), joins());
+        instantiate_row_sums<IsaTag, T, ColumnRowSums<T>>(), joins());
   }
 
  private:

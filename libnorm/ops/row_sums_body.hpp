@@ -1,7 +1,7 @@
 #pragma once
 
 #include "libnorm/core/dual_pack.hpp"
-#include "libnorm/core/instantiate.hpp"
+#include "libnorm/core/launch.hpp"
 #include "libnorm/core/tensor.hpp"
 #include "libnorm/ops/rows.hpp"
 
@@ -162,19 +162,9 @@ void launch_row_sums(const Sums& sums) {
   launch(blocks, 1, RowSumsBody<T, Sums>{sums});
 }
 
-/// Instantiates what launch_row_sums may launch of them.
-template <class IsaTag, class T, class Sums>
-auto instantiate_row_sums() {
-  if constexpr (std::is_same_v<T, float>) {
-    return instantiate<IsaTag, RowSumsBody<T, Sums>, ShardSumsBody<T, Sums>>();
-  } else {
-    return instantiate<IsaTag, RowSumsBody<T, Sums>>();
-  }
-}
-
 /// The sums of the columns.
 template <class T>
-struct ColumnSums {
+struct ColumnRowSums {
   static constexpr const char* kWork = "rows";
   MatrixView<const T> x;
   Pointer<T> sums;

@@ -79,7 +79,7 @@ void sum_groups(const MatrixView<const T>& rows, const Groups& groups,
 
 template <class T>
 void sum_columns(const MatrixView<const T>& rows, Pointer<T> out) {
-  launch_row_sums<T>(ColumnSums<T>{rows, out});
+  launch_row_sums<T>(ColumnRowSums<T>{rows, out});
 }
 
 #define LIBNORM_INSTANTIATE(T)                                                             \
