@@ -160,11 +160,14 @@ TEST(JudgeCli, NamesThePlaceOfAMistakeInTheClaims) {
                          const std::string& sentence) {
     expect_refusal(judge(results(), with(kClaims, from, to)), "c.toml, " + sentence);
   };
-  refuse("unit = \"steps\"", "unit = steps",
-         "line 26, column 8: not TOML: Error while parsing boolean: expected 'true', saw 'steps'");
-  refuse("sentence", "sentense", "line 2, column 1: a claim lacks 'sentence'");
+  // What is wrong is said in the parser's words, which change with its version.
+  const Outcome broken = judge(results(), with(kClaims, "unit = \"steps\"", "unit = steps"));
+  EXPECT_EQ(broken.code, 3);
+  EXPECT_THAT(broken.err,
+              testing::StartsWith("norm-harness: c.toml, line 25, column 8: not TOML: "));
+  refuse("sentence", "sentense", "line 1, column 1: a claim lacks 'sentence'");
   refuse("axis = ", "axes = ",
-         "line 6, column 56: a definition has an unknown key (axes); need one of axis, beside, "
+         "line 6, column 55: a definition has an unknown key (axes); need one of axis, beside, "
          "landmarks, margin, metric, name, source");
   refuse("larger = \"old\"", "bigger = \"old\"",
          "line 9, column 1: a part names 0 relations; need one of 'larger', 'equivalent', "
@@ -173,7 +176,7 @@ TEST(JudgeCli, NamesThePlaceOfAMistakeInTheClaims) {
   refuse("margin = \"ten\"", "margin = \"tens\"",
          "line 6, column 48: no margin of this name (tens); need a table [margin.tens]");
   refuse("log10 seconds", "log10 / seconds",
-         "line 5, column 35: metric 'log10 / seconds': a name is missing before '/'; need a text "
+         "line 5, column 34: metric 'log10 / seconds': a name is missing before '/'; need a text "
          "such as `log10 final_loss` or `effective_rank / C`");
   refuse("metric = \"steps\"", "metric = \"{layer}.steps\"",
          "line 1, column 1: claim mine.speed: the metric of steps has a {layer}, and a part has "

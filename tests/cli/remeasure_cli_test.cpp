@@ -343,7 +343,7 @@ TEST_F(Remeasure, RunsOfNoProfileAndOfOtherArmsAreBlessedWhereAsked) {
   EXPECT_EQ(command("bless e1 --because x --golden g --store s").code, 3);
   const auto blessed = command("bless e1 --custom --because x --golden g --store s");
   EXPECT_EQ(blessed.code, 0) << blessed.err;
-  EXPECT_THAT(blessed.out, HasSubstr("3 rows are golden now, in g, which has 0.0 MB"));
+  EXPECT_THAT(blessed.out, HasSubstr("3 rows are golden now, in g, which has 0.1 MB"));
   EXPECT_TRUE(fs::exists(scratch_ / "g/associative_recall/smoke/rms%2bgain%40pre.jsonl"));
   EXPECT_EQ(command(other + " --check --golden g").code, 0);
   const auto custom = command(steps + "7 --check --golden g");

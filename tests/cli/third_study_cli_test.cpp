@@ -38,7 +38,7 @@ TEST_F(ThirdStudy, IsListedBesideTheOthers) {
   const auto list = ok("list");
   for (const char* text : {"which token there is more of", "Arms of e1 to e3\n", "Arms of e4\n",
                            "Arms of e5\n", "a tiny model", "counted            as it is",
-                           "e5.counts          [counted] layernorm counts better"}) {
+                           "e5.counts          layernorm counts better"}) {
     EXPECT_THAT(list.out, HasSubstr(text));
   }
 }

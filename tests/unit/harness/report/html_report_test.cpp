@@ -87,6 +87,7 @@ TEST(HtmlReport, SaysVerdictInAWordAndInColour) {
   const std::string html = harness::html_report(make_data());
   EXPECT_TRUE(has(html,
                   "<span class=\"word supported\">SUPPORTED</span><br>"
+                  "<span class=\"soft\">holds in 2 of 3 definitions</span><br>"
                   "<span class=\"soft\">as in golden</span>"));
   EXPECT_TRUE(has(html, "1 of 1 verdicts are as in golden."));
   EXPECT_TRUE(has(html, "scope=\"rowgroup\" rowspan=\"2\""));
