@@ -16,6 +16,7 @@
 #include "harness/studies/row_measures.hpp"
 #include "libnorm/metrics/activations/spectrum.hpp"
 #include "libnorm/models/curvature.hpp"
+#include "tests/unit/harness/studies/smoke_texts.hpp"
 
 namespace {
 
@@ -169,13 +170,7 @@ TEST(RowsOfARun, OfExperiment4AreOfEachLayerWithAndWithoutPadding) {
             result.metrics.at("rows.layer6.all.plain.effective_rank"));
 
   // Behind the last block stands the head.
-  harness::EncoderOptions options;
-  options.texts = harness::Texts::topics;
-  options.rows = 150;
-  options.test_rows = 70;
-  options.vocabulary = 700;
-  options.length = 48;
-  const auto texts = harness::EncoderCorpora(options, {}, harness::Trust::known, {}).of_seed(1);
+  const auto texts = harness::smoke_texts(1);
   std::vector<float> read;
   for (std::int32_t i = 0; i < 150; ++i) {
     libnorm::Batch one;

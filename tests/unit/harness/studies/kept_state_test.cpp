@@ -22,6 +22,7 @@
 #include "libnorm/metrics/landscape/slice.hpp"
 #include "tests/support/read_by_python.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
+#include "tests/unit/harness/studies/smoke_texts.hpp"
 
 namespace {
 
@@ -104,13 +105,7 @@ TEST_F(KeptState, OfAnEncoderRunGivesTheResultsNumbersToAFreshModel) {
   harness::load_kept(store_.kept_file(result), result, fresh->model(), &fresh->adam());
   EXPECT_EQ(harness::weights_sha256(fresh->model()), result.weights_sha256);
   EXPECT_EQ(fresh->adam().steps(), result.steps);
-  harness::EncoderOptions options;
-  options.texts = harness::Texts::topics;
-  options.rows = 150;
-  options.test_rows = 70;
-  options.vocabulary = 700;
-  options.length = 48;
-  const auto texts = harness::EncoderCorpora(options, {}, harness::Trust::known, {}).of_seed(1);
+  const auto texts = harness::smoke_texts(1);
   std::vector<bool> right;
   for (std::int32_t i = 0; i < 70; ++i) {
     libnorm::Batch one;
