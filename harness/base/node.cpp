@@ -1,10 +1,12 @@
 #include "harness/base/node.hpp"
 
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
@@ -71,12 +73,24 @@ bool has_option(const std::string& options, std::string_view option) {
   return ("," + options + ",").find("," + std::string(option) + ",") != std::string::npos;
 }
 
+/// File systems that only one machine sees, by the number that statfs() gives them. FUSE has one
+/// number for what is local and what is not.
+struct LocalType {
+  std::uint32_t number;
+  const char* name;
+};
+constexpr LocalType kLocalTypes[] = {
+    {0xef53, "ext4"},      {0x58465342, "xfs"},     {0x9123683e, "btrfs"}, {0x2fc12fc1, "zfs"},
+    {0xf2f52010, "f2fs"},  {0xca451a4e, "bcachefs"}, {0x3153464a, "jfs"},   {0x01021994, "tmpfs"},
+    {0x858458f6, "ramfs"}, {0x01021997, "9p"},      {0x4d44, "vfat"},      {0x2011bab0, "exfat"},
+    {0x7366746e, "ntfs3"}, {0x794c7630, "overlay"}};
+
+/// Whether flock() holds on all nodes, by what stands in the list of mounts.
 bool locks_between_nodes(const std::string& type, const std::string& options) {
-  // Only one machine sees these.
-  constexpr std::string_view kLocal[] = {
-      "ext2",  "ext3",  "ext4", "xfs",  "btrfs", "zfs",   "f2fs",    "bcachefs", "jfs",
-      "ramfs", "tmpfs", "9p",   "vfat", "exfat", "ntfs3", "fuseblk", "overlay",  "virtiofs"};
-  if (std::ranges::find(kLocal, type) != std::end(kLocal)) return true;
+  for (const LocalType& local : kLocalTypes) {
+    if (type == local.name) return true;
+  }
+  if (type == "fuseblk" || type == "virtiofs") return true;
   const bool is_local =
       has_option(options, "local_lock=flock") || has_option(options, "local_lock=all");
   if (type == "nfs4") return !is_local;
@@ -182,6 +196,14 @@ FileSystem file_system_from(const std::string& mounts, const std::string& path) 
 }
 
 FileSystem file_system_of(const std::filesystem::path& folder) {
+  // The list of mounts lacks what holds the root of a chroot; statfs() is right there too, but does
+  // not tell how a network's file system was mounted.
+  struct statfs about = {};
+  if (::statfs(folder.c_str(), &about) == 0) {
+    for (const LocalType& local : kLocalTypes) {
+      if (local.number == std::uint32_t(about.f_type)) return {local.name, true};
+    }
+  }
   std::error_code error;
   const std::filesystem::path path = std::filesystem::weakly_canonical(folder, error);
   if (error) return {};

@@ -31,7 +31,8 @@ bool is_known_dead(const std::string& identity);
 
 /// Where a folder is stored, and how the file system locks files.
 struct FileSystem {
-  /// As in /proc/self/mounts: `nfs4`, `ext4`; `unknown` if it cannot be determined.
+  /// As in /proc/self/mounts: `nfs4`, `ext4` (also for ext2 and ext3); `unknown` if it cannot be
+  /// determined.
   std::string type = "unknown";
   /// Whether flock() is seen by all nodes that can see the folder.
   bool locks_between_nodes = false;

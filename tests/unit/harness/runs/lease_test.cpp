@@ -1,7 +1,9 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -376,6 +378,25 @@ TEST(Node, KnowsWhichFileSystemsLockBetweenNodes) {
   EXPECT_EQ(file_system_from(mounts, "/mnt/two words/store").type, "beegfs");
   EXPECT_TRUE(locks("/homestead")) << "it is not in /home";
   EXPECT_FALSE(file_system_from("", "/x").locks_between_nodes);
+}
+
+// In a chroot the list of mounts lacks what holds its root, here even all of it.
+TEST(Node, KnowsALocalFileSystemThatIsNotListed) {
+  const TemporaryFolder folder;
+  const FileSystem outside = file_system_of(folder.path());
+  if (!outside.locks_between_nodes) GTEST_SKIP() << folder.path() << " is not local";
+  enum { kKnown = 0, kUnknown = 1, kNoRight = 2 };
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::geteuid() != 0) ::unshare(CLONE_NEWUSER);
+    if (::chroot(folder.path().c_str()) != 0) ::_exit(kNoRight);
+    ::_exit(file_system_of("/").locks_between_nodes ? kKnown : kUnknown);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == kNoRight) GTEST_SKIP() << "this machine lets nobody chroot";
+  EXPECT_EQ(WEXITSTATUS(status), kKnown);
 }
 
 TEST(Node, ReadsTimesAsSchedulersWriteThem) {
