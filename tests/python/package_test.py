@@ -74,7 +74,7 @@ def test_sdist_has_every_source(root, work):
 def test_a_missing_package_is_named(root, tmp_path):
     """As where libutf8proc-dev and librandom123-dev are not installed."""
     done = subprocess.run(
-        ["cmake", "-S", str(root), "-B", str(tmp_path), "-DLIBNORM_PYTHON=ON", "-DLIBNORM_BUILD_HARNESS=OFF",
+        ["cmake", "-G", "Ninja", "-S", str(root), "-B", str(tmp_path), "-DLIBNORM_PYTHON=ON", "-DLIBNORM_BUILD_HARNESS=OFF",
          "-DUTF8PROC_INCLUDE_DIR=UTF8PROC_INCLUDE_DIR-NOTFOUND", "-DCMAKE_DISABLE_FIND_PACKAGE_TBB=ON",
          f"-DPython_EXECUTABLE={sys.executable}",
          "-DCMAKE_SYSTEM_INCLUDE_PATH=/nowhere", "-DCMAKE_INCLUDE_PATH=/nowhere"], capture_output=True, text=True)
