@@ -14,6 +14,11 @@ namespace {
 
 namespace po = boost::program_options;
 
+/// Words for what each study says itself: the profile that claims are judged at, and the seeds that
+/// golden has of it.
+constexpr const char* kJudgedProfile = "judged";
+constexpr const char* kGoldenSeeds = "golden";
+
 std::vector<ChosenStudy> chosen_experiments(const std::string& text) {
   std::vector<ChosenStudy> chosen;
   for (const Study* study : studies()) chosen.push_back({study, {}});
@@ -89,7 +94,9 @@ void check_names(const std::vector<ChosenStudy>& chosen, const Arguments& argume
       if (fits(
               [](const Study& s) -> const auto& { return s.arms(); }, name))
         continue;
-      find_named(chosen.front().study->arms(), &ArmInfo::name, name, "arm");
+      throw libnorm::ValueError(
+          fmt::format("arm: unknown name ({}); use one of {}, or a mechanism such as rms+gain@pre",
+                      name, names_of(chosen.front().study->arms())));
     }
   }
   const std::string protocol = protocol_of(*chosen.front().study, arguments);
@@ -113,9 +120,11 @@ void check_names(const std::vector<ChosenStudy>& chosen, const Arguments& argume
 Request request_for(const ChosenStudy& chosen, const Arguments& arguments, libnorm::Gemm gemm,
                     const std::string& store) {
   Request request;
-  request.profile = arguments.text("profile");
+  const std::string &profile = arguments.text("profile"), &seeds = arguments.text("seeds");
+  request.profile = profile == kJudgedProfile ? chosen.study->claim_profile() : profile;
   request.arms = arms_of(chosen, arguments);
-  request.seeds = parse_seeds(arguments.text("seeds"));
+  request.seeds =
+      parse_seeds(seeds == kGoldenSeeds ? std::to_string(chosen.study->claim_seeds()) : seeds);
   if (arguments.has("dense")) request.path = libnorm::Path::dense;
   request.gemm = gemm;
   for (const NumberInfo& number : chosen.study->numbers()) {
@@ -158,13 +167,15 @@ void add_plan_options(Arguments& arguments) {
   const std::string profiles = by_study([](const Study& s) { return names_of(s.profiles()); });
   const std::string protocols = by_study([](const Study& s) { return names_of(s.protocols()); });
   arguments.options()("experiment", po::value<std::string>(), "one, a list as a,b, or all")(
-      "profile", po::value<std::string>()->default_value("paper"), profiles.c_str())(
+      "profile", po::value<std::string>()->default_value("paper"),
+      (profiles + "; or judged, the one that claims are judged at").c_str())(
       "arms", po::value<std::string>(),
       "only these arms, as a,b; the default is the experiment's, controls included. Any\n"
       "normalization is an arm too: a norm (dyt), or a stabilizer and what is learned, and where\n"
       "it stands (rms+gain@pre); `norm-harness list` has the words")(
       "seeds", po::value<std::string>()->default_value("1"),
-      "how many seeds (0 .. N-1), or a list 0,2,5, or a range 3..7")(
+      "how many seeds (0 .. N-1), or a list 0,2,5, or a range 3..7, or golden: those that golden\n"
+      "has of the judged profile")(
       "data", po::value<std::string>(),
       "folder of data, as scripts/fetch_data makes it; else the one that LIBNORM_DATA names,\n"
       "else `data` in the checkout")(
