@@ -21,21 +21,21 @@ using namespace harness;
 
 constexpr Command kCommands[] = {
     {"list", "what there is: experiments, arms, protocols, metrics, claims", &list_command},
-    {"run", "train the arms of an experiment and keep what comes of it", &run_command},
-    {"plan", "write down the runs of a sweep: what, how long, how big", &plan_command},
+    {"run", "train the arms of an experiment and store the results", &run_command},
+    {"plan", "list the runs of a sweep, with their expected time and size", &plan_command},
     {"status", "how far the runs of a plan are, on all nodes", &status_command},
     {"merge", "add the runs of stores to one store", &merge_command},
-    {"verify", "judge the claims and hold the verdicts against golden", &verify_command},
-    {"judge", "judge claims of your own on paired results of your own", &judge_command},
-    {"figures", "draw the paper's figures from stored rows", &figures_command},
+    {"verify", "judge the claims and compare the verdicts with golden", &verify_command},
+    {"judge", "judge your own claims on your own paired results", &judge_command},
+    {"figures", "draw the paper's figures from stored results", &figures_command},
     {"report", "write one HTML page with verdicts, figures and all numbers", &report_command},
     {"show", "list the stored runs, as a table, as JSON or as CSV", &show_command},
     {"remeasure", "measure stored runs again, from the weights that they have kept",
      &remeasure_command},
-    {"bless", "make the stored rows golden, with a reason", &bless_command},
-    {"gc", "name, and remove, what a store has no use for any more", &gc_command},
+    {"bless", "make stored results golden, and record why", &bless_command},
+    {"gc", "list files that a store no longer needs, or remove them", &gc_command},
     {"bench", "time training steps and products against the machine's peak", &bench_command},
-    {"measure", "what the metrics say of activations in a .npy or safetensors file",
+    {"measure", "print all metrics of your own activations (.npy, .npz, safetensors)",
      &measure_command},
     {"tokenize", "turn lines of text into WordPiece ids or tokens", &tokenize_command},
 };
@@ -50,11 +50,11 @@ std::string usage() {
     text += fmt::format("  {:10} {}\n", command.name, command.summary);
   }
   return text +
-         "\n`norm-harness COMMAND --help` tells what a command takes. To begin:\n"
+         "\n`norm-harness COMMAND --help` lists a command's options. Start with:\n"
          "  norm-harness run all --profile smoke\n\n"
          "Exit codes: 0 all as in golden; 1 a verdict or a run differs; 2 usage; 3 data or\n"
          "golden missing or damaged, or the output cannot be written; 4 runs are left, to another\n"
-         "process or for want of time; 130 stopped by a signal.\n";
+         "process or because time ran out; 130 stopped by a signal.\n";
 }
 
 Exit run(const std::vector<std::string>& words) {

@@ -21,8 +21,7 @@ std::optional<double> seconds_from(const std::string& text);
 /// or if it has no end. Slurm before 23.02 says it only through `squeue`.
 double seconds_of_job();
 
-/// This process, told from every other one, also of other machines and from before a restart:
-/// `boot pid-namespace pid start`.
+/// Identifies this process uniquely, across machines and restarts: `boot pid-namespace pid start`.
 std::string process_identity();
 
 /// Whether a process with this identity is known to have ended: it ran on this machine, since its

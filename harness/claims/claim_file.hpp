@@ -8,7 +8,7 @@
 
 namespace harness {
 
-/// Reads the claims of a TOML text: one claim, or several in `[[claim]]`. harness/CLAIMS.md has the
+/// Reads the claims of a TOML text: one claim, or several in `[[claim]]`. harness/USAGE.md has the
 /// keys. `name` is the file's, for messages.
 /// Throws: DataError for text that is not TOML or no claim: one sentence, with line and column.
 std::vector<Claim> read_claims(std::string_view text, const std::string& name);

@@ -83,7 +83,7 @@ struct Claim {
   /// definition. With n seeds, a claim of k terms in a family of m can be contradicted only if
   /// m k 2^-n <= 0.05.
   std::string family;
-  /// Of the file that states it.
+  /// SHA-256 of the claim's file.
   std::string sha256;
 };
 

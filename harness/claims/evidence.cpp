@@ -38,7 +38,7 @@ std::vector<double> values_of(const Site& site, EvidenceCache& cache) {
   std::vector<double> values(seeds.size(), 0.0);
   const auto results = cache.evidence.arms.find(site.arm);
   if (results == cache.evidence.arms.end()) {
-    cache.note(site.arm + ": no rows");
+    cache.note(site.arm + ": no results");
     return values;
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -288,11 +288,11 @@ ResultsOfArms index_results(const std::vector<RunResult>& results, const std::st
     if (result.task != task) continue;
     if (first == nullptr) first = &result;
     if (result.profile != first->profile) {
-      throw DataError("judge: rows of two profiles (" + first->profile + ", " + result.profile +
+      throw DataError("judge: results of two profiles (" + first->profile + ", " + result.profile +
                       "); need one");
     }
     if (!arms[result.arm].emplace(result.seed, &result).second) {
-      throw DataError("judge: two rows of one run (" + result.arm + " seed " +
+      throw DataError("judge: two results of one run (" + result.arm + " seed " +
                       std::to_string(result.seed) + "); need one");
     }
   }
@@ -350,7 +350,7 @@ std::vector<std::int64_t> landmark_steps(const Claim& claim, const Evidence& evi
       for (const auto& [name, values] : result->epochs) count = std::max(count, values.size());
     }
   }
-  if (count == 0) throw DataError("no epochs in the rows; need each epoch's numbers");
+  if (count == 0) throw DataError("no epochs in the results; need each epoch's numbers");
   std::vector<std::int64_t> steps;
   for (std::size_t e = 1; e <= count; ++e) {
     steps.push_back(steps_of(evidence) * std::int64_t(e) / std::int64_t(count));

@@ -92,7 +92,7 @@ void note_stand_ins(Verdict& verdict, const std::vector<RunResult>& results,
   std::set<std::string> others;
   for (const RunResult& result : results) others.insert(result.task);
   for (const std::string& other : others) {
-    verdict.notes.push_back("rows of task " + other + " are no evidence on " + task);
+    verdict.notes.push_back("results of task " + other + " are no evidence on " + task);
   }
 }
 

@@ -34,7 +34,7 @@ double loss_at(const RunResult& result, std::int64_t step) {
       last > std::int64_t(result.loss_curve.size())) {
     throw DataError(
         fmt::format("claims: loss curve does not have the 100 losses before step {} (stride {}, {} "
-                    "points); need them in the row",
+                    "points); need them in the result",
                     step, stride, result.loss_curve.size()));
   }
   double sum = 0;
@@ -61,7 +61,7 @@ double named(const RunResult& result, const std::string& name, Moment moment) {
   if (moment) return at_epoch(result, name, *moment);
   const auto found = result.metrics.find(name);
   if (found == result.metrics.end()) {
-    throw DataError("claims: metric is absent (" + name + "); need it in the row");
+    throw DataError("claims: metric is absent (" + name + "); need it in the result");
   }
   return found->second;
 }
@@ -72,12 +72,12 @@ double channels(const RunResult& result, const std::string& name) {
   const std::size_t dot = name.rfind('.');
   if (dot == std::string::npos) {
     if (!result.singular_values.empty()) return double(result.singular_values.size());
-    throw DataError("claims: singular values are absent; need C of them in the row");
+    throw DataError("claims: singular values are absent; need C of them in the result");
   }
   const auto spectrum = result.spectra.find(name.substr(0, dot));
   if (spectrum == result.spectra.end() || spectrum->second.empty()) {
     throw DataError("claims: spectrum is absent (" + name.substr(0, dot) +
-                    "); need its C values in the row");
+                    "); need its C values in the result");
   }
   return double(spectrum->second.size());
 }
@@ -93,7 +93,7 @@ SlicePart part_of_slice(const RunResult& result, const std::string& name, double
   if (moment) throw DataError("claims: slice " + name + " is not known during training");
   const auto slice = result.slices.find(name);
   if (slice == result.slices.end() || slice->second.alpha.size() != slice->second.loss.size()) {
-    throw DataError("claims: slice is absent (" + name + "); need it in the row");
+    throw DataError("claims: slice is absent (" + name + "); need it in the result");
   }
   SlicePart part;
   bool is_first = true;
@@ -114,7 +114,7 @@ SlicePart part_of_slice(const RunResult& result, const std::string& name, double
 
 double level_of(const SlicePart& part, const std::string& name) {
   if (part.level) return *part.level;
-  throw DataError("claims: slice " + name + " has no loss at alpha 0; need one in the row");
+  throw DataError("claims: slice " + name + " has no loss at alpha 0; need one in the result");
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace harness {
 struct Bar {
   Relation relation = Relation::larger;
   Index seeds = 0;
-  /// Of the sign-flip test, in (0, 1).
+  /// Level of the sign-flip test, in (0, 1).
   double level = 0.05;
   /// In standard deviations of the differences.
   double margin = 0;

@@ -92,7 +92,7 @@ struct PartResult {
 struct LandmarkResult {
   std::int64_t step = 0;
   Outcome outcome = Outcome::inconclusive;
-  /// Of each part.
+  /// One for each part.
   std::vector<Reading> parts;
   /// In the second half of training: whether each effect is on the side of the verdict, and not
   /// below the margin.
@@ -111,7 +111,7 @@ struct Verdict {
   std::string metric;
   std::string axis;
   std::string source;
-  /// Of the file that states the claim.
+  /// SHA-256 of the claim's file.
   std::string claim_sha256;
   /// Data and length of training, which limit the verdict's scope: `profile paper:
   /// associative_recall, 4000 steps, 10 seeds`.

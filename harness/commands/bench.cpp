@@ -39,7 +39,7 @@ struct BenchTimes {
 
 /// Of --help.
 constexpr const char* kAbout =
-    "Times training steps and the products they are made of, and holds them against the peak of\n"
+    "Times training steps and the products they are made of, and compares them with the peak of\n"
     "fused multiply-adds (of a GPU: its data sheet's). GFLOP counts what products need, a\n"
     "multiply-add as two; with --dense, what PyTorch's way of computing needs. Times are those of\n"
     "the fastest of a few rounds; a share of the peak is the median of the rounds', each of which\n"
@@ -61,14 +61,13 @@ constexpr const char* kAbout =
 void declare_options(Arguments& arguments) {
   arguments.options()("threads", po::value<int>()->default_value(1), "threads")(
       "experiment", po::value<std::string>()->default_value("all"),
-      ("one, a list as a,b, or all: " + experiment_words()).c_str())(
+      ("experiments: " + experiment_words()).c_str())(
       "arms", po::value<std::string>(),
       "only these arms of the experiments' figures, as a,b, and no products with curvature")(
       "data", po::value<std::string>(), "folder of data; see `run --help`")(
       "profile", "where a step's time goes, in place of how long products take")(
       "smoke", "steps of the profile smoke alone, to see within seconds that it works")(
-      "dense", "compute as PyTorch does, without the exact shortcuts")("json",
-                                                                       "a JSON list of rows")(
+      "dense", "compute as PyTorch does, without the exact shortcuts")("json", "a JSON list")(
       "against", po::value<std::string>()->value_name("FILE"),
       "take turns with another build's norm-harness and print the ratio of times")(
       "rounds", po::value<int>()->default_value(10),
@@ -272,7 +271,7 @@ Exit bench_command(const std::vector<std::string>& words) {
   if (arguments.has("profile") &&
       (arguments.has("against") || request.device != libnorm::Device::cpu)) {
     throw UsageError(
-        "--profile: of this build on the processor; need it without --against and --device");
+        "--profile: measures this build on the processor alone; leave out --against and --device");
   }
   if (arguments.has("against")) return bench_against(against_request(request, arguments));
   if (arguments.given("rounds")) {

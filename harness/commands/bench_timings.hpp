@@ -35,12 +35,12 @@ struct CurvatureTime {
 struct StepProfile {
   std::string experiment, arm;
   double ms = 0;
-  /// Of the threads' time, by kind of work; `waiting` is what no kind took: threads without work,
-  /// and what is done between launches.
+  /// Shares of the threads' time by kind of work; `waiting` is what no kind took: threads without
+  /// work, and what is done between launches.
   std::map<std::string, double> shares;
 };
 
-/// Of steps on so many threads of the processor.
+/// Profiles steps on so many threads of the processor.
 StepProfile profile_step(const std::string& experiment, const PlannedRun& planned, int threads);
 
 StepTime time_step(const std::string& experiment, const PlannedRun& planned, const PeakLook& peak);

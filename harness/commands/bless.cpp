@@ -41,7 +41,7 @@ bool belongs(const RunResult& result, const std::string& experiment, bool any_ar
 /// Whether a custom run is one that this version makes.
 bool is_custom(const RunResult& result) {
   if (result.profile != kCustomProfile) return false;
-  const Spec spec = Spec::parse(result.spec, "row: spec");
+  const Spec spec = Spec::parse(result.spec, "result: spec");
   return spec.has("numerics") && spec.text("numerics") == kNumerics;
 }
 
@@ -92,9 +92,9 @@ Derived derive(std::vector<RunResult> evidence) {
 Exit migrate(const std::filesystem::path& directory, const std::string& because) {
   const Migration done = migrate_golden(directory, hash_today, because);
   print_out(
-      "Golden was of format {} and is of format {} now: {} rows, of which {} numbers were "
+      "Golden was of format {} and is of format {} now: {} results, of which {} numbers were "
       "compared\n"
-      "one by one and are the same, bit for bit. {} rows have the hash of a spec without "
+      "one by one and are the same, bit for bit. {} results have the hash of a spec without "
       "measures.\n"
       "{} in {}\n",
       done.from, kGoldenFormat, done.results, done.numbers, done.hashes, size_text(done.bytes),
@@ -126,7 +126,7 @@ std::string golden_commands() {
 
 Exit bless_command(const std::vector<std::string>& words) {
   Arguments arguments("bless " + experiment_choice() + " --because \"...\" [options]",
-                      "Makes the store's rows of an experiment golden, in place of those of the "
+                      "Makes the store's results of an experiment golden, in place of those of the "
                       "same task,\nprofile, arm and seed, and judges the claims anew. Golden is "
                       "written by nothing else.\n\n"
                       "What golden holds, and what makes it:\n" +
@@ -144,7 +144,7 @@ Exit bless_command(const std::vector<std::string>& words) {
       "instead: writes a golden of an older format in this version's, and compares all\n"
       "numbers before it replaces any")(
       "rejudge",
-      "instead: judges the claims and draws README's picture anew, from golden's own rows");
+      "instead: judges the claims and draws README's picture anew, from golden's own results");
   if (!arguments.parse(words)) return Exit::ok;
   const std::filesystem::path directory = arguments.text("golden");
   const std::string because = arguments.has("because") ? arguments.text("because") : "";
@@ -169,7 +169,7 @@ Exit bless_command(const std::vector<std::string>& words) {
   if (arguments.has("rejudge")) return rejudge(directory, because);
   const std::vector<RunResult> results = results_to_bless(arguments, experiment);
   const std::uintmax_t bytes = bless_derived(directory, results, derive, experiment, because);
-  print_out("{} rows are golden now, in {}, which has {}\n", results.size(),
+  print_out("{} results are golden now, in {}, which has {}\n", results.size(),
             libnorm::printable(directory.string()), size_text(bytes));
   return Exit::ok;
 }

@@ -50,7 +50,7 @@ bool is_evidence(const RunResult& result, std::vector<std::string>& stale) {
   for (const std::string& name : others) {
     const std::string sentence = fmt::format(
         "{} of {} runs at the profile {} was measured by version {}, this is {}: these "
-        "rows are passed over; run `norm-harness remeasure`",
+        "results are passed over; run `norm-harness remeasure`",
         name, result.task, result.profile, result.measures.at(name),
         find_measure(study.measures(), name).version);
     if (std::ranges::find(stale, sentence) == stale.end()) stale.push_back(sentence);
@@ -67,7 +67,13 @@ Arguments::Arguments(std::string usage, std::string about)
 
 bool Arguments::parse(const std::vector<std::string>& arguments) {
   try {
-    po::command_line_parser parser(arguments);
+    std::vector<std::string> words = arguments;
+    for (std::string& word : words) {
+      const std::string option = word.substr(0, word.find('='));
+      const auto now = option.starts_with("--") ? renamed_.find(option.substr(2)) : renamed_.end();
+      if (now != renamed_.end()) word = "--" + now->second + word.substr(option.size());
+    }
+    po::command_line_parser parser(words);
     // Options must not be abbreviated: what an abbreviation means may change with a new option.
     const int style =
         po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
@@ -120,16 +126,19 @@ void add_result_options(Arguments& arguments) {
       "golden", po::value<std::string>()->default_value(default_golden()),
       "folder of the committed results")(
       "profile", po::value<std::string>(),
-      ("whose rows: " + profiles + "; the default is the one that claims are judged at: " + judged)
+      ("whose results: " + profiles +
+       "; the default is the one that claims are judged at: " + judged)
           .c_str())(
-      "rows", po::value<std::string>()->default_value("both"),
-      "where rows come from: golden, store, or both (the store's where both have one)");
+      "results", po::value<std::string>()->default_value("both"),
+      "where results come from: golden, store, or both (the store's where both have one)");
+  arguments.renamed("rows", "results");
 }
 
 std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden) {
-  const std::string& from = arguments.text("rows");
+  const std::string& from = arguments.text("results");
   if (from != "golden" && from != "store" && from != "both") {
-    throw UsageError(fmt::format("--rows: unknown source ({}); use golden, store or both", from));
+    throw UsageError(
+        fmt::format("--results: unknown source ({}); use golden, store or both", from));
   }
   std::optional<std::string> profile;
   if (arguments.has("profile")) profile = known_profile(arguments.text("profile"));
@@ -267,7 +276,7 @@ libnorm::Gemm chosen_gemm(const Arguments& arguments, libnorm::Device device) {
     throw UsageError(fmt::format("--gemm: unknown products ({}); need exact or cublas", name));
   }
   if (device != libnorm::Device::cuda) {
-    throw UsageError("--gemm: cublas multiplies on a GPU alone (cpu); need --device cuda with it");
+    throw UsageError("--gemm: cublas needs a GPU (the device is cpu); give --device cuda too");
   }
   return libnorm::Gemm::cublas;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -69,6 +70,8 @@ class Arguments {
   void positional(const char* name) { positional_.add(name, 1); }
   /// Declares that all positional arguments are values of one option.
   void several(const char* name) { positional_.add(name, -1); }
+  /// Declares that an option had another name once, under which it is still taken.
+  void renamed(const char* old, const char* name) { renamed_[old] = name; }
 
   /// Returns: false after printing --help. Throws: UsageError.
   bool parse(const std::vector<std::string>& arguments);
@@ -86,6 +89,7 @@ class Arguments {
   std::string usage_, about_;
   boost::program_options::options_description options_;
   boost::program_options::positional_options_description positional_;
+  std::map<std::string, std::string> renamed_;
   boost::program_options::variables_map values_;
 };
 
@@ -104,7 +108,7 @@ std::string known_profile(const std::string& name);
 /// exist yet. Throws: DataError if a named one does not exist.
 std::optional<Store> store_to_read(const Arguments& arguments);
 
-/// Declares --store, --golden, --profile and --rows, which select the results.
+/// Declares --store, --golden, --profile and --results, which select the results.
 void add_result_options(Arguments& arguments);
 
 /// Results of one profile (by default each study's claim profile), from the store, from golden, or

@@ -18,11 +18,12 @@ Exit figures_command(const std::vector<std::string>& words) {
       by_study([](const Study& study) { return names_of(study.protocols()); });
   Arguments arguments(
       "figures [" + experiment_choice() + "] [options]",
-      "Draws the paper's figures from stored rows, each as SVG, PNG and the gnuplot script\n"
+      "Draws the paper's figures from stored results, each as SVG, PNG and the gnuplot script\n"
       "with its data, and the verdicts at points of training and under each definition" +
           (more.empty() ? "" : "; beside them, for " + more) +
           ". Nothing is trained.\n"
-          "An experiment that has no rows is an error if it is named; of `all`, it is named and\n"
+          "An experiment that has no results is an error if it is named; of `all`, it is named "
+          "and\n"
           "left out. Rows of a study that are of several profiles or of a generated corpus are "
           "drawn\n"
           "apart, those that no claim is judged from in a folder TASK-PROFILE within the output.");
@@ -31,7 +32,7 @@ Exit figures_command(const std::vector<std::string>& words) {
   arguments.options()("experiment", po::value<std::string>()->default_value("all"),
                       experiment_words().c_str())(
       "protocol", po::value<std::string>()->default_value("all"),
-      (protocols + "; or all: one that trains otherwise is then drawn where its runs are there")
+      (protocols + "; or all: a protocol with runs of its own is then drawn only if they exist")
           .c_str())("arms", po::value<std::string>(), "these arms instead of the figure's, as a,b")(
       "output", po::value<std::string>()->default_value("out/figures"), "folder to draw in");
   if (!arguments.parse(words)) return Exit::ok;

@@ -60,23 +60,21 @@ void print(const Garbage& found, Removal removal) {
 Exit gc_command(const std::vector<std::string>& words) {
   Arguments arguments(
       "gc [options]",
-      "Names what a store has no use for any more, with its size:\n\n"
+      "Lists what a store no longer needs, with its size:\n\n"
       "  - checkpoints of finished runs, as versions before this one left them\n"
-      "  - kept states (kept.safetensors) that no row names\n"
+      "  - kept states (kept.safetensors) that no result names\n"
       "  - what a process left half written, or had not begun, when it was killed\n\n"
-      "and, apart from these, runs of other numerics than this version's, which are never "
-      "compared\n"
-      "with its own. With --remove, removes the former; with --old-runs too, also the latter, "
-      "rows\n"
-      "and all. Else no row and no kept state that a row names is ever removed, nor the "
-      "checkpoint\n"
-      "of a run that is to go on. Runs that a process is at work on are left alone. Damaged runs\n"
-      "are named and left alone, and the exit code is 3.\n\n"
+      "and, separately, runs made with another version of the numerics, which are never compared\n"
+      "with this version's. --remove deletes the first kind; --old-runs also deletes the second,\n"
+      "with their results. Otherwise results, the weights they name, and checkpoints of "
+      "unfinished\n"
+      "runs are never deleted. Runs that a process is working on are left alone. So are damaged\n"
+      "runs, which are named, and the exit code is then 3.\n\n"
       "  norm-harness gc                        what there is, and how much\n"
       "  norm-harness gc --remove               removes it");
   arguments.options()("store", po::value<std::string>()->default_value("out/store"),
                       "folder of the runs made here")("remove", "remove what is of no use")(
-      "old-runs", "with --remove: also remove runs of other numerics, with their rows");
+      "old-runs", "with --remove: also remove runs of other numerics, with their results");
   if (!arguments.parse(words)) return Exit::ok;
   if (arguments.has("old-runs") && !arguments.has("remove")) {
     throw UsageError("--old-runs: needs --remove too; `gc` alone names these runs");

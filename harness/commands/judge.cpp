@@ -72,9 +72,10 @@ void print_plan(const std::vector<Claim>& claims, const std::vector<Verdict>& ve
 Exit judge_command(const std::vector<std::string>& words) {
   Arguments arguments(
       "judge RESULTS.csv --claims CLAIMS.toml [options]",
-      "Judges claims on anybody's paired results by the rules of `verify`. The CSV has a heading,\n"
+      "Judges your own claims on your own paired results by the rules of `verify`. The CSV has a "
+      "heading,\n"
       "the columns arm and seed, and a column for each metric that the claims name; each arm has\n"
-      "the same seeds. harness/CLAIMS.md has the keys of a claim.");
+      "the same seeds. harness/USAGE.md has the keys of a claim.");
   arguments.positional("results");
   arguments.options()("results", po::value<std::string>(), "the CSV")(
       "claims", po::value<std::string>(), "the claims, as TOML")("json", "the verdicts as JSON")(

@@ -53,10 +53,9 @@ Exit list_command(const std::vector<std::string>& words) {
     print_out("  {:22} {}\n", fmt::format("{}{}", s.name, alias), s.formula);
   }
   print_out(
-      "\nBehind either, where it stands: @post (unless told), @pre, @sandwich, @deep; what a "
-      "branch\n"
-      "is multiplied by: @residual_scalar, @residual_channels; a norm of queries and keys: "
-      "@qk:NORM.\n"
+      "\nAfter either, the placement: @post (default), @pre, @sandwich, @deep; a learned factor "
+      "of\n"
+      "the branch: @residual_scalar or @residual_channels; a norm of queries and keys: @qk:NORM.\n"
       "As in --arms rms+gain@pre@qk:rms+gain\n");
   print_out("\nMetrics; s are the singular values of activations, l = s^2 / rows\n");
   for (const libnorm::ActivationMetric& m : libnorm::activation_metrics()) {

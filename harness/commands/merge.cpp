@@ -25,8 +25,8 @@ Exit merge_command(const std::vector<std::string>& words) {
       "merge STORE... --into STORE",
       "Adds the runs of stores to another one, with what they have kept, and the checkpoints of\n"
       "unfinished runs. The stores stay as they are. Two results of one run must have equal bits\n"
-      "(numbers of a solver: be equal to 1e-9). If they differ, both are kept, it is said in what\n"
-      "and where each was made, and the exit code is 1: one of the machines computes wrongly.");
+      "(numbers of a solver: be equal to 1e-9). If they differ, both are kept, the difference and\n"
+      "where each was made are printed, and the exit code is 1: one machine computes wrongly.");
   arguments.several("from");
   arguments.options()("from", po::value<std::vector<std::string>>(), "the stores to add")(
       "into", po::value<std::string>()->value_name("STORE"),

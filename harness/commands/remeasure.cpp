@@ -9,6 +9,7 @@
 #include "harness/base/output.hpp"
 #include "harness/base/stop.hpp"
 #include "harness/commands/command.hpp"
+#include "harness/commands/usage.hpp"
 #include "harness/results/environment.hpp"
 #include "harness/results/golden.hpp"
 #include "harness/results/golden_names.hpp"
@@ -74,7 +75,7 @@ std::vector<RunResult> due_results(const Study& study, const std::vector<RunResu
   for (const RunResult& result : results) {
     if (&study_of(result) != &study || due_of(result, wanted).measures.empty()) continue;
     if (arguments.has("profile") && result.profile != arguments.text("profile")) continue;
-    const Spec spec = Spec::parse(result.spec, "row: spec");
+    const Spec spec = Spec::parse(result.spec, "result: spec");
     if (spec.has("numerics") && spec.text("numerics") == kNumerics) {
       due.push_back(result);
     } else {
@@ -146,7 +147,7 @@ bool tell(const MadeRuns& runs, const std::vector<std::string>& wanted,
       case Made::trained_to_others:
         complain(
             "remeasure: {} DIFFERS: trained again, it came to other weights or losses than "
-            "its row has; the row stays as it was",
+            "its result has; the result stays as it was",
             name);
         same = false;
         break;
@@ -159,13 +160,13 @@ bool tell(const MadeRuns& runs, const std::vector<std::string>& wanted,
 
 /// The text of --help about measures that `run` leaves out.
 std::string measures_on_request() {
-  std::vector<std::string_view> names;
-  for (const Study* study : studies()) {
-    for (const Measure& measure : study->measures()) {
-      if (measure.when == Measure::When::on_request) names.push_back(measure.name);
-    }
-  }
-  return fmt::format("On request, described in harness/GOLDEN.md: {}", fmt::join(names, ", "));
+  return "On request, described in harness/GOLDEN.md: " + by_study([](const Study& study) {
+           std::vector<std::string_view> names;
+           for (const Measure& measure : study.measures()) {
+             if (measure.when == Measure::When::on_request) names.push_back(measure.name);
+           }
+           return fmt::format("{}", fmt::join(names, ", "));
+         });
 }
 
 /// Puts golden's results into the store where it has none of their runs.
@@ -174,7 +175,7 @@ void take_golden(const Arguments& arguments) {
   for (RunResult& result : load_golden(arguments.text("golden")).results) {
     if (arguments.has("profile") && result.profile != arguments.text("profile")) continue;
     const auto spec = result.spec.empty() ? study_of(result).spec_of(result)
-                                          : std::optional(Spec::parse(result.spec, "row: spec"));
+                                          : std::optional(Spec::parse(result.spec, "result: spec"));
     if (!spec || !spec->has_hash(result.spec_sha256) || store.find(*spec)) continue;
     result.spec = spec->canonical();
     result.spec_sha256 = spec->sha256();
@@ -188,15 +189,15 @@ Exit remeasure_command(const std::vector<std::string>& words) {
   Arguments arguments(
       "remeasure [options]",
       "Measures finished runs of the store again, with this version's measures, and replaces the\n"
-      "numbers in their rows. What the training itself gave (weights, losses) stays as it is. A "
+      "numbers in their results. What the training itself gave (weights, losses) stays as it is. A "
       "run\n"
       "that has kept its weights is measured from them; one that has not is trained again, to the\n"
-      "same weights and losses, or its row is left alone and the exit code is 1. Experiment 4 "
+      "same weights and losses, or its result is left alone and the exit code is 1. Experiment 4 "
       "needs\n"
-      "its texts for it; where they are not, its runs are named and the exit code is 3.\n\n"
-      "  norm-harness remeasure                            what rows lack, or have of an older "
+      "its texts for that; without them its runs are listed and the exit code is 3.\n\n"
+      "  norm-harness remeasure                            what results lack or have in an older "
       "version\n"
-      "  norm-harness remeasure --metrics effective_rank   whatever they have of it\n"
+      "  norm-harness remeasure --metrics effective_rank   this metric, in any case\n"
       "  norm-harness remeasure --metrics rows,landmarks   what is measured on request alone\n\n" +
           measures_on_request());
   arguments.options()("metrics", po::value<std::string>(),
@@ -205,7 +206,7 @@ Exit remeasure_command(const std::vector<std::string>& words) {
       "store", po::value<std::string>()->default_value("out/store"),
       "folder of the runs made here")(
       "golden", po::value<std::string>(),
-      "first take the rows of this golden that the store lacks; they have kept no weights")(
+      "first take the results of this golden that the store lacks; they have kept no weights")(
       "threads", po::value<int>()->default_value(default_threads()),
       "threads; results do not depend on it")(
       "data", po::value<std::string>(),

@@ -131,18 +131,15 @@ Exit check_kept(const std::vector<RunResult>& results, const Store& store,
 Arguments run_arguments() {
   const std::string data =
       by_study([](const Study& study) { return std::string(study.texts().data); }, "\n");
-  return {"run " + experiment_choice() + " [options]",
-          "Trains the arms of an experiment, measures them, and keeps a row for each in the store. "
-          "Runs\n"
-          "that are stored already are not made again, and one that was cut short goes on. Every "
-          "run is\n"
-          "compared with golden, bit for bit. Runs that another process is making are waited for, "
-          "and\n"
-          "taken over where it ends without finishing them.\n\n"
-          "Any number of the experiment can be given; a run with other numbers than its profile's "
-          "is\n"
-          "marked `custom` and never compared with golden." +
-              (data.empty() ? "" : "\n\n" + data)};
+  return {
+      "run " + experiment_choice() + " [options]",
+      "Trains the arms of an experiment, measures them and stores a result for each. Stored runs\n"
+      "are not trained again, and interrupted ones resume. Every run is compared with golden, bit\n"
+      "for bit. If another process is training a run, this one waits for it, and takes it over if\n"
+      "that process ends early.\n\n"
+      "You can change any number of the experiment; such a run is marked `custom` and is never\n"
+      "compared with golden, unless golden has the same one." +
+          (data.empty() ? "" : "\n\n" + data)};
 }
 
 /// Options that decide how it is trained and what is kept.
@@ -191,7 +188,8 @@ void add_sweep_options(Arguments& arguments) {
 double parse_time(const std::string& text) {
   const auto seconds = seconds_from(text);
   if (seconds) return *seconds;
-  throw UsageError(fmt::format("--until: no time ({}); need SECONDS, H:MM:SS or D-HH:MM:SS", text));
+  throw UsageError(
+      fmt::format("--until: not a time ({}); need SECONDS, H:MM:SS or D-HH:MM:SS", text));
 }
 
 /// The locks of --locks; nothing if the store decides. Throws: UsageError.
@@ -353,7 +351,7 @@ Exit run_command(const std::vector<std::string>& words) {
   if (arguments.has("plan")) return run_sweep(arguments);
   for (const char* name : {"retry-failed", "until"}) {
     if (arguments.has(name)) {
-      throw UsageError(fmt::format("--{}: it is of a sweep; need --plan FILE with it", name));
+      throw UsageError(fmt::format("--{}: only for a sweep; give --plan FILE too", name));
     }
   }
   if (!arguments.has("experiment")) {

@@ -107,7 +107,7 @@ Exit compare_store(const Arguments& arguments, const Golden& golden) {
 Exit verify_command(const std::vector<std::string>& words) {
   Arguments arguments(
       "verify [options]",
-      "Judges the paper's claims from the rows and holds the verdicts, and the bits of the runs "
+      "Judges the paper's claims from the results and holds the verdicts, and the bits of the runs "
       "in\n"
       "the store, against golden. Nothing is trained. A verdict that says that a claim does not\n"
       "hold is no failure; one that golden does not have is.");
@@ -117,9 +117,9 @@ Exit verify_command(const std::vector<std::string>& words) {
       "check", "fail unless there are runs, and golden has every one")(
       "json", "the verdicts as JSON")("markdown", "the verdicts as README has them");
   if (!arguments.parse(words)) return Exit::ok;
-  if (arguments.has("check") && arguments.text("rows") == "golden") {
+  if (arguments.has("check") && arguments.text("results") == "golden") {
     throw UsageError(
-        "--check: cannot be combined with --rows golden, which leaves the store's runs out");
+        "--check: cannot be combined with --results golden, which leaves the store's runs out");
   }
 
   Golden golden;
@@ -131,8 +131,12 @@ Exit verify_command(const std::vector<std::string>& words) {
     }
   }
   if (checked.empty() && arguments.has("claim")) {
-    throw UsageError(fmt::format("--claim: unknown claim ({}); `norm-harness list` names them all",
-                                 arguments.text("claim")));
+    std::vector<std::string> known;
+    for (const Study* study : studies()) {
+      for (const Claim& claim : study->claims()) known.push_back(claim.id);
+    }
+    throw UsageError(fmt::format("--claim: unknown claim ({}); use one of {}",
+                                 arguments.text("claim"), fmt::join(known, ", ")));
   }
   if (arguments.has("json") && arguments.has("markdown")) {
     throw UsageError("--markdown: cannot be combined with --json; need one of them");
@@ -141,7 +145,7 @@ Exit verify_command(const std::vector<std::string>& words) {
   Exit exit = compare_verdicts(checked);
   const bool json = arguments.has("json") || arguments.has("markdown");
   if (exit == Exit::ok && !json) print_out("All {} verdicts are golden's.\n", checked.size());
-  if (arguments.text("rows") != "golden") {
+  if (arguments.text("results") != "golden") {
     const Exit runs = compare_store(arguments, golden);
     if (exit == Exit::ok) exit = runs;
   }

@@ -55,7 +55,7 @@ struct Texts {
 
 void check(Split split, const LoadOptions& options) {
   if (split == Split::test && options.selection == Selection::subset) {
-    throw ValueError("data: no subset of the test split (subset); need the whole of it");
+    throw ValueError("data: the test split has no subset (subset); need all of it");
   }
   if (options.rows < 0 || options.max_length < 2 || options.threads < 1) {
     throw ValueError(fmt::format(

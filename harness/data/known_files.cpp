@@ -81,7 +81,7 @@ const std::string& sha256_of(KnownFile file) {
   for (const Known& one : known_files()) {
     if (one.file == file) return one.sha256;
   }
-  throw libnorm::ValueError("data: an unknown file has no checksum to expect; need a known one");
+  throw libnorm::ValueError("data: file is not in the list of known files; need one of them");
 }
 
 }  // namespace harness

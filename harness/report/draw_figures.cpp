@@ -155,7 +155,7 @@ Drawing draw_figures(const std::vector<RunResult>& results, const DrawRequest& r
       if (request.experiment != "all" && request.experiment != e.id) continue;
       if (groups.empty()) {
         drawing.missing.push_back(
-            fmt::format("{}: no rows, so no Figure {}; `norm-harness run {}` makes them", e.id,
+            fmt::format("{}: no results, so no Figure {}; `norm-harness run {}` makes them", e.id,
                         e.figure, e.id));
         continue;
       }

@@ -47,7 +47,8 @@ bool lacks_a_measure(const RunResult& result, const RunResult& other) {
 /// Whether the results have one specification, by either of its hashes.
 bool of_one_spec(const RunResult& fresh, const RunResult& golden) {
   return golden.spec_sha256 == fresh.spec_sha256 ||
-         (!fresh.spec.empty() && Spec::parse(fresh.spec, "row: spec").has_hash(golden.spec_sha256));
+         (!fresh.spec.empty() &&
+          Spec::parse(fresh.spec, "result: spec").has_hash(golden.spec_sha256));
 }
 
 bool same_bits(double a, double b) {
@@ -343,8 +344,9 @@ std::vector<Difference> ResultComparison::run() {
 
 std::vector<Difference> compare(const RunResult& fresh, const RunResult& golden) {
   if (name_of(fresh) != name_of(golden)) {
-    throw libnorm::ValueError("compare: the rows are of two runs (" + name_of(fresh) + ", golden " +
-                              name_of(golden) + "); need one task, profile, arm, cell and seed");
+    throw libnorm::ValueError("compare: the results are of two runs (" + name_of(fresh) +
+                              ", golden " + name_of(golden) +
+                              "); need one task, profile, arm, cell and seed");
   }
   return ResultComparison(fresh, golden).run();
 }

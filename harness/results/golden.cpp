@@ -82,7 +82,7 @@ std::vector<std::uint64_t> read_result_lines(const std::string& file, std::strin
     content.remove_prefix(std::min(end + 1, content.size()));
     require_spec(result, where);
     if (!belongs_in(file, result, format)) {
-      fail_golden(where, "holds a row of " + golden_file_of(result));
+      fail_golden(where, "holds a result of " + golden_file_of(result));
     }
     if (!seeds.empty() && seeds.back() >= result.seed) {
       fail_golden(where, "is out of order (seed " + std::to_string(result.seed) + ")");
@@ -99,20 +99,20 @@ void require_place(const RunResult& result) {
       {result.task, "task"}, {result.profile, "profile"}, {result.arm, "arm"}};
   for (const auto& [name, what] : names) {
     if (is_name(name) && name != kReferenceFolder && name != kFiguresFolder) continue;
-    throw ValueError("bless: a row has the " + std::string(what) + " \"" + name + "\"; need " +
+    throw ValueError("bless: a result has the " + std::string(what) + " \"" + name + "\"; need " +
                      kNameWanted + ", and not \"reference\" or \"figures\"");
   }
   if (!result.spec.empty() && sha256_hex(result.spec) != result.spec_sha256) {
-    throw ValueError("bless: a row of " + result.arm + " has a spec that is not that of its " +
-                     "spec_sha256; need a row as a store's");
+    throw ValueError("bless: a result of " + result.arm + " has a spec that is not that of its " +
+                     "spec_sha256; need a result as a store's");
   }
   if (result.cell.count("spec") > 0) {
-    throw ValueError("bless: a row of " + result.arm + " has a factor spec; need another name");
+    throw ValueError("bless: a result of " + result.arm + " has a factor spec; need another name");
   }
   std::string part = golden_file_of(result);
   for (; !part.empty(); part.erase(0, std::min(part.find('/'), part.size() - 1) + 1)) {
     if (std::min(part.find('/'), part.size()) <= kLongestPart) continue;
-    throw ValueError("bless: a row's place has a name that no file system takes (" + part +
+    throw ValueError("bless: a result's place has a name that no file system takes (" + part +
                      "); need at most " + std::to_string(kLongestPart) + " bytes");
   }
 }
@@ -304,7 +304,7 @@ std::size_t require_same(const Golden& expected, const Golden& written) {
                     "); golden stays as it was");
   };
   if (expected.results.size() != written.results.size()) {
-    fail(std::to_string(written.results.size()) + " rows of " +
+    fail(std::to_string(written.results.size()) + " results of " +
          std::to_string(expected.results.size()));
   }
   std::size_t numbers = 0;

@@ -77,10 +77,10 @@ std::string encode_cell(const std::map<std::string, std::string>& cell) {
 std::string variant_of(const RunResult& result) {
   if (!result.cell.empty() || result.profile != kCustomProfile) return encode_cell(result.cell);
   if (result.spec.empty()) {
-    throw libnorm::ValueError("golden: a row of the profile custom has no spec (" + result.arm +
-                              "); need a row with its spec, as a store's");
+    throw libnorm::ValueError("golden: a result of the profile custom has no spec (" + result.arm +
+                              "); need a result with its spec, as a store's");
   }
-  const std::string text = Spec::parse(result.spec, "row: spec").canonical_without("seed");
+  const std::string text = Spec::parse(result.spec, "result: spec").canonical_without("seed");
   return "spec=" + sha256_hex(text).substr(0, kSpecDigits);
 }
 

@@ -11,8 +11,8 @@ namespace harness {
 /// Numbers that are computed together, from a trained model or during training. They are not part
 /// of a run's identity: a result says which version of each measure made its numbers.
 struct Measure {
-  /// Of the model after the last step; also of Adam's moments then; or of the course of training,
-  /// which only training again gives. Each is more than the one before.
+  /// What it needs: the model after the last step; also Adam's moments then; or the course of
+  /// training, which only training again gives. Each is more than the one before.
   enum class Of { final_weights, final_state, course };
   /// At the end of each run; or only where `norm-harness remeasure --metrics` asks for it, since it
   /// takes long.

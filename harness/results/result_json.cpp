@@ -82,7 +82,7 @@ void check_names(const RunResult& result) {
   add_keys(result.spectra);
   for (const std::string_view name : names) {
     if (is_name(name)) continue;
-    throw ValueError("row: invalid name (" + std::string(name) + "); need " + kNameWanted);
+    throw ValueError("result: invalid name (" + std::string(name) + "); need " + kNameWanted);
   }
 }
 
@@ -305,13 +305,14 @@ json to_json(const RunResult& result) {
   if (result.kept) hashes.push_back(&result.kept->sha256);
   for (const std::string* hash : hashes) {
     if (!is_sha256_hex(*hash)) {
-      throw ValueError("row: a hash is malformed (" + *hash + "); need 64 lower-case hexadecimal " +
+      throw ValueError("result: a hash is malformed (" + *hash +
+                       "); need 64 lower-case hexadecimal " +
                        "digits in spec_sha256, weights_sha256, losses_sha256 and kept");
     }
   }
   check_names(result);
   if (const std::string unequal = describe_unequal(result.epochs); !unequal.empty()) {
-    throw ValueError("row: epochs: " + unequal);
+    throw ValueError("result: epochs: " + unequal);
   }
   json metrics = json::object();
   for (const auto& [name, value] : result.metrics) metrics[name] = number_to_json(value);
@@ -355,7 +356,7 @@ std::string to_line(const RunResult& result) {
   try {
     return to_json(result).dump();
   } catch (const json::exception& error) {
-    throw ValueError("row: cannot be written as JSON (" + std::string(error.what()) +
+    throw ValueError("result: cannot be written as JSON (" + std::string(error.what()) +
                      "); need text in UTF-8");
   }
 }

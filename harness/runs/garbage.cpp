@@ -179,7 +179,7 @@ class Collector {
       add(folder / kCheckpointFile, "the checkpoint of a finished run");
     }
     if (!(result && result->kept) && names.erase(kKeptFile) > 0) {
-      add(folder / kKeptFile, "a kept state that no row names");
+      add(folder / kKeptFile, "a kept state that no result names");
     }
     const std::string numerics = spec.has("numerics") ? spec.text("numerics") : kNumerics;
     if (numerics == kNumerics) return;

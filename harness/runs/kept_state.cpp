@@ -80,7 +80,7 @@ void load_kept(const std::filesystem::path& file, const RunResult& result,
   }
   const std::string hash = weights_sha256(model);
   if (hash != result.weights_sha256) {
-    throw DataError("kept state: " + file.string() + ": other weights than the row's (sha256 " +
+    throw DataError("kept state: " + file.string() + ": other weights than the result's (sha256 " +
                     hash + "); need " + result.weights_sha256);
   }
 }

@@ -205,11 +205,11 @@ std::string LockedRun::keep(const std::function<void(const fs::path&)>& write) c
 
 void LockedRun::finish(const RunResult& result) const {
   if (result.spec_sha256 != spec_.sha256()) {
-    throw ValueError("store: the row is of another spec (" + result.spec_sha256 + "); need " +
+    throw ValueError("store: the result is of another spec (" + result.spec_sha256 + "); need " +
                      spec_.sha256());
   }
   if (const std::string mismatch = describe_mismatch(result, spec_); !mismatch.empty()) {
-    throw ValueError("store: the row " + mismatch + "; need the row of the run");
+    throw ValueError("store: the result " + mismatch + "; need the result of the run");
   }
   if (lease_ && !had_result_) {
     accept(result);

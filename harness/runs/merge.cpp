@@ -81,7 +81,7 @@ class Merger {
   void add(const Store& from, const fs::path& folder) {
     const auto result = from.find_in(folder);
     if (!result) return add_checkpoint(from, folder);
-    const Spec spec = Spec::parse(result->spec, "row: spec");
+    const Spec spec = Spec::parse(result->spec, "result: spec");
     if (const auto own = into_.find(spec)) return compare(from, folder, *own, *result);
     const auto run = lock(spec);
     if (!run) return;

@@ -112,7 +112,7 @@ std::optional<RunResult> read_result(const fs::path& folder) {
     const Spec spec = Spec::parse(spec_text, "spec.txt");
     mismatch = spec.has_hash(result->spec_sha256)
                    ? describe_mismatch(*result, spec)
-                   : "is the row of another run (of spec " + result->spec_sha256 + ")";
+                   : "is the result of another run (of spec " + result->spec_sha256 + ")";
     result->spec = spec.canonical();
     result->spec_sha256 = spec.sha256();
   } catch (const libnorm::Error& error) {

@@ -100,8 +100,8 @@ Store::Store(fs::path directory, Access access, const std::optional<Locks>& want
                       "); need one that `norm-harness run` made");
     }
     if (!fs::is_directory(runs_, error)) {
-      throw DataError("store: " + directory.string() +
-                      " is none (it has no folder runs); need one that `norm-harness run` made");
+      throw DataError("store: not a store (" + directory.string() +
+                      " has no folder `runs`); need one that `norm-harness run` made");
     }
     settle_locks(std::nullopt);
     return;
@@ -158,7 +158,7 @@ fs::path Store::folder(const Spec& spec) const {
 }
 
 fs::path Store::folder(const RunResult& result) const {
-  if (!result.spec.empty()) return folder(Spec::parse(result.spec, "row: spec"));
+  if (!result.spec.empty()) return folder(Spec::parse(result.spec, "result: spec"));
   return runs_ / result.spec_sha256.substr(0, kFolderDigits);
 }
 
@@ -239,10 +239,10 @@ fs::path Store::kept_file(const RunResult& result) const {
   }
   const fs::path path = find_kept(in, result.kept->sha256);
   if (path.empty()) {
-    fail_damaged(in / kKeptFile, "is missing, and the run's row says that it is kept");
+    fail_damaged(in / kKeptFile, "is missing, and the run's result says that it is kept");
   }
   if (file_sha256(path) != result.kept->sha256) {
-    fail_damaged(path, "is torn or edited (its sha256 is not the one in the run's row)");
+    fail_damaged(path, "is torn or edited (its sha256 is not the one in the run's result)");
   }
   return path;
 }

@@ -71,7 +71,7 @@ SweepPlan read_plan(const std::filesystem::path& file) {
   const std::string sealed = read_file(file);
   const auto text = unseal("plan", sealed);
   if (!text) {
-    throw DataError(where + " is torn, edited or no plan (its checksum does not hold); make it " +
+    throw DataError(where + " is damaged, edited or not a plan (checksum differs); make it " +
                     "with `norm-harness plan`");
   }
   try {

@@ -22,11 +22,11 @@ struct RunStatus {
   RunState state = RunState::missing;
   /// Whether a checkpoint waits for who goes on.
   bool is_begun = false;
-  /// Of a running one.
+  /// If it is running: who holds it.
   Holder holder;
-  /// Of a failed one, or of one whose files are damaged.
+  /// If it failed or its files are damaged: how.
   Failure failure;
-  /// Of a done one: how long it took, and where it was made.
+  /// If it is done: how long it took, and where it was made.
   double seconds = 0;
   std::string node;
 };

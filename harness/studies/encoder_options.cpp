@@ -85,7 +85,7 @@ const std::vector<EncoderArm>& encoder_arms() {
 
 const EncoderArm& find_encoder_arm(std::string_view name) {
   return find_or_make_arm<EncoderArm>(encoder_arms(), name, [](std::string_view text) {
-    return EncoderArm{text, text, PaddingUse::attended, "a normalization of one's own"};
+    return EncoderArm{text, text, PaddingUse::attended, "a custom normalization"};
   });
 }
 

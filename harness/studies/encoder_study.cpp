@@ -257,7 +257,7 @@ PlannedAgain EncoderStudy::plan_again(const std::vector<RunResult>& results,
     return read.back().second;
   };
   return plan_each(results, [&](const RunResult& result) {
-    const Spec spec = Spec::parse(result.spec, "row: spec");
+    const Spec spec = Spec::parse(result.spec, "result: spec");
     const EncoderOptions options = options_of(spec);
     check(options);
     const auto corpora = corpora_of(texts_of(options, result));

@@ -23,8 +23,8 @@ struct CurvatureInput {
   libnorm::AdamOptions adam;
 };
 
-/// Of the mean loss over one batch in training, at the trained weights w, by exact products with
-/// its Hessian H:
+/// Curvature of the mean loss over one batch in training, at the trained weights w, by exact
+/// products with its Hessian H:
 ///
 ///     lambda_1 .. lambda_5   the largest eigenvalues of H; residual: the largest ||H v - l v||
 ///     lambda_lowest          the smallest eigenvalue of H

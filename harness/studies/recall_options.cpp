@@ -38,7 +38,7 @@ const std::vector<RecallArm>& recall_arms() {
 
 const RecallArm& find_recall_arm(std::string_view name) {
   return find_or_make_arm<RecallArm>(recall_arms(), name, [](std::string_view text) {
-    return RecallArm{text, text, &RecallOptions::learning_rate, "a normalization of one's own"};
+    return RecallArm{text, text, &RecallOptions::learning_rate, "a custom normalization"};
   });
 }
 

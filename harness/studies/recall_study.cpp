@@ -191,7 +191,7 @@ class RecallStudy final : public Study {
 
   PlannedAgain plan_again(const std::vector<RunResult>& results, const Request&) const override {
     return plan_each(results, [](const RunResult& result) {
-      Spec spec = Spec::parse(result.spec, "row: spec");
+      Spec spec = Spec::parse(result.spec, "result: spec");
       spec.set("learning_rate_none", spec.number("learning_rate"));
       const RecallOptions options = with_numbers(RecallOptions{}, recall_numbers(), spec);
       check(options);

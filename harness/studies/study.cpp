@@ -62,7 +62,7 @@ const Study& study_of(const RunResult& result) {
     for (const Task& task : study->tasks()) known.push_back(task.name);
   }
   throw libnorm::DataError(
-      fmt::format("row: unknown task ({}); use one of {}", result.task, fmt::join(known, ", ")));
+      fmt::format("result: unknown task ({}); use one of {}", result.task, fmt::join(known, ", ")));
 }
 
 }  // namespace harness

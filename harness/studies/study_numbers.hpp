@@ -115,7 +115,7 @@ Options with_numbers(Options options, const std::vector<Number<Options>>& number
 /// Throws: DataError unless a stored run's specification is the one that this version makes for it.
 inline void require_spec(const Spec& made, const RunResult& result) {
   if (made.sha256() == result.spec_sha256) return;
-  const Spec stored = Spec::parse(result.spec, "row: spec");
+  const Spec stored = Spec::parse(result.spec, "result: spec");
   const std::string numerics = stored.has("numerics") ? stored.text("numerics") : "none";
   throw libnorm::DataError(fmt::format(
       "run {:.16} ({} seed {}): this version does not make it (numerics {}, it has {}); "

@@ -60,8 +60,8 @@ bool machine_has(Isa isa) {
 
 void require(Isa isa) {
   if (!machine_has(isa)) {
-    throw BackendError("instruction set: this machine has none (" + std::string(isa_name(isa)) +
-                       "); use one that `available_isas` lists");
+    throw BackendError("instruction set: not supported by this machine (" +
+                       std::string(isa_name(isa)) + "); use one that `available_isas` lists");
   }
 }
 

@@ -132,7 +132,7 @@ void queue_with_rows(Index count, const Body& body) {
 }
 }  // namespace detail
 
-/// Calls f, on a processor with a queue for the launches within.
+/// Calls f. On a processor, launches inside f are queued.
 ///
 /// A rowwise launch is queued. Anything else first runs what is queued: block of rows by block of
 /// rows, each through all launches, so that a block stays in cache from one to the next, and with

@@ -85,7 +85,7 @@ class OpenFile : public StoredBytes {
   OpenFile(const std::filesystem::path& path, std::string where);
   ~OpenFile() override;
 
-  /// As above. Throws: DataError too if the file has become shorter.
+  /// Throws: DataError as StoredBytes::read, and if the file has become shorter.
   void read(Index offset, std::span<std::byte> into) const override;
 
  private:

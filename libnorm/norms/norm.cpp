@@ -71,8 +71,8 @@ template <class T>
 void check_forward(const Norm& norm, Phase phase, const NormArrays<T>& a) {
   if (norm.family() == Family::row && value_of(a.input.data) == value_of(a.stabilized.data)) {
     throw ValueError(
-        "norm_forward: a norm of rows reads some of them twice (stabilized stands where the input "
-        "does); need memory of its own for stabilized");
+        "norm_forward: stabilized may not alias input here (a norm of rows reads them twice); need "
+        "memory of its own for stabilized");
   }
   const bool lacks_running =
       a.running_variance == nullptr || (norm.has_running_mean() && a.running_mean == nullptr);
@@ -129,7 +129,7 @@ void require_place() {
   if constexpr (requires { S::kOnProcessorAlone; }) {
     if (current_device() == Device::cpu) return;
     throw BackendError(
-        "norm: a stabilizer of one's own has no kernels (cuda); need the processor for it");
+        "norm: a custom stabilizer has no GPU kernel (cuda); need the processor for it");
   }
 }
 

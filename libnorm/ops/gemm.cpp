@@ -117,7 +117,7 @@ GemmScope::GemmScope(Gemm gemm) : before_(this_cublas) {
   if (gemm == Gemm::cublas) {
     if (current_device() != Device::cuda) {
       throw BackendError(
-          "gemm: cuBLAS multiplies on a GPU alone (this thread's device is the processor); need a "
+          "gemm: cuBLAS needs a GPU (this thread's device is the processor); need a "
           "DeviceScope of cuda");
     }
     own_ = open_cublas();

@@ -82,7 +82,7 @@ TEST(EncoderCli, EveryInstructionSetAndThreadCountHasGoldensBits) {
                                            "--quiet --check --store s --threads ") +
                                    threads,
                                std::string("export LIBNORM_ISA=") + isa + "; ");
-      if (outcome.err.find("this machine has none") != std::string::npos) continue;
+      if (outcome.err.find("not supported by this machine") != std::string::npos) continue;
       EXPECT_EQ(outcome.code, 0) << isa << ", " << threads << " threads: " << outcome.err
                                  << outcome.out;
     }

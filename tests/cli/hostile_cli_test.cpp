@@ -85,8 +85,8 @@ TEST_F(HostileStore, TextIsShownAndNeverDone) {
   for (const std::string& one : kTexts) text += one + " ";
   plant_text(text);
   for (const std::string command :
-       {"figures e1 --profile smoke --rows store --store s --output f --protocol published",
-        "report --profile smoke --rows store --store s --output r/report.html",
+       {"figures e1 --profile smoke --results store --store s --output f --protocol published",
+        "report --profile smoke --results store --store s --output r/report.html",
         "verify --profile smoke --store s", "show --store s", "show --json --store s",
         "show --csv --store s", "run e1 --profile smoke --store s"}) {
     const auto outcome = run(scratch_.path(), command);
@@ -160,7 +160,7 @@ TEST(HostileGolden, ItsTextIsShownAndNeverDone) {
   verdicts[0]["sentence"] = verdicts[0]["regime"] = verdicts[0]["definition"] = kEscapes;
   verdicts[1]["sentence"] = kEscapes;
   harness::bless(scratch / "g", golden.results, verdicts, "all", "planted");
-  const auto outcome = run(scratch.path(), "verify --golden g --rows golden");
+  const auto outcome = run(scratch.path(), "verify --golden g --results golden");
   EXPECT_NE(outcome.code, 0);
   EXPECT_THAT(outcome.err, HasSubstr("sentence differs"));
   expect_harmless(outcome.out, "out");
@@ -168,7 +168,7 @@ TEST(HostileGolden, ItsTextIsShownAndNeverDone) {
   for (const std::string text : {"{}", "7", "[7]", "[[]]"}) {
     const cli::Scratch other;
     harness::bless(other / "g", {}, nlohmann::json::parse(text), "all", "planted");
-    const auto refused = run(other.path(), "verify --golden g --rows golden");
+    const auto refused = run(other.path(), "verify --golden g --results golden");
     EXPECT_EQ(refused.code, 3) << text;
     EXPECT_THAT(refused.err, HasSubstr("verdict")) << text;
   }
@@ -215,7 +215,7 @@ TEST(FaultyDisk, IsNoEndOfAFile) {
   cli::write(scratch / "faulty.npy", std::string(200, 'x'));
   expect_failure("measure faulty.npy", 3);
   fs::copy(GOLDEN, scratch / "faulty_golden", fs::copy_options::recursive);
-  expect_failure("verify --golden faulty_golden --rows golden", 3);
+  expect_failure("verify --golden faulty_golden --results golden", 3);
   fs::create_directories(scratch / "faulty_data/ag_news");
   fs::create_directories(scratch / "faulty_data/wordpiece");
   for (const char* name : {"ag_news/train.csv", "ag_news/test.csv"}) {
@@ -234,7 +234,7 @@ TEST(Outputs, ThatAreNoFilesStayWhatTheyAre) {
              "printf 'IEND\\256\\102\\140\\202' > $name.png\necho $name drawn\n");
   fs::permissions(scratch / "bin/gnuplot", fs::perms::owner_all);
   const std::string before = "export PATH='" + (scratch / "bin").string() + "':/usr/bin:/bin; ";
-  const std::string report = "report --profile smoke --rows golden --output ";
+  const std::string report = "report --profile smoke --results golden --output ";
   const auto through =
       run(scratch.path(), report + "/dev/stdout | cat", "set -o pipefail; " + before);
   EXPECT_EQ(through.code, 0) << through.err;

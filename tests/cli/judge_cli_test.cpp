@@ -152,7 +152,7 @@ TEST(JudgeCli, NamesThePlaceOfAMistakeInTheResults) {
   const Outcome outcome = judge(results(), with(kClaims, "larger = \"old\"", "larger = \"older\""));
   EXPECT_EQ(outcome.code, 3);
   EXPECT_THAT(outcome.out, HasSubstr("COULD NOT CHECK"));
-  EXPECT_THAT(outcome.out, HasSubstr("older: no rows"));
+  EXPECT_THAT(outcome.out, HasSubstr("older: no results"));
 }
 
 TEST(JudgeCli, NamesThePlaceOfAMistakeInTheClaims) {

@@ -39,7 +39,7 @@ TEST(Streams, OutputThatCannotBeWrittenIsThree) {
   ASSERT_EQ(run(scratch.path(), kShort).code, 0);
   for (const std::string command :
        {"--help", "--version", "run e1 --help", "list", "show --store s", "show --json --store s",
-        "verify --rows golden --golden " GOLDEN, "tokenize --vocab voc <<<hello", kShort}) {
+        "verify --results golden --golden " GOLDEN, "tokenize --vocab voc <<<hello", kShort}) {
     for (const char* to : {">/dev/full", ">&-"}) {
       const auto outcome = shell(scratch.path(), "$H " + command + " " + to);
       EXPECT_EQ(outcome.code, 3) << command << to;
@@ -121,7 +121,8 @@ TEST(Threads, WhereTheSystemGivesNoMoreFewerDoTheWork) {
     const auto measured =
         shell(scratch.path(), refuse + "$H measure x.npy --threads 4 --rows 4000");
     EXPECT_EQ(measured.code, 0) << limit << measured.err;
-    EXPECT_EQ(shell(scratch.path(), refuse + "$H verify --rows golden" + golden).code, 0) << limit;
+    EXPECT_EQ(shell(scratch.path(), refuse + "$H verify --results golden" + golden).code, 0)
+        << limit;
   }
   // Refused after it was promised: one sentence, and never a signal.
   for (const char* calls : {"4", "5", "6"}) {

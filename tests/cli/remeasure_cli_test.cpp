@@ -323,8 +323,8 @@ TEST_F(FormatOne, HasTheSameBitsBeforeAndAfterItsMigration) {
   EXPECT_EQ(harness::load_golden(scratch_ / "g").format, 1);
   const auto migrated = command("bless --migrate --because reasons --golden g");
   EXPECT_EQ(migrated.code, 0) << migrated.err;
-  EXPECT_THAT(migrated.out, AllOf(HasSubstr("of format 1 and is of format 2 now: 2 rows"),
-                                  HasSubstr("1 rows have the hash of a spec without measures")));
+  EXPECT_THAT(migrated.out, AllOf(HasSubstr("of format 1 and is of format 2 now: 2 results"),
+                                  HasSubstr("1 results have the hash of a spec without measures")));
   const auto results = harness::load_golden(scratch_ / "g").results;
   EXPECT_EQ(results.at(0).spec_sha256, result().spec_sha256);
   EXPECT_EQ(results.at(1).spec_sha256, std::string(64, 'a'));
@@ -343,7 +343,7 @@ TEST_F(Remeasure, RunsOfNoProfileAndOfOtherArmsAreBlessedWhereAsked) {
   EXPECT_EQ(command("bless e1 --because x --golden g --store s").code, 3);
   const auto blessed = command("bless e1 --custom --because x --golden g --store s");
   EXPECT_EQ(blessed.code, 0) << blessed.err;
-  EXPECT_THAT(blessed.out, HasSubstr("3 rows are golden now, in g, which has 0.1 MB"));
+  EXPECT_THAT(blessed.out, HasSubstr("3 results are golden now, in g, which has 0.1 MB"));
   EXPECT_TRUE(fs::exists(scratch_ / "g/associative_recall/smoke/rms%2bgain%40pre.jsonl"));
   EXPECT_EQ(command(other + " --check --golden g").code, 0);
   const auto custom = command(steps + "7 --check --golden g");
@@ -402,7 +402,7 @@ TEST_F(Remeasure, RejudgingMakesVerdictsAndPictureOfGoldensRows) {
   EXPECT_EQ(again.figures.count("figure1.svg"), 1u);
   EXPECT_EQ(again.figures.at("figure1.gp"), committed.figures.at("figure1.gp"));
   EXPECT_EQ(again.blessings.back(), (harness::Blessing{"all", "reasons"}));
-  EXPECT_EQ(command("verify --rows golden --golden g").code, 0);
+  EXPECT_EQ(command("verify --results golden --golden g").code, 0);
 
   std::vector<RunResult> old;
   for (const RunResult& each : committed.results) {

@@ -37,16 +37,16 @@ TEST(StoreCli, AMistypedStoreIsNamedAndNeverMade) {
   const cli::Scratch scratch;
   fs::create_directory(scratch / "other");
   for (const std::string command :
-       {"show", "show --json", "verify", "verify --check", "verify --json", "verify --rows store",
-        "figures", "figures --rows store", "report", "bless all --because x --golden g", "gc",
-        "gc --remove"}) {
+       {"show", "show --json", "verify", "verify --check", "verify --json",
+        "verify --results store", "figures", "figures --results store", "report",
+        "bless all --because x --golden g", "gc", "gc --remove"}) {
     const auto missing = run(scratch.path(), command + " --store nowhere/s");
     EXPECT_EQ(missing.code, 3) << command;
     EXPECT_THAT(missing.err, HasSubstr("store: no such folder (nowhere/s)")) << command;
     EXPECT_EQ(std::count(missing.err.begin(), missing.err.end(), '\n'), 1) << missing.err;
     const auto other = run(scratch.path(), command + " --store other");
     EXPECT_EQ(other.code, 3) << command;
-    EXPECT_THAT(other.err, HasSubstr("store: other is none (it has no folder runs)")) << command;
+    EXPECT_THAT(other.err, HasSubstr("store: not a store (other has no folder `runs`)")) << command;
   }
   cli::write(scratch / "c.cfg", "store=nowhere/s\n");
   EXPECT_EQ(run(scratch.path(), "verify --config c.cfg").code, 3);
@@ -62,7 +62,7 @@ TEST(StoreCli, WithoutAStoreGoldenIsEnoughButForWhatAsksForRuns) {
   const auto checked = run(scratch.path(), "verify --check");
   EXPECT_EQ(checked.code, 3);
   EXPECT_THAT(checked.err, HasSubstr("there is no run to compare with golden"));
-  for (const char* command : {"show", "verify --rows store", "figures --rows store", "gc"}) {
+  for (const char* command : {"show", "verify --results store", "figures --results store", "gc"}) {
     const auto outcome = run(scratch.path(), command);
     EXPECT_EQ(outcome.code, 3) << command;
     EXPECT_THAT(outcome.err, HasSubstr("no such folder (out/store)")) << command;
@@ -152,7 +152,7 @@ TEST(StoreCli, VerifyCheckFailsWhereThereIsNoRunToCheck) {
   ASSERT_EQ(run(scratch.path(), kRun).code, 0);
   ASSERT_EQ(run(scratch.path(), "bless e1 --because x --golden g --store s").code, 0);
   // The claims are judged at other profiles than smoke.
-  for (const std::string arguments : {"", " --json", " --rows store"}) {
+  for (const std::string arguments : {"", " --json", " --results store"}) {
     const auto plain = run(scratch.path(), "verify --golden g --store s" + arguments);
     EXPECT_EQ(plain.code, 0) << plain.err;
     const auto checked = run(scratch.path(), "verify --check --golden g --store s" + arguments);

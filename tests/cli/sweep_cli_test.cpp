@@ -194,7 +194,7 @@ TEST(Sweep, APlanThatIsDamagedOrOfOtherRunsIsRefused) {
   for (const char* command : {"run --plan p", "status p"}) {
     const auto refused = run(scratch.path(), command);
     EXPECT_EQ(refused.code, 3) << command;
-    EXPECT_THAT(refused.err, HasSubstr("is torn, edited or no plan"));
+    EXPECT_THAT(refused.err, HasSubstr("is damaged, edited or not a plan"));
   }
   EXPECT_EQ(run(scratch.path(), "plan e1").code, 2);
   EXPECT_EQ(run(scratch.path(), "status").code, 2);

@@ -104,7 +104,7 @@ TEST_F(ThirdStudy, IsBenched) {
 
 TEST_F(ThirdStudy, HasFiguresAndAReport) {
   train();
-  const auto drawn = ok("figures e5 --rows store --store s --output f");
+  const auto drawn = ok("figures e5 --results store --store s --output f");
   EXPECT_THAT(drawn.out, HasSubstr("figure5-counted.svg"));
   for (const char* name : {"f/figure5-counted.svg", "f/figure5-counted.png"}) {
     EXPECT_GT(fs::file_size(scratch_ / name), 1000u) << name;

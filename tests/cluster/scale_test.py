@@ -69,7 +69,7 @@ def main():
         call("merge", "merge", "a", "b", "--into", "s", quiet=False)
         call("status", "status", "p", quiet=False)
         # Golden has no verdicts at this profile, so there is nothing to compare with.
-        call("verify", "verify", "--rows", "store", "--store", "s", "--profile", "smoke",
+        call("verify", "verify", "--results", "store", "--store", "s", "--profile", "smoke",
              codes=(0, 3), quiet=False)
         call("task", "run", "--plan", "p", "--quiet", quiet=False)
         os.chdir("/")

@@ -75,7 +75,7 @@ TEST_F(DeviceLimits, AStabilizerOfOnesOwnHasNoKernels) {
   kTask.draw(1, Purpose::training_batch, 0, Path::shortcut, batch);
   const DeviceScope scope(Device::cuda);
   EXPECT_THAT(message_of([&] { model.loss(batch); }),
-              testing::StartsWith("norm: a stabilizer of one's own has no kernels"));
+              testing::StartsWith("norm: a custom stabilizer has no GPU kernel"));
 }
 
 TEST_F(DeviceLimits, AScopeWithinAnotherLeavesItAsItWas) {

@@ -173,8 +173,8 @@ TEST(Errors, Norms) {
   NormArrays<float> in_place = rows.arrays();
   in_place.input = in_place.stabilized;
   expect_error<ValueError>(
-      "norm_forward: a norm of rows reads some of them twice (stabilized stands where the input "
-      "does); need memory of its own for stabilized",
+      "norm_forward: stabilized may not alias input here (a norm of rows reads them twice); need "
+      "memory of its own for stabilized",
       [&] { norm_forward(rows.norm, Phase::training, in_place); });
 }
 

@@ -97,8 +97,7 @@ double eigen_effective_rank(std::span<const double> s) {
 
 double variance_share(std::span<const double> s, Index k) {
   if (k < 0) {
-    throw ValueError("variance_share: fewer than no values (" + std::to_string(k) +
-                     "); need k >= 0");
+    throw ValueError("variance_share: k is negative (" + std::to_string(k) + "); need k >= 0");
   }
   if (!is_spectrum(s)) return kNaN;
   double first = 0, total = 0;

@@ -12,12 +12,10 @@
 namespace libnorm {
 
 /// How singular values were computed, and so their error. With u = 1.1e-16:
-/// - qr: from a QR decomposition; the error of each s is at most about C u s_max.
-/// - gram: roots of the eigenvalues of X^T X; the error of s is about C u s_max^2 / (2 s). Used
-/// only
-///   if no s is below 1e-5 of the largest, so the error is at most about C 1e-11 s_max.
-/// - both: some rows by qr, others by gram, or rows by gram whose mean is far from 0; error as
-/// gram.
+/// - qr: from a QR decomposition. The error of each s is at most about C u s_max.
+/// - gram: roots of the eigenvalues of X^T X. The error of s is about C u s_max^2 / (2 s). Taken
+///   only if no s is below 1e-5 s_max, so the error is at most about C 1e-11 s_max.
+/// - both: some rows each way, or gram where the mean is far from 0. The error is that of gram.
 enum class SpectrumPath { qr, gram, both };
 
 /// `qr`, `gram` or `both`.

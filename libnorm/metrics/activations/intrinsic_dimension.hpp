@@ -30,9 +30,8 @@ Neighbours nearest_neighbours(const MatrixView<const T>& x, Index k);
 
 /// The TwoNN dimension: the d of P(r2 / r1 <= m) = 1 - m^-d, r1 and r2 the distances to the two
 /// nearest rows, by a line through 0 of -log(1 - F) over log m, F = i / R, without the largest
-/// tenth. Fewer than three different rows: 0. All ratios 1 (a lattice): infinite. Source: Facco et
-/// al. 2017. Needs k
-/// >= 2. Order: ascending ratios.
+/// tenth. Fewer than three different rows: 0. All ratios 1 (a lattice): infinite. Order: ascending
+/// ratios. Needs k >= 2. Source: Facco et al. 2017.
 ///
 /// Both estimates: distances that are not finite, or below 0, give NaN. Rows with a neighbour at
 /// distance 0 are left out. Throws: ShapeError unless there are rows times k distances.

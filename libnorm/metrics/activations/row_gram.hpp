@@ -100,7 +100,7 @@ class RowGram {
   std::vector<double> pending_;
   std::vector<float> pending_count_;
 
-  /// Of the current stretch: its square, the arrays of GramTask, and, if it is not squared, its
+  /// The current stretch: its square, the arrays of GramTask, and, if it is not squared, its
   /// centred rows.
   std::vector<double> square_;
   std::vector<double> weight_, root_, shard_weight_, means_, sums_, tops_, blocks_;

@@ -300,7 +300,7 @@ TEST(Judge, AnswersForNoResultsAndForArmsThatNeverRan) {
             two.end());
   const auto verdicts = judge(planted_results(two));
   EXPECT_EQ(outcome(verdicts, "e1.isotropy"), "SUPPORTED");
-  EXPECT_THAT(find(verdicts, "e2.isotropy").notes, ElementsAre("batchnorm: no rows"));
+  EXPECT_THAT(find(verdicts, "e2.isotropy").notes, ElementsAre("batchnorm: no results"));
   // A claim that could not be checked stays in the family.
   EXPECT_DOUBLE_EQ(find(verdicts, "e1.isotropy").p_holm, kFamilyP);
 }

@@ -124,7 +124,7 @@ TEST(Verdict, SummaryAndTableSayTheNumbers) {
   const std::string text = table(judge(planted_results(paper_world())));
   EXPECT_THAT(text, HasSubstr("e3.stagnation [published]"));
   EXPECT_THAT(text, HasSubstr("with sphere for manual_l2"));
-  EXPECT_THAT(table(judge({})), HasSubstr("layernorm: no rows"));
+  EXPECT_THAT(table(judge({})), HasSubstr("layernorm: no results"));
   EXPECT_EQ(outcome_of("COULD NOT CHECK"), Outcome::could_not_check);
   EXPECT_THROW(outcome_of("supported"), DataError);
 }

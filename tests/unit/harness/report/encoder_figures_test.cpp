@@ -394,14 +394,14 @@ TEST(DrawFigures, WhatHasNoResultsIsNamedAndAnErrorOnlyIfAskedFor) {
   const harness::ScratchFolder scratch;
   const auto all = draw_figures(all_arms(), {"all", "centred"}, scratch.path());
   EXPECT_EQ(all.figures.size(), 1u);
-  EXPECT_THAT(all.missing, testing::Contains(HasSubstr("e1: no rows, so no Figure 1; ")));
+  EXPECT_THAT(all.missing, testing::Contains(HasSubstr("e1: no results, so no Figure 1; ")));
   EXPECT_THAT(harness::message_of<libnorm::DataError>([&] {
                 draw_figures(all_arms(), {"e1", "all"}, scratch.path());
               }),
-              HasSubstr("nothing to draw (e1: no rows, so no Figure 1; `norm-harness run e1`"));
+              HasSubstr("nothing to draw (e1: no results, so no Figure 1; `norm-harness run e1`"));
   EXPECT_THAT(
       harness::message_of<libnorm::DataError>([&] { draw_figures({}, {}, scratch.path()); }),
-      HasSubstr("e4: no rows"));
+      HasSubstr("e4: no results"));
   EXPECT_THROW(draw_figures(all_arms(), {"e9", "all"}, scratch.path()), libnorm::ValueError);
   EXPECT_THAT(harness::message_of<libnorm::ValueError>([&] {
                 draw_figures(all_arms(), {"e4", "accumulated"}, scratch.path());

@@ -185,7 +185,7 @@ TEST_F(GoldenFolder, RefusesWithoutAReasonAndLeavesTheFolderAsItWas) {
     RunResult named = sample_result("none", 1);
     named.task = task;
     EXPECT_THAT(message_of<ValueError>([&] { bless(path(), {named}, {}, "e1", "why"); }),
-                HasSubstr("a row has the task \"" + task + "\""));
+                HasSubstr("a result has the task \"" + task + "\""));
   }
   RunResult custom = sample_result("none", 1);
   custom.profile = "custom";
@@ -234,7 +234,7 @@ TEST_F(GoldenFolder, ResultsInTheWrongPlaceAreNamedThoughTheHashesHold) {
   scribble("associative_recall/smoke/none.jsonl", one + to_line(sample_result("sphere", 2)) + "\n");
   forge_manifest(path(), {"associative_recall/smoke/none.jsonl"});
   EXPECT_THAT(load_message(),
-              HasSubstr("line 2 holds a row of associative_recall/smoke/sphere.jsonl"));
+              HasSubstr("line 2 holds a result of associative_recall/smoke/sphere.jsonl"));
 }
 
 TEST_F(GoldenFolder, AResultOfAnotherTaskIsInTheWrongPlace) {
@@ -246,7 +246,8 @@ TEST_F(GoldenFolder, AResultOfAnotherTaskIsInTheWrongPlace) {
     fs::create_directories(path() / folder);
     scribble(file, to_line(other) + "\n");
     forge_manifest(path(), {file});
-    EXPECT_THAT(load_message(), HasSubstr(file + " line 1 holds a row of topics/smoke/none.jsonl"));
+    EXPECT_THAT(load_message(),
+                HasSubstr(file + " line 1 holds a result of topics/smoke/none.jsonl"));
     fs::remove(path() / file);
   }
 }

@@ -171,7 +171,8 @@ TEST(Store, AResultInAnotherRunsFolderIsNoticed) {
   store.lock(sample_spec(1)).finish(sample_result_of(sample_spec(1)));
   store.lock(sample_spec(2));
   fs::copy(store.folder(sample_spec(1)) / "row.json", store.folder(sample_spec(2)));
-  EXPECT_THAT(message_of<DataError>([&] { store.results(); }), HasSubstr("the row of another run"));
+  EXPECT_THAT(message_of<DataError>([&] { store.results(); }),
+              HasSubstr("the result of another run"));
   fs::remove_all(store.folder(sample_spec(2)));
   fs::rename(store.folder(sample_spec(1)), scratch.path() / "runs" / "renamed");
   EXPECT_THAT(message_of<DataError>([&] { store.results(); }), HasSubstr("does not belong"));

@@ -312,7 +312,7 @@ TEST(JudgeClaims, AStandInIsNoEvidence) {
   ASSERT_EQ(verdicts.size(), all_definitions());
   EXPECT_THAT(words(verdicts), Each("COULD NOT CHECK"));
   EXPECT_THAT(find(verdicts, "e4.cascade").notes,
-              Contains("rows of task topics are no evidence on ag_news"));
+              Contains("results of task topics are no evidence on ag_news"));
   EXPECT_THAT(find(verdicts, "e4.cascade").notes, Contains("no seeds"));
   // Nor does it get in the way of the real one, whatever it says.
   const auto real = with_training(planted_results(encoder_world()));

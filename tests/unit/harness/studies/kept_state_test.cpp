@@ -186,7 +186,7 @@ TEST_F(KeptState, OfAnotherModelOrResultIsRefused) {
   EXPECT_THAT(refusal(result, &fresh->adam()), HasSubstr("has weights alone"));
   harness::RunResult other = result;
   other.weights_sha256[0] ^= 1;
-  EXPECT_THAT(refusal(other, nullptr), HasSubstr("other weights than the row's"));
+  EXPECT_THAT(refusal(other, nullptr), HasSubstr("other weights than the result's"));
   other.kept->what = harness::Keep::state;
   EXPECT_THAT(refusal(other, nullptr), HasSubstr("missing"));
 }
