@@ -53,6 +53,9 @@ embedding.json      y[i] = weight[ids[i]]. inputs ids [R], weight [V,C], grad.y 
 adam.json           settings learning_rate, beta1, beta2, epsilon. inputs parameters [N], gradients
                     [S,N]; outputs parameters [S,N] (after each step), first_moment [N],
                     second_moment [N] (after the last step)
+adamw.json          the same with settings weight_decay (of the first `decaying` numbers), clip_norm (of
+                    all), warmup_steps, steps (S), final_share (of the rate, where the cosine ends);
+                    outputs parameters [S,N]
 transformer_1.json  one block, one head; transformer_2.json: two blocks, two heads. shared: ids
                     [B,T], targets [B] and every parameter (norms' gain and bias are for layernorm
                     and batchnorm only). A case is an arm. settings arm, blocks, heads. outputs
@@ -317,6 +320,44 @@ def adam_cases():
   return [case("steps_5", settings, {"parameters": parameters, "gradients": gradients},
                {"parameters": torch.stack(after), "first_moment": state["exp_avg"],
                 "second_moment": state["exp_avg_sq"]})]
+
+
+def adamw_case(name, settings, decaying, parameters, gradients):
+  """AdamW on two tensors, of which one decays, under a schedule and with clipping over both."""
+  rate, warmup, steps = (settings[k] for k in ("learning_rate", "warmup_steps", "steps"))
+  matrix, vector = leaf(parameters[:decaying]), leaf(parameters[decaying:])
+  optimizer = torch.optim.AdamW(
+      [{"params": [matrix], "weight_decay": settings["weight_decay"]},
+       {"params": [vector], "weight_decay": 0.0}],
+      lr=rate, betas=(settings["beta1"], settings["beta2"]), eps=settings["epsilon"])
+  schedule = torch.optim.lr_scheduler
+  rise = schedule.LinearLR(optimizer, start_factor=1 / warmup, total_iters=warmup - 1)
+  fall = schedule.CosineAnnealingLR(optimizer, T_max=steps - warmup,
+                                    eta_min=rate * settings["final_share"])
+  rates = schedule.SequentialLR(optimizer, [rise, fall], milestones=[warmup])
+  after = []
+  for gradient in gradients:
+    matrix.grad, vector.grad = gradient[:decaying].clone(), gradient[decaying:].clone()
+    nn.utils.clip_grad_norm_([matrix, vector], settings["clip_norm"])
+    optimizer.step()
+    rates.step()
+    after.append(torch.cat([matrix.detach(), vector.detach()]))
+  return case(name, {**settings, "decaying": decaying},
+              {"parameters": parameters, "gradients": gradients},
+              {"parameters": torch.stack(after)})
+
+
+def adamw_cases():
+  settings = {"learning_rate": 2.0**-6, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
+              "weight_decay": 0.5, "clip_norm": 4.0, "warmup_steps": 3, "steps": 8,
+              "final_share": 0.125}
+  n = 37
+  parameters, gradients = draw(n), draw(settings["steps"], n)
+  gradients[:, 0] = 0.0  # decay alone moves it
+  gradients[2] *= 2.0**-4  # is not clipped
+  gradients[5] *= 2.0**6
+  return [adamw_case("decays_20", settings, 20, parameters, gradients),
+          adamw_case("to_zero", {**settings, "final_share": 0.0}, 20, parameters, gradients)]
 
 
 def draw_parameters(vocabulary, channels, hidden, blocks, bias_scale, outputs=None):
@@ -629,6 +670,9 @@ FILES = {
                    "products with the Hessian by double backward, and for some with the "
                    "Gauss-Newton matrix. Those of matrices are given as products with drawn "
                    "vectors. " + NO_GRADIENT, mechanisms_file),
+    # A file's place is its seed: add at the end.
+    "adamw": ("torch.optim.AdamW: 8 steps on given gradients, clipped by their norm, with linear "
+              "warm-up and a cosine.", adamw_cases),
 }
 
 

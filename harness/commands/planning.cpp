@@ -117,6 +117,31 @@ void check_names(const std::vector<ChosenStudy>& chosen, const Arguments& argume
   }
 }
 
+/// The value of a number that was given.
+double number_of(const NumberInfo& number, const Arguments& arguments) {
+  const std::string name(number.name);
+  switch (number.kind) {
+    case NumberKind::count: return double(arguments.get<Index>(name));
+    case NumberKind::real: return arguments.get<double>(name);
+    case NumberKind::choice: break;
+  }
+  const auto found = std::ranges::find(number.words, arguments.text(name));
+  if (found != number.words.end()) return double(found - number.words.begin());
+  throw UsageError(fmt::format("--{}: unknown word ({}); need {}", name, arguments.text(name),
+                               or_list(number.words)));
+}
+
+/// The same as a word of a command line.
+std::string text_of(const NumberInfo& number, const Arguments& arguments) {
+  const std::string name(number.name);
+  switch (number.kind) {
+    case NumberKind::count: return std::to_string(arguments.get<Index>(name));
+    case NumberKind::real: return format_number(arguments.get<double>(name));
+    case NumberKind::choice: break;
+  }
+  return arguments.text(name);
+}
+
 Request request_for(const ChosenStudy& chosen, const Arguments& arguments, libnorm::Gemm gemm,
                     const std::string& store) {
   Request request;
@@ -130,8 +155,7 @@ Request request_for(const ChosenStudy& chosen, const Arguments& arguments, libno
   for (const NumberInfo& number : chosen.study->numbers()) {
     const std::string name(number.name);
     if (!arguments.has(name)) continue;
-    request.numbers[name] = number.kind == NumberKind::count ? double(arguments.get<Index>(name))
-                                                             : arguments.get<double>(name);
+    request.numbers[name] = number_of(number, arguments);
   }
   if (arguments.has("data")) request.data = arguments.text("data");
   if (arguments.has("any-data")) request.trust = Trust::any;
@@ -149,8 +173,10 @@ void add_numbers(Arguments& arguments) {
       const std::string name(number.name), help(number.help);
       if (number.kind == NumberKind::count) {
         arguments.options()(name.c_str(), po::value<Index>(), help.c_str());
-      } else {
+      } else if (number.kind == NumberKind::real) {
         arguments.options()(name.c_str(), po::value<double>(), help.c_str());
+      } else {
+        arguments.options()(name.c_str(), po::value<std::string>(), help.c_str());
       }
     }
   }
@@ -205,10 +231,7 @@ std::vector<std::string> plan_words(const Arguments& arguments) {
     for (const NumberInfo& number : study->numbers()) {
       const std::string name(number.name);
       if (!arguments.has(name) || !told.insert(number.name).second) continue;
-      words.push_back("--" + name + "=" +
-                      (number.kind == NumberKind::count
-                           ? std::to_string(arguments.get<Index>(name))
-                           : format_number(arguments.get<double>(name))));
+      words.push_back("--" + name + "=" + text_of(number, arguments));
     }
   }
   return words;

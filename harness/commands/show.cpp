@@ -6,6 +6,7 @@
 #include "harness/results/result_csv.hpp"
 #include "harness/results/result_json.hpp"
 #include "harness/studies/study.hpp"
+#include "libnorm/data/printable.hpp"
 #include "libnorm/metrics/activations/activation_spectrum.hpp"
 
 namespace harness {
@@ -39,14 +40,27 @@ void print_json(const std::vector<RunResult>& results) {
   print_out("{}\n", list.dump(2, ' ', true));
 }
 
+/// The run's numbers that are off by default: `weight_decay=0.1 clip_norm=1`.
+std::string options_of(const RunResult& result) {
+  if (result.spec.empty()) return "";
+  const Spec spec = Spec::parse(result.spec, "row: spec");
+  std::string text;
+  for (const NumberInfo& number : study_of(result).numbers()) {
+    const std::string key = spec_key(number);
+    if (number.unless && spec.has(key)) text += " " + key + "=" + spec.text(key);
+  }
+  return text;
+}
+
 void print_table(const std::vector<RunResult>& results) {
   print_out("{:18} {:8} {:18} {:>6} {:>7} {:>12} {:>9} {:>8}  {}\n", "task", "profile", "arm",
-            "seed", "steps", "loss", "seconds", "kept", "weights");
+            "seed", "steps", "loss", "seconds", "kept", "weights, options");
   for (const RunResult& result : results) {
     const Keep kept = result.kept ? result.kept->what : Keep::none;
-    print_out("{:18} {:8} {:18} {:6} {:7} {:12.4e} {:9.1f} {:>8}  {}\n", result.task,
+    print_out("{:18} {:8} {:18} {:6} {:7} {:12.4e} {:9.1f} {:>8}  {}{}\n", result.task,
               result.profile, result.arm, result.seed, result.steps, result.final_loss,
-              result.seconds, kKeepWords[int(kept)], result.weights_sha256);
+              result.seconds, kKeepWords[int(kept)], result.weights_sha256,
+              libnorm::printable(options_of(result)));
   }
 }
 

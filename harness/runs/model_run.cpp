@@ -12,7 +12,11 @@ namespace harness {
 
 ModelRun::ModelRun(const libnorm::TransformerOptions& model, const libnorm::AdamOptions& adam,
                    Index steps, std::uint64_t seed)
-    : model_(model), adam_(model_.size(), adam), steps_(steps), seed_(seed) {
+    : model_(model),
+      adam_(model_.size(), adam,
+            adam.weight_decay > 0 ? model_.parameters().in_matrices() : std::vector<bool>()),
+      steps_(steps),
+      seed_(seed) {
   model_.initialize(seed);
   losses_.reserve(std::size_t(std::max<Index>(steps, 0)));
 }

@@ -136,7 +136,7 @@ void check(const EncoderOptions& options) {
   };
   within("rows", options.rows, 0);
   within("test-rows", options.test_rows, 0);
-  within("epochs", options.epochs, 1);
+  within("epochs", options.epochs, 0);
   within("batch", options.batch, 1);
   within("length", options.length, 2);
   within("vocabulary", options.vocabulary, 1);
@@ -150,7 +150,7 @@ void check(const EncoderOptions& options) {
   EncoderData data;
   data.vocabulary = options.vocabulary;
   model_options(options, encoder_arms().front(), data).check();
-  adam_options(options).check<float>(adam_names("learning-rate"));
+  adam_options(options, 0).check<float>(adam_names("learning-rate"));
 }
 
 }  // namespace harness

@@ -21,7 +21,8 @@ Index batches_of(const EncoderData& data, const EncoderOptions& options) {
 
 EncoderRun::EncoderRun(const EncoderOptions& options, const EncoderArm& arm, std::uint64_t seed,
                        std::shared_ptr<const EncoderData> data)
-    : ModelRun(model_options(options, arm, *data), adam_options(options),
+    : ModelRun(model_options(options, arm, *data),
+               adam_options(options, options.epochs * batches_of(*data, options)),
                options.epochs * batches_of(*data, options), seed),
       options_(options),
       arm_(arm),
@@ -121,9 +122,11 @@ RunResult EncoderRun::result(std::string_view profile) {
   if (held_out_correct_.empty()) test();
   result.held_out_correct = held_out_correct_;
   for (const Measure& measure : encoder_measures()) {
-    if (measure.when == Measure::When::always) {
-      result.measures[std::string(measure.name)] = measure.version;
-    }
+    if (measure.when != Measure::When::always) continue;
+    const std::string name(measure.name);
+    // Without an epoch, the untrained model is still to be measured.
+    if (epochs_.empty() && measure.of != Measure::Of::course) this->measure({name}, result);
+    result.measures[name] = measure.version;
   }
   return result;
 }

@@ -108,7 +108,7 @@ std::map<std::string, double> curvature_numbers(const CurvatureInput& of) {
   const auto adam =
       libnorm::extreme_eigenvalues(preconditioned(h, of), End::largest, {.tolerance = kTolerance});
   numbers["adam_lambda"] = adam.values.front();
-  const double edge = (2 + 2 * of.adam.beta1) / ((1 - of.adam.beta1) * of.adam.learning_rate);
+  const double edge = (2 + 2 * of.adam.beta1) / ((1 - of.adam.beta1) * of.adam.rate(of.steps));
   numbers["adam_edge"] = adam.values.front() / edge;
   const auto worst = libnorm::worst_case_sharpness(
       f, f.weights(), libnorm::adaptive_ball(f.weights(), kAdaptiveRadius, 0),

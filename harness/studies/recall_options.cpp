@@ -53,9 +53,17 @@ const std::vector<RecallProfile>& recall_profiles() {
 const std::vector<Number<RecallOptions>>& recall_numbers() {
   using O = RecallOptions;
   static const auto list = with_shared_numbers<RecallOptions>({
+      {"task",
+       "associative_recall, the paper's, where the query is the answer; or lookup: the attribute\n"
+       "of an entity, which stands in one of `rank` (entity, attribute) tokens",
+       &O::kind,
+       {std::begin(kRecallTasks), std::end(kRecallTasks)}},
       {"entities", "entities of the task", &O::entities},
       {"attributes", "attributes of the task; keys are entities x attributes", &O::attributes},
-      {"rank", "keys drawn for a sequence of rank + 1 positions", &O::rank},
+      {"rank",
+       "keys drawn for a sequence of rank + 1 positions; of lookup one of each entity at most, to\n"
+       "which the default is lowered",
+       &O::rank},
       {"steps", "training steps", &O::steps},
       {"learning-rate-none", "Adam's learning rate of the arm none", &O::learning_rate_none},
   });
@@ -68,7 +76,6 @@ const RecallProfile& find_recall_profile(std::string_view name) {
 
 Spec recall_spec(const RecallOptions& options, const RecallArm& arm, std::uint64_t seed) {
   Spec spec;
-  spec.set("task", kRecallTask);
   spec.set("numerics", std::string_view(kNumerics));
   spec.set("arm", arm.name);
   spec.set("norm", arm.norm);
@@ -87,12 +94,12 @@ Spec recall_spec(const RecallOptions& options, const RecallArm& arm, std::uint64
 }
 
 libnorm::TransformerOptions model_options(const RecallOptions& options, const RecallArm& arm) {
-  const Index vocabulary = options.task().vocabulary();
-  return model_options(options, arm.norm, vocabulary, vocabulary);
+  const libnorm::AssociativeRecall task = options.task();
+  return model_options(options, arm.norm, task.vocabulary(), task.outputs());
 }
 
 libnorm::AdamOptions adam_options(const RecallOptions& options, const RecallArm& arm) {
-  libnorm::AdamOptions adam = adam_options(options);
+  libnorm::AdamOptions adam = adam_options(options, options.steps);
   adam.learning_rate = options.*arm.learning_rate;
   return adam;
 }
@@ -100,9 +107,9 @@ libnorm::AdamOptions adam_options(const RecallOptions& options, const RecallArm&
 void check(const RecallOptions& options) {
   options.task().check();
   model_options(options, recall_arms().front()).check();
-  if (options.steps < 1) {
-    throw libnorm::ValueError("steps: must be positive (" + std::to_string(options.steps) +
-                              "); need at least 1");
+  if (options.steps < 0) {
+    throw libnorm::ValueError("steps: negative (" + std::to_string(options.steps) +
+                              "); need 0 or more");
   }
   for (const RecallArm& arm : recall_arms()) {
     const bool own_rate = arm.learning_rate == &RecallOptions::learning_rate_none;

@@ -14,6 +14,8 @@ namespace harness {
 
 /// Every number of Experiments 1 to 3, with the paper's values.
 struct RecallOptions : TrainingOptions {
+  /// A place in kRecallTasks.
+  Index kind = 0;
   Index entities = 20;
   Index attributes = 20;
   Index rank = 40;
@@ -22,7 +24,9 @@ struct RecallOptions : TrainingOptions {
 
   bool operator==(const RecallOptions&) const = default;
 
-  libnorm::AssociativeRecall task() const { return {entities, attributes, rank, batch}; }
+  libnorm::AssociativeRecall task() const {
+    return {entities, attributes, rank, batch, libnorm::RecallKind(kind)};
+  }
 };
 
 /// A model to train: a norm and the learning rate it gets.
@@ -36,8 +40,10 @@ const std::vector<RecallArm>& recall_arms();
 /// Throws: ValueError for an unknown name, with the known ones.
 const RecallArm& find_recall_arm(std::string_view name);
 
-/// The task of its runs.
-inline constexpr std::string_view kRecallTask = "associative_recall";
+/// The tasks of its runs, in the order of RecallKind: the paper's, which is copying, and one that
+/// needs attention.
+inline constexpr std::string_view kRecallTask = "associative_recall", kLookupTask = "lookup";
+inline constexpr std::string_view kRecallTasks[] = {kRecallTask, kLookupTask};
 
 using RecallProfile = Profile<RecallOptions>;
 const std::vector<RecallProfile>& recall_profiles();

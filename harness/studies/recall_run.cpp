@@ -53,6 +53,7 @@ void RecallRun::restore(std::span<const std::byte> state) {
 
 RunResult RecallRun::result(std::string_view profile) {
   RunResult result = trained_result(profile, arm_.name, recall_spec(options_, arm_, seed()));
+  result.task = kRecallTasks[options_.kind];
   measure(due_measures(result, recall_measures()), result);
   return result;
 }

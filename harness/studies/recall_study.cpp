@@ -1,5 +1,7 @@
 #include "harness/studies/recall_study.hpp"
 
+#include <algorithm>
+
 #include "harness/runs/run_memory.hpp"
 #include "harness/studies/recall_charts.hpp"
 #include "harness/studies/recall_measures.hpp"
@@ -128,7 +130,7 @@ class RecallStudy final : public Study {
   }
 
   const std::vector<Task>& tasks() const override {
-    static const std::vector<Task> list = {{.name = kRecallTask}};
+    static const std::vector<Task> list = {{.name = kRecallTask}, {.name = kLookupTask}};
     return list;
   }
 
@@ -161,7 +163,11 @@ class RecallStudy final : public Study {
 
   std::vector<PlannedRun> plan(const Request& request) const override {
     const RecallOptions& own = find_recall_profile(request.profile).options;
-    const RecallOptions options = with_numbers(own, recall_numbers(), request);
+    RecallOptions options = with_numbers(own, recall_numbers(), request);
+    const bool is_lookup = options.task().kind == libnorm::RecallKind::lookup;
+    if (is_lookup && !request.numbers.contains("rank")) {
+      options.rank = std::min(options.rank, options.entities);
+    }
     options.task().check();  // Its products are counted, the others' memory is a double.
     const double bytes = checked_bytes(own, recall_numbers(), request, bytes_of);
     check(options);
@@ -181,7 +187,7 @@ class RecallStudy final : public Study {
   const std::vector<Measure>& measures() const override { return recall_measures(); }
 
   std::optional<Spec> spec_of(const RunResult& result) const override {
-    if (result.task != "associative_recall" || !has_arm(result.arm)) return std::nullopt;
+    if (result.task != kRecallTask || !has_arm(result.arm)) return std::nullopt;
     for (const RecallProfile& profile : recall_profiles()) {
       if (profile.name != result.profile) continue;
       return recall_spec(profile.options, find_recall_arm(result.arm), result.seed);
@@ -203,7 +209,7 @@ class RecallStudy final : public Study {
  private:
   static PlannedRun planned(const RecallOptions& options, const std::string& profile,
                             const RecallArm& arm, std::uint64_t seed, double bytes) {
-    return {"associative_recall",
+    return {std::string(kRecallTasks[options.kind]),
             profile,
             std::string(arm.name),
             seed,

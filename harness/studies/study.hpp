@@ -112,14 +112,22 @@ struct ProfileInfo {
   std::string_view description;
 };
 
-enum class NumberKind { count, real };
+enum class NumberKind { count, real, choice };
 
 /// A number of a study under its name on the command line.
 struct NumberInfo {
   std::string_view name;
   std::string_view help;
   NumberKind kind = NumberKind::count;
+  /// The value that specifications do not mention, so that runs from before there was the option
+  /// stay the same runs; nothing if they always say it.
+  std::optional<double> unless = {};
+  /// Words of a choice. Its number is the place of the chosen one.
+  std::vector<std::string_view> words = {};
 };
+
+/// A number's name as a specification's key.
+std::string spec_key(const NumberInfo& number);
 
 /// A number of finished runs that a table shows.
 struct Column {

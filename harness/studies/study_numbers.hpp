@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -20,6 +21,14 @@
 
 namespace harness {
 
+/// The place of a choice's word. Throws: ValueError with the words.
+inline Index place_of(const NumberInfo& choice, std::string_view word, const std::string& where) {
+  const auto found = std::ranges::find(choice.words, word);
+  if (found != choice.words.end()) return found - choice.words.begin();
+  throw libnorm::ValueError(fmt::format("{}: unknown word ({}); need one of {}", where, word,
+                                        fmt::join(choice.words, ", ")));
+}
+
 /// A number of a study's options: its name on the command line, and the member that holds it.
 template <class Options>
 struct Number {
@@ -27,20 +36,39 @@ struct Number {
   Index Options::*count = nullptr;
   double Options::*real = nullptr;
 
-  Number(std::string_view name, std::string_view help, std::type_identity_t<Index> Options::*member)
-      : info{name, help, NumberKind::count}, count(member) {}
+  Number(std::string_view name, std::string_view help, std::type_identity_t<Index> Options::*member,
+         std::optional<double> unless = {})
+      : info{name, help, NumberKind::count, unless}, count(member) {}
   Number(std::string_view name, std::string_view help,
-         std::type_identity_t<double> Options::*member)
-      : info{name, help, NumberKind::real}, real(member) {}
+         std::type_identity_t<double> Options::*member, std::optional<double> unless = {})
+      : info{name, help, NumberKind::real, unless}, real(member) {}
+  /// A choice among words; the member is the place of one.
+  Number(std::string_view name, std::string_view help, std::type_identity_t<Index> Options::*member,
+         std::vector<std::string_view> words)
+      : info{name, help, NumberKind::choice, {}, std::move(words)}, count(member) {}
 
   /// The name as a spec's key.
-  std::string key() const {
-    std::string text(info.name);
-    std::replace(text.begin(), text.end(), '-', '_');
-    return text;
-  }
+  std::string key() const { return spec_key(info); }
   void tell(Spec& spec, const Options& options) const {
-    count != nullptr ? spec.set(key(), options.*count) : spec.set(key(), options.*real);
+    const double value = count != nullptr ? double(options.*count) : options.*real;
+    if (info.unless == value) return;
+    if (info.kind == NumberKind::choice) {
+      spec.set(key(), info.words.at(std::size_t(options.*count)));
+    } else {
+      count != nullptr ? spec.set(key(), options.*count) : spec.set(key(), options.*real);
+    }
+  }
+  /// Takes the number from a specification. Throws: ValueError if it lacks it.
+  void take(const Spec& spec, Options& options) const {
+    if (info.unless && !spec.has(key())) {
+      count != nullptr ? options.*count = Index(*info.unless) : options.*real = *info.unless;
+    } else if (info.kind == NumberKind::choice) {
+      options.*count = place_of(info, spec.text(key()), "spec: " + key());
+    } else if (count != nullptr) {
+      options.*count = spec.integer(key());
+    } else {
+      options.*real = spec.number(key());
+    }
   }
 };
 
@@ -65,6 +93,19 @@ std::vector<Number<Options>> with_shared_numbers(std::vector<Number<Options>> nu
       {"beta1", "Adam's decay of the first moment", &O::beta1},
       {"beta2", "Adam's decay of the second moment", &O::beta2},
       {"epsilon", "Adam's epsilon", &O::epsilon},
+      {"initial-std",
+       "standard deviation of the first values of all matrices, biases being 0; 0: PyTorch's",
+       &O::initial_std, 0},
+      {"head-multiplier", "what the rows that the head reads are multiplied by (1)",
+       &O::head_multiplier, 1},
+      {"weight-decay", "AdamW's decoupled weight decay, of matrices alone (0)", &O::weight_decay,
+       0},
+      {"clip-norm", "gradients of a larger norm over all weights are scaled to it; 0: none",
+       &O::clip_norm, 0},
+      {"warmup-steps", "steps in which the learning rate rises linearly (0)", &O::warmup_steps, 0},
+      {"cosine-to",
+       "share of the learning rate that a cosine falls to at the run's end; 1: constant",
+       &O::cosine_to, 1},
   };
   numbers.insert(numbers.end(), shared.begin(), shared.end());
   return numbers;
@@ -99,13 +140,7 @@ Options with_numbers(Options options, const std::vector<Number<Options>>& number
 template <class Options>
 Options with_numbers(Options options, const std::vector<Number<Options>>& numbers,
                      const Spec& spec) {
-  for (const auto& number : numbers) {
-    if (number.count != nullptr) {
-      options.*number.count = spec.integer(number.key());
-    } else {
-      options.*number.real = spec.number(number.key());
-    }
-  }
+  for (const auto& number : numbers) number.take(spec, options);
   const bool dense = spec.text("path") == "dense", cublas = spec.has("gemm");
   options.path = dense ? libnorm::Path::dense : libnorm::Path::shortcut;
   options.gemm = cublas ? libnorm::Gemm::cublas : libnorm::Gemm::exact;
@@ -166,7 +201,8 @@ double checked_bytes(const Options& profile, const std::vector<Number<Options>>&
 
 /// The options that set Adam's numbers, for messages. The learning rate's differs from arm to arm.
 inline libnorm::AdamNames adam_names(const std::string& learning_rate) {
-  return {"--" + learning_rate, "--beta1", "--beta2", "--epsilon"};
+  return {"--" + learning_rate, "--beta1",     "--beta2",        "--epsilon",
+          "--weight-decay",     "--clip-norm", "--warmup-steps", "--cosine-to"};
 }
 
 /// Adds the ways of computing that decide the bits. Products have a key only if they are not the

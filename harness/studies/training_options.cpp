@@ -14,11 +14,19 @@ libnorm::TransformerOptions model_options(const TrainingOptions& options, std::s
   m.heads = options.heads;
   m.blocks = options.blocks;
   m.normalization = libnorm::parse_normalization(norm);
+  m.initial_std = options.initial_std;
+  m.head_multiplier = options.head_multiplier;
   return m;
 }
 
-libnorm::AdamOptions adam_options(const TrainingOptions& options) {
-  return {options.learning_rate, options.beta1, options.beta2, options.epsilon};
+libnorm::AdamOptions adam_options(const TrainingOptions& options, Index steps) {
+  return {.learning_rate = options.learning_rate,
+          .beta1 = options.beta1,
+          .beta2 = options.beta2,
+          .epsilon = options.epsilon,
+          .weight_decay = options.weight_decay,
+          .clip_norm = options.clip_norm,
+          .schedule = {options.warmup_steps, steps, options.cosine_to}};
 }
 
 }  // namespace harness

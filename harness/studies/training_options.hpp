@@ -11,7 +11,8 @@ namespace harness {
 
 using libnorm::Index;
 
-/// What the options of every study have: the model, Adam, and how products are computed.
+/// What the options of every study have: the model, Adam, and how products are computed. Those with
+/// a comment are not the paper's, and off by default.
 struct TrainingOptions {
   Index batch = 128;
   Index channels = 128;
@@ -22,6 +23,18 @@ struct TrainingOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
+  /// See TransformerOptions.
+  /// @{
+  double initial_std = 0;
+  double head_multiplier = 1;
+  /// @}
+  /// See AdamOptions and RateSchedule; cosine_to is the latter's final_share.
+  /// @{
+  double weight_decay = 0;
+  double clip_norm = 0;
+  Index warmup_steps = 0;
+  double cosine_to = 1;
+  /// @}
   libnorm::Path path = libnorm::Path::shortcut;
   libnorm::Gemm gemm = libnorm::Gemm::exact;
 
@@ -30,6 +43,7 @@ struct TrainingOptions {
 
 libnorm::TransformerOptions model_options(const TrainingOptions& options, std::string_view norm,
                                           Index vocabulary, Index outputs);
-libnorm::AdamOptions adam_options(const TrainingOptions& options);
+/// steps: of the whole run.
+libnorm::AdamOptions adam_options(const TrainingOptions& options, Index steps);
 
 }  // namespace harness

@@ -29,6 +29,23 @@ void ParameterList::scale_initial(Index offset, Index first_row, double scale) {
   p.scale = scale;
 }
 
+void ParameterList::draw_matrices(double deviation) {
+  for (Parameter& p : list_) {
+    if (p.is_matrix()) {
+      p.initial = Initial::normal;
+      p.deviation = deviation;
+    } else if (p.initial == Initial::uniform || p.initial == Initial::normal) {
+      p.initial = Initial::zero;
+    }
+  }
+}
+
+std::vector<bool> ParameterList::in_matrices() const {
+  std::vector<bool> all;
+  for (const Parameter& p : list_) all.insert(all.end(), std::size_t(p.size()), p.is_matrix());
+  return all;
+}
+
 const Parameter& ParameterList::find(const std::string& name) const {
   const auto found = by_name_.find(name);
   if (found != by_name_.end()) return list_[found->second];
@@ -45,7 +62,7 @@ void ParameterList::draw(std::uint64_t seed, T* values) const {
         case Initial::zero: x = 0; break;
         case Initial::one: x = 1; break;
         case Initial::constant: x = p.bound; break;
-        case Initial::normal: x = random.normal(std::uint64_t(i)); break;
+        case Initial::normal: x = p.deviation * random.normal(std::uint64_t(i)); break;
         case Initial::uniform: x = p.bound * (2.0 * random.uniform(std::uint64_t(i)) - 1.0); break;
       }
       if (i >= p.scaled_row * p.cols && p.scale != 1) x *= p.scale;

@@ -26,6 +26,8 @@ struct Parameter {
   Initial initial = Initial::zero;
   /// Half-width of the uniform distribution, or the constant.
   double bound = 0;
+  /// Standard deviation of the normal distribution.
+  double deviation = 1;
   /// First values of rows from scaled_row on are multiplied by `scale`.
   /// @{
   Index scaled_row = 0;
@@ -48,6 +50,15 @@ class ParameterList {
   /// Multiplies the first values of the tensor at `offset`, from row `first_row` on.
   /// Throws: ValueError where no tensor begins there.
   void scale_initial(Index offset, Index first_row, double scale);
+
+  /// All matrices are drawn from a normal distribution of this standard deviation, and vectors that
+  /// were drawn begin with 0; what begins with a constant, as norms do, stays. Factors of
+  /// scale_initial stay too.
+  void draw_matrices(double deviation);
+
+  /// For each number whether it is in a matrix: those that weight decay is for by the common
+  /// recipe, which leaves out biases and the numbers of norms.
+  std::vector<bool> in_matrices() const;
 
   /// All tensors, in the order of declaration and so of their offsets.
   const std::vector<Parameter>& all() const { return list_; }

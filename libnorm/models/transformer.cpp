@@ -50,6 +50,13 @@ void TransformerOptions::check() const {
                      "); need at most 2^31 tokens and outputs, and less than 2^48 weights");
   }
   normalization.check(channels, heads);
+  // No normal number that is drawn is as far from 0 as 16 deviations.
+  const bool is_deviation = initial_std == 0 || (is_positive_as<float>(initial_std) &&
+                                                 is_finite_as<float>(16 * initial_std));
+  require_in_domain(is_deviation, "TransformerOptions", "initial_std", initial_std,
+                    "a standard deviation > 0 whose draws are floats, or 0 for PyTorch's values");
+  require_in_domain(is_positive_as<float>(head_multiplier), "TransformerOptions", "head_multiplier",
+                    head_multiplier, "finite multiplier > 0 as a float");
 }
 
 template <class T>
@@ -68,6 +75,7 @@ Transformer<T>::Transformer(const TransformerOptions& options) : options_(option
   const double bound = 1.0 / std::sqrt(double(c));
   head_weight_ = parameters_.add("head.weight", options.outputs, c, Initial::uniform, bound);
   head_bias_ = parameters_.add("head.bias", 1, options.outputs, Initial::uniform, bound);
+  if (options.initial_std > 0) parameters_.draw_matrices(options.initial_std);
   weights_.assign(std::size_t(parameters_.size()), T(0));
   gradient_.assign(std::size_t(parameters_.size()), T(0));
   running_.assign(std::size_t(running_list_.size()), T(0));
@@ -165,6 +173,11 @@ MatrixView<T> Transformer<T>::head(const BatchView& batch) {
     const auto read = read_.view(batch.sequences, c);
     gather_rows<T>(output_, batch.prediction_row, read);
     read_rows_ = read;
+  }
+  if (options_.head_multiplier != 1) {
+    const auto multiplied = multiplied_.view(batch.sequences, c);
+    scale_rows<T>(read_rows_, Real<T>(options_.head_multiplier), multiplied);
+    read_rows_ = multiplied;
   }
   const auto logits = logits_.view(batch.sequences, options_.outputs);
   const MatrixView<const T> weight(weights_.read() + head_weight_, options_.outputs, c);
@@ -289,6 +302,9 @@ void Transformer<T>::backward_blocks(const BatchView& batch, const MatrixView<co
   scratch_.products.multiply(plain(d_logits), plain(weight), d_read);
   weight_gradient<T>(scratch_.products, d_logits, read_rows_, gradient_.write() + head_weight_,
                      gradient_.write() + head_bias_);
+  if (options_.head_multiplier != 1) {
+    scale_rows<T>(d_read, Real<T>(options_.head_multiplier), d_read);
+  }
   const Pass<T> pass = pass_of(batch, Phase::training, nullptr);
 
   MatrixView<T> d_output = d_read;

@@ -31,9 +31,17 @@ struct TransformerOptions {
   Index outputs = 402;
   /// Norms; by default none.
   Normalization normalization;
+  /// Standard deviation that all matrices, the embedding among them, are drawn with, from normal
+  /// distributions, biases then being 0, as GPT-2 does with 0.02 (Radford et al. 2019); 0:
+  /// PyTorch's first values, by which the embedding's deviation is 1 and that of a product's
+  /// weights depends on its width.
+  double initial_std = 0;
+  /// What the rows that the head reads are multiplied by.
+  double head_multiplier = 1;
 
   /// Throws: ValueError unless every size is positive, heads divide channels, ids fit into 32 bits,
-  /// there are less than 2^48 weights, and norms fit.
+  /// there are less than 2^48 weights, norms fit, the deviation is 0 or one of floats, and the
+  /// multiplier is positive and finite as a float.
   void check() const;
 };
 
@@ -42,7 +50,7 @@ struct TransformerOptions {
 ///
 ///     x = embedding[token]
 ///     x = norm1(x + attention(x)), x = norm2(x + ffn(x))      for each block
-///     logits = head(x[prediction position])
+///     logits = head(head_multiplier x[prediction position])
 ///
 /// ffn is linear, GELU (erf), linear. Weights W [out, in] act as y = x W^T + b. Norms may have
 /// other places (Placement); if they are before the branches, one more is before the head.
@@ -115,7 +123,8 @@ class Transformer {
   MatrixView<const T> logits(const Batch& batch);
 
   /// The rows that the head reads [B, C] in evaluation: the last block's output at the prediction
-  /// positions, behind the norm before the head if there is one; valid until the next call.
+  /// positions, behind the norm before the head if there is one, times the head's multiplier; valid
+  /// until the next call.
   MatrixView<const T> read_rows(const Batch& batch);
 
   /// Output of a block (0 .. blocks-1) for every row of the batch, [R, C], in evaluation or
@@ -185,7 +194,7 @@ class Transformer {
   Phase last_phase_ = Phase::training;
   bool all_taken_ = false;
   MatrixView<const T> output_, read_rows_, last_logits_, d_logits_view_;
-  Buffer<T> input_, token_rows_, last_input_, read_, logits_, loss_;
+  Buffer<T> input_, token_rows_, last_input_, read_, multiplied_, logits_, loss_;
   Buffer<T> d_logits_, d_read_, d_normed_, d_rows_[2], d_last_, d_unique_rows_, d_tokens_;
 };
 

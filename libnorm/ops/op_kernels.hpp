@@ -19,8 +19,8 @@ struct OpKernels {
         instantiate<IsaTag, AttentionBody<T>, AttentionBackwardBody<T>, PredictionAttentionBody<T>,
                     PredictionQueryBackwardBody<T>, PredictionKeyBackwardBody<T>, GeluBody<T>,
                     MultiplyBody<T>, CrossEntropyBody<T>, MeanBody<Real<T>>, GatherRowsBody<T>,
-                    ZeroRowsBody<T>, AddRowsBody<T>, AddScaledRowsBody<T>, ScatterRowsBody<T>,
-                    SumGroupsBody<T>>(),
+                    ZeroRowsBody<T>, AddRowsBody<T>, AddScaledRowsBody<T>, ScaleRowsBody<T>,
+                    ScatterRowsBody<T>, SumGroupsBody<T>>(),
         instantiate_row_sums<IsaTag, T, ColumnRowSums<T>>(), joins());
   }
 

@@ -65,6 +65,12 @@ void add_scaled_rows(const MatrixView<const T>& x, const MatrixView<const T>& br
 }
 
 template <class T>
+void scale_rows(const MatrixView<const T>& rows, Real<T> factor, const MatrixView<T>& out) {
+  require_one_shape<T>("scale_rows", rows, {}, out);
+  launch(rows.rows, 256, ScaleRowsBody<T>{rows, T(factor), out});
+}
+
+template <class T>
 void sum_groups(const MatrixView<const T>& rows, const Groups& groups,
                 const MatrixView<const T>& start, const MatrixView<T>& out) {
   if (rows.cols != out.cols || out.rows != groups.count ||
@@ -93,6 +99,7 @@ void sum_columns(const MatrixView<const T>& rows, Pointer<T> out) {
                             const MatrixView<T>&);                                         \
   template void add_scaled_rows<T>(const MatrixView<const T>&, const MatrixView<const T>&, \
                                    Pointer<const T>, Index, const MatrixView<T>&);         \
+  template void scale_rows<T>(const MatrixView<const T>&, Real<T>, const MatrixView<T>&);  \
   template void sum_groups<T>(const MatrixView<const T>&, const Groups&,                   \
                               const MatrixView<const T>&, const MatrixView<T>&);           \
   template void sum_columns<T>(const MatrixView<const T>&, Pointer<T>);

@@ -49,6 +49,10 @@ template <class T>
 void add_scaled_rows(const MatrixView<const T>& x, const MatrixView<const T>& branch,
                      Pointer<const T> scale, Index scales, const MatrixView<T>& out);
 
+/// out = factor rows, one factor for all; both [R, C]. `out` may be `rows`.
+template <class T>
+void scale_rows(const MatrixView<const T>& rows, Real<T> factor, const MatrixView<T>& out);
+
 /// out[g, :] = start[g, :] + sum of rows[m, :] over the members m of group g
 ///
 /// rows [R, C], out [G, C], start [G, C] or empty (then zero). `out` may be `start`.

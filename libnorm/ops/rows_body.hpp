@@ -78,6 +78,25 @@ struct AddScaledRowsBody {
   }
 };
 
+/// out = factor rows; one output is a row.
+template <class T>
+struct ScaleRowsBody {
+  static constexpr const char* kWork = "rows";
+  static constexpr bool kIsRowwise = true;
+  MatrixView<const T> rows;
+  T factor;
+  MatrixView<T> out;
+
+  template <class W>
+  LIBNORM_DEVICE void operator()(W, Index r) const {
+    using P = typename W::template Lanes<T>;
+    for (Index c = 0; c < out.cols; c += kLanes) {
+      const Index left = out.cols - c;
+      (P(factor) * P::load(rows.row(r) + c, left)).store(out.row(r) + c, left);
+    }
+  }
+};
+
 template <class T>
 struct ScatterRowsBody {
   static constexpr const char* kWork = "rows";

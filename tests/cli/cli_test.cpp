@@ -130,6 +130,57 @@ TEST(Cli, AnOverriddenRunIsCustomAndNeverComparedWithGolden) {
   EXPECT_THAT(same.out, HasSubstr("same bits"));
 }
 
+/// Options that are off by default are shown where they are on.
+TEST(Cli, OptionsOfARunAreTold) {
+  const cli::Scratch scratch;
+  const auto help = run(scratch.path(), "run --help"), list = run(scratch.path(), "list");
+  for (const char* name : {"initial-std", "head-multiplier", "weight-decay", "clip-norm",
+                           "warmup-steps", "cosine-to", "task"}) {
+    EXPECT_THAT(help.out, HasSubstr("--" + std::string(name)));
+    EXPECT_THAT(list.out, HasSubstr(name));
+  }
+  const std::string plain = "run e1 --profile smoke --arms layernorm --quiet --store s";
+  const auto custom = run(scratch.path(), plain +
+                                              " --weight-decay 0.1 --warmup-steps 10 --cosine-to "
+                                              "0 --task lookup");
+  EXPECT_EQ(custom.code, 0) << custom.err;
+  EXPECT_THAT(custom.out, HasSubstr("custom run"));
+  EXPECT_THAT(run(scratch.path(), "show --store s").out,
+              testing::ContainsRegex("lookup .* weight_decay=0.1 warmup_steps=10 cosine_to=0\n"));
+  // What is given and is the default makes the profile's run.
+  const auto same = run(scratch.path(), plain +
+                                            " --weight-decay 0 --clip-norm 0 --cosine-to 1 "
+                                            "--head-multiplier 1 --task associative_recall");
+  EXPECT_THAT(same.out, HasSubstr("same bits"));
+  EXPECT_THAT(run(scratch.path(), "show --store s").out,
+              testing::ContainsRegex("associative_recall smoke [^=]*\n"));
+}
+
+/// The untrained network, in every command.
+TEST(Cli, ARunMayHaveNoSteps) {
+  const cli::Scratch scratch;
+  const auto recall =
+      run(scratch.path(), "run e1 --profile smoke --steps 0 --arms layernorm --quiet --store s");
+  EXPECT_EQ(recall.code, 0) << recall.err;
+  const auto encoder =
+      run(scratch.path(), "run e4 --profile smoke --epochs 0 --arms layernorm --quiet --store s");
+  EXPECT_EQ(encoder.code, 0) << encoder.err;
+  const auto results = shown(scratch.path());
+  ASSERT_EQ(results.size(), 2u);
+  for (const auto& result : results) {
+    EXPECT_EQ(result["steps"], 0);
+    EXPECT_EQ(result["final_loss"], "nan");
+  }
+  EXPECT_THAT(run(scratch.path(), "show --csv --store s").out, HasSubstr("NaN"));
+  const auto again =
+      run(scratch.path(), "run e1 --profile smoke --steps 0 --arms layernorm --store s");
+  EXPECT_THAT(again.out, HasSubstr("stored already"));
+  const auto measured =
+      run(scratch.path(), "remeasure --metrics rows,untrained --store s --profile custom");
+  EXPECT_EQ(measured.code, 0) << measured.err;
+  EXPECT_EQ(run(scratch.path(), "gc --store s").code, 0);
+}
+
 TEST(Cli, CheckFailsWhereGoldenHasNoRun) {
   const cli::Scratch scratch;
   const auto outcome =

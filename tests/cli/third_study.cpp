@@ -63,7 +63,8 @@ Spec majority_spec(const MajorityOptions& options, std::string_view norm, std::u
 class MajorityRun final : public ModelRun {
  public:
   MajorityRun(const MajorityOptions& options, const std::string& norm, std::uint64_t seed)
-      : ModelRun(model_options(options, norm, 2, 2), adam_options(options), options.steps, seed),
+      : ModelRun(model_options(options, norm, 2, 2), adam_options(options, options.steps),
+                 options.steps, seed),
         options_(options),
         norm_(norm) {}
 

@@ -32,6 +32,17 @@ TEST_P(DeviceTraining, HasTheProcessorsBits) {
 INSTANTIATE_TEST_SUITE_P(, DeviceTraining, testing::ValuesIn(model_texts()),
                          [](const auto& text) { return word_of(text.param); });
 
+TEST(DeviceRecipe, HasTheProcessorsBits) {
+  const AssociativeRecall lookup{4, 3, 3, 6, RecallKind::lookup};
+  for (const char* text : {"layernorm", "batchnorm", "rms+gain@pre"}) {
+    const auto run = [&] {
+      return train<float>(text, {2, 2}, Path::shortcut, lookup, Recipe::full);
+    };
+    const auto expected = on(Device::cpu, run);
+    EXPECT_TRUE(same_bits("training", expected, on(Device::cuda, run)));
+  }
+}
+
 /// What a model shows of itself is in the processor's memory.
 TEST(DeviceModel, ActivationsAndTapsHaveTheProcessorsBits) {
   const auto run = [] {

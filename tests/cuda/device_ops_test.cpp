@@ -213,6 +213,26 @@ TEST(DeviceOps, Adam) {
   });
 }
 
+/// The gradient is longer than a shard of its sum of squares.
+TEST(DeviceOps, AdamWithEveryOption) {
+  constexpr Index kSize = 4096 * 3 + 77;
+  const auto start = draw_vector<float>(kSize, 18), gradient = draw_vector<float>(kSize, 19);
+  std::vector<bool> decays(kSize);
+  for (std::size_t i = 0; i < decays.size(); ++i) decays[i] = i % 3 != 0;
+  AdamOptions options;
+  options.weight_decay = 0.1;
+  options.clip_norm = 0.5;
+  options.schedule = {2, 6, 0.1};
+  expect_same_on_gpu("adam", [&](Placed& at) {
+    std::vector<float> weights = start;
+    Adam<float> adam(kSize, options, decays);
+    float* const there = at.inout(weights);
+    for (int step = 0; step < 3; ++step) adam.step(there, at.in(gradient));
+    at.fetch();
+    return weights;
+  });
+}
+
 /// Every stabilizer with every affine part, forward in both phases and backward.
 void expect_same_norms(Index rows, Index cols) {
   for (const NormCase& c : norm_cases(cols)) {

@@ -46,6 +46,18 @@ std::vector<double> difference(Transformer<double> model, const Batch& batch,
   return d;
 }
 
+void expect_difference_quotient(const Transformer<double>& model, const Batch& batch) {
+  Curvature curvature(model, batch);
+  const auto v = draw_direction(curvature.dimension(), 1);
+  const auto hv = product(curvature, v);
+  const auto coarse = difference(model, batch, v, 0x1p-11),
+             fine = difference(model, batch, v, 0x1p-14);
+  // The coarse quotient's distance from the fine one is what the formula errs by, 8^4 times.
+  double error = 0;
+  for (std::size_t i = 0; i < v.size(); ++i) error = std::max(error, std::abs(coarse[i] - fine[i]));
+  EXPECT_TRUE(within("H v", fine, hv, 1.0, 1e-9 * std::max(1.0, largest_size(hv)) + error / 1024));
+}
+
 class CurvatureOf : public testing::TestWithParam<std::string> {};
 
 TEST_P(CurvatureOf, HessianProductIsTheGradientsDifferenceQuotient) {
@@ -56,20 +68,7 @@ TEST_P(CurvatureOf, HessianProductIsTheGradientsDifferenceQuotient) {
       for (Path path : {Path::shortcut, Path::dense}) {
         SCOPED_TRACE(testing::Message() << depth.blocks << " blocks, " << sample.name
                                         << (path == Path::dense ? ", dense" : ", shortcut"));
-        const auto model = small_model<double>(GetParam(), depth);
-        const Batch batch = sample.batch(path);
-        Curvature curvature(model, batch);
-        const auto v = draw_direction(curvature.dimension(), 1);
-        const auto hv = product(curvature, v);
-        const auto coarse = difference(model, batch, v, 0x1p-11),
-                   fine = difference(model, batch, v, 0x1p-14);
-        // The coarse quotient's distance from the fine one is what the formula errs by, 8^4 times.
-        double error = 0;
-        for (std::size_t i = 0; i < v.size(); ++i) {
-          error = std::max(error, std::abs(coarse[i] - fine[i]));
-        }
-        EXPECT_TRUE(
-            within("H v", fine, hv, 1.0, 1e-9 * std::max(1.0, largest_size(hv)) + error / 1024));
+        expect_difference_quotient(small_model<double>(GetParam(), depth), sample.batch(path));
       }
     }
   }
@@ -106,6 +105,16 @@ TEST_P(CurvatureOf, LossAndGradientAreTheModels) {
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, CurvatureOf, testing::ValuesIn(model_texts()),
                          [](const auto& text) { return word_of(text.param); });
+
+TEST(Curvature, OfAMultipliedHeadIsTheGradientsDifferenceQuotient) {
+  for (const char* norm : {"layernorm", "rms+gain@pre", "batchnorm"}) {
+    for (Path path : {Path::shortcut, Path::dense}) {
+      SCOPED_TRACE(testing::Message() << norm << (path == Path::dense ? ", dense" : ", shortcut"));
+      expect_difference_quotient(small_model<double>(norm, {2, 2}, 1, 3, 0.3),
+                                 samples()[0].batch(path));
+    }
+  }
+}
 
 TEST(Curvature, OfChosenTensorsIsABlockOfTheWhole) {
   const auto model = small_model<double>("layernorm", {2, 2});

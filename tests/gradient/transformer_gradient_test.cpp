@@ -22,8 +22,9 @@ std::vector<Index> places(const GradientPart& part) {
   return at;
 }
 
-void expect_gradient(std::string_view norm, Depth depth, const Sample& sample, Path path) {
-  Transformer<double> model = small_model<double>(norm, depth);
+void expect_gradient(std::string_view norm, Depth depth, const Sample& sample, Path path,
+                     double head_multiplier = 1, double initial_std = 0) {
+  Transformer<double> model = small_model<double>(norm, depth, 1, head_multiplier, initial_std);
   const Batch batch = sample.batch(path);
   const auto loss = [&] { return model.loss_and_gradient(batch); };
   loss();
@@ -55,6 +56,16 @@ TEST_P(TransformerGradient, IsTheDifferenceQuotient) {
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, TransformerGradient, testing::ValuesIn(model_texts()),
                          [](const auto& text) { return word_of(text.param); });
+
+/// Of the prediction positions' rows alone, and of all.
+TEST(TransformerGradient, OfAMultipliedHeadIsTheDifferenceQuotient) {
+  for (const char* norm : {"layernorm", "rms+gain@pre", "batchnorm"}) {
+    for (Path path : {Path::shortcut, Path::dense}) {
+      SCOPED_TRACE(testing::Message() << norm << (path == Path::dense ? ", dense" : ", shortcut"));
+      expect_gradient(norm, {2, 2}, samples()[0], path, 3, 0.3);
+    }
+  }
+}
 
 }  // namespace
 }  // namespace libnorm::test

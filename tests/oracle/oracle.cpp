@@ -124,17 +124,28 @@ double cross_entropy(const Matrix& logits, const std::vector<std::int32_t>& targ
   return loss;
 }
 
+double Adam::share() const {
+  if (steps <= warmup_steps) return double(steps) / warmup_steps;
+  if (final_share == 1) return 1;
+  const double done = double(steps - 1 - warmup_steps) / (last_step - warmup_steps);
+  return final_share + (1 - final_share) * (1 + std::cos(std::acos(-1.0) * done)) / 2;
+}
+
 void Adam::step(std::vector<double>& weights, const std::vector<double>& gradient) {
   ++steps;
+  double square = 0;
+  for (double g : gradient) square += g * g;
+  const double factor = clip_norm > 0 ? std::min(1.0, clip_norm / (std::sqrt(square) + 1e-6)) : 1.0;
   m.resize(weights.size(), 0.0);
   v.resize(weights.size(), 0.0);
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    const double g = gradient.at(i);
+    const double g = factor * gradient.at(i);
     m[i] = beta1 * m[i] + (1 - beta1) * g;
     v[i] = beta2 * v[i] + (1 - beta2) * g * g;
     const double m_hat = m[i] / (1 - std::pow(beta1, steps));
     const double v_hat = v[i] / (1 - std::pow(beta2, steps));
-    weights[i] -= rate * m_hat / (std::sqrt(v_hat) + epsilon);
+    if (i < decaying) weights[i] *= 1 - rate * share() * weight_decay;
+    weights[i] -= rate * share() * m_hat / (std::sqrt(v_hat) + epsilon);
   }
 }
 
@@ -224,7 +235,9 @@ Matrix Transformer::logits(const std::vector<std::int32_t>& ids, std::size_t len
   }
   Matrix read(ids.size() / length, x.cols);
   for (std::size_t b = 0; b < read.rows; ++b) {
-    for (std::size_t c = 0; c < x.cols; ++c) read(b, c) = x(b * length + prediction_position, c);
+    for (std::size_t c = 0; c < x.cols; ++c) {
+      read(b, c) = head_multiplier * x(b * length + prediction_position, c);
+    }
   }
   return linear(read, parameters.at("head.weight"), parameters.at("head.bias"));
 }

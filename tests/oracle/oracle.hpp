@@ -89,7 +89,16 @@ struct Adam {
   double rate, beta1, beta2, epsilon;
   std::vector<double> m, v;
   int steps = 0;
+  /// Decoupled weight decay, of the first so many weights.
+  double weight_decay = 0;
+  std::size_t decaying = 0;
+  /// Of the gradient; 0 for none.
+  double clip_norm = 0;
+  /// Linear warm-up, and a cosine up to the last step, if it ends below 1.
+  int warmup_steps = 0, last_step = 0;
+  double final_share = 1;
 
+  double share() const;
   void step(std::vector<double>& weights, const std::vector<double>& gradient);
 };
 
@@ -105,6 +114,7 @@ struct Transformer {
   std::vector<std::string> shapes;
   std::size_t groups = 1;
   std::size_t heads = 1, blocks = 1;
+  double head_multiplier = 1;
   std::map<std::string, Matrix> parameters;
   /// By the norm's name, as in `blocks.0.norm1`.
   std::map<std::string, Running> running;

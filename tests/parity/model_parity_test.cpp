@@ -87,6 +87,19 @@ TEST_P(ModelParity, OrderOfTokensDoesNotMatter) {
   }
 }
 
+TEST(ModelRecipe, TrainingHasTheSameBitsEverywhere) {
+  const AssociativeRecall lookup{12, 5, 9, 40, RecallKind::lookup};
+  for (const char* text : {"layernorm", "batchnorm", "rms+gain@pre"}) {
+    for (Path path : {Path::shortcut, Path::dense}) {
+      expect_same_everywhere("float", [&] {
+        return train<float>(text, {2, 2}, path, lookup, Recipe::full);
+      });
+    }
+  }
+  EXPECT_NE(train<float>("layernorm", {2, 2}, Path::shortcut, lookup, Recipe::full),
+            train<float>("layernorm", {2, 2}, Path::shortcut, lookup));
+}
+
 INSTANTIATE_TEST_SUITE_P(Catalogue, ModelParity, testing::ValuesIn(texts_here()),
                          [](const auto& text) { return word_of(text.param); });
 

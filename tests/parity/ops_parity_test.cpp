@@ -153,5 +153,34 @@ TYPED_TEST(OpsParity, Adam) {
   });
 }
 
+/// The gradient's norm is a sum of many shards.
+TYPED_TEST(OpsParity, AdamWithEveryOption) {
+  using T = TypeParam;
+  constexpr Index kSize = 4096 * 40 + 77;
+  const auto first = draw_vector<T>(kSize, 17), gradient = draw_vector<T>(kSize, 18);
+  std::vector<bool> decays(kSize);
+  for (std::size_t i = 0; i < decays.size(); ++i) decays[i] = i % 3 != 0;
+  AdamOptions options;
+  options.weight_decay = 0.1;
+  options.clip_norm = 0.5;
+  options.schedule = {2, 6, 0.1};
+  expect_same_everywhere("adam", [&] {
+    auto weights = first;
+    Adam<T> adam(kSize, options, decays);
+    for (int step = 0; step < 5; ++step) adam.step(weights.data(), gradient.data());
+    return weights;
+  });
+}
+
+TYPED_TEST(OpsParity, ScaledRows) {
+  using T = TypeParam;
+  const Padded<T> rows = draw<T>(597, 43, 19);
+  expect_same_everywhere("scale_rows", [&] {
+    Padded<T> out(597, 43);
+    scale_rows<T>(rows.view(), T(0.3), out.view());
+    return values_of(out.view());
+  });
+}
+
 }  // namespace
 }  // namespace libnorm::test

@@ -216,5 +216,37 @@ TYPED_TEST(OpsReference, Adam) {
   }
 }
 
+TYPED_TEST(OpsReference, AdamW) {
+  using T = TypeParam;
+  const ReferenceFile file("adamw");
+  for (const Json& c : file.cases()) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const Json& settings = c.at("settings");
+    const auto first = numbers<T>(c.at("inputs"), "parameters");
+    const Array<T> gradients(c.at("inputs"), "gradients");
+    AdamOptions options{settings.at("learning_rate"), settings.at("beta1"), settings.at("beta2"),
+                        settings.at("epsilon")};
+    options.weight_decay = settings.at("weight_decay");
+    options.clip_norm = settings.at("clip_norm");
+    options.schedule = {settings.at("warmup_steps"), settings.at("steps"),
+                        settings.at("final_share")};
+    std::vector<bool> decays(first.size(), false);
+    std::fill_n(decays.begin(), settings.at("decaying").get<int>(), true);
+    auto weights = first;
+    Adam<T> adam(Index(weights.size()), options, decays);
+    std::vector<T> after;
+    for (Index s = 0; s < gradients.rows; ++s) {
+      adam.step(weights.data(), gradients.in().row(s));
+      after.insert(after.end(), weights.begin(), weights.end());
+    }
+    const auto expected = numbers<double>(c.at("outputs"), "parameters");
+    // 8 steps, each with a rounding of the weight and one of its decay; a step's own count 2^-6.
+    EXPECT_TRUE(
+        within("parameters", expected, after, tolerance<T>(sum_of(20)), largest_size(expected)));
+    // The first number has no gradient.
+    EXPECT_LT(std::abs(expected[expected.size() - first.size()] / double(first[0])), 0.98);
+  }
+}
+
 }  // namespace
 }  // namespace libnorm::test

@@ -62,7 +62,8 @@ inline bool removes_what_rows_share(std::string_view text) {
 /// A small model whose widths are no multiple of the 32 lanes. Biases and gains are moved from
 /// their initial 0 and 1, so that no term is absent.
 template <class T>
-Transformer<T> small_model(std::string_view norm, Depth depth, std::uint64_t seed = 1) {
+Transformer<T> small_model(std::string_view norm, Depth depth, std::uint64_t seed = 1,
+                           double head_multiplier = 1, double initial_std = 0) {
   TransformerOptions options;
   options.vocabulary = 13;
   options.channels = 10;
@@ -71,6 +72,8 @@ Transformer<T> small_model(std::string_view norm, Depth depth, std::uint64_t see
   options.heads = depth.heads;
   options.blocks = depth.blocks;
   options.normalization = parse_normalization(norm);
+  options.head_multiplier = head_multiplier;
+  options.initial_std = initial_std;
   Transformer<T> model(options);
   model.initialize(seed);
   const Random random(seed, Purpose::test, 99);
@@ -202,6 +205,7 @@ oracle::Transformer oracle_of(const Transformer<T>& model, std::string_view norm
   o.groups = std::size_t(n.norm.groups == 0 ? model.options().channels : n.norm.groups);
   o.heads = std::size_t(model.options().heads);
   o.blocks = std::size_t(model.options().blocks);
+  o.head_multiplier = model.options().head_multiplier;
   const auto copy = [](const std::vector<T>& from, const Parameter& p) {
     return std::vector<double>(from.begin() + p.offset, from.begin() + p.offset + p.size());
   };

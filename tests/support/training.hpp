@@ -14,11 +14,20 @@ namespace libnorm::test {
 /// The task of the experiments, smaller, with enough rows for several tasks of every launch.
 inline const AssociativeRecall kTask{6, 10, 12, 40};
 
+/// Whether everything that is off by default is on: another initial scale, a multiplied head,
+/// weight decay, clipping, warm-up and a cosine.
+enum class Recipe { plain, full };
+
 template <class T>
-Transformer<T> task_model(std::string_view norm, Depth depth,
-                          const AssociativeRecall& task = kTask) {
+Transformer<T> task_model(std::string_view norm, Depth depth, const AssociativeRecall& task = kTask,
+                          Recipe recipe = Recipe::plain) {
   TransformerOptions options;
-  options.vocabulary = options.outputs = task.vocabulary();
+  options.vocabulary = task.vocabulary();
+  options.outputs = task.outputs();
+  if (recipe == Recipe::full) {
+    options.initial_std = 0.1;
+    options.head_multiplier = 3;
+  }
   options.channels = 40;
   options.hidden = 131;
   options.heads = depth.heads;
@@ -32,11 +41,16 @@ Transformer<T> task_model(std::string_view norm, Depth depth,
 /// Losses, weights and running statistics of three steps, then the logits in evaluation.
 template <class T>
 std::vector<T> train(std::string_view norm, Depth depth, Path path,
-                     const AssociativeRecall& task = kTask) {
-  Transformer<T> model = task_model<T>(norm, depth, task);
+                     const AssociativeRecall& task = kTask, Recipe recipe = Recipe::plain) {
+  Transformer<T> model = task_model<T>(norm, depth, task, recipe);
   AdamOptions options;
   options.learning_rate = 1e-2;
-  Adam<T> adam(model.size(), options);
+  if (recipe == Recipe::full) {
+    options.weight_decay = 0.3;
+    options.clip_norm = 0.25;
+    options.schedule = {2, 5, 0.1};
+  }
+  Adam<T> adam(model.size(), options, model.parameters().in_matrices());
   Batch batch;
   std::vector<T> all;
   for (std::uint32_t step = 0; step < 3; ++step) {

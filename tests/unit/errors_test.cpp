@@ -273,6 +273,26 @@ TEST(Errors, Models) {
   options = {};
   options.hidden = Index(1) << 62;
   EXPECT_THROW(options.check(), ValueError);
+  options = {};
+  options.initial_std = -0.5;
+  expect_error<ValueError>(
+      "TransformerOptions: initial_std is outside its domain (-0.5); need a standard deviation > 0 "
+      "whose draws are floats, or 0 for PyTorch's values",
+      [&] { options.check(); });
+  for (const double wrong : {double(NAN), double(INFINITY), 1e38, 1e-46}) {
+    options.initial_std = wrong;
+    EXPECT_THROW(options.check(), ValueError) << wrong;
+  }
+  options = {};
+  options.head_multiplier = 0;
+  expect_error<ValueError>(
+      "TransformerOptions: head_multiplier is outside its domain (0); need finite multiplier > 0 "
+      "as a float",
+      [&] { options.check(); });
+  for (const double wrong : {double(NAN), double(INFINITY), -1.0, 1e39}) {
+    options.head_multiplier = wrong;
+    EXPECT_THROW(options.check(), ValueError) << wrong;
+  }
   ParameterList list;
   list.add("w", 1, 1, Initial::zero);
   expect_error<ValueError>("ParameterList: name is taken (w); need a name of its own",
@@ -322,6 +342,30 @@ TEST(Errors, Adam) {
   for (const double wrong : {1e-46, 1e39, 1e38, double(INFINITY), -1.0}) {
     EXPECT_THROW(Adam<float>(1, {wrong, 0.9, 0.999, 1e-8}), ValueError) << wrong;
   }
+  const auto expect_domain = [](const std::string& text, AdamOptions options) {
+    expect_error<ValueError>("Adam: " + text, [&] { Adam<float>(1, options); });
+  };
+  expect_domain("weight_decay is outside its domain (-1); need 0 <= decay < 1 / rate as a float",
+                {.weight_decay = -1});
+  expect_domain("weight_decay is outside its domain (2); need 0 <= decay < 1 / rate as a float",
+                {.learning_rate = 0.5, .weight_decay = 2});
+  expect_domain(
+      "clip_norm is outside its domain (-2); need finite norm > 0 as a float, or 0 for none",
+      {.clip_norm = -2});
+  expect_domain("warmup_steps is outside its domain (-3); need 0 or more steps",
+                {.schedule = {.warmup_steps = -3}});
+  expect_domain("final_share is outside its domain (1.5); need a share of the rate, 0 .. 1",
+                {.schedule = {.final_share = 1.5}});
+  for (const double wrong : {double(NAN), double(INFINITY), 1e39}) {
+    EXPECT_THROW(Adam<float>(1, {.weight_decay = wrong}), ValueError) << wrong;
+    EXPECT_THROW(Adam<float>(1, {.clip_norm = wrong}), ValueError) << wrong;
+    EXPECT_THROW(Adam<float>(1, {.schedule = {.final_share = wrong}}), ValueError) << wrong;
+  }
+  EXPECT_THROW(Adam<float>(1, {.clip_norm = 1e-46}), ValueError) << "0 as a float";
+  expect_error<ShapeError>(
+      "Adam: sizes differ (3 weights, decays of 2); need one for each weight, or none", [] {
+        Adam<float>(3, {}, {true, false});
+      });
   EXPECT_THROW(Adam<float>(-1, {}), ValueError);
   EXPECT_THROW(Adam<float>(1, {}).set_steps(-1), ValueError);
   EXPECT_THROW(Adam<float>(1, {NAN, 0.9, 0.999, 1e-8}), ValueError);
@@ -343,6 +387,15 @@ TEST(Errors, Data) {
       [&] {
         AssociativeRecall{65536, 65536, 7, 4}.check();
       });
+  expect_error<ValueError>(
+      "AssociativeRecall: impossible sizes (entities 4, attributes 3, rank 5, batch 4); need "
+      "positive numbers and rank <= entities",
+      [] {
+        AssociativeRecall{4, 3, 5, 4, RecallKind::lookup}.check();
+      });
+  // The tokens that ask for entities count too.
+  EXPECT_NO_THROW((AssociativeRecall{1 << 30, 1, 7, 4}.check()));
+  EXPECT_THROW((AssociativeRecall{1 << 30, 1, 7, 4, RecallKind::lookup}.check()), ValueError);
   constexpr Index kHuge = Index(1) << 62;
   for (const AssociativeRecall& huge :
        {AssociativeRecall{kHuge, 20, 40, 128}, AssociativeRecall{20, kHuge, 40, 128},

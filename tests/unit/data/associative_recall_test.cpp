@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
+
+#include "libnorm/models/transformer.hpp"
 
 namespace libnorm::test {
 namespace {
@@ -108,6 +111,129 @@ TEST(AssociativeRecall, TakesEveryKeyIfItMust) {
     keys.insert(ids[6]);
     EXPECT_EQ(keys.size(), 6u);
   }
+}
+
+Batch draw_lookup(const AssociativeRecall& task, std::uint64_t seed, std::uint32_t index = 0,
+                  Path path = Path::dense) {
+  Batch batch;
+  task.draw(seed, Purpose::training_batch, index, path, batch);
+  return batch;
+}
+
+const AssociativeRecall kLookup{20, 20, 20, 128, RecallKind::lookup};
+
+TEST(Lookup, HasItsSizes) {
+  kLookup.check();
+  EXPECT_EQ(kLookup.vocabulary(), 420);
+  EXPECT_EQ(kLookup.outputs(), 20);
+  EXPECT_EQ(kLookup.length(), 21);
+  EXPECT_EQ(AssociativeRecall{}.outputs(), 402);
+}
+
+/// Read anew from the ids alone: each pair by division, the answer by searching for the entity.
+TEST(Lookup, EachSequenceHoldsItsAnswerOnce) {
+  for (const AssociativeRecall& task : {kLookup, AssociativeRecall{7, 3, 5, 60, RecallKind::lookup},
+                                        AssociativeRecall{1, 1, 1, 2, RecallKind::lookup}}) {
+    const Batch batch = draw_lookup(task, 5);
+    for (Index b = 0; b < task.batch; ++b) {
+      const std::int32_t* ids = batch.ids.data() + b * task.length();
+      EXPECT_EQ(batch.prediction_row[std::size_t(b)], b * task.length() + task.rank);
+      ASSERT_GE(ids[task.rank], task.entities * task.attributes);
+      const Index asked = ids[task.rank] - task.entities * task.attributes;
+      ASSERT_LT(asked, task.entities);
+      std::set<Index> entities;
+      std::vector<Index> answers;
+      for (Index p = 0; p < task.rank; ++p) {
+        ASSERT_LT(ids[p], task.entities * task.attributes);
+        entities.insert(ids[p] / task.attributes);
+        if (ids[p] / task.attributes == asked) answers.push_back(ids[p] % task.attributes);
+      }
+      EXPECT_EQ(Index(entities.size()), task.rank) << "distinct entities";
+      EXPECT_EQ(answers, std::vector<Index>{batch.targets[std::size_t(b)]});
+    }
+  }
+}
+
+/// What is drawn of a task so small that all its sequences can be counted: 4 x 3 ordered pairs of
+/// entities, 2 x 2 attributes, 2 questions.
+std::map<std::vector<std::int32_t>, int> counted_sequences() {
+  const AssociativeRecall task{4, 2, 2, 960, RecallKind::lookup};
+  std::map<std::vector<std::int32_t>, int> counts;
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    const Batch batch = draw_lookup(task, 7, i);
+    for (Index b = 0; b < task.batch; ++b) {
+      ++counts[{batch.ids.begin() + b * 3, batch.ids.begin() + (b + 1) * 3}];
+    }
+  }
+  return counts;
+}
+
+TEST(Lookup, SequencesAreDrawnEvenly) {
+  const auto counts = counted_sequences();
+  ASSERT_EQ(counts.size(), 96u);
+  double chi = 0;
+  for (const auto& [sequence, n] : counts) chi += (n - 200.0) * (n - 200.0) / 200.0;
+  // 95 degrees of freedom, deviation sqrt(190); five of them.
+  EXPECT_NEAR(chi, 95, 5 * std::sqrt(190.0));
+}
+
+/// Counted over these sequences, each of which is as likely: to a query, and to a query with the
+/// token of the other entity, both attributes are the answer equally often. So whatever a model
+/// says that does not attend to the pair that holds the answer, it is right by chance.
+TEST(Lookup, WithoutThePairThatIsAskedForThereIsChance) {
+  std::map<std::vector<std::int32_t>, std::map<std::int32_t, int>> by_query, by_query_and_other;
+  for (const auto& [ids, n] : counted_sequences()) {
+    const int place = ids[0] / 2 == ids[2] - 8 ? 0 : 1;
+    const std::int32_t answer = ids[std::size_t(place)] % 2;
+    ++by_query[{ids[2]}][answer];
+    ++by_query_and_other[{ids[2], place, ids[std::size_t(1 - place)]}][answer];
+  }
+  EXPECT_EQ(by_query.size(), 4u);
+  EXPECT_EQ(by_query_and_other.size(), 48u);
+  for (const auto* known : {&by_query, &by_query_and_other}) {
+    for (const auto& [what, answers] : *known) EXPECT_EQ(answers.at(0), answers.at(1));
+  }
+}
+
+/// With nothing from attention the logits are a function of the query, so of the sequences with one
+/// query the model is right for those of one attribute, a quarter of them.
+TEST(Lookup, AModelWithoutAttentionIsRightByChance) {
+  const AssociativeRecall task{6, 4, 6, 4000, RecallKind::lookup};
+  TransformerOptions options;
+  options.vocabulary = task.vocabulary();
+  options.outputs = task.outputs();
+  options.channels = 32;
+  options.hidden = 64;
+  Transformer<float> model(options);
+  model.initialize(1);
+  for (const char* name :
+       {"blocks.0.attention.out_proj.weight", "blocks.0.attention.out_proj.bias"}) {
+    const Parameter& p = model.parameters().find(name);
+    std::fill_n(model.weights().begin() + p.offset, p.size(), 0.0f);
+  }
+  const Batch batch = draw_lookup(task, 3, 0, Path::shortcut), dense = draw_lookup(task, 3);
+  const auto logits = model.logits(batch);
+  std::map<std::int32_t, std::vector<float>> of_query;
+  int right = 0;
+  for (Index b = 0; b < task.batch; ++b) {
+    const std::int32_t query = dense.ids[std::size_t(b * 7 + 6)];
+    const std::vector<float> row(logits.row(b), logits.row(b) + 4);
+    const auto [known, is_new] = of_query.emplace(query, row);
+    EXPECT_EQ(known->second, row) << "one answer to a query, whatever the sequence says";
+    right +=
+        std::max_element(row.begin(), row.end()) - row.begin() == batch.targets[std::size_t(b)];
+  }
+  EXPECT_EQ(of_query.size(), 6u);
+  EXPECT_NEAR(right, 1000, 5 * std::sqrt(4000 * 0.25 * 0.75));
+}
+
+TEST(Lookup, IsAFunctionOfSeedAndIndexAndOfNoPath) {
+  const Batch batch = draw_lookup(kLookup, 1);
+  EXPECT_EQ(batch.ids, draw_lookup(kLookup, 1).ids);
+  EXPECT_NE(batch.ids, draw_lookup(kLookup, 2).ids);
+  EXPECT_NE(batch.ids, draw_lookup(kLookup, 1, 1).ids);
+  EXPECT_EQ(batch.targets, draw_lookup(kLookup, 1, 0, Path::shortcut).targets);
+  EXPECT_EQ(batch.tokens, draw_lookup(kLookup, 1, 0, Path::shortcut).tokens);
 }
 
 }  // namespace

@@ -51,6 +51,73 @@ TEST(Parameters, ScalesTheTensorAtAnOffset) {
   EXPECT_THROW(list.scale_initial(6, 0, 2), ValueError);
 }
 
+/// A list that has a tensor of each kind, the second matrix with a factor from its second row on.
+ParameterList one_of_each() {
+  ParameterList list;
+  list.add("embedding", 40, 30, Initial::normal);
+  list.add("weight", 50, 20, Initial::uniform, 0.25);
+  list.scale_initial(list.find("weight").offset, 1, 0.5);
+  list.add("bias", 1, 50, Initial::uniform, 0.25);
+  list.add("gain", 1, 3, Initial::one);
+  list.add("alpha", 1, 1, Initial::constant, 0.7);
+  return list;
+}
+
+TEST(Parameters, AllMatricesCanBeDrawnWithOneDeviation) {
+  ParameterList list = one_of_each();
+  std::vector<double> before(std::size_t(list.size())), after(std::size_t(list.size()));
+  list.draw(3, before.data());
+  list.draw_matrices(0.02);
+  list.draw(3, after.data());
+  // The embedding's numbers are the same but for the deviation, which was 1.
+  for (std::size_t i = 0; i < 1200; ++i) EXPECT_EQ(after[i], 0.02 * before[i]);
+  const auto deviation = [&](std::size_t first, std::size_t end) {
+    double squares = 0;
+    for (std::size_t i = first; i < end; ++i) squares += after[i] * after[i];
+    return std::sqrt(squares / double(end - first));
+  };
+  // Five deviations of the square root of a mean of 980 squares, 1 / sqrt(2 x 980) each.
+  EXPECT_NEAR(deviation(1220, 2200), 0.01, 0.01 * 5 / std::sqrt(1960.0));
+  for (std::size_t i = 2200; i < 2250; ++i) EXPECT_EQ(after[i], 0);
+  EXPECT_EQ(std::vector<double>(after.begin() + 2250, after.end()),
+            (std::vector<double>{1, 1, 1, 0.7}));
+}
+
+TEST(Parameters, TellsMatricesFromVectors) {
+  const std::vector<bool> in = one_of_each().in_matrices();
+  ASSERT_EQ(in.size(), 2254u);
+  EXPECT_EQ(std::count(in.begin(), in.end(), true), 2200);
+  EXPECT_TRUE(in[2199]);
+  EXPECT_FALSE(in[2200]);
+}
+
+TEST(Parameters, ModelTakesTheDeviation) {
+  TransformerOptions options = published("layernorm@deep");
+  options.initial_std = 0.02;
+  Transformer<float> model(options);
+  model.initialize(1);
+  // DeepNorm's factor, (8 N)^(-1/4) for one block, stays.
+  for (const auto& [name, factor] : {std::pair("embedding.weight", 1.0),
+                                     {"head.weight", 1.0},
+                                     {"blocks.0.ffn.linear1.weight", std::pow(8.0, -0.25)}}) {
+    const Parameter& p = model.parameters().find(name);
+    double squares = 0;
+    for (Index i = p.offset; i < p.offset + p.size(); ++i) {
+      squares += double(model.weights()[std::size_t(i)]) * double(model.weights()[std::size_t(i)]);
+    }
+    const double expected = 0.02 * factor;
+    EXPECT_NEAR(std::sqrt(squares / double(p.size())), expected,
+                expected * 5 / std::sqrt(2.0 * double(p.size())))
+        << name;
+  }
+  for (const char* name : {"head.bias", "blocks.0.ffn.linear1.bias"}) {
+    const Parameter& p = model.parameters().find(name);
+    for (Index i = p.offset; i < p.offset + p.size(); ++i) {
+      EXPECT_EQ(model.weights()[std::size_t(i)], 0) << name;
+    }
+  }
+}
+
 TEST(Parameters, ModelHasPublishedTensors) {
   const Transformer<float> model(published("layernorm"));
   std::set<std::string> names;

@@ -43,8 +43,9 @@ void expect_activations(Transformer<T>& model, oracle::Transformer& o, const Sam
 }
 
 template <class T>
-void expect_oracles(std::string_view norm, Depth depth, const Sample& sample, Path path) {
-  Transformer<T> model = small_model<T>(norm, depth);
+void expect_oracles(std::string_view norm, Depth depth, const Sample& sample, Path path,
+                    double head_multiplier = 1) {
+  Transformer<T> model = small_model<T>(norm, depth, 1, head_multiplier);
   const Batch batch = sample.batch(path);
   const double few = tolerance<T>(kModelValue) * sample.amplification(norm);
   oracle::Transformer o = oracle_of(model, norm);
@@ -86,6 +87,37 @@ TYPED_TEST(TransformerValues, AreTheOracles) {
         }
       }
     }
+  }
+}
+
+TYPED_TEST(TransformerValues, OfAMultipliedHeadAreTheOracles) {
+  for (const char* norm : {"layernorm", "rms+gain@pre", "batchnorm"}) {
+    for (Path path : {Path::shortcut, Path::dense}) {
+      SCOPED_TRACE(testing::Message() << norm << (path == Path::dense ? ", dense" : ", shortcut"));
+      expect_oracles<TypeParam>(norm, {2, 2}, samples()[0], path, 3);
+    }
+  }
+}
+
+/// A power of two costs no rounding, so it may as well stand in the head's weights.
+TYPED_TEST(TransformerValues, AMultipliedHeadIsOneWithLargerWeights) {
+  using T = TypeParam;
+  for (const char* norm : {"layernorm", "batchnorm", "rms+gain@pre"}) {
+    SCOPED_TRACE(norm);
+    auto multiplied = small_model<T>(norm, {2, 2}, 1, 4), larger = small_model<T>(norm, {2, 2});
+    const Parameter& head = larger.parameters().find("head.weight");
+    const auto is_head = [&](Index i) { return head.offset <= i && i < head.offset + head.size(); };
+    for (Index i = head.offset; is_head(i); ++i) larger.weights()[std::size_t(i)] *= 4;
+    const Batch batch = samples()[0].batch(Path::shortcut);
+    EXPECT_EQ(multiplied.loss_and_gradient(batch), larger.loss_and_gradient(batch));
+    auto expected = larger.gradient();
+    for (Index i = head.offset; is_head(i); ++i) expected[std::size_t(i)] *= 4;
+    EXPECT_TRUE(same_bits("gradient", expected, multiplied.gradient()));
+    EXPECT_TRUE(
+        same_bits("logits", values_of(larger.logits(batch)), values_of(multiplied.logits(batch))));
+    std::vector<T> rows = values_of(larger.read_rows(batch));
+    for (T& x : rows) x *= 4;
+    EXPECT_TRUE(same_bits("read rows", rows, values_of(multiplied.read_rows(batch))));
   }
 }
 

@@ -37,6 +37,26 @@ TYPED_TEST(Rows, GatherCopiesRows) {
   }
 }
 
+TYPED_TEST(Rows, ScaleMultipliesEachNumberOnce) {
+  using T = TypeParam;
+  for (Index cols : kWidths) {
+    const Padded<T> rows = draw<T>(5, cols, 4);
+    for_each_isa([&] {
+      Padded<T> out(5, cols, 7), same = rows;
+      scale_rows<T>(rows.view(), T(0.3), out.view());
+      scale_rows<T>(same.view(), T(0.3), same.view());
+      std::vector<T> expected = values_of(rows.view());
+      for (T& x : expected) x *= T(0.3);
+      EXPECT_TRUE(same_bits("out", expected, values_of(out.view())));
+      EXPECT_TRUE(same_bits("in place", expected, values_of(same.view())));
+      EXPECT_TRUE(out.padding_is_untouched());
+    });
+  }
+  const Padded<T> rows = draw<T>(5, 3, 1);
+  Padded<T> wide(5, 4);
+  EXPECT_THROW(scale_rows<T>(rows.view(), T(1), wide.view()), ShapeError);
+}
+
 TYPED_TEST(Rows, ScatterWritesOrAdds) {
   using T = TypeParam;
   const std::vector<std::int32_t> index = {4, 0, 2};

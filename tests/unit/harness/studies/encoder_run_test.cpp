@@ -69,6 +69,54 @@ TEST_P(EveryEncoderArm, GoesOnFromAnyStepWithTheSameBits) {
   }
 }
 
+TEST(EncoderRun, GoesOnWithinItsWarmUpWithTheSameBits) {
+  EncoderOptions options = small();
+  options.initial_std = 0.1;
+  options.head_multiplier = 3;
+  options.weight_decay = 0.1;
+  options.clip_norm = 0.5;
+  options.warmup_steps = 7;
+  options.cosine_to = 0;
+  const EncoderArm& arm = harness::find_encoder_arm("layernorm");
+  const auto texts = data(options);
+  EncoderRun whole(options, arm, 3, texts);
+  const harness::RunResult expected = train(whole);
+  for (const int steps : {3, 5, 9}) {
+    EncoderRun first(options, arm, 3, texts), second(options, arm, 3, texts);
+    for (int i = 0; i < steps; ++i) first.step();
+    second.restore(first.state());
+    EXPECT_EQ(train(second).weights_sha256, expected.weights_sha256) << steps;
+  }
+  // The cosine ends with the run: half as many epochs have other rates after the warm-up.
+  options.epochs = 4;
+  EncoderRun longer(options, arm, 3, texts);
+  for (int i = 0; i < 10; ++i) longer.step();
+  EXPECT_NE(longer.result("custom").weights_sha256, expected.weights_sha256);
+}
+
+TEST(EncoderRun, OfNoEpochsIsTheUntrainedNetwork) {
+  EncoderOptions options = small();
+  options.epochs = 0;
+  const EncoderArm& arm = harness::find_encoder_arm("layernorm");
+  const auto texts = data(options);
+  EncoderRun run(options, arm, 3, texts);
+  EXPECT_TRUE(run.finished());
+  harness::RunResult result = run.result("custom");
+  EXPECT_EQ(result.steps, 0);
+  EXPECT_TRUE(std::isnan(result.final_loss));
+  EXPECT_EQ(result.spectra.size(), 3u * 4u);
+  EXPECT_EQ(result.held_out_correct.size(), 20u);
+  EXPECT_EQ(result.metrics.count("layer3.published.effective_rank"), 1u);
+  EXPECT_EQ(result.metrics.count("training_loss"), 0u) << "nothing was trained";
+  run.measure({"rows", "untrained"}, result);
+  EXPECT_EQ(result.metrics.at("rows.layer3.read.plain.effective_rank"),
+            result.metrics.at("untrained.layer3.read.plain.effective_rank"));
+  EncoderRun again(options, arm, 3, texts);
+  again.restore(run.state());
+  EXPECT_EQ(again.result("custom").weights_sha256, result.weights_sha256);
+  EXPECT_EQ(again.result("custom").held_out_correct, result.held_out_correct);
+}
+
 TEST_P(EveryEncoderArm, HasTheSameBitsWithAnyThreads) {
   const auto texts = data(small());
   std::string expected;

@@ -7,7 +7,9 @@
 #include <cmath>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <sstream>
+#include <utility>
 
 #include "harness/results/measures.hpp"
 #include "harness/results/result_members.hpp"
@@ -113,6 +115,129 @@ TEST(RecallRun, RefusesAStateOfAnotherModel) {
   state.push_back({});
   EXPECT_THROW(run.restore(state), libnorm::DataError);
   EXPECT_THROW(run.restore({}), libnorm::DataError);
+}
+
+/// Everything that is off by default, on the task that is not the paper's.
+harness::RecallOptions full() {
+  auto options = small();
+  options.kind = 1;
+  options.rank = 6;
+  options.initial_std = 0.1;
+  options.head_multiplier = 3;
+  options.weight_decay = 0.1;
+  options.clip_norm = 0.5;
+  options.warmup_steps = 8;
+  options.cosine_to = 0.1;
+  return options;
+}
+
+TEST(RecallRun, GoesOnWithinItsWarmUpWithTheSameBits) {
+  const auto& arm = harness::find_recall_arm("layernorm");
+  RecallRun whole(full(), arm, 3);
+  const harness::RunResult expected = train(whole);
+  EXPECT_EQ(expected.task, "lookup");
+  for (const int steps : {0, 3, 8, 10, 12}) {
+    RecallRun first(full(), arm, 3), second(full(), arm, 3);
+    for (int i = 0; i < steps; ++i) first.step();
+    second.restore(first.state());
+    const harness::RunResult result = train(second);
+    EXPECT_EQ(result.weights_sha256, expected.weights_sha256) << steps;
+    EXPECT_EQ(result.metrics, expected.metrics) << steps;
+  }
+}
+
+/// Each option alone makes another run of it, with another spec that says so, from which the run
+/// can be made again.
+TEST(RecallRun, EachOptionChangesTheRunAndItsSpec) {
+  harness::Request request;
+  request.profile = "smoke";
+  request.arms = {"layernorm"};
+  request.seeds = {1};
+  request.numbers = {{"steps", 12}};
+  const auto made = [&] {
+    const harness::PlannedRun planned = std::move(harness::recall_study().plan(request).at(0));
+    const auto run = planned.make();
+    while (!run->finished()) run->step();
+    harness::RunResult result = run->result(planned.profile);
+    EXPECT_EQ(result.spec, planned.spec.canonical());
+    EXPECT_EQ(result.task, planned.task);
+    const auto again = harness::recall_study().plan_again({result}, {});
+    EXPECT_EQ(again.runs.at(0).spec, planned.spec) << again.faults.size();
+    EXPECT_EQ(again.runs.at(0).task, planned.task);
+    return result;
+  };
+  const harness::RunResult plain = made();
+  std::set<std::string> weights = {plain.weights_sha256};
+  const auto numbers = request.numbers;
+  for (const auto& [name, value] : {std::pair("initial-std", 0.1),
+                                    {"head-multiplier", 3.0},
+                                    {"weight-decay", 0.1},
+                                    {"clip-norm", 0.5},
+                                    {"warmup-steps", 5.0},
+                                    {"cosine-to", 0.5},
+                                    {"task", 1.0}}) {
+    SCOPED_TRACE(name);
+    request.numbers = numbers;
+    request.numbers[name] = value;
+    const harness::RunResult result = made();
+    EXPECT_TRUE(weights.insert(result.weights_sha256).second);
+    const auto spec = harness::Spec::parse(result.spec, "spec");
+    if (std::string(name) != "task") {
+      const std::string key = [&] {
+        std::string text = name;
+        std::ranges::replace(text, '-', '_');
+        return text;
+      }();
+      EXPECT_EQ(spec.number(key), value);
+      EXPECT_EQ(spec.canonical_without(key), plain.spec);
+    } else {
+      EXPECT_EQ(spec.text("task"), "lookup");
+      EXPECT_EQ(spec.integer("rank"), 6) << "one token of each entity";
+    }
+  }
+}
+
+/// So the specs from before there were these options are those of the same runs.
+TEST(RecallSpec, SaysNothingOfOptionsThatAreOff) {
+  const auto& arm = harness::find_recall_arm("layernorm");
+  const harness::RecallOptions paper;
+  EXPECT_EQ(harness::recall_spec(paper, arm, 0).canonical(),
+            "arm=layernorm\nattributes=20\nbatch=128\nbeta1=0.9\nbeta2=0.999\nblocks=1\n"
+            "channels=128\nentities=20\nepsilon=1e-08\nheads=1\nhidden=512\n"
+            "learning_rate=0.0001\nnorm=layernorm\nnumerics=1\npath=shortcut\nrank=40\n"
+            "seed=0\nsteps=4000\ntask=associative_recall\n");
+  EXPECT_EQ(harness::recall_spec(full(), arm, 0).canonical(),
+            "arm=layernorm\nattributes=6\nbatch=16\nbeta1=0.9\nbeta2=0.999\nblocks=1\n"
+            "channels=40\nclip_norm=0.5\ncosine_to=0.1\nentities=6\nepsilon=1e-08\n"
+            "head_multiplier=3\nheads=1\nhidden=160\ninitial_std=0.1\n"
+            "learning_rate=0.0001\nnorm=layernorm\nnumerics=1\npath=shortcut\nrank=6\n"
+            "seed=0\nsteps=12\ntask=lookup\nwarmup_steps=8\nweight_decay=0.1\n");
+}
+
+TEST(RecallRun, OfNoStepsIsTheUntrainedNetwork) {
+  auto options = small();
+  options.steps = 0;
+  const auto& arm = harness::find_recall_arm("layernorm");
+  RecallRun run(options, arm, 3);
+  run.expect({"landmarks"});
+  EXPECT_TRUE(run.finished());
+  harness::RunResult result = run.result("custom");
+  libnorm::Transformer<float> untrained(model_options(options, arm));
+  untrained.initialize(3);
+  EXPECT_EQ(result.weights_sha256, harness::weights_sha256(untrained));
+  EXPECT_EQ(result.steps, 0);
+  EXPECT_EQ(result.diverged_at, -1);
+  EXPECT_TRUE(std::isnan(result.final_loss)) << "no loss was computed";
+  EXPECT_TRUE(result.loss_curve.empty());
+  EXPECT_EQ(result.slices.at("published").loss.size(), 40u);
+  run.measure({"rows", "untrained", "engine", "landmarks"}, result);
+  EXPECT_EQ(result.metrics.at("rows.read.plain.effective_rank"),
+            result.metrics.at("untrained.read.plain.effective_rank"));
+  EXPECT_THROW(run.measure({"curvature"}, result), libnorm::ValueError) << "there are no moments";
+  RecallRun again(options, arm, 3);
+  again.expect({"landmarks"});
+  again.restore(run.state());
+  EXPECT_EQ(again.result("custom").metrics, run.result("custom").metrics);
 }
 
 TEST(RecallRun, EndsAtALossThatIsNotFinite) {
