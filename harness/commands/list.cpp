@@ -16,15 +16,6 @@ std::string joined(const std::vector<std::string>& items) {
   return text;
 }
 
-/// Lines behind the first begin where the first does.
-std::string indented(std::string_view text) {
-  std::string lines(text);
-  for (std::size_t at = lines.find('\n'); at != lines.npos; at = lines.find('\n', at + 1)) {
-    lines.insert(at + 1, std::string(21, ' '));
-  }
-  return lines;
-}
-
 }  // namespace
 
 Exit list_command(const std::vector<std::string>& words) {
@@ -47,9 +38,7 @@ Exit list_command(const std::vector<std::string>& words) {
     print_out("\nTheir profiles\n");
     for (const ProfileInfo& p : study->profiles()) print_out("  {:18} {}\n", p.name, p.description);
     print_out("\nTheir numbers, as options of run and plan\n");
-    for (const NumberInfo& n : study->numbers()) {
-      print_out("  {:18} {}\n", n.name, indented(n.help));
-    }
+    for (const NumberInfo& n : study->numbers()) print_out("  {:18} {}\n", n.name, n.help);
     print_out("\nTheir protocols\n");
     for (const Protocol& p : study->protocols()) print_out("  {:18} {}\n", p.name, p.description);
   }

@@ -68,7 +68,7 @@ struct RunResult {
   std::string weights_sha256;
   /// Hash of the training losses of all steps, as 4-byte floats.
   std::string losses_sha256;
-  /// Mean of the last min(100, steps) training losses.
+  /// Mean of the last min(100, steps) training losses; NaN where there was no step.
   double final_loss = 0;
   /// The version of each measure that made the numbers below; none for a run that diverged.
   std::map<std::string, int> measures;

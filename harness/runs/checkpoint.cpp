@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string>
 
 #include "harness/base/sha256.hpp"
@@ -13,7 +14,9 @@ namespace {
 constexpr std::int64_t kCurvePoints = 200;
 constexpr std::int64_t kFinalSteps = 100;
 
+/// NaN of none.
 double mean(const std::vector<float>& losses, std::int64_t first, std::int64_t end) {
+  if (first == end) return std::numeric_limits<double>::quiet_NaN();
   double total = 0;
   for (std::int64_t i = first; i < end; ++i) total += double(losses[std::size_t(i)]);
   return total / double(end - first);

@@ -18,7 +18,7 @@ struct CurvatureInput {
   libnorm::Transformer<float>& model;
   const libnorm::Batch& batch;
   const std::vector<float>& second_moment;
-  /// Steps that made the moments; at least 1.
+  /// Steps that made the moments; 0 of an untrained network.
   libnorm::Index steps = 0;
   libnorm::AdamOptions adam;
 };
@@ -32,16 +32,15 @@ struct CurvatureInput {
 ///     adam_lambda            the largest eigenvalue of P^-1/2 H P^-1/2,
 ///                            P = diag(sqrt(v / (1 - beta2^t)) + epsilon) of Adam's second moments
 ///                            v
-///     adam_edge              adam_lambda over (2 + 2 beta1) / ((1 - beta1) rate), which is 38 /
-///     rate
-///                            for 0.9: 1 at the edge of stability (Cohen et al. 2022,
-///                            arXiv:2207.14484)
+///     adam_edge              adam_lambda over (2 + 2 beta1) / ((1 - beta1) rate), which is
+///                            38 / rate for 0.9: 1 at the edge of stability (Cohen et al. 2022,
+///                            arXiv:2207.14484); the rate is the last step's
 ///     adaptive_worst_case    the highest rise found within ||d / |w||| <= 0.5, element by element
 ///                            (Kwon et al. 2021, their radius, with a floor of 0), by 20 steps
 ///     adaptive_gap           how far a linear loss could still rise there
 ///     converged              1 where all eigenvalues have converged to 1e-6 of ||H||
 ///
-/// Throws: ValueError for no moments.
+/// An untrained network has no adam_lambda and adam_edge.
 std::map<std::string, double> curvature_numbers(const CurvatureInput& of);
 
 /// A change of the weights that leaves the model's function as it is. With a factor that is a power

@@ -131,6 +131,10 @@ class Meter {
  private:
   std::map<std::string, double> curvature_of(libnorm::Transformer<float>& model,
                                              const std::vector<float>& second_moment) {
+    if (trained_.adam.steps() < 1 && options_.steps > 0) {
+      throw libnorm::ValueError(
+          "measure: no second moments (Adam made 0 steps); need a run that has kept its state");
+    }
     draw(kSliceBatch);
     return curvature_numbers(
         {model, batch_, second_moment, trained_.adam.steps(), trained_.adam_options});

@@ -54,15 +54,12 @@ const std::vector<Number<RecallOptions>>& recall_numbers() {
   using O = RecallOptions;
   static const auto list = with_shared_numbers<RecallOptions>({
       {"task",
-       "associative_recall, the paper's, where the query is the answer; or lookup: the attribute\n"
-       "of an entity, which stands in one of `rank` (entity, attribute) tokens",
+       "associative_recall, the paper's copying, or lookup: recall an entity's attribute",
        &O::kind,
        {std::begin(kRecallTasks), std::end(kRecallTasks)}},
       {"entities", "entities of the task", &O::entities},
       {"attributes", "attributes of the task; keys are entities x attributes", &O::attributes},
-      {"rank",
-       "keys drawn for a sequence of rank + 1 positions; of lookup one of each entity at most, to\n"
-       "which the default is lowered",
+      {"rank", "keys drawn for a sequence of rank + 1 positions; of lookup at most the entities",
        &O::rank},
       {"steps", "training steps", &O::steps},
       {"learning-rate-none", "Adam's learning rate of the arm none", &O::learning_rate_none},

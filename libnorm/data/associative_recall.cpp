@@ -1,6 +1,5 @@
 #include "libnorm/data/associative_recall.hpp"
 
-#include <algorithm>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -13,9 +12,10 @@ void AssociativeRecall::check() const {
   constexpr Index kMost = (Index(1) << 31) - 3;
   const bool positive = entities > 0 && attributes > 0 && rank > 0 && batch > 0;
   const bool is_lookup = kind == RecallKind::lookup;
-  // The tokens of entities count as those of one attribute more.
-  const Index most_entities = kMost / std::max<Index>(attributes, 1) - (is_lookup ? 1 : 0);
-  if (positive && (entities > most_entities || rank >= kMost || batch > kMost / length())) {
+  // The tokens that ask for entities are as many as those of one attribute.
+  const Index asking = is_lookup ? 1 : 0;
+  if (positive && (attributes > kMost || entities > kMost / (attributes + asking) ||
+                   rank >= kMost || batch > kMost / length())) {
     throw ValueError("AssociativeRecall: too large a task (entities " + std::to_string(entities) +
                      ", attributes " + std::to_string(attributes) + ", rank " +
                      std::to_string(rank) + ", batch " + std::to_string(batch) +

@@ -176,7 +176,7 @@ TEST(Cli, ARunMayHaveNoSteps) {
       run(scratch.path(), "run e1 --profile smoke --steps 0 --arms layernorm --store s");
   EXPECT_THAT(again.out, HasSubstr("stored already"));
   const auto measured =
-      run(scratch.path(), "remeasure --metrics rows,untrained --store s --profile custom");
+      run(scratch.path(), "remeasure --metrics rows,untrained,curvature,landmarks --store s");
   EXPECT_EQ(measured.code, 0) << measured.err;
   EXPECT_EQ(run(scratch.path(), "gc --store s").code, 0);
 }
