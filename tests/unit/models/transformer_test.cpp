@@ -1,7 +1,13 @@
 #include "libnorm/models/transformer.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <vector>
+
 #include <gtest/gtest.h>
 
+#include "libnorm/data/associative_recall.hpp"
 #include "tests/support/compare.hpp"
 #include "tests/support/models.hpp"
 #include "tests/tolerances.hpp"
@@ -145,6 +151,40 @@ TEST(Transformer, CountsFewerOperationsOnTheShortcutPath) {
   model.loss_and_gradient(samples()[0].batch(Path::dense));
   EXPECT_GT(shortcut, 0.0);
   EXPECT_GT(model.flop() - shortcut, 2 * shortcut);
+}
+
+/// With nothing from attention the logits are a function of the query, so of the sequences with one
+/// query the model is right for those of one attribute, a quarter of them.
+TEST(Transformer, WithoutAttentionLooksUpByChance) {
+  const AssociativeRecall task{6, 4, 6, 4000, RecallKind::lookup};
+  TransformerOptions options;
+  options.vocabulary = task.vocabulary();
+  options.outputs = task.outputs();
+  options.channels = 32;
+  options.hidden = 64;
+  Transformer<float> model(options);
+  model.initialize(1);
+  for (const char* name :
+       {"blocks.0.attention.out_proj.weight", "blocks.0.attention.out_proj.bias"}) {
+    const Parameter& p = model.parameters().find(name);
+    std::fill_n(model.weights().begin() + p.offset, p.size(), 0.0f);
+  }
+  Batch batch, dense;
+  task.draw(3, Purpose::training_batch, 0, Path::shortcut, batch);
+  task.draw(3, Purpose::training_batch, 0, Path::dense, dense);
+  const auto logits = model.logits(batch);
+  std::map<std::int32_t, std::vector<float>> of_query;
+  int right = 0;
+  for (Index b = 0; b < task.batch; ++b) {
+    const std::int32_t query = dense.ids[std::size_t(b * 7 + 6)];
+    const std::vector<float> row(logits.row(b), logits.row(b) + 4);
+    const auto [known, is_new] = of_query.emplace(query, row);
+    EXPECT_EQ(known->second, row) << "one answer to a query, whatever the sequence says";
+    right +=
+        std::max_element(row.begin(), row.end()) - row.begin() == batch.targets[std::size_t(b)];
+  }
+  EXPECT_EQ(of_query.size(), 6u);
+  EXPECT_NEAR(right, 1000, 5 * std::sqrt(4000 * 0.25 * 0.75));
 }
 
 }  // namespace
