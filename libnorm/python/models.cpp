@@ -181,14 +181,17 @@ void bind_model(nb::module_& m, const char* name, const char* adam_name) {
   model.def(
       "__init__",
       [](Model* self, const std::string& normalization, Index vocabulary, Index channels,
-         Index hidden, Index heads, Index blocks, Index outputs, std::uint64_t seed) {
+         Index hidden, Index heads, Index blocks, Index outputs, std::uint64_t seed,
+         double initial_std, double head_multiplier) {
         TransformerOptions options{vocabulary,
                                    channels,
                                    hidden,
                                    heads,
                                    blocks,
                                    outputs,
-                                   parse_normalization(normalization)};
+                                   parse_normalization(normalization),
+                                   initial_std,
+                                   head_multiplier};
         options.check();
         new (self) Model(options);
         self->own().initialize(seed);
@@ -196,8 +199,9 @@ void bind_model(nb::module_& m, const char* name, const char* adam_name) {
       nb::arg("normalization") = "layernorm", nb::arg("vocabulary") = 402,
       nb::arg("channels") = 128, nb::arg("hidden") = 512, nb::arg("heads") = 1,
       nb::arg("blocks") = 1, nb::arg("outputs") = 402, nb::arg("seed") = 0,
-      "normalization: a norm and its place, such as `rms+gain@pre`. Raises: ValueError for an "
-      "unknown word or sizes\nthat do not fit.");
+      nb::arg("initial_std") = 0.0, nb::arg("head_multiplier") = 1.0,
+      "normalization: a norm and its place, such as `rms+gain@pre`. initial_std: of all matrices;\n"
+      "0: as PyTorch draws them. Raises: ValueError for an unknown word or sizes that do not fit.");
   add_arrays(model);
   model.def(
       "loss_and_gradient",
@@ -236,17 +240,31 @@ void bind_model(nb::module_& m, const char* name, const char* adam_name) {
         own.use([&](auto& t) { load_weights(t, path); });
       },
       nb::arg("path"), Release(), "Reads one. Raises: DataError unless names and shapes fit.");
-  nb::class_<ModelAdam<T>>(m, adam_name, "Adam (Kingma, Ba 2015) as PyTorch defines it.")
+  nb::class_<ModelAdam<T>>(m, adam_name,
+                           "Adam (Kingma, Ba 2015) as PyTorch defines it; with weight_decay,\n"
+                           "AdamW, and matrices decay. clip_norm: the longest gradient; 0: any.\n"
+                           "The rate rises over warmup_steps, and falls as a cosine to the share\n"
+                           "final_share of it at step `steps`.")
       .def(
           "__init__",
           [](ModelAdam<T>* self, Model& own, double rate, double beta1, double beta2,
-             double epsilon) {
-            const AdamOptions options{rate, beta1, beta2, epsilon};
+             double epsilon, double weight_decay, double clip_norm, Index warmup_steps, Index steps,
+             double final_share) {
+            const AdamOptions options{rate,
+                                      beta1,
+                                      beta2,
+                                      epsilon,
+                                      weight_decay,
+                                      clip_norm,
+                                      {warmup_steps, steps, final_share}};
             options.check<T>();
-            new (self) ModelAdam<T>{&own, Adam<T>(own.own().size(), options)};
+            new (self) ModelAdam<T>{
+                &own, Adam<T>(own.own().size(), options, own.own().parameters().in_matrices())};
           },
           nb::arg("model"), nb::arg("learning_rate") = 1e-4, nb::arg("beta1") = 0.9,
-          nb::arg("beta2") = 0.999, nb::arg("epsilon") = 1e-8, nb::keep_alive<1, 2>())
+          nb::arg("beta2") = 0.999, nb::arg("epsilon") = 1e-8, nb::arg("weight_decay") = 0.0,
+          nb::arg("clip_norm") = 0.0, nb::arg("warmup_steps") = 0, nb::arg("steps") = 0,
+          nb::arg("final_share") = 1.0, nb::keep_alive<1, 2>())
       .def(
           "step",
           [](ModelAdam<T>& adam) {

@@ -67,12 +67,15 @@ class Run:
 
     def model(self):
         """A Transformer with the last weights, of a run of Experiments 1 to 3."""
-        if self.spec.get("task") != "associative_recall":
-            raise DataError(f"Run.model: {self.folder}: of another task ({self.spec.get('task')}); need "
-                            "associative_recall")
-        outputs = int(self.spec["entities"]) * int(self.spec["attributes"]) + 2
-        model = Transformer(self.spec["norm"], outputs, int(self.spec["channels"]), int(self.spec["hidden"]),
-                            int(self.spec["heads"]), int(self.spec["blocks"]), outputs)
+        task = self.spec.get("task")
+        if task not in ("associative_recall", "lookup"):
+            raise DataError(f"Run.model: {self.folder}: of another task ({task}); need associative_recall or lookup")
+        entities, attributes = int(self.spec["entities"]), int(self.spec["attributes"])
+        vocabulary = entities * attributes + (entities if task == "lookup" else 2)
+        model = Transformer(self.spec["norm"], vocabulary, int(self.spec["channels"]), int(self.spec["hidden"]),
+                            int(self.spec["heads"]), int(self.spec["blocks"]),
+                            attributes if task == "lookup" else vocabulary,
+                            head_multiplier=float(self.spec.get("head_multiplier", 1)))
         state, stored = model.state, self.weights()
         if state.keys() != stored.keys():
             raise DataError(f"Run.model: {self.folder}: other tensors ({sorted(state.keys() ^ stored.keys())}); need "
