@@ -230,7 +230,7 @@ TEST(RecallRun, OfNoStepsIsTheUntrainedNetwork) {
   EXPECT_TRUE(std::isnan(result.final_loss)) << "no loss was computed";
   EXPECT_TRUE(result.loss_curve.empty());
   EXPECT_EQ(result.slices.at("published").loss.size(), 40u);
-  run.measure({"rows", "untrained", "engine", "landmarks", "curvature", "rescaled"}, result);
+  run.measure({"rows", "untrained", "engine", "landmarks", "curvature"}, result);
   EXPECT_EQ(result.metrics.at("rows.read.plain.effective_rank"),
             result.metrics.at("untrained.read.plain.effective_rank"));
   EXPECT_TRUE(std::isfinite(result.metrics.at("curvature.lambda_1")));
