@@ -43,7 +43,7 @@ void print_json(const std::vector<RunResult>& results) {
 /// The run's numbers that are off by default: `weight_decay=0.1 clip_norm=1`.
 std::string options_of(const RunResult& result) {
   if (result.spec.empty()) return "";
-  const Spec spec = Spec::parse(result.spec, "row: spec");
+  const Spec spec = Spec::parse(result.spec, "result: spec");
   std::string text;
   for (const NumberInfo& number : study_of(result).numbers()) {
     const std::string key = spec_key(number);
