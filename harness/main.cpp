@@ -76,9 +76,16 @@ Exit run(const std::vector<std::string>& words) {
   throw UsageError(fmt::format("unknown command ({}); `norm-harness --help` lists them", words[0]));
 }
 
+/// Of a long sentence, which quotes a long text, the beginning and the end.
+std::string shortened(std::string text) {
+  constexpr std::size_t kLongest = 4000, kEnd = 500;
+  if (text.size() <= kLongest) return text;
+  return text.substr(0, kLongest - kEnd) + " ... " + text.substr(text.size() - kEnd);
+}
+
 Exit fail(const char* text, Exit exit) {
   // Errors quote files and names, whose text may come from a stranger.
-  complain_text("norm-harness: ", libnorm::printable(text));
+  complain_text("norm-harness: ", shortened(libnorm::printable(text)));
   return exit;
 }
 

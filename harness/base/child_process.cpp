@@ -91,8 +91,12 @@ pid_t start(const ChildProcess& child) {
   if (const int error =
           ::posix_spawnp(&pid, words.front().c_str(), settings.actions(), settings.attributes(),
                          arguments.data(), environment.data())) {
+    // Or it is there, and the system lets this user start no process more.
+    const bool is_refused =
+        error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE;
     throw BackendError(fmt::format("{} cannot be started ({}); need {}", child.name,
-                                   reason_of(error), child.wanted));
+                                   reason_of(error),
+                                   is_refused ? "room for one more process" : child.wanted));
   }
   return pid;
 }

@@ -46,13 +46,6 @@ class BrokenPipeIgnored {
   void (*before_)(int);
 };
 
-const char* kind_of(mode_t mode) {
-  if (S_ISDIR(mode)) return "a folder";
-  if (S_ISFIFO(mode)) return "a pipe";
-  if (S_ISSOCK(mode)) return "a socket";
-  return "a device";
-}
-
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
@@ -172,9 +165,11 @@ void fail_to_read(const fs::path& path, int reason) {
 
 bool is_there(const fs::path& path) {
   std::error_code error;
-  const bool there = fs::exists(path, error);
+  // Also a link to what is not there now, such as a volume that is not mounted.
+  const fs::file_status status = fs::symlink_status(path, error);
+  if (status.type() == fs::file_type::not_found) return false;
   if (error) fail_to_read(path, error.value());
-  return there;
+  return true;
 }
 
 fs::path aside_in(const fs::path& directory) {
@@ -275,6 +270,14 @@ std::string file_sha256(const fs::path& path) {
     hash.update(piece);
   }
   return hash.hex();
+}
+
+const char* kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  if (S_ISLNK(mode)) return "a link";
+  return "a device";
 }
 
 int open_regular(const fs::path& path) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -81,6 +83,9 @@ void replace_atomically(const std::filesystem::path& path,
 
 /// SHA-256 of a file's bytes, read in pieces. Throws: DataError.
 std::string file_sha256(const std::filesystem::path& path);
+
+/// `a folder`, `a pipe`, `a link`: what is no regular file, from its st_mode.
+const char* kind_of(mode_t mode);
 
 /// Opens a regular file for reading; does not block on other kinds. Throws: DataError with the
 /// reason.

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "harness/base/sha256.hpp"
+
 namespace harness {
 namespace {
 
@@ -87,14 +89,20 @@ void add_notes(Chart& chart, const std::vector<std::string>& notes) {
   }
 }
 
-/// A file's name from a claim's id: other characters than letters, digits and _ become _.
-std::string file_name(std::string text) {
-  for (char& c : text) {
-    const bool is_plain =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    if (!is_plain) c = '_';
+/// A file's name from a claim's id, another for each: e1.flatness is e1_flatness, and an id that
+/// has other characters than letters, digits and dots, or is long, ends with its hash.
+std::string file_name(const std::string& id) {
+  constexpr std::size_t kLongest = 60, kHashDigits = 12;
+  std::string name = id;
+  bool is_plain = id.size() <= kLongest;
+  for (char& c : name) {
+    const bool is_letter =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    is_plain = is_plain && (is_letter || c == '.');
+    if (!is_letter) c = '_';
   }
-  return shortened(text, 60);
+  if (is_plain) return name;
+  return name.substr(0, kLongest) + "-" + sha256_hex(id).substr(0, kHashDigits);
 }
 
 std::vector<Piece> steps_pieces(const Verdict& verdict, std::size_t part) {

@@ -22,6 +22,24 @@ using libnorm::DataError;
 /// The most bytes of a file of claims.
 constexpr std::uintmax_t kMostBytes = std::uintmax_t{1} << 20;
 
+/// The parser recurses for each part of a dotted key, `a.b.c`.
+constexpr std::ptrdiff_t kMostDots = 1000;
+
+/// Throws: DataError for a line that may hold a key of too many parts.
+void refuse_long_keys(std::string_view text, const std::string& name) {
+  for (std::size_t line = 1; !text.empty(); ++line) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const auto dots = std::ranges::count(text.substr(0, end), '.');
+    if (dots > kMostDots) {
+      throw DataError(
+          fmt::format("{}, line {}: more dots than a key or a sentence has ({}); need at "
+                      "most {}",
+                      libnorm::printable(name), line, dots, kMostDots));
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
 /// A mistake at a place of the text.
 class Mistake {
  public:
@@ -339,6 +357,7 @@ std::size_t count_terms(const Claim& claim) {
 }
 
 std::vector<Claim> read_claims(std::string_view text, const std::string& name) {
+  refuse_long_keys(text, name);
   try {
     auto list = read_document(toml::parse(text));
     for (Claim& claim : list) claim.sha256 = sha256_hex(text);

@@ -49,6 +49,10 @@ class CsvReader {
 
   Table read() {
     if (text_.starts_with("\xef\xbb\xbf")) at_ = 3;
+    if (text_.starts_with("\xff\xfe") || text_.starts_with("\xfe\xff") ||
+        text_.find('\0') != text_.npos) {
+      table_.fail(1, 0, "no text in UTF-8 (UTF-16, or a binary file); need UTF-8");
+    }
     while (at_ < text_.size()) read_row();
     if (table_.rows.empty()) table_.fail(1, 0, "no heading; need arm,seed,...");
     for (const Row& row : table_.rows) {
@@ -68,11 +72,14 @@ class CsvReader {
       more = at_ < text_.size() && text_[at_] == ',';
       at_ += more;
     }
-    if (at_ < text_.size() && text_[at_] == '\r') ++at_;
-    if (at_ < text_.size() && text_[at_] != '\n') {
+    // A line ends with \n, \r\n, or \r alone.
+    const bool ends_with_return = at_ < text_.size() && text_[at_] == '\r';
+    at_ += ends_with_return;
+    if (at_ < text_.size() && text_[at_] == '\n') {
+      ++at_;
+    } else if (at_ < text_.size() && !ends_with_return) {
       table_.fail(line_, row.cells.size() - 1, "text after a closing quote; need a comma");
     }
-    ++at_;
     ++line_;
     const bool is_blank = row.cells.size() == 1 && row.cells[0].empty();
     if (!is_blank) table_.rows.push_back(std::move(row));

@@ -90,6 +90,12 @@ bool Arguments::parse(const std::vector<std::string>& arguments) {
       po::store(po::parse_config_file(file, options_), values_);
     }
     po::notify(values_);
+  } catch (const po::too_many_positional_options_error&) {
+    const std::string command = usage_.substr(0, usage_.find(' '));
+    throw UsageError(
+        fmt::format("{0}: more arguments than it has; `norm-harness {0} --help` lists "
+                    "what there is",
+                    command));
   } catch (const po::error& error) {
     throw UsageError(fmt::format("{}; `norm-harness {} --help` lists what there is", error.what(),
                                  usage_.substr(0, usage_.find(' '))));

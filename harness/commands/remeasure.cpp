@@ -123,7 +123,7 @@ std::vector<PlannedRun> plan(const std::vector<RunResult>& results, const Argume
 std::string_view why_trained_again(Measure::Of of, const RunResult& result) {
   if (of == Measure::Of::course) return "what is measured is of the course of training";
   if (of == Measure::Of::final_state && result.kept) return "it has kept no moments of Adam's";
-  return "it has kept no weights";
+  return result.kept ? "the weights that it had kept are missing" : "it has kept no weights";
 }
 
 /// Reports what was done for each run. Returns: whether all got the weights of their results.

@@ -42,8 +42,7 @@ class Hold {
  public:
   /// Inspecting takes a shared lock and needs no right to write.
   Hold(const fs::path& folder, bool removes)
-      : file_(::open((folder / kLockFile).c_str(), (removes ? O_RDWR : O_RDONLY) | O_CLOEXEC)) {
-    if (file_.get() < 0 && errno != ENOENT) fail_to_read(folder / kLockFile, errno);
+      : file_(open_lock(folder / kLockFile, removes ? O_RDWR : O_RDONLY)) {
     // Without the file, no process has come as far as locking it.
     held_ = file_.get() < 0 || ::flock(file_.get(), (removes ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0;
     if (file_.get() < 0 || !held_ || !removes) return;
@@ -180,6 +179,15 @@ class Collector {
     }
     if (!(result && result->kept) && names.erase(kKeptFile) > 0) {
       add(folder / kKeptFile, "a kept state that no result names");
+    }
+    if (result && result->kept) {
+      const fs::path kept = find_kept(folder, result->kept->sha256);
+      if (kept.empty()) {
+        found_.faults.push_back("store: " + (folder / kKeptFile).string() +
+                                " is missing, and the run's result says that it is kept");
+      } else if (!is_whole(kept)) {
+        found_.faults.push_back("store: " + kept.string() + " is torn or edited");
+      }
     }
     const std::string numerics = spec.has("numerics") ? spec.text("numerics") : kNumerics;
     if (numerics == kNumerics) return;

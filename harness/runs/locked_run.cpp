@@ -64,10 +64,8 @@ LockedRun::~LockedRun() {
 
 LockedRun::Taken LockedRun::take_lock() {
   const fs::path path = folder_ / kLockFile;
-  // Do not follow a link: its target is not ours to write to.
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
-  if (descriptor_ < 0 && errno == ENOENT) return Taken::folder_is_gone;
-  if (descriptor_ < 0) fail_to_write(path, "open", errno);
+  descriptor_ = open_lock(path, O_RDWR | O_CREAT);
+  if (descriptor_ < 0) return Taken::folder_is_gone;
   for (int tries = 1; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; ++tries) {
     if (errno != EWOULDBLOCK) fail_to_write(path, "lock", errno);
     // `status` looks at a lock by holding it for a moment.

@@ -119,7 +119,7 @@ class Merger {
     }
     const std::lock_guard lock(mutex_);
     const fs::path kept = keep_conflict(path_, other);
-    if (other.kept && is_there(folder / kKeptFile)) {
+    if (other.kept && is_there(folder / kKeptFile) && is_whole(folder / kKeptFile)) {
       fs::path weights = kept;
       weights.replace_extension(".safetensors");
       if (!is_there(weights)) copy_new(folder / kKeptFile, weights);

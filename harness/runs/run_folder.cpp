@@ -1,5 +1,10 @@
 #include "harness/runs/run_folder.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <sstream>
 
 #include "harness/base/files.hpp"
@@ -7,6 +12,7 @@
 #include "harness/results/result_json.hpp"
 #include "harness/runs/run_store.hpp"
 #include "libnorm/core/error.hpp"
+#include "libnorm/data/safetensors.hpp"
 
 namespace harness {
 namespace {
@@ -55,6 +61,21 @@ std::string stored_text(const RunResult& result) {
   return seal("row", to_line(stored));
 }
 
+int open_lock(const fs::path& path, int way) {
+  // A link is not followed: its target is not ours to write to. A pipe is not waited for.
+  const int file = ::open(path.c_str(), way | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+  if (file < 0 && errno == ENOENT) return -1;
+  struct stat status = {};
+  const bool is_file = file >= 0 && ::fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+  if (is_file) return file;
+  const int reason = errno;
+  if (file >= 0) ::close(file);
+  const bool is_other = ::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+  if (!is_other) fail_to_write(path, "open", reason);
+  throw DataError("store: " + path.string() + " is " + kind_of(status.st_mode) +
+                  "; need a regular file, or none: remove it");
+}
+
 fs::path find_checkpoint(const fs::path& folder) {
   for (const fs::path& attempt : attempts_of(folder)) {
     if (is_there(attempt / kCheckpointFile)) return attempt / kCheckpointFile;
@@ -67,9 +88,17 @@ fs::path find_kept(const fs::path& folder, const std::string& hash) {
   if (is_there(folder / kKeptFile)) return folder / kKeptFile;
   for (const fs::path& attempt : attempts_of(folder)) {
     const fs::path file = attempt / kKeptFile;
-    if (is_there(file) && file_sha256(file) == hash) return file;
+    if (is_there(file) && is_whole(file) && file_sha256(file) == hash) return file;
   }
   return {};
+}
+
+bool is_whole(const fs::path& kept) try {
+  // A file as long as its head says: a torn one, or one of a terabyte of zeros, is not read whole.
+  libnorm::SafetensorsFile{kept};
+  return true;
+} catch (const libnorm::Error&) {
+  return false;
 }
 
 std::string describe_mismatch(const RunResult& result, const Spec& spec) {

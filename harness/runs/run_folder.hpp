@@ -35,6 +35,13 @@ std::filesystem::path find_checkpoint(const std::filesystem::path& folder);
 /// attempt that made it. Empty if there is none.
 std::filesystem::path find_kept(const std::filesystem::path& folder, const std::string& hash);
 
+/// Whether a kept state is as long as its head says. Reads the head alone.
+bool is_whole(const std::filesystem::path& kept);
+
+/// Opens a run's lock. way: O_RDONLY or O_RDWR, and O_CREAT. Returns: -1 if it is not there, or its
+/// folder is gone. Throws: DataError for what is no regular file, or cannot be opened.
+int open_lock(const std::filesystem::path& path, int way);
+
 /// What the lock of a run's folder says of who holds it, or held it last.
 std::optional<Holder> lock_of(const std::filesystem::path& folder);
 

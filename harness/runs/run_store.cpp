@@ -241,7 +241,7 @@ fs::path Store::kept_file(const RunResult& result) const {
   if (path.empty()) {
     fail_damaged(in / kKeptFile, "is missing, and the run's result says that it is kept");
   }
-  if (file_sha256(path) != result.kept->sha256) {
+  if (!is_whole(path) || file_sha256(path) != result.kept->sha256) {
     fail_damaged(path, "is torn or edited (its sha256 is not the one in the run's result)");
   }
   return path;

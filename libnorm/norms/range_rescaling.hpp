@@ -31,13 +31,16 @@ LIBNORM_INLINE bool none_is_far(const P& factor) {
 
 /// 1 / sqrt(squares / n + epsilon) of x, from the squares of factor x. For a constant, whose
 /// squares are 0, it is 1 / sqrt(epsilon), and 0 without epsilon: zeros stay zeros. NaN stays NaN.
+/// Where it is beyond the range of T, for subnormal numbers without epsilon, it is T's largest.
 template <class P>
 LIBNORM_INLINE P far_inverse(const P& squares, const P& n, const P& factor, double epsilon) {
   using T = typename P::value_type;
   const T own{Real<T>(epsilon)};
   const P root = sqrt(squares / n + P(own) * factor * factor);
   const P constant(own > T(0) ? T(1) / square_root(own) : T(0));
-  return select_less(P(T(0)), squares, factor / root, constant);
+  const P most{T((std::numeric_limits<Real<T>>::max)())}, inverse = factor / root;
+  const P bounded = select_less(most, inverse, most, inverse);
+  return select_less(P(T(0)), squares, bounded, constant);
 }
 
 /// (x - mean - rest) inverse. If the difference overflows, it is computed from halves.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 
 #include "tests/cli/process.hpp"
@@ -125,6 +126,30 @@ TEST(JudgeCli, PlansSeeds) {
   EXPECT_EQ(judge(results(), kClaims, "--plan --json").code, 2);
 }
 
+TEST(JudgeCli, DrawsAFigureOfEachClaimWhateverItsName) {
+  const std::string lengthy(70, 'a');
+  std::string claims;
+  for (const std::string& id :
+       {std::string("a.b"), std::string("a_b"), lengthy + "1", lengthy + "2"}) {
+    std::string claim = "[[claim]]\n" + with(kClaims, "mine.speed", id);
+    for (const std::string table : {"[[part", "[[control", "[margin.half", "[margin.ten"}) {
+      const std::size_t name = table.find_last_of('[') + 1;
+      claim = with(claim, table, table.substr(0, name) + "claim." + table.substr(name));
+    }
+    claims += claim;
+  }
+  const cli::Scratch scratch;
+  cli::write(scratch / "r.csv", results());
+  cli::write(scratch / "c.toml", claims);
+  const Outcome drawn = run(scratch.path(), "judge r.csv --claims c.toml --figures f");
+  EXPECT_EQ(drawn.code, 0) << drawn.err;
+  std::set<std::string> pictures;
+  for (const auto& entry : fs::directory_iterator(scratch / "f")) {
+    if (entry.path().extension() == ".svg") pictures.insert(entry.path().filename());
+  }
+  EXPECT_EQ(pictures.size(), 4u) << testing::PrintToString(pictures);
+}
+
 TEST(JudgeCli, NamesThePlaceOfAMistakeInTheResults) {
   expect_refusal(judge(with(results(), "old,1,20.1,", "old,1,,")),
                  "r.csv, line 6, column 3 (seconds): missing cell; need a finite number");
@@ -148,6 +173,13 @@ TEST(JudgeCli, NamesThePlaceOfAMistakeInTheResults) {
       "r.csv, line 4, column 5 (a \"note\", ignored): text after a closing quote; need a "
       "comma");
   expect_refusal(judge(""), "r.csv, line 1, column 1: no heading; need arm,seed,...");
+  expect_refusal(
+      judge("\xff\xfe" + std::string("a\0r\0m\0", 6)),
+      "r.csv, line 1, column 1: no text in UTF-8 (UTF-16, or a binary file); need UTF-8");
+  // As old spreadsheets end their lines.
+  std::string returns = results();
+  std::ranges::replace(returns, '\n', '\r');
+  EXPECT_EQ(judge(returns).out, judge(results()).out);
   // An arm that nobody ran is no mistake of the file.
   const Outcome outcome = judge(results(), with(kClaims, "larger = \"old\"", "larger = \"older\""));
   EXPECT_EQ(outcome.code, 3);
@@ -184,6 +216,13 @@ TEST(JudgeCli, NamesThePlaceOfAMistakeInTheClaims) {
   refuse("name = \"steps\"", "name = \"published\"",
          "line 4, column 15: two definitions of one name (published); need each once");
   EXPECT_EQ(run(".", "judge r.csv").code, 2);
+  std::string key = "a";
+  for (int i = 0; i < 50000; ++i) key += ".a";
+  for (const std::string& deep : {"[" + key + "]\nx = 1", key + " = 1"}) {
+    expect_refusal(judge(results(), deep),
+                   "c.toml, line 1: more dots than a key or a sentence has (50000); need at most "
+                   "1000");
+  }
 }
 
 }  // namespace

@@ -337,6 +337,21 @@ TYPED_TEST(DegenerateNorms, NotANumberStaysOne) {
   }
 }
 
+// The inverse of their deviation is beyond the range of the type.
+TYPED_TEST(DegenerateNorms, SubnormalNumbersStayFinite) {
+  const TypeParam f = (std::numeric_limits<TypeParam>::min)() / 16;
+  for (const Variant& variant : variants()) {
+    Norm norm{variant.stabilizer};
+    if (norm.family() == Family::instance) norm.groups = 0;
+    SCOPED_TRACE(variant.name);
+    Run<TypeParam> run(norm, {"", {f, -f, f, 2 * f}});
+    run.run();
+    for (Index i = 0; i < 4; ++i) {
+      EXPECT_TRUE(std::isfinite(run.y[run.at(0, i)])) << i << ": " << run.y[run.at(0, i)];
+    }
+  }
+}
+
 TYPED_TEST(DegenerateNorms, NeighboursFarFrom0AreOneDeviationApart) {
   Run<TypeParam> run({StandardizeRows{}}, {"", {40000, 40001, 40002, 40003}});
   run.run();

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -107,6 +108,53 @@ TEST_F(GarbageTest, GoesAndAllElseStays) {
   EXPECT_EQ(collect_garbage(scratch_.path(), Removal::things_and_old_runs).old_runs.size(), 1u);
   EXPECT_FALSE(fs::exists(store_.folder(old_)));
   EXPECT_THAT(results_left(), testing::UnorderedElementsAre(name(good_), name(left_)));
+}
+
+/// A strange lock is named for what it is, and neither waited for nor followed.
+TEST_F(GarbageTest, ALockThatIsNoFileIsNamed) {
+  const fs::path lock = store_.folder(left_) / "lock";
+  const std::vector<std::pair<std::string, std::function<void()>>> kinds = {
+      {"a pipe", [&] { ASSERT_EQ(::mkfifo(lock.c_str(), 0600), 0); }},
+      {"a folder", [&] { fs::create_directory(lock); }},
+      {"a link", [&] { fs::create_symlink(scratch_.path() / "elsewhere", lock); }}};
+  for (const auto& [what, make] : kinds) {
+    fs::remove(lock);
+    make();
+    const std::string sentence = lock.string() + " is " + what + "; need a regular file";
+    for (const Removal removal : {Removal::nothing, Removal::things}) {
+      const Garbage found = collect_garbage(scratch_.path(), removal);
+      EXPECT_THAT(found.faults, testing::ElementsAre(HasSubstr(sentence)));
+    }
+    EXPECT_THAT(message_of<DataError>([&] { store_.lock(left_); }), HasSubstr(sentence));
+  }
+}
+
+/// What a run's result says that it has kept, and what is not whole, are named; nothing goes.
+TEST_F(GarbageTest, AKeptStateThatIsMissingOrTornIsNamed) {
+  const fs::path kept = store_.folder(left_) / "kept.safetensors";
+  ASSERT_TRUE(fs::exists(kept));
+  const auto size = fs::file_size(kept);
+  for (const auto bytes : {size - 1, std::uintmax_t{1} << 40}) {
+    fs::resize_file(kept, bytes);
+    const Garbage torn = collect_garbage(scratch_.path(), Removal::nothing);
+    EXPECT_THAT(torn.faults, testing::ElementsAre(HasSubstr(kept.string() + " is torn")));
+    const RunResult result = *store_.find(left_);
+    EXPECT_THAT(message_of<DataError>([&] { store_.kept_file(result); }), HasSubstr("is torn"));
+  }
+  fs::remove(kept);
+  EXPECT_THAT(collect_garbage(scratch_.path(), Removal::things).faults,
+              testing::ElementsAre(HasSubstr(kept.string() + " is missing")));
+}
+
+/// A result on a volume that is not there now is no missing result.
+TEST_F(GarbageTest, OfARunWhoseResultIsALinkToNothingStays) {
+  const fs::path folder = store_.folder(good_);
+  fs::rename(folder / "row.json", scratch_.path() / "away");
+  fs::create_symlink(scratch_.path() / "not mounted", folder / "row.json");
+  const auto before = names_in(folder);
+  const Garbage found = collect_garbage(scratch_.path(), Removal::things);
+  EXPECT_THAT(found.faults, testing::ElementsAre(HasSubstr("row.json")));
+  EXPECT_EQ(names_in(folder), before);
 }
 
 TEST_F(GarbageTest, OfAHeldRunIsLeftAlone) {

@@ -310,7 +310,7 @@ TEST(KeptFile, ComesBackAndNoDamageGoesUnnoticed) {
   const LockedRun run = store.lock(sample_spec(1));
   const RunResult result = finish_with_kept(run, "weights and moments");
   const fs::path path = run.folder() / "kept.safetensors";
-  EXPECT_EQ(result.kept->sha256, sha256_hex("weights and moments"));
+  EXPECT_EQ(result.kept->sha256, sha256_hex(kept_text("weights and moments")));
   EXPECT_EQ(store.kept_file(result), path);
   EXPECT_TRUE(store.has_kept(result));
   for_each_damage(path, 1, [&] {

@@ -34,11 +34,20 @@ inline RunResult sample_result_of(const Spec& spec) {
   return result;
 }
 
-/// Finishes a run that keeps a file of this content.
-inline RunResult finish_with_kept(const LockedRun& run, const std::string& content) {
+/// A safetensors file of one tensor with these bytes.
+inline std::string kept_text(const std::string& bytes) {
+  const std::string size = std::to_string(bytes.size());
+  const std::string head =
+      R"({"x":{"dtype":"U8","shape":[)" + size + R"(],"data_offsets":[0,)" + size + "]}}";
+  return std::string(1, char(head.size())) + std::string(7, '\0') + head + bytes;
+}
+
+/// Finishes a run that keeps a file of these bytes.
+inline RunResult finish_with_kept(const LockedRun& run, const std::string& bytes) {
   RunResult result = sample_result_of(run.spec());
-  result.kept = Kept{Keep::state,
-                     run.keep([&](const std::filesystem::path& file) { scribble(file, content); })};
+  result.kept =
+      Kept{Keep::state,
+           run.keep([&](const std::filesystem::path& file) { scribble(file, kept_text(bytes)); })};
   run.finish(result);
   return result;
 }
