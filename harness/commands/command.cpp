@@ -140,7 +140,8 @@ void add_result_options(Arguments& arguments) {
   arguments.renamed("rows", "results");
 }
 
-std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden) {
+std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden,
+                                    std::size_t* made_here) {
   const std::string& from = arguments.text("results");
   if (from != "golden" && from != "store" && from != "both") {
     throw UsageError(
@@ -157,10 +158,12 @@ std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden) 
   };
   std::vector<std::string> stale;
   const auto take = [&](const std::vector<RunResult>& more) {
+    std::size_t taken = 0;
     for (const RunResult& result : more) {
       const Study& study = study_of(result);
       if (result.profile != profile.value_or(std::string(study.claim_profile()))) continue;
       if (!is_evidence(result, stale)) continue;
+      ++taken;
       const auto same = std::find_if(results.begin(), results.end(),
                                      [&](const RunResult& r) { return key(r) == key(result); });
       if (same == results.end()) {
@@ -169,13 +172,15 @@ std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden) 
         *same = result;
       }
     }
+    return taken;
   };
   if (from != "store" || golden != nullptr) {
     Golden read = load_golden(arguments.text("golden"));
     if (from != "store") take(read.results);
     if (golden != nullptr) *golden = std::move(read);
   }
-  if (store) take(store->results());
+  const std::size_t from_store = store ? take(store->results()) : 0;
+  if (made_here != nullptr) *made_here = from_store;
   for (const std::string& sentence : stale) complain("norm-harness: {}", sentence);
   std::stable_sort(results.begin(), results.end(),
                    [&](const RunResult& a, const RunResult& b) { return key(a) < key(b); });

@@ -114,9 +114,10 @@ void add_result_options(Arguments& arguments);
 /// Results of one profile (by default each study's claim profile), from the store, from golden, or
 /// from both (the store's result if both have one). Results of another definition of the profile
 /// are skipped; those measured by another version are skipped with a complaint. `golden` is set if
-/// golden was read.
+/// golden was read, and `made_here` to how many of them are the store's.
 /// Throws: DataError if golden or a named store is needed and missing.
-std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden = nullptr);
+std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden = nullptr,
+                                    std::size_t* made_here = nullptr);
 
 /// `a,b,c` as a list. Throws: UsageError for an empty item.
 std::vector<std::string> split_list(const std::string& text, const std::string& option);

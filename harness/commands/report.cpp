@@ -6,10 +6,10 @@
 
 #include "harness/base/files.hpp"
 #include "harness/base/output.hpp"
-#include "harness/charts/verdict_chart.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/commands/usage.hpp"
 #include "harness/report/draw_figures.hpp"
+#include "harness/results/compare.hpp"
 #include "harness/results/golden.hpp"
 #include "harness/studies/stored_verdicts.hpp"
 #include "libnorm/data/printable.hpp"
@@ -19,73 +19,59 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// The standardized effect, the difference these seeds could have found, and what controls did.
-std::string notes_text(const PartResult& part) {
-  std::string text;
-  const Comparison& numbers = part.reading.whole;
-  if (numbers.standardized) {
-    text = "standardized effect " + four_digits(*numbers.standardized);
+/// The claims of all studies with their verdicts, in the order of the verdicts.
+std::vector<ReportClaim> report_claims(std::vector<CheckedVerdict> verdicts) {
+  std::vector<Claim> known;
+  for (const Study* study : studies()) {
+    for (Claim& claim : study->claims()) known.push_back(std::move(claim));
   }
-  if (numbers.detectable) {
-    text +=
-        (text.empty() ? "" : "; ") + std::string("detectable ") + four_digits(*numbers.detectable);
+  std::vector<ReportClaim> claims;
+  for (CheckedVerdict& checked : verdicts) {
+    if (claims.empty() || claims.back().claim.id != checked.verdict.id) {
+      claims.push_back({*std::ranges::find(known, checked.verdict.id, &Claim::id), {}});
+    }
+    claims.back().definitions.push_back(std::move(checked));
   }
-  for (const ControlResult& control : part.controls) {
-    text += fmt::format("{}with {}: {}, {}", text.empty() ? "" : "; ", control.name,
-                        four_digits(control.reading.whole.effect), word(control.effect));
-  }
-  return text;
+  return claims;
 }
 
-ReportPart report_part(const PartResult& part) {
-  ReportPart out;
-  const Comparison& numbers = part.reading.whole;
-  out.label = part.label;
-  out.finding = word(part.finding);
-  out.effect = four_digits(numbers.effect) + " " + part.unit;
-  if (numbers.interval) {
-    out.interval = fmt::format("[{}, {}]", four_digits(numbers.interval->low),
-                               four_digits(numbers.interval->high));
+/// How results made here differ from golden's of the same run; golden's own never do.
+std::vector<std::string> other_bits(const std::vector<RunResult>& results, const Golden& golden) {
+  std::vector<std::string> sentences;
+  for (const RunResult& result : results) {
+    const RunResult* expected = golden.find(result);
+    if (expected == nullptr) continue;
+    for (const Difference& difference : compare(result, *expected)) {
+      if (difference.cause == Cause::kOtherMeasures) continue;
+      sentences.push_back(difference.message);
+      break;
+    }
   }
-  out.p_holm = part.p_holm;
-  out.superiority = numbers.superiority.probability;
-  out.controls = notes_text(part);
-  return out;
+  return sentences;
 }
 
-ReportVerdict report_verdict(const CheckedVerdict& checked) {
-  const Verdict& v = checked.verdict;
-  ReportVerdict out;
-  out.id = v.id;
-  out.definition = v.definition + ": " + v.metric;
-  out.sentence = v.sentence;
-  out.verdict = word(v.outcome);
-  out.scope = v.scope;
-  if (checked.expected) {
-    out.expected = word(checked.expected->outcome);
-    out.agreement = checked.differences.empty() ? Agreement::matches : Agreement::differs;
-  }
-  out.seeds = int(v.seeds.size());
-  out.regime = v.regime;
-  for (const std::string& note : v.notes) out.note += (out.note.empty() ? "" : "; ") + note;
-  for (const PartResult& part : v.parts) out.parts.push_back(report_part(part));
-  return out;
-}
-
+/// Draws the figures into the folder. Links to them are relative to the page's folder, `base`.
 std::vector<ReportFigure> report_figures(const std::vector<RunResult>& results,
-                                         const std::vector<Verdict>& verdicts,
-                                         const std::filesystem::path& directory) {
+                                         const std::filesystem::path& folder,
+                                         const std::filesystem::path& base) {
   std::vector<ReportFigure> figures;
-  for (const DrawnFigure& drawn : draw_figures(results, {}, directory).figures) {
-    figures.push_back({drawn.heading, drawn.caption, drawn.alt, read_file(drawn.files.front())});
-  }
-  const Chart steps = steps_chart(verdicts);
-  if (!steps.panels.empty()) {
-    figures.push_back({"Verdicts at points of training", "",
-                       "Effects against the step of training.",
-                       read_file(draw_chart(steps, directory).front())});
+  for (DrawnFigure& drawn : draw_figures(results, {.drawn_for = DrawnFor::page}, folder).figures) {
+    ReportFigure figure{std::move(drawn.experiment), std::move(drawn.heading),
+                        std::move(drawn.caption),    std::move(drawn.alt),
+                        read_file(drawn.files[0]),   std::move(drawn.notes)};
+    figure.is_headline = drawn.is_headline;
+    for (const std::filesystem::path& file : drawn.files) {
+      if (!base.empty()) figure.files.push_back(file.lexically_relative(base).generic_string());
+    }
+    figures.push_back(std::move(figure));
   }
   return figures;
+}
+
+/// `report_files` beside `report.html`.
+std::filesystem::path files_folder(const std::filesystem::path& page) {
+  std::filesystem::path folder = page;
+  return folder.replace_filename(page.stem().string() + "_files");
 }
 
 }  // namespace
@@ -93,28 +79,26 @@ std::vector<ReportFigure> report_figures(const std::vector<RunResult>& results,
 Exit report_command(const std::vector<std::string>& words) {
   Arguments arguments(
       "report [options]",
-      "Writes one HTML page: verdicts beside golden's, the figures, the environment,\n"
-      "and every number behind a verdict. Nothing is trained.");
+      "Writes one HTML page: what came out and where it does not hold, each claim's evidence,\n"
+      "the figures, and every number behind a verdict. Nothing is trained.");
   add_result_options(arguments);
   arguments.options()("output", po::value<std::string>()->default_value("out/report.html"),
-                      "the page; its figures are drawn into `figures` beside it, if it is a file");
+                      "the page, which is whole by itself; if it is a file, its figures lie beside "
+                      "it as SVG, PNG, PDF and CSV, in `report_files` for `report.html`");
   if (!arguments.parse(words)) return Exit::ok;
   Golden golden;
-  const auto results = read_results(arguments, &golden);
-  const std::filesystem::path output = arguments.text("output");
   ReportData data;
+  data.results = read_results(arguments, &golden, &data.made_here);
+  const std::filesystem::path output = arguments.text("output");
   data.title = "Stabilizer and expressive engine: experiments " + experiment_ids();
-  std::vector<Verdict> verdicts;
-  for (const CheckedVerdict& checked : check_verdicts(results, golden)) {
-    data.verdicts.push_back(report_verdict(checked));
-    verdicts.push_back(checked.verdict);
-  }
-  // A pipe or a terminal has no folder for figures beside it.
+  data.claims = report_claims(check_verdicts(data.results, golden));
+  data.other_bits = other_bits(data.results, golden);
+  // A pipe or a terminal has no folder beside it.
   const bool is_stream = is_written_through(output);
   const TemporaryFolder temporary;
-  data.figures = report_figures(results, verdicts,
-                                is_stream ? temporary.path() : output.parent_path() / "figures");
-  data.results = results;
+  const std::filesystem::path page = std::filesystem::absolute(output);
+  data.figures = is_stream ? report_figures(data.results, temporary.path(), "")
+                           : report_figures(data.results, files_folder(page), page.parent_path());
   data.commands = {"scripts/reproduce"};
   for (const Study* study : studies()) {
     data.caveats.emplace_back(study->texts().caveats);

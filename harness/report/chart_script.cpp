@@ -10,12 +10,14 @@
 #include <fmt/format.h>
 
 #include "harness/report/gnuplot.hpp"
+#include "libnorm/data/printable.hpp"
 
 namespace harness {
 namespace {
 
-// Seven inches wide at 96 units an inch, so that 11 units of font are 8.25 points.
-constexpr double kWidth = 672;
+// 96 units are an inch, so that 11 units of font are 8.25 points.
+constexpr double kUnitsPerInch = 96;
+constexpr double kTwoColumns = 7 * kUnitsPerInch, kOneColumn = 3.5 * kUnitsPerInch;
 constexpr double kFont = 11;
 constexpr double kCharacter = 0.58 * kFont;  // mean width of a sans-serif letter
 constexpr double kLine = 1.4 * kFont;
@@ -30,7 +32,7 @@ constexpr double kPixelsPerUnit = 3.125;  // 2100 pixels: 300 an inch
 
 // All sizes are in units of the canvas. gnuplot takes fractions of it, from the bottom left.
 struct Layout {
-  double height = 0, panel_bottom = 0, key_bottom = 0;
+  double width = kTwoColumns, height = 0, panel_bottom = 0, key_bottom = 0;
   int key_columns = 1, key_rows = 1;
   std::size_t columns = 1, rows = 1;
   std::vector<double> left;  // of a column
@@ -61,13 +63,14 @@ double y_label_distance(const Panel& panel) {
   return kYLabelBeside + static_cast<double>(longest_label(panel.y)) * kCharacter;
 }
 
-Layout lay_out(const Chart& chart) {
+Layout lay_out(const Chart& chart, double width) {
   Layout layout;
+  layout.width = width;
   std::size_t longest = 1;
   for (const KeyEntry& entry : chart.key) longest = std::max(longest, entry.label.size());
   const double column = (static_cast<double>(longest) + 8) * kCharacter;
   const int entries = static_cast<int>(chart.key.size());
-  layout.key_columns = std::clamp(static_cast<int>(kWidth / column), 1, std::max(1, entries));
+  layout.key_columns = std::clamp(static_cast<int>(width / column), 1, std::max(1, entries));
   layout.key_rows = (entries + layout.key_columns - 1) / layout.key_columns;
   layout.key_bottom = (static_cast<double>(chart.notes.size()) + 0.4) * kLine;
   layout.panel_bottom = layout.key_bottom + layout.key_rows * kLine + kBelowPanel;
@@ -83,7 +86,7 @@ Layout lay_out(const Chart& chart) {
   }
   const double taken =
       std::accumulate(margins.begin(), margins.end(), kRight * static_cast<double>(layout.columns));
-  layout.panel_width = (kWidth - taken) / static_cast<double>(layout.columns);
+  layout.panel_width = (width - taken) / static_cast<double>(layout.columns);
   double at = 0;
   for (const double margin : margins) {
     layout.left.push_back(at + margin);
@@ -137,7 +140,7 @@ std::string ticks(const Axis& axis, TickLabels labels) {
 // Places a text on the canvas. Where gnuplot puts titles and axis labels depends on the terminal.
 std::string label(int tag, std::string_view text, double x, double y, const Layout& layout) {
   return fmt::format("  set label {} {} at screen {:.5f},{:.5f} center noenhanced", tag,
-                     gnuplot_literal(text), x / kWidth, y / layout.height);
+                     gnuplot_literal(text), x / layout.width, y / layout.height);
 }
 
 void write_panel(std::string& script, const Chart& chart, const Layout& layout, std::size_t index) {
@@ -146,7 +149,7 @@ void write_panel(std::string& script, const Chart& chart, const Layout& layout, 
   const double middle = 0.5 * (left + right), bottom = layout.bottom_of(index);
   const bool labelled = is_labelled(chart, layout, index);
   script += fmt::format("\n  set lmargin at screen {:.5f}; set rmargin at screen {:.5f}\n",
-                        left / kWidth, right / kWidth);
+                        left / layout.width, right / layout.width);
   if (layout.rows > 1) {
     script += fmt::format("  set bmargin at screen {:.5f}; set tmargin at screen {:.5f}\n",
                           bottom / layout.height, (bottom + kPanelHeight) / layout.height);
@@ -189,7 +192,7 @@ void write_key(std::string& script, const Chart& chart, const Layout& layout) {
       layout.key_rows);
   for (std::size_t i = 0; i < chart.notes.size(); ++i) {
     const double y = (static_cast<double>(chart.notes.size() - i) - 0.45) * kLine;
-    script += label(static_cast<int>(i) + 1, chart.notes[i], 0.5 * kWidth, y, layout) + "\n";
+    script += label(static_cast<int>(i) + 1, chart.notes[i], 0.5 * layout.width, y, layout) + "\n";
   }
   script += "  plot \\\n";
   for (std::size_t c = 0; c < chart.key.size(); ++c) {
@@ -212,23 +215,29 @@ void write_terminals(std::string& script, const std::string& name, const Layout&
       "fontscale {6:g} linewidth {7:g} dashlength {7:g} background '#ffffff'\n"
       "    set output {9}\n"
       "  }}\n",
-      kWidth, layout.height, kFont, gnuplot_literal(name + ".svg"), kWidth * kPixelsPerUnit,
-      std::round(layout.height * kPixelsPerUnit), kPixelsPerUnit * 0.75, kPixelsPerUnit,
-      gnuplot_literal(id), gnuplot_literal(name + ".png"));
+      layout.width, layout.height, kFont, gnuplot_literal(name + ".svg"),
+      layout.width * kPixelsPerUnit, std::round(layout.height * kPixelsPerUnit),
+      kPixelsPerUnit * 0.75, kPixelsPerUnit, gnuplot_literal(id), gnuplot_literal(name + ".png"));
 }
 
-}  // namespace
+/// A field in quotes, in which a quote is written twice.
+std::string csv_field(const std::string& text) {
+  std::string field = "\"";
+  for (const char letter : libnorm::printable(text)) {
+    field += letter;
+    if (letter == '"') field += letter;
+  }
+  return field + "\"";
+}
 
-std::string chart_script(const Chart& chart) {
-  const Layout layout = lay_out(chart);
-  std::string script = gnuplot_comment(chart.about) +
-                       gnuplot_comment("Draws " + chart.name + ".svg and " + chart.name +
-                                       ".png in the directory it is run in, with gnuplot 5.4.") +
-                       "# Columns: x, median, smallest, largest.\nreset session\n"
-                       "set encoding utf8\n";
+/// The data, and a loop that draws the chart once for each of `pictures` terminals, which the text
+/// `terminals` sets.
+std::string drawing_script(const Chart& chart, const Layout& layout, const std::string& terminals,
+                           int pictures) {
+  std::string script =
+      "# Columns: x, median, smallest, largest.\nreset session\nset encoding utf8\n";
   write_data(script, chart);
-  script += "\ndo for [i=1:2] {\n  reset\n";
-  write_terminals(script, chart.name, layout);
+  script += fmt::format("\ndo for [i=1:{}] {{\n  reset\n", pictures) + terminals;
   script += "  set multiplot\n  unset key\n";
   for (std::size_t c = 0; c < chart.key.size(); ++c) {
     script += fmt::format("  set style line {} lc rgb '{}' lw 1.6 dt {}\n", c + 1,
@@ -246,6 +255,53 @@ std::string chart_script(const Chart& chart) {
   // Printed last, so that its absence tells a script that stopped early.
   return script + fmt::format("  unset multiplot\n  set output\n}}\nprint {}\n",
                               gnuplot_literal(chart.name + " drawn"));
+}
+
+}  // namespace
+
+std::string chart_script(const Chart& chart) {
+  const Layout layout = lay_out(chart, kTwoColumns);
+  std::string terminals;
+  write_terminals(terminals, chart.name, layout);
+  return gnuplot_comment(chart.about) +
+         gnuplot_comment("Draws " + chart.name + ".svg and " + chart.name +
+                         ".png in the directory it is run in, with gnuplot 5.4.") +
+         drawing_script(chart, layout, terminals, 2);
+}
+
+std::string paper_script(const Chart& chart, PaperWidth width) {
+  Chart shown = chart;
+  if (width == PaperWidth::one_column) {
+    shown.columns = 1;
+    shown.y_axes = YAxes::separate;
+  }
+  const Layout layout = lay_out(shown, width == PaperWidth::one_column ? kOneColumn : kTwoColumns);
+  const std::string terminal = fmt::format(
+      "  set terminal pdfcairo size {:g}in,{:g}in enhanced font 'Helvetica,{:g}' "
+      "background '#ffffff'\n  set output {}\n",
+      layout.width / kUnitsPerInch, layout.height / kUnitsPerInch, kFont * 72 / kUnitsPerInch,
+      gnuplot_literal(chart.name + ".pdf"));
+  return gnuplot_comment(chart.about) +
+         gnuplot_comment("Draws " + chart.name +
+                         ".pdf in the directory it is run in, with gnuplot "
+                         "5.4.") +
+         drawing_script(shown, layout, terminal, 1);
+}
+
+std::string chart_csv(const Chart& chart) {
+  std::string csv = "panel,x_label,y_label,curve,x,median,smallest,largest\n";
+  for (const Panel& panel : chart.panels) {
+    for (std::size_t c = 0; c < panel.curves.size(); ++c) {
+      const std::string head = csv_field(panel.title) + "," + csv_field(panel.x_label) + "," +
+                               csv_field(panel.y_label) + "," + csv_field(chart.key[c].label);
+      for (const Point& point : panel.curves[c].points) {
+        if (!std::isfinite(point.median)) continue;
+        csv += fmt::format("{},{:.9g},{:.9g},{:.9g},{:.9g}\n", head, point.x, point.median,
+                           point.smallest, point.largest);
+      }
+    }
+  }
+  return csv;
 }
 
 }  // namespace harness

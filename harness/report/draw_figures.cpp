@@ -92,20 +92,26 @@ std::string sentence(std::string text) {
 
 /// The figures of one experiment under one protocol, from one group of results.
 void draw(const Study& study, const Experiment& e, const FigureProtocol& protocol,
-          const Group& group, const std::filesystem::path& directory,
+          const Group& group, const std::filesystem::path& directory, DrawnFor drawn_for,
           std::vector<DrawnFigure>& figures) {
   const FigureSpec spec{e.figure, std::string(e.id), protocol.arms, protocol.name};
   std::string heading = fmt::format("Figure {}, {} protocol", e.figure, protocol.name);
   if (!group.is_evidence) heading += fmt::format(", profile {}", group.profile);
   if (!group.stand_in.empty()) heading += fmt::format(" ({})", group.stand_in);
-  for (const Figure& figure : study.figures(group.results, spec)) {
+  bool is_headline = group.is_evidence && protocol.name == e.protocols.front();
+  for (Figure& figure : study.figures(group.results, spec)) {
+    std::vector<std::string> notes = figure.chart.notes;
+    if (drawn_for == DrawnFor::page && group.stand_in.empty()) figure.chart.notes.clear();
     figures.push_back(
-        {.heading = heading + (figure.aspect.empty() ? "" : ", " + figure.aspect),
+        {.experiment = std::string(e.id),
+         .heading = heading + (figure.aspect.empty() ? "" : ", " + figure.aspect),
          .caption = fmt::format("{}{}: {}; {}. Lines are medians over seeds, bands their range.",
                                 sentence(group.stand_in), e.description, figure.caption,
                                 protocol.description),
          .alt = figure.alt,
-         .files = draw_chart(figure.chart, directory)});
+         .notes = std::move(notes),
+         .files = draw_chart(figure.chart, directory, drawn_for),
+         .is_headline = std::exchange(is_headline, false)});
   }
 }
 
@@ -129,8 +135,17 @@ void check(const DrawRequest& request) {
 }  // namespace
 
 std::vector<std::filesystem::path> draw_chart(const Chart& chart,
-                                              const std::filesystem::path& directory) {
-  return run_gnuplot(chart.name, chart_script(chart), directory);
+                                              const std::filesystem::path& directory,
+                                              DrawnFor drawn_for) {
+  std::vector<std::filesystem::path> files =
+      run_gnuplot(chart.name, chart_script(chart), {"svg", "png"}, KeepScript::yes, directory);
+  if (drawn_for == DrawnFor::folder) return files;
+  files.push_back(run_gnuplot(chart.name, paper_script(chart, PaperWidth::two_columns), {"pdf"},
+                              KeepScript::no, directory)
+                      .front());
+  files.push_back(directory / (chart.name + ".csv"));
+  write_atomically(files.back(), chart_csv(chart));
+  return files;
 }
 
 std::vector<std::filesystem::path> draw_verdicts(const std::vector<Verdict>& verdicts,
@@ -169,7 +184,7 @@ Drawing draw_figures(const std::vector<RunResult>& results, const DrawRequest& r
           const bool there = request.arms.empty() && has_results_of(groups[g], protocol.arms);
           if (!asked_for && !there) continue;
           if (!request.arms.empty()) protocol.arms = request.arms;
-          draw(*study, e, protocol, groups[g], folder, drawing.figures);
+          draw(*study, e, protocol, groups[g], folder, request.drawn_for, drawing.figures);
         }
       }
     }

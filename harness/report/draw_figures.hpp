@@ -11,6 +11,11 @@
 
 namespace harness {
 
+/// folder: as SVG and PNG, with the notes in the picture, and the script. page: the notes are left
+/// to the page's text, except for a stand-in's results, which must never be taken for others; and
+/// there are a PDF and the data as CSV too.
+enum class DrawnFor { folder, page };
+
 /// Which figures to draw.
 struct DrawRequest {
   /// An experiment's id, or `all`.
@@ -19,13 +24,21 @@ struct DrawRequest {
   std::string protocol = "all";
   /// Arms in place of the figures' own; empty: the figures' own.
   std::vector<std::string> arms = {};
+  DrawnFor drawn_for = DrawnFor::folder;
 };
 
 /// A drawn figure, with a page's texts about it.
 struct DrawnFigure {
+  /// The id of its experiment.
+  std::string experiment;
   std::string heading, caption, alt;
-  /// svg, png, gp.
+  /// Notes of its chart.
+  std::vector<std::string> notes;
+  /// svg, png, gp; for a page then pdf, csv.
   std::vector<std::filesystem::path> files;
+  /// Whether it is the experiment's own: the first of its first protocol, from the results that
+  /// claims are judged from.
+  bool is_headline = false;
 };
 
 struct Drawing {
@@ -36,11 +49,12 @@ struct Drawing {
 
 /// Writes `<name>.gp` (chart_script) into the directory, and draws `<name>.svg` and `<name>.png`
 /// from it with gnuplot.
-/// Returns: the three paths: svg, png, gp.
+/// For a page also `<name>.pdf` and `<name>.csv`. Returns: the paths: svg, png, gp, pdf, csv.
 /// Throws: DataError if the directory cannot be written; BackendError if gnuplot is missing, stops
 /// early, or leaves an incomplete picture.
 std::vector<std::filesystem::path> draw_chart(const Chart& chart,
-                                              const std::filesystem::path& directory);
+                                              const std::filesystem::path& directory,
+                                              DrawnFor drawn_for = DrawnFor::folder);
 
 /// Draws the verdicts at points of training, and those of each claim under its definitions, as far
 /// as they could be checked. Returns: the paths. Throws: as draw_chart.

@@ -31,17 +31,24 @@ void require_success(int status, const std::string& script, const fs::path& fold
                                             ::strsignal(WTERMSIG(status)))
                               : fmt::format("failed with exit code {}", WEXITSTATUS(status));
   throw BackendError(
-      fmt::format("gnuplot: {} in {} (it said: {}); need gnuplot 5.4 or later with its svg and "
-                  "pngcairo terminals",
+      fmt::format("gnuplot: {} in {} (it said: {}); need gnuplot 5.4 or later with its svg, "
+                  "pngcairo and pdfcairo terminals",
                   end, script, said));
 }
 
+/// How the bytes of a complete picture end.
+std::string_view end_of(const fs::path& path) {
+  using std::string_view_literals::operator""sv;
+  if (path.extension() == ".svg") return "</svg>";
+  return path.extension() == ".pdf" ? "%%EOF" : "IEND\xae\x42\x60\x82"sv;
+}
+
 /// The picture's bytes, which must end as those of a complete picture.
-std::string whole_picture(const fs::path& path, std::string_view end, const std::string& said) {
+std::string whole_picture(const fs::path& path, const std::string& said) {
   std::string bytes = is_there(path) ? read_file(path) : "";
   std::string_view text = bytes;
-  if (path.extension() == ".svg") text = text.substr(0, text.find_last_not_of(" \n\r") + 1);
-  if (text.ends_with(end)) return bytes;
+  if (path.extension() != ".png") text = text.substr(0, text.find_last_not_of(" \n\r") + 1);
+  if (text.ends_with(end_of(path))) return bytes;
   require_room(path.parent_path());
   throw BackendError(fmt::format("gnuplot: {} is {} (it said: {}); need a whole picture",
                                  path.filename().string(),
@@ -72,8 +79,8 @@ std::string gnuplot_comment(std::string_view text) {
 }
 
 std::vector<fs::path> run_gnuplot(const std::string& name, const std::string& script,
+                                  const std::vector<std::string>& kinds, KeepScript keep,
                                   const fs::path& directory) {
-  using std::string_view_literals::operator""sv;
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) fail_to_write(directory, "make", error.value());
@@ -92,20 +99,25 @@ std::vector<fs::path> run_gnuplot(const std::string& name, const std::string& sc
   const int status = run_child(gnuplot).value();
   const std::string said = last_words(folder.path() / "log");
   require_success(status, source, folder.path(), said);
-  const std::string svg = whole_picture(folder.path() / (name + ".svg"), "</svg>", said);
-  const std::string png =
-      whole_picture(folder.path() / (name + ".png"), "IEND\xae\x42\x60\x82"sv, said);
+  std::vector<std::string> pictures;
+  for (const std::string& kind : kinds) {
+    pictures.push_back(whole_picture(folder.path() / (name + "." + kind), said));
+  }
   if (said.find(name + " drawn") == std::string::npos) {
     throw BackendError(
         fmt::format("gnuplot: it stopped before the end of {} (it said: {}); need a script that "
                     "runs through",
                     source, said));
   }
-  const std::vector<fs::path> paths = {directory / (name + ".svg"), directory / (name + ".png"),
-                                       directory / source};
-  write_atomically(paths[0], svg);
-  write_atomically(paths[1], png);
-  write_atomically(paths[2], script);
+  std::vector<fs::path> paths;
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    paths.push_back(directory / (name + "." + kinds[i]));
+    write_atomically(paths.back(), pictures[i]);
+  }
+  if (keep == KeepScript::yes) {
+    paths.push_back(directory / source);
+    write_atomically(paths.back(), script);
+  }
   return paths;
 }
 

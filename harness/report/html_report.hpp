@@ -1,67 +1,59 @@
 #pragma once
 
-#include <optional>
+#include <cstddef>
 #include <string>
 #include <vector>
 
+#include "harness/claims/claims.hpp"
 #include "harness/results/result.hpp"
+#include "harness/studies/stored_verdicts.hpp"
 
 namespace harness {
 
-/// One comparison behind a verdict, which has no verdict of its own. All texts are plain, not HTML.
-struct ReportPart {
-  std::string label;     // `none - layernorm`
-  std::string finding;   // holds, opposite, too small or open
-  std::string effect;    // with its unit
-  std::string interval;  // of 95%, `[1.2, 3.4]`; empty if there is none
-  std::optional<double> p_holm;
-  std::optional<double> superiority;  // P(A > B)
-  std::string controls;               // what the controls did, and other notes; may be empty
+/// A claim and its verdicts.
+struct ReportClaim {
+  Claim claim;
+  /// One for each definition, each beside golden's. The first is the published one; never empty.
+  std::vector<CheckedVerdict> definitions;
+
+  const Verdict& verdict() const { return definitions.front().verdict; }
 };
 
-/// How a verdict compares with golden's.
-enum class Agreement { matches, differs, no_golden };
-
-struct ReportVerdict {
-  std::string id, definition;
-  std::string sentence;  // of the paper
-  std::string verdict;   // SUPPORTED, CONTRADICTED, NEGLIGIBLE, FRAGILE, INCONCLUSIVE or another
-  std::string expected;  // golden's word; empty with no_golden
-  Agreement agreement = Agreement::no_golden;
-  std::string scope;  // what the verdict holds over
-  int seeds = 0;
-  std::string note;  // may be empty
-  std::vector<ReportPart> parts;
-  /// What the runs were trained on and for how long; may be empty.
-  std::string regime = {};
-};
-
+/// A figure. All texts are plain, not HTML.
 struct ReportFigure {
-  std::string heading;  // `Figure 1, published protocol`
+  std::string experiment;  // its id; empty for a figure of several
+  std::string heading;     // `Figure 1, published protocol`
   std::string caption;
   std::string alt;  // what it shows, for those who do not see it
   std::string svg;  // the file's text
+  /// What is to be said about its lines and its data.
+  std::vector<std::string> notes = {};
+  /// Files with the same content, as links from the page; empty if they are not kept.
+  std::vector<std::string> files = {};
+  /// Whether it stands for its experiment on the first screen.
+  bool is_headline = false;
 };
 
 struct ReportData {
   std::string title;
-  std::vector<ReportVerdict> verdicts;
+  std::vector<ReportClaim> claims;
   std::vector<ReportFigure> figures;
   /// Every run behind the verdicts, in the order of the table.
   std::vector<RunResult> results;
+  /// How many of these runs were made here; golden has the others.
+  std::size_t made_here = 0;
+  /// Results made here that differ from golden's of the same run, one sentence for each.
+  std::vector<std::string> other_bits = {};
   /// Shell commands that reproduce all this.
-  std::vector<std::string> commands;
+  std::vector<std::string> commands = {};
   /// Caveats, in HTML: list items.
   std::vector<std::string> caveats = {};
 };
 
-/// Four significant digits: `0.006850`, `4.200e-5`, `115.2`; `not finite` for what is not.
-std::string four_digits(double value);
-
-/// One HTML page that needs no other file: verdicts, figures, caveats, every run's numbers, where
-/// they were made and how to make them again. It depends on its argument alone. Each task and
-/// profile has a table of its own. Of the spectra of several layers it shows the effective ranks,
-/// which verdicts rest on.
+/// One HTML page that needs no other file and no script. Its first screen says what came out and
+/// where it does not hold; then each claim has a section, and figures, data, caveats, every
+/// result's numbers, where they were made and how to make them again follow. It depends on its
+/// argument alone: every sentence about results is made from them.
 /// Throws: DataError if a figure is not an SVG picture, or contains a script.
 std::string html_report(const ReportData& data);
 

@@ -96,7 +96,7 @@ TEST_F(HostileStore, TextIsShownAndNeverDone) {
         << command << outcome.code << outcome.err;
     expect_harmless(outcome.out, command);
     expect_harmless(outcome.err, command);
-    for (const char* folder : {"", "f", "r", "r/figures"}) {
+    for (const char* folder : {"", "f", "r", "r/report_files"}) {
       EXPECT_FALSE(fs::exists(scratch_ / folder / "stray")) << command;
     }
   }
@@ -231,7 +231,8 @@ TEST(Outputs, ThatAreNoFilesStayWhatTheyAre) {
   fs::create_directory(scratch / "bin");
   cli::write(scratch / "bin/gnuplot",
              "#!/bin/sh\nname=${2%.gp}\necho '<svg></svg>' > $name.svg\n"
-             "printf 'IEND\\256\\102\\140\\202' > $name.png\necho $name drawn\n");
+             "printf 'IEND\\256\\102\\140\\202' > $name.png\necho '%%EOF' > $name.pdf\n"
+             "echo $name drawn\n");
   fs::permissions(scratch / "bin/gnuplot", fs::perms::owner_all);
   const std::string before = "export PATH='" + (scratch / "bin").string() + "':/usr/bin:/bin; ";
   const std::string report = "report --profile smoke --results golden --output ";
@@ -240,7 +241,7 @@ TEST(Outputs, ThatAreNoFilesStayWhatTheyAre) {
   EXPECT_EQ(through.code, 0) << through.err;
   EXPECT_TRUE(through.out.starts_with("<!DOCTYPE html>")) << through.out.substr(0, 100);
   EXPECT_TRUE(through.out.ends_with("</html>\n"));
-  EXPECT_FALSE(fs::exists("/dev/figures"));
+  EXPECT_FALSE(fs::exists("/dev/stdout_files"));
 
   ASSERT_EQ(mkfifo((scratch / "pipe").c_str(), 0600), 0);
   const auto unread = run(scratch.path(), report + "pipe", before);

@@ -114,9 +114,21 @@ TEST_F(ThirdStudy, HasFiguresAndAReport) {
   const std::string page = cli::read(scratch_ / "r.html");
   for (const char* text :
        {"e1, e2, e3, e4, e5</h1>", "layernorm counts better", "Figure 5, counted",
-        "<li>Counting is no reasoning.</li>", "norm-harness run e5 --profile smoke --seeds 5\n"}) {
+        "<li>Counting is no reasoning.</li>", "norm-harness run e5 --profile smoke --seeds 5\n",
+        "profile smoke of majority, 40 steps, 5 seeds", "Trained here: 10 of "}) {
     EXPECT_THAT(page, HasSubstr(text));
   }
+  // Each link to a file beside the page leads there.
+  int links = 0;
+  for (std::size_t at = page.find("href=\"r_files/"); at != std::string::npos;
+       at = page.find("href=\"r_files/", at + 1)) {
+    const std::string file = page.substr(at + 6, page.find('"', at + 6) - at - 6);
+    EXPECT_TRUE(fs::exists(scratch_ / file)) << file;
+    ++links;
+  }
+  EXPECT_GE(links, 5);
+  EXPECT_THAT(cli::read(scratch_ / "r_files/figure5-counted.csv"),
+              HasSubstr("panel,x_label,y_label,curve,x,median,smallest,largest\n"));
 }
 
 TEST_F(ThirdStudy, HasAGoldenAndAVerdict) {

@@ -5,15 +5,24 @@
 #include <limits>
 #include <string>
 
+#include "harness/report/effect_bars.hpp"
+#include "harness/report/html.hpp"
 #include "libnorm/core/error.hpp"
 
 namespace {
 
-using harness::Agreement;
+using harness::CheckedVerdict;
+using harness::Comparison;
+using harness::Effect;
+using harness::EffectBar;
+using harness::Finding;
+using harness::Outcome;
+using harness::PartResult;
+using harness::ReportClaim;
 using harness::ReportData;
 using harness::ReportFigure;
-using harness::ReportVerdict;
 using harness::RunResult;
+using harness::Verdict;
 
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -27,6 +36,58 @@ int count(const std::string& text, const std::string& part) {
   return times;
 }
 
+Comparison make_comparison(double effect, double low, double high) {
+  Comparison comparison;
+  comparison.effect = effect;
+  comparison.interval = {low, high};
+  return comparison;
+}
+
+PartResult make_part(const std::string& label, Finding finding, double effect) {
+  PartResult part;
+  part.label = label;
+  part.unit = "decades";
+  part.margin = 0.301;
+  part.why = "a factor of two";
+  part.finding = finding;
+  part.reading.whole = make_comparison(effect, effect - 0.1, effect + 0.1);
+  return part;
+}
+
+/// A claim that fails as published, holds in another definition, and is left open by a control.
+ReportClaim make_claim() {
+  ReportClaim claim;
+  claim.claim.id = "e1.flatness";
+  claim.claim.source = "the paper, Figure 1";
+  claim.claim.task = "associative_recall";
+  claim.claim.parts = {{harness::Relation::larger, {{"none"}}, {{"layernorm"}}}};
+  claim.claim.controls = {{"none", "none_matched", "it learns faster"}};
+  Verdict published;
+  published.id = "e1.flatness";
+  published.experiment = "e1";
+  published.definition = "published";
+  published.published = true;
+  published.sentence = "layernorm ends in a flat minimum";
+  published.metric = "log10 slice_range.published_e1";
+  published.source = "the notebook";
+  published.regime = "profile paper: associative_recall, 4000 steps, 10 seeds";
+  published.seeds = {0, 1, 2};
+  published.outcome = Outcome::fragile;
+  published.as_defined = Outcome::contradicted;
+  published.scope = "fails in 1 of 2 definitions, holds in 1";
+  published.parts = {make_part("none - layernorm", Finding::opposite, -1.59)};
+  published.parts[0].controls = {
+      {"none_matched for none", {make_comparison(-0.3, -0.5, -0.1), {}}, Effect::open}};
+  Verdict other = published;
+  other.definition = "per_loss";
+  other.published = false;
+  other.axis = "unit of loss";
+  other.outcome = other.as_defined = Outcome::supported;
+  other.parts = {make_part("none - layernorm", Finding::holds, 0.656)};
+  claim.definitions = {{published, published, {}}, {other, other, {}}};
+  return claim;
+}
+
 ReportData make_data() {
   RunResult result;
   result.profile = "paper";
@@ -37,27 +98,20 @@ ReportData make_data() {
   result.metrics["effective_rank"] = 115.234;
   result.weights_sha256 = "0123456789abcdef0123456789abcdef";
   result.environment = {"1.0", "n1", "gcc 12", "-O2", "some cpu", "avx2", 2};
-  ReportVerdict verdict{"e1.isotropy",
-                        "published",
-                        "layernorm's spectrum decays slowly",
-                        "SUPPORTED",
-                        "SUPPORTED",
-                        Agreement::matches,
-                        "holds in 2 of 3 definitions",
-                        10,
-                        "",
-                        {}};
-  verdict.parts = {{"layernorm - none", "holds", "47.2 dimensions", "[46, 48]", 0.0078125, 1.0,
-                    "none_matched for none: same sign"},
-                   {"second", "open", "0", "", {}, {}, ""}};
   const std::string svg =
-      "<?xml version=\"1.0\"?>\n<svg width=\"1\" height=\"1\"><path id='a' d='M0,0'/>"
-      "<g id=\"b\" fill=\"url(#c)\"><use xlink:href='#a'/></g></svg>\n";
-  return {"libnorm <report>",
-          {verdict},
-          {{"Figure 1", "A caption.", "Three panels.", svg}, {"Figure 2", "", "Same.", svg}},
-          {result},
-          {"libnorm run e1 && libnorm report"}};
+      "<?xml version=\"1.0\"?>\n<svg width=\"1\" height=\"1\"><path id='a' d='M0.123,0'/>"
+      "<g fill=\"none\">\n</g><g id=\"b\" fill=\"url(#c)\"><use xlink:href='#a'/></g></svg>\n";
+  ReportData data;
+  data.title = "libnorm <report>";
+  data.claims = {make_claim()};
+  data.figures = {{"e1", "Figure 1, published", "A caption.", "Three panels.", svg},
+                  {"e1", "Figure 2", "", "Same.", svg}};
+  data.figures[0].is_headline = true;
+  data.figures[0].files = {"r_files/figure1.svg", "r_files/figure1.csv"};
+  data.figures[0].notes = {"A note."};
+  data.results = {result};
+  data.commands = {"libnorm run e1 && libnorm report"};
+  return data;
 }
 
 TEST(FourDigits, RoundsAndSaysWhatIsNotFinite) {
@@ -73,6 +127,41 @@ TEST(FourDigits, RoundsAndSaysWhatIsNotFinite) {
   EXPECT_EQ(harness::four_digits(-std::numeric_limits<double>::infinity()), "not finite");
 }
 
+TEST(SignedDigits, HaveASignAndAWideMinus) {
+  EXPECT_EQ(harness::signed_digits(0.36234), "+0.362");
+  EXPECT_EQ(harness::signed_digits(-1.586), "\u22121.59");
+  EXPECT_EQ(harness::signed_digits(-2e-5), "\u22122e\u221205");
+  EXPECT_EQ(harness::signed_digits(std::numeric_limits<double>::infinity()), "not finite");
+  EXPECT_EQ(harness::effect_text(make_comparison(1, 0.5, 1.5), "nats"), "+1 [+0.5, +1.5] nats");
+  EXPECT_EQ(harness::effect_text({}, "nats"), "+0 nats");
+}
+
+TEST(EffectBars, DrawToOneScale) {
+  const EffectBar bar{"a - b", 1, harness::Interval{0, 2}, 1, Outcome::supported, "holds", "+1"};
+  EffectBar far = bar;
+  far.effect = 100;
+  far.interval = {90, 110};
+  far.is_control = true;
+  const std::string html = harness::effect_bars({bar, far}, "caption", "Comparison", "nats", 3);
+  // From -1 (the margin) to 3 (the most), with 6% of room at both sides: 4.48 wide.
+  EXPECT_TRUE(has(html, "<rect class=\"margin\" x=\"5.36%\" width=\"44.64%\""));
+  EXPECT_TRUE(has(html, "<line class=\"zero\" x1=\"27.68%\" x2=\"27.68%\""));
+  EXPECT_TRUE(has(html, "<line class=\"interval\" x1=\"27.68%\" x2=\"72.32%\""));
+  EXPECT_TRUE(has(html, "<circle cx=\"50.00%\""));
+  // What is beyond is at the edge.
+  EXPECT_TRUE(has(html, "<circle cx=\"100.00%\""));
+  EXPECT_EQ(count(html, "class=\"bar supported control\""), 1);
+  EXPECT_EQ(harness::effect_bars({}, "caption", "Comparison", "nats", 3), "");
+}
+
+TEST(EffectBars, DrawWhatIsNotANumberInTheMiddle) {
+  EffectBar bar{"a", std::numeric_limits<double>::quiet_NaN(), {}, 0, Outcome::inconclusive, "",
+                ""};
+  const std::string html = harness::effect_bars({bar}, "", "", "", 3);
+  EXPECT_TRUE(has(html, "<circle cx=\"50.00%\""));
+  EXPECT_FALSE(has(html, "nan"));
+}
+
 TEST(HtmlReport, IsOnePageThatAsksForNothingElse) {
   const std::string html = harness::html_report(make_data());
   EXPECT_EQ(html.rfind("<!DOCTYPE html>\n<html lang=\"en\">", 0), 0u);
@@ -83,81 +172,189 @@ TEST(HtmlReport, IsOnePageThatAsksForNothingElse) {
   }
 }
 
-TEST(HtmlReport, SaysVerdictInAWordAndInColour) {
-  const std::string html = harness::html_report(make_data());
-  EXPECT_TRUE(has(html,
-                  "<span class=\"word supported\">SUPPORTED</span><br>"
-                  "<span class=\"soft\">holds in 2 of 3 definitions</span><br>"
-                  "<span class=\"soft\">as in golden</span>"));
-  EXPECT_TRUE(has(html, "1 of 1 verdicts are as in golden."));
-  EXPECT_TRUE(has(html, "scope=\"rowgroup\" rowspan=\"2\""));
-  EXPECT_TRUE(has(html,
-                  "<td>47.2 dimensions<br><span class=\"interval\">[46, 48]</span></td><td "
-                  "class=\"number\">1.00</td>"
-                  "<td class=\"number\">0.007812</td>"));
-  // What is undefined is a dash, not a zero.
+TEST(HtmlReport, SaysFirstWhatCameOutAndWhereItDoesNotHold) {
+  ReportData data = make_data();
+  std::string html = harness::html_report(data);
   EXPECT_TRUE(
-      has(html, "<td>0<br><span class=\"interval\"></span></td><td class=\"number\">&ndash;</td>"));
+      has(html,
+          "Of 1 claim, 1 is <span class=\"word fragile\">FRAGILE</span>. Measured as "
+          "published, 1 fails. This reverses under another definition for 1 of them, with a "
+          "control for none, and at another point in the second half of training for none."));
+  EXPECT_TRUE(has(html, "holds 1 &middot; fails 1"));
+  EXPECT_TRUE(has(html, "<span class=\"axes\">turns with unit of loss</span>"));
+  EXPECT_TRUE(has(html, "none_matched: open"));
+  EXPECT_TRUE(has(html, "<td class=\"more\">end only</td>"));
+  EXPECT_TRUE(has(html, "e1: profile paper of associative_recall, 4000 steps, 3 seeds"));
+
+  Verdict& verdict = data.claims[0].definitions[0].verdict;
+  verdict.parts[0].controls[0].effect = Effect::flips;
+  verdict.landmarks = {{2000, Outcome::supported, {verdict.parts[0].reading}, false},
+                       {3000, Outcome::contradicted, {verdict.parts[0].reading}, true}};
+  ReportClaim supported = data.claims[0];
+  supported.definitions.resize(1);
+  supported.definitions[0].verdict.outcome = Outcome::supported;
+  supported.definitions[0].verdict.as_defined = Outcome::supported;
+  supported.definitions[0].verdict.landmarks.clear();
+  supported.definitions[0].verdict.parts[0].controls.clear();
+  supported.definitions[0].verdict.parts[0].finding = Finding::holds;
+  data.claims.push_back(supported);
+  html = harness::html_report(data);
+  EXPECT_TRUE(
+      has(html,
+          "Of 2 claims, 1 is <span class=\"word supported\">SUPPORTED</span> and 1 is <span "
+          "class=\"word fragile\">FRAGILE</span>. Measured as published, 1 holds and 1 "
+          "fails. This reverses under another definition for 1 of them, with a control for "
+          "1, and at another point in the second half of training for 1. Nothing tested "
+          "reverses <a href=\"#claim-e1.flatness\">e1.flatness</a> (none - layernorm: "
+          "\u22121.59 [\u22121.69, \u22121.49] decades)."));
+  EXPECT_TRUE(has(html, "turns at step 3000"));
+  EXPECT_TRUE(has(html, "none_matched: flips"));
 }
 
-TEST(HtmlReport, AVerdictNotAsInGoldenCannotBeTakenForOne) {
+TEST(HtmlReport, SaysWhatWasTrainedHereAndWhatDiffers) {
   ReportData data = make_data();
-  data.verdicts[0].agreement = Agreement::differs;
-  data.verdicts[0].expected = "FRAGILE";
-  data.verdicts.push_back(data.verdicts[0]);
-  data.verdicts[1].agreement = Agreement::no_golden;
+  std::string html = harness::html_report(data);
+  EXPECT_TRUE(
+      has(html,
+          "Trained here: 0 of 1 run; the other 1 come from golden. 2 of 2 verdicts, counting "
+          "each definition, are as in golden.</p>"));
+  EXPECT_FALSE(has(html, "class=\"alarm\""));
+  data.made_here = 1;
+  data.other_bits = {"layernorm seed 3: weights differ", "more"};
+  CheckedVerdict& published = data.claims[0].definitions[0];
+  published.expected->outcome = Outcome::supported;
+  published.differences = {"outcome: FRAGILE, not SUPPORTED"};
+  data.claims[0].definitions[1].expected.reset();
+  html = harness::html_report(data);
+  EXPECT_TRUE(has(html,
+                  "Trained here: 1 of 1 run; none come from golden. 0 of 2 verdicts, counting each "
+                  "definition, are as in golden; <strong class=\"alarm\">1 differs from "
+                  "golden</strong>; <strong class=\"alarm\">1 could not be compared</strong>."));
+  EXPECT_TRUE(has(html, "2 results made here with other bits than golden's: layernorm seed 3"));
+  EXPECT_TRUE(has(html, "<strong class=\"alarm\">golden: SUPPORTED</strong>"));
+  EXPECT_TRUE(has(html, "published: differs from golden: outcome: FRAGILE, not SUPPORTED"));
+  EXPECT_TRUE(has(html, "per_loss: golden has no verdict"));
+}
+
+TEST(HtmlReport, AClaimHasASectionWithItsEvidence) {
+  ReportData data = make_data();
+  data.claims[0].definitions[0].verdict.landmarks = {
+      {2000, Outcome::negligible, {data.claims[0].verdict().parts[0].reading}, false}};
   const std::string html = harness::html_report(data);
-  EXPECT_TRUE(has(html, "<span class=\"alarm\">differs from golden: FRAGILE</span>"));
-  EXPECT_TRUE(has(html, "not checked: no golden"));
-  EXPECT_TRUE(
-      has(html, "0 of 2 verdicts are as in golden; <span class=\"alarm\">1 differ from it"));
-  EXPECT_TRUE(has(html, "1 could not be compared"));
-  EXPECT_FALSE(has(html, ">as in golden<"));
+  for (const char* part :
+       {"<section class=\"claim\" id=\"claim-e1.flatness\">",
+        "<q>layernorm ends in a flat minimum</q> (the paper, Figure 1)",
+        "fails in 1 of 2 definitions, holds in 1.</p>",
+        "<code>log10 slice_range.published_e1</code> (the notebook). Higher means sharper. For the "
+        "claim to hold, none - layernorm has to be at least +0.301 decades (a factor of two).",
+        "Controls: none_matched in place of none, because it learns faster.",
+        "<a href=\"#figure-1\">Figure 1, published</a> shows what it is about.",
+        "<th scope=\"row\">with none_<wbr>matched for none</th>",
+        "If training had ended earlier: none - layernorm, in margins",
+        "<td class=\"finding negligible\">NEGLIGIBLE</td>",
+        "<summary>All numbers of e1.flatness</summary>"}) {
+    EXPECT_EQ(count(html, part), 1) << part;
+  }
 }
 
-TEST(HtmlReport, AnUnknownWordIsShownWithoutAColourOfItsOwn) {
+TEST(HtmlReport, SaysWhatAPartNeeds) {
   ReportData data = make_data();
-  data.verdicts[0].verdict = "A NEW WORD";
-  EXPECT_TRUE(has(harness::html_report(data), "<span class=\"word\">A NEW WORD</span>"));
+  data.claims[0].claim.parts[0].relation = harness::Relation::equivalent;
+  EXPECT_TRUE(
+      has(harness::html_report(data), "none - layernorm may differ by less than 0.3010 dec"));
+  data.claims[0].claim.parts[0].relation = harness::Relation::not_less;
+  EXPECT_TRUE(has(harness::html_report(data), "none - layernorm has to hold to within 0.3010 dec"));
+  for (const auto& [metric, words] :
+       {std::pair{"layer1.published.effective_rank / C", "Higher means more isotropic."},
+        std::pair{"100 held_out_accuracy", "Higher means more accurate."},
+        std::pair{"log10 final_loss", "Higher means that it has learned less."},
+        std::pair{"something", "(the notebook).  For"}}) {
+    data.claims[0].definitions[0].verdict.metric = metric;
+    EXPECT_TRUE(has(harness::html_report(data), words)) << metric;
+  }
+}
+
+TEST(HtmlReport, AClaimThatCouldNotBeCheckedSaysWhy) {
+  ReportData data = make_data();
+  for (CheckedVerdict& each : data.claims[0].definitions) {
+    each.verdict.parts.clear();
+    each.verdict.scope = each.verdict.regime = "";
+    each.verdict.outcome = each.verdict.as_defined = Outcome::could_not_check;
+    each.verdict.notes = {"no seeds"};
+  }
+  const std::string html = harness::html_report(data);
+  EXPECT_TRUE(has(html, "1 is <span class=\"word unchecked\">COULD NOT CHECK</span>"));
+  EXPECT_TRUE(has(html, "Measured as published, 1 is not checked."));
+  EXPECT_TRUE(has(html, "<li>published: no seeds</li>"));
+  EXPECT_FALSE(has(html, "class=\"bars\""));
 }
 
 TEST(HtmlReport, EveryTextIsEscaped) {
   // A control character, one of C1, one that turns the direction of writing, and no UTF-8.
   const std::string bad = "<b>\"x\"&'y'\x01\u0085\u202e\xff";
-  const std::string good = "&lt;b&gt;&quot;x&quot;&amp;&#39;y&#39;\uFFFD\uFFFD\uFFFD\uFFFD";
   ReportData data = make_data();
   data.title = bad;
-  ReportVerdict& verdict = data.verdicts[0];
-  for (std::string* text :
-       {&verdict.id, &verdict.definition, &verdict.sentence, &verdict.verdict, &verdict.expected,
-        &verdict.note, &verdict.parts[0].label, &verdict.parts[0].finding, &verdict.parts[0].effect,
-        &verdict.parts[0].interval, &verdict.parts[0].controls, &verdict.regime, &verdict.scope}) {
-    *text = bad;
+  ReportClaim& claim = data.claims[0];
+  claim.claim.source = claim.claim.task = bad;
+  claim.claim.controls = {{bad, bad, bad}};
+  for (CheckedVerdict& each : claim.definitions) {
+    Verdict& v = each.verdict;
+    for (std::string* text : {&v.id, &v.definition, &v.experiment, &v.sentence, &v.metric, &v.axis,
+                              &v.source, &v.regime, &v.scope}) {
+      *text = bad;
+    }
+    v.notes = each.differences = {bad};
+    for (std::string* text : {&v.parts[0].label, &v.parts[0].unit, &v.parts[0].why}) *text = bad;
   }
-  verdict.agreement = Agreement::differs;
-  data.figures[0].heading = data.figures[0].caption = data.figures[0].alt = bad;
+  Verdict& published = claim.definitions[0].verdict;
+  published.parts[0].controls[0].name = bad;
+  published.landmarks = {{2000, Outcome::supported, {published.parts[0].reading}, true}};
+  ReportFigure& figure = data.figures[0];
+  figure.heading = figure.caption = figure.alt = figure.experiment = bad;
+  figure.notes = figure.files = {bad};
   RunResult& result = data.results[0];
-  result.arm = result.profile = result.weights_sha256 = bad;
+  result.arm = result.task = result.profile = result.weights_sha256 = bad;
   result.metrics[bad] = 1;
   result.environment = {bad, bad, bad, bad, bad, bad, 1};
-  data.commands = {bad};
+  data.commands = data.other_bits = {bad};
   const std::string html = harness::html_report(data);
   EXPECT_FALSE(has(html, "<b>"));
-  for (const char* part : {"\x01", "\u0085", "\u202e", "\xff"}) EXPECT_FALSE(has(html, part));
-  // Title twice; 13 of the verdict; 3 of the figure; arm, profile, CPU
-  // and instruction set in the summary, arm, the
-  // metric, the hash (and 12 letters of it); 6 of the environment; command.
-  EXPECT_EQ(count(html, good), 2 + 13 + 3 + 2 + 2 + 1 + 1 + 1 + 6 + 1);
+  for (const char* part : {"\x01", "\u0085", "\u202e", "\xff", "\"x\"", "'y'"}) {
+    EXPECT_FALSE(has(html, part)) << part;
+  }
+  EXPECT_FALSE(has(html, "x&quot;&'"));
+  EXPECT_GT(count(html, "&lt;b&gt;&quot;x&quot;&amp;&#39;y&#39;\uFFFD\uFFFD\uFFFD\uFFFD"), 40);
 }
 
-TEST(HtmlReport, PicturesShareNoIds) {
+TEST(HtmlReport, EveryLinkOfThePageLeadsSomewhere) {
+  ReportData data = make_data();
+  data.claims[0].definitions[0].verdict.id = "e1. <odd> id";
+  const std::string html = harness::html_report(data);
+  int links = 0;
+  for (std::size_t at = html.find("href=\"#"); at != std::string::npos;
+       at = html.find("href=\"#", at + 1)) {
+    const std::string id = html.substr(at + 7, html.find('"', at + 7) - at - 7);
+    EXPECT_TRUE(has(html, " id=\"" + id + "\"") || has(html, " id='" + id + "'")) << id;
+    ++links;
+  }
+  EXPECT_GE(links, 11);
+}
+
+TEST(HtmlReport, PicturesShareNoIdsAndAreShorter) {
   const std::string html = harness::html_report(make_data());
   EXPECT_FALSE(has(html, "<?xml"));
+  EXPECT_FALSE(has(html, "<g fill=\"none\">"));
   for (const char* part :
-       {"<path id='f1-a'", "<path id='f2-a'", "xlink:href='#f1-a'",
-        "<g id=\"f2-b\" fill=\"url(#f2-c)\">", "role=\"img\" aria-label=\"Three panels.\""}) {
+       {"<path id='figure-1-a' d='M0.1,0'", "<path id='figure-2-a'", "xlink:href='#figure-1-a'",
+        "<g id=\"figure-2-b\" fill=\"url(#figure-2-c)\">", "<svg id=\"figure-1-svg\"",
+        "<use href=\"#figure-1-svg\"", "role=\"img\" aria-label=\"Three panels.\"",
+        "<a href=\"r_files/figure1.csv\">data (CSV)</a>", "<p>A note.</p>"}) {
     EXPECT_EQ(count(html, part), 1) << part;
   }
+  EXPECT_FALSE(has(html, "<use href=\"#figure-2-svg\""));
+  ReportData data = make_data();
+  data.figures[0].files = {"a #1_files/50%.svg"};
+  EXPECT_TRUE(has(harness::html_report(data), "href=\"a%20%231_files/50%25.svg\">svg</a>"));
 }
 
 TEST(HtmlReport, RefusesWhatIsNoStillPicture) {
@@ -175,8 +372,9 @@ TEST(HtmlReport, ListsEveryRunAndWhereItWasMade) {
   data.results[1].diverged_at = 812;
   data.results[1].metrics = {{"slice_range.published", 2e-5}};
   const std::string html = harness::html_report(data);
-  EXPECT_TRUE(
-      has(html, "2 runs: 2 seeds of the arms layernorm (profile paper). Made on some cpu (avx2)."));
+  EXPECT_TRUE(has(html,
+                  "<li>associative_recall, profile paper: 2 runs: 2 seeds of the arms layernorm. "
+                  "Made on some cpu (avx2).</li>"));
   EXPECT_TRUE(has(html, "<code title=\"0123456789abcdef0123456789abcdef\">0123456789ab</code>"));
   EXPECT_TRUE(has(html,
                   "<td class=\"number\">0.006850</td><td class=\"number\">115.2</td>"
@@ -191,7 +389,6 @@ TEST(HtmlReport, ListsEveryRunAndWhereItWasMade) {
 
 TEST(HtmlReport, ResultsOfSeveralTasksAndProfilesAreKeptApart) {
   ReportData data = make_data();
-  EXPECT_FALSE(has(harness::html_report(data), "<h3>associative_recall"));
   for (const char* profile : {"quick", "subset"}) {
     RunResult result;
     result.task = "ag_news";
@@ -204,12 +401,9 @@ TEST(HtmlReport, ResultsOfSeveralTasksAndProfilesAreKeptApart) {
     data.results.push_back(result);
   }
   const std::string html = harness::html_report(data);
-  for (const char* part :
-       {"<p>associative_recall: 1 run: 1 seed of the arms layernorm (profile paper).",
-        "<p>ag_news: 1 run: 1 seed of the arms sphere (profile quick).",
-        "<p>ag_news: 1 run: 1 seed of the arms sphere (profile subset).",
-        "<h3>associative_recall, profile paper</h3>", "<h3>ag_news, profile quick</h3>",
-        "<h3>ag_news, profile subset</h3>"}) {
+  for (const char* part : {"<summary>associative_recall, profile paper: 1 result</summary>",
+                           "<summary>ag_news, profile quick: 1 result</summary>",
+                           "<summary>ag_news, profile subset: 1 result</summary>"}) {
     EXPECT_EQ(count(html, part), 1) << part;
   }
   EXPECT_EQ(count(html, "layer3.<wbr>published.<wbr>effective_<wbr>rank"), 2);
@@ -217,15 +411,15 @@ TEST(HtmlReport, ResultsOfSeveralTasksAndProfilesAreKeptApart) {
   EXPECT_FALSE(has(html, "decay_<wbr>exponent"));
 }
 
-TEST(HtmlReport, SaysWhatAVerdictIsOf) {
+TEST(HtmlReport, DescribesDataAndCaveatsOnce) {
   ReportData data = make_data();
-  EXPECT_FALSE(has(harness::html_report(data), "<span class=\"regime\">"));
-  data.verdicts[0].regime = "profile quick: AG News, 8 seeds";
-  EXPECT_TRUE(has(harness::html_report(data),
-                  "</q><span class=\"regime\">profile quick: AG News, 8 seeds</span></th>"));
+  data.claims.push_back(data.claims[0]);
+  data.claims[1].definitions[0].verdict.id = "e1.isotropy";
   data.caveats = {"<li>of one study</li>\n", "<li>of <em>another</em></li>\n"};
-  EXPECT_TRUE(has(harness::html_report(data),
-                  "</li>\n<li>of one study</li>\n<li>of <em>another</em></li>\n</ul>"));
+  const std::string html = harness::html_report(data);
+  EXPECT_EQ(count(html, "profile paper: associative_recall, 4000 steps, 10 seeds"), 1);
+  EXPECT_TRUE(has(html, "<strong>e1.flatness, e1.isotropy:</strong> profile paper"));
+  EXPECT_TRUE(has(html, "</li>\n<li>of one study</li>\n<li>of <em>another</em></li>\n</ul>"));
 }
 
 TEST(HtmlReport, IsAFunctionOfItsArgument) {
@@ -234,7 +428,7 @@ TEST(HtmlReport, IsAFunctionOfItsArgument) {
 
 TEST(HtmlReport, ShowsTheCommands) {
   EXPECT_TRUE(has(harness::html_report(make_data()),
-                  "<pre><code>libnorm run e1 &amp;&amp; libnorm report\n</code></pre>"));
+                  "<code>libnorm run e1 &amp;&amp; libnorm report\n</code></pre>"));
 }
 
 }  // namespace
