@@ -19,12 +19,14 @@ test_libraries=(ca-certificates python3-dev)
 
 # Labels of heavy tests (tests/heavy.cmake). For each: minutes on 2 cores; packages that it alone
 # needs, as COMMAND:PACKAGE or the package of a library; and targets of build/release that it runs.
-heavy=(compilers sanitized exhaustive cluster torch tier2)
+heavy=(compilers sanitized exhaustive cluster torch browser tex tier2)
 declare -A heavy_minutes=([compilers]=25 [sanitized]=25 [exhaustive]=18 [cluster]=15 [torch]=15
-                          [tier2]=160)
-declare -A heavy_packages=([cluster]="slurm-wlm munge")
+                          [browser]=3 [tex]=3 [tier2]=160)
+declare -A heavy_packages=([cluster]="slurm-wlm munge" [browser]="chromium tidy"
+                           [tex]="texlive-latex-base texlive-latex-recommended")
 declare -A heavy_targets=([exhaustive]="math_exhaustive_test null_studies_test" [cluster]=norm-harness
-                          [torch]=norm-harness [tier2]=norm-harness)
+                          [torch]=norm-harness [browser]=norm-harness [tex]=norm-harness
+                          [tier2]=norm-harness)
 
 say() { printf '%s: %s\n' "$name" "$*"; }
 

@@ -9,6 +9,7 @@
 #include "harness/commands/command.hpp"
 #include "harness/commands/usage.hpp"
 #include "harness/report/draw_figures.hpp"
+#include "harness/report/paper.hpp"
 #include "harness/results/compare.hpp"
 #include "harness/results/golden.hpp"
 #include "harness/studies/stored_verdicts.hpp"
@@ -68,6 +69,16 @@ std::vector<ReportFigure> report_figures(const std::vector<RunResult>& results,
   return figures;
 }
 
+/// Writes what a paper takes: figures, table, and a document that shows how to use them.
+Exit write_paper(const ReportData& data, const std::filesystem::path& directory) {
+  const auto figures =
+      draw_figures(data.results, {.drawn_for = DrawnFor::paper}, directory).figures;
+  write_atomically(directory / "verdicts.tex", latex_table(data.claims));
+  write_atomically(directory / "example.tex", latex_document(data.title, figures));
+  print_out("{}\n", libnorm::printable((directory / "example.tex").string()));
+  return Exit::ok;
+}
+
 /// `report_files` beside `report.html`.
 std::filesystem::path files_folder(const std::filesystem::path& page) {
   std::filesystem::path folder = page;
@@ -85,7 +96,14 @@ Exit report_command(const std::vector<std::string>& words) {
   arguments.options()("output", po::value<std::string>()->default_value("out/report.html"),
                       "the page, which is whole by itself; if it is a file, its figures lie beside "
                       "it as SVG, PNG, PDF and CSV, in `report_files` for `report.html`");
+  arguments.options()("paper", po::value<std::string>(),
+                      "write no page, but what a paper takes into this folder: figures as PDF for "
+                      "one column and for two, the verdicts as a LaTeX table, and a document with "
+                      "them");
   if (!arguments.parse(words)) return Exit::ok;
+  if (arguments.has("paper") && arguments.given("output")) {
+    throw UsageError("report: --output is of the page, and --paper writes none; use one of them");
+  }
   Golden golden;
   ReportData data;
   data.results = read_results(arguments, &golden, &data.made_here);
@@ -93,6 +111,7 @@ Exit report_command(const std::vector<std::string>& words) {
   data.title = "Stabilizer and expressive engine: experiments " + experiment_ids();
   data.claims = report_claims(check_verdicts(data.results, golden));
   data.other_bits = other_bits(data.results, golden);
+  if (arguments.has("paper")) return write_paper(data, arguments.text("paper"));
   // A pipe or a terminal has no folder beside it.
   const bool is_stream = is_written_through(output);
   const TemporaryFolder temporary;

@@ -62,16 +62,16 @@ std::string_view what_higher_means(std::string_view metric) {
   return "";
 }
 
-/// What a part needs in order to hold.
+/// What a part needs in order to hold: `a - b at least +0.3`, `a ~ b to within 0.3`, `a not below b
+/// by 0.3 or more`.
 std::string need_of(Relation relation, const PartResult& part) {
   switch (relation) {
     case Relation::larger:
-      return fmt::format("{} has to be at least {}", part.label, signed_digits(part.margin));
-    case Relation::equivalent:
-      return fmt::format("{} may differ by less than {}", part.label, four_digits(part.margin));
+      return fmt::format("{} at least {}", part.label, signed_digits(part.margin));
+    case Relation::equivalent: return fmt::format("{} to within {:.3g}", part.label, part.margin);
     case Relation::not_less: break;
   }
-  return fmt::format("{} has to hold to within {}", part.label, four_digits(part.margin));
+  return fmt::format("{} by {:.3g} or more", part.label, part.margin);
 }
 
 /// What was compared with what, in plain words.
@@ -87,7 +87,7 @@ std::string comparison(const ReportClaim& claim) {
     needs += (k == 0 ? " " : "; ") + escape(need_of(relation, verdict.parts[k]));
   }
   if (!verdict.parts.empty()) {
-    html += fmt::format(" For the claim to hold, {} {} ({}).", needs.substr(1),
+    html += fmt::format(" The claim needs {} {} ({}).", needs.substr(1),
                         escape(verdict.parts.front().unit), escape(verdict.parts.front().why));
   }
   html += "</p>\n";

@@ -101,7 +101,7 @@ void draw(const Study& study, const Experiment& e, const FigureProtocol& protoco
   bool is_headline = group.is_evidence && protocol.name == e.protocols.front();
   for (Figure& figure : study.figures(group.results, spec)) {
     std::vector<std::string> notes = figure.chart.notes;
-    if (drawn_for == DrawnFor::page && group.stand_in.empty()) figure.chart.notes.clear();
+    if (drawn_for != DrawnFor::folder && group.stand_in.empty()) figure.chart.notes.clear();
     figures.push_back(
         {.experiment = std::string(e.id),
          .heading = heading + (figure.aspect.empty() ? "" : ", " + figure.aspect),
@@ -132,11 +132,26 @@ void check(const DrawRequest& request) {
                                request.experiment, request.protocol, joined(known)));
 }
 
+std::vector<std::filesystem::path> draw_paper_chart(const Chart& chart,
+                                                    const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& [width, ending] : {std::pair{PaperWidth::one_column, "-one_column"},
+                                      std::pair{PaperWidth::two_columns, "-two_columns"}}) {
+    Chart named = chart;
+    named.name += ending;
+    files.push_back(
+        run_gnuplot(named.name, paper_script(named, width), {"pdf"}, KeepScript::no, directory)
+            .front());
+  }
+  return files;
+}
+
 }  // namespace
 
 std::vector<std::filesystem::path> draw_chart(const Chart& chart,
                                               const std::filesystem::path& directory,
                                               DrawnFor drawn_for) {
+  if (drawn_for == DrawnFor::paper) return draw_paper_chart(chart, directory);
   std::vector<std::filesystem::path> files =
       run_gnuplot(chart.name, chart_script(chart), {"svg", "png"}, KeepScript::yes, directory);
   if (drawn_for == DrawnFor::folder) return files;
@@ -175,6 +190,7 @@ Drawing draw_figures(const std::vector<RunResult>& results, const DrawRequest& r
         continue;
       }
       for (std::size_t g = 0; g < groups.size(); ++g) {
+        if (request.drawn_for == DrawnFor::paper && !groups[g].stand_in.empty()) continue;
         const std::filesystem::path folder =
             g == 0 ? directory : directory / (groups[g].task + "-" + groups[g].profile);
         for (FigureProtocol& protocol : figure_protocols(*study, e)) {

@@ -13,8 +13,9 @@ namespace harness {
 
 /// folder: as SVG and PNG, with the notes in the picture, and the script. page: the notes are left
 /// to the page's text, except for a stand-in's results, which must never be taken for others; and
-/// there are a PDF and the data as CSV too.
-enum class DrawnFor { folder, page };
+/// there are a PDF and the data as CSV too. paper: PDFs for one column and for two, without notes;
+/// a stand-in's results are left out.
+enum class DrawnFor { folder, page, paper };
 
 /// Which figures to draw.
 struct DrawRequest {
@@ -34,7 +35,7 @@ struct DrawnFigure {
   std::string heading, caption, alt;
   /// Notes of its chart.
   std::vector<std::string> notes;
-  /// svg, png, gp; for a page then pdf, csv.
+  /// svg, png, gp; for a page then pdf, csv. For a paper: the PDFs for one column and for two.
   std::vector<std::filesystem::path> files;
   /// Whether it is the experiment's own: the first of its first protocol, from the results that
   /// claims are judged from.
@@ -49,7 +50,8 @@ struct Drawing {
 
 /// Writes `<name>.gp` (chart_script) into the directory, and draws `<name>.svg` and `<name>.png`
 /// from it with gnuplot.
-/// For a page also `<name>.pdf` and `<name>.csv`. Returns: the paths: svg, png, gp, pdf, csv.
+/// For a page also `<name>.pdf` and `<name>.csv`; for a paper only `<name>-one_column.pdf` and
+/// `<name>-two_columns.pdf`. Returns: the paths, in this order: svg, png, gp, pdf, csv.
 /// Throws: DataError if the directory cannot be written; BackendError if gnuplot is missing, stops
 /// early, or leaves an incomplete picture.
 std::vector<std::filesystem::path> draw_chart(const Chart& chart,

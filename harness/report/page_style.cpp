@@ -148,9 +148,11 @@ figcaption { font-size: .875rem; color: var(--soft); max-width: 60rem; }
     --unchecked: #000000; }
   body { max-width: none; padding: 0; font-size: 9.5pt; }
   .picture svg, .thumbnail { filter: none; } .picture { background: #ffffff; }
-  table { font-size: 7.5pt; } th, td { padding: .2rem .35rem; }
+  table, .matrix { font-size: 7.5pt; } th, td { padding: .2rem .35rem; }
   .wide, .picture { overflow: visible; }
-  details::details-content { content-visibility: visible; display: block; }
+  /* A claim's numbers unfold on paper; the table of every result is wider than paper. */
+  .claim details::details-content { content-visibility: visible; display: block; }
+  .numbers td, .numbers th { white-space: normal; overflow-wrap: anywhere; }
   header nav, .skip { display: none; }
   tr, pre, dl { break-inside: avoid; } h2, h3 { break-after: avoid; }
   .runs td.number { white-space: normal; } }

@@ -7,6 +7,7 @@
 
 #include "harness/report/effect_bars.hpp"
 #include "harness/report/html.hpp"
+#include "harness/report/paper.hpp"
 #include "libnorm/core/error.hpp"
 
 namespace {
@@ -245,8 +246,8 @@ TEST(HtmlReport, AClaimHasASectionWithItsEvidence) {
        {"<section class=\"claim\" id=\"claim-e1.flatness\">",
         "<q>layernorm ends in a flat minimum</q> (the paper, Figure 1)",
         "fails in 1 of 2 definitions, holds in 1.</p>",
-        "<code>log10 slice_range.published_e1</code> (the notebook). Higher means sharper. For the "
-        "claim to hold, none - layernorm has to be at least +0.301 decades (a factor of two).",
+        "<code>log10 slice_range.published_e1</code> (the notebook). Higher means sharper. The "
+        "claim needs none - layernorm at least +0.301 decades (a factor of two).",
         "Controls: none_matched in place of none, because it learns faster.",
         "<a href=\"#figure-1\">Figure 1, published</a> shows what it is about.",
         "<th scope=\"row\">with none_<wbr>matched for none</th>",
@@ -260,15 +261,14 @@ TEST(HtmlReport, AClaimHasASectionWithItsEvidence) {
 TEST(HtmlReport, SaysWhatAPartNeeds) {
   ReportData data = make_data();
   data.claims[0].claim.parts[0].relation = harness::Relation::equivalent;
-  EXPECT_TRUE(
-      has(harness::html_report(data), "none - layernorm may differ by less than 0.3010 dec"));
+  EXPECT_TRUE(has(harness::html_report(data), "needs none - layernorm to within 0.301 dec"));
   data.claims[0].claim.parts[0].relation = harness::Relation::not_less;
-  EXPECT_TRUE(has(harness::html_report(data), "none - layernorm has to hold to within 0.3010 dec"));
+  EXPECT_TRUE(has(harness::html_report(data), "needs none - layernorm by 0.301 or more dec"));
   for (const auto& [metric, words] :
        {std::pair{"layer1.published.effective_rank / C", "Higher means more isotropic."},
         std::pair{"100 held_out_accuracy", "Higher means more accurate."},
         std::pair{"log10 final_loss", "Higher means that it has learned less."},
-        std::pair{"something", "(the notebook).  For"}}) {
+        std::pair{"something", "(the notebook).  The"}}) {
     data.claims[0].definitions[0].verdict.metric = metric;
     EXPECT_TRUE(has(harness::html_report(data), words)) << metric;
   }
@@ -429,6 +429,42 @@ TEST(HtmlReport, IsAFunctionOfItsArgument) {
 TEST(HtmlReport, ShowsTheCommands) {
   EXPECT_TRUE(has(harness::html_report(make_data()),
                   "<code>libnorm run e1 &amp;&amp; libnorm report\n</code></pre>"));
+}
+
+TEST(Paper, TextsAreNoCommandsOfLatex) {
+  EXPECT_EQ(harness::latex("50% of a_b & \\input{x} $^~#\"<>|"),
+            "50\\% of a\\_b \\& \\textbackslash{}input\\{x\\} "
+            "\\$\\textasciicircum{}\\textasciitilde{}\\#''\\textless{}\\textgreater{}\\textbar{}");
+  EXPECT_EQ(harness::latex("caf\u00e9\n"), "caf??");
+}
+
+TEST(Paper, TheTableHasALineForEachClaim) {
+  ReportData data = make_data();
+  data.claims.push_back(data.claims[0]);
+  data.claims[1].definitions[0].verdict.parts.clear();
+  const std::string table = harness::latex_table(data.claims);
+  EXPECT_TRUE(has(table,
+                  "e1.flatness: layernorm ends in a flat minimum & FRAGILE & none - layernorm: "
+                  "$-1.59$ $[-1.69, -1.49]$ decades & fails 1, holds 1 \\\\\n"));
+  EXPECT_TRUE(has(table, "& FRAGILE & -- & fails 1, holds 1"));
+}
+
+TEST(Paper, TheDocumentHasEachFigureInBothWidths) {
+  const std::string document = harness::latex_document(
+      "A & B", {{.experiment = "e1",
+                 .heading = "Figure 1",
+                 .caption = "100%",
+                 .alt = "",
+                 .notes = {},
+                 .files = {"p/figure1-one_column.pdf", "p/figure1-two_columns.pdf"}}});
+  for (const char* part :
+       {"\\title{A \\& B}",
+        "\\begin{figure}\n\\centering\n\\includegraphics[width=\\columnwidth]{figure1-one_column}",
+        "\\begin{figure*}\n\\centering\n\\includegraphics[width=\\textwidth]{figure1-two_"
+        "columns}"}) {
+    EXPECT_EQ(count(document, part), 1) << part;
+  }
+  EXPECT_EQ(count(document, "\\caption{Figure 1. 100\\%}"), 2);
 }
 
 }  // namespace
