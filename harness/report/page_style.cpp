@@ -129,13 +129,18 @@ figcaption { font-size: .875rem; color: var(--soft); max-width: 60rem; }
 @media (max-width: 40rem) {
   h1 { font-size: 1.0625rem; margin-bottom: .3rem; }
   .found { font-size: .8125rem; line-height: 1.35; }
-  .provenance { font-size: .75rem; }
-  .matrix thead, .matrix .asked, .matrix .more, .matrix .axes { display: none; }
-  .matrix tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; padding: .15rem 0;
-    border-top: 1px solid var(--line); }
+  .provenance { font-size: .6875rem; line-height: 1.25; }
+  .matrix thead, .matrix .asked, .matrix .axes, .matrix .more:not(:has(.turn)),
+  .matrix .more > :not(.turn) { display: none; }
+  .matrix tr { display: block; position: relative; padding: .15rem 0; line-height: 1.2;
+    font-size: .6875rem; border-top: 1px solid var(--line); }
   .matrix th, .matrix td { border: 0; padding: 0; }
-  .matrix th[scope=row] { width: auto; font-size: .75rem; line-height: 1.25; padding-right: .5rem; }
-  .matrix .definitions { grid-column: 1 / -1; font-size: .6875rem; line-height: 1.2; }
+  .matrix th[scope=row] { display: block; width: auto; padding-right: 4rem; font-size: .75rem;
+    line-height: 1.2; }
+  .matrix tr:not(:has(.verdict .fragile)) th { padding-right: 7rem; }
+  .matrix .verdict { position: absolute; right: 0; top: .15rem; text-align: right; }
+  .matrix .definitions, .matrix .more { display: inline; }
+  .matrix .turn { margin-left: .5em; white-space: nowrap; } .matrix .word { font-size: .625rem; }
   .squares i { height: 8px; }
   dl { grid-template-columns: 1fr; }
   .picture { padding: .25rem; }
