@@ -4,6 +4,7 @@
 Usage: tex_test.py NORM_HARNESS GOLDEN
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -29,6 +30,7 @@ class Paper(unittest.TestCase):
     def test_the_document_compiles_with_every_figure(self):
         done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error",
                                "-no-shell-escape", "example.tex"], cwd=self.folder,
+                              env={**os.environ, "max_print_line": "1000"},
                               capture_output=True, text=True, errors="replace", check=False)
         self.assertEqual(done.returncode, 0, done.stdout[-2000:])
         for figure in self.folder.glob("figure*.pdf"):
