@@ -46,6 +46,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Mistake{"frobnicate", "unknown command (frobnicate)"},
         Mistake{"run", "no experiment given"},
+        Mistake{"report --paper p --output q", "--paper writes none; use one of them"},
         Mistake{"run e9 --store s", "experiment: unknown name (e9); use one of e1, e2, e3"},
         Mistake{"run e1 --store s --arms layernrom", "arm: unknown name (layernrom)"},
         Mistake{"run e1 --store s --arms rms+gian", "norm: unexpected token 'gian' (in"},
