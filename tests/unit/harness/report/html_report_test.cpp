@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "harness/report/chart_script.hpp"
 #include "harness/report/effect_bars.hpp"
 #include "harness/report/html.hpp"
 #include "harness/report/paper.hpp"
@@ -429,6 +430,42 @@ TEST(HtmlReport, IsAFunctionOfItsArgument) {
 TEST(HtmlReport, ShowsTheCommands) {
   EXPECT_TRUE(has(harness::html_report(make_data()),
                   "<code>libnorm run e1 &amp;&amp; libnorm report\n</code></pre>"));
+}
+
+harness::Chart make_chart() {
+  harness::Chart chart;
+  chart.name = "figure1";
+  chart.key = {{"layernorm", "#0072b2", "1"}, {"a \"b\"\n", "#d55e00", "2"}};
+  harness::Panel panel;
+  panel.title = "(a) Loss";
+  panel.x_label = "step";
+  panel.y_label = "loss (nats, log)";
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  panel.curves = {{{{0, 2, 1, 3}, {1, nan, nan, nan}}}, {{{1, 0.5, 0.25, 0.75}}}};
+  chart.panels = {panel, panel};
+  return chart;
+}
+
+TEST(ChartCsv, HasEachPointThatIsDrawnAndNoTextThatBreaksALine) {
+  harness::Chart chart = make_chart();
+  chart.panels.resize(1);
+  EXPECT_EQ(harness::chart_csv(chart),
+            "panel,x_label,y_label,curve,x,median,smallest,largest\n"
+            "\"(a) Loss\",\"step\",\"loss (nats, log)\",\"layernorm\",0,2,1,3\n"
+            "\"(a) Loss\",\"step\",\"loss (nats, log)\",\"a \"\"b\"\"\uFFFD\",1,0.5,0.25,0.75\n");
+}
+
+TEST(PaperScript, DrawsOnePdfAsWideAsItsColumns) {
+  const std::string wide = harness::paper_script(make_chart(), harness::PaperWidth::two_columns);
+  EXPECT_EQ(count(wide, "set terminal pdfcairo size 7in,"), 1);
+  EXPECT_EQ(count(wide, "set output 'figure1.pdf'"), 1);
+  EXPECT_EQ(count(wide, "set lmargin at screen"), 3);  // two panels and the key
+  EXPECT_FALSE(has(wide, "svg"));
+  const std::string narrow = harness::paper_script(make_chart(), harness::PaperWidth::one_column);
+  EXPECT_EQ(count(narrow, "set terminal pdfcairo size 3.5in,"), 1);
+  // Panels stand below each other, each with margins of its own.
+  EXPECT_EQ(count(wide, "; set tmargin at screen"), 2);
+  EXPECT_EQ(count(narrow, "; set tmargin at screen"), 4);
 }
 
 TEST(Paper, TextsAreNoCommandsOfLatex) {
