@@ -12,6 +12,7 @@
 #include "harness/base/files.hpp"
 #include "harness/base/sha256.hpp"
 #include "harness/results/environment.hpp"
+#include "harness/runs/run_folder.hpp"
 #include "harness/runs/run_store.hpp"
 #include "libnorm/core/error.hpp"
 

@@ -11,6 +11,7 @@
 #include "harness/base/threads.hpp"
 #include "harness/base/writing.hpp"
 #include "harness/results/result_members.hpp"
+#include "harness/runs/run_folder.hpp"
 #include "harness/runs/run_store.hpp"
 #include "libnorm/core/error.hpp"
 

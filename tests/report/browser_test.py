@@ -82,7 +82,7 @@ class ReportPage(unittest.TestCase):
         cls.scratch = tempfile.TemporaryDirectory()
         cls.folder = pathlib.Path(sys.argv[3] if len(sys.argv) > 3 else cls.scratch.name)
         cls.page = cls.folder / "report.html"
-        subprocess.run([HARNESS, "report", "--rows", "golden", "--golden", GOLDEN, "--output",
+        subprocess.run([HARNESS, "report", "--results", "golden", "--golden", GOLDEN, "--output",
                         cls.page], check=True, stdout=subprocess.DEVNULL)
         cls.browser = Chromium()
         cls.browser.__enter__()

@@ -20,7 +20,7 @@ class Paper(unittest.TestCase):
     def setUpClass(cls):
         cls.scratch = tempfile.TemporaryDirectory()
         cls.folder = pathlib.Path(cls.scratch.name) / "paper"
-        subprocess.run([HARNESS, "report", "--rows", "golden", "--golden", GOLDEN, "--paper",
+        subprocess.run([HARNESS, "report", "--results", "golden", "--golden", GOLDEN, "--paper",
                         cls.folder], check=True, stdout=subprocess.DEVNULL)
 
     @classmethod
