@@ -88,7 +88,7 @@ TEST(Lease, KeepsOthersOutUntilItIsReleased) {
   EXPECT_EQ(run.load_checkpoint(), bytes_of("half")) << "of the attempt before";
   run.save_checkpoint(bytes_of("more"));
   finish_with_kept(run, "weights");
-  EXPECT_EQ(read_file(one.kept_file(*one.find(spec))), "weights");
+  EXPECT_EQ(read_file(one.kept_file(*one.find(spec))), kept_text("weights"));
 }
 
 TEST(Lease, LeavesNothingOfItselfInAFinishedRun) {
@@ -226,7 +226,7 @@ TEST(Lease, ALateEqualResultIsDropped) {
   EXPECT_TRUE(sleeper.wake());
   EXPECT_EQ(read_file(store.folder(spec) / "row.json"), row);
   EXPECT_FALSE(fs::exists(scratch.path() / "conflicts"));
-  EXPECT_EQ(read_file(store.kept_file(*store.find(spec))), "weights");
+  EXPECT_EQ(read_file(store.kept_file(*store.find(spec))), kept_text("weights"));
 }
 
 TEST(Lease, ALateResultIsAcceptedWhereThereIsNoneYet) {
@@ -274,9 +274,9 @@ TEST(Lease, WhatWasKeptIsFoundWhereItsMakerWasKilledBeforeItMovedIt) {
   const fs::path attempt = plant_lease(store.folder(spec), 1);
   fs::rename(store.folder(spec) / "kept.safetensors", attempt / "kept.safetensors");
   scribble(attempt / "released", "");
-  EXPECT_EQ(read_file(store.kept_file(result)), "weights");
+  EXPECT_EQ(read_file(store.kept_file(result)), kept_text("weights"));
   store.lock(spec);
-  EXPECT_EQ(read_file(store.folder(spec) / "kept.safetensors"), "weights");
+  EXPECT_EQ(read_file(store.folder(spec) / "kept.safetensors"), kept_text("weights"));
 }
 
 /// A worker of the test below: takes runs until all are finished. A run has kSteps steps. Each step

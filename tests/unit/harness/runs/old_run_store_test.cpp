@@ -29,9 +29,9 @@ class OldStore : public testing::Test {
   void finish_then() const {
     RunResult result = sample_result_of(spec_);
     result.spec_sha256 = spec_.old_sha256();
-    result.kept = Kept{Keep::weights, sha256_hex("weights")};
+    result.kept = Kept{Keep::weights, sha256_hex(kept_text("weights"))};
     scribble(old_ / "row.json", seal("row", to_line(result)));
-    scribble(old_ / "kept.safetensors", "weights");
+    scribble(old_ / "kept.safetensors", kept_text("weights"));
   }
   void checkpoint_then(const std::string& hash) const {
     const std::string head = "libnorm checkpoint 1\n" + hash + " 5\n";

@@ -47,9 +47,9 @@ TEST(Store, ForReadingHasToBeThereAndIsNotChanged) {
   EXPECT_THAT(refusal(scratch.path() / "mistyped"),
               AllOf(HasSubstr("no such folder (" + (scratch.path() / "mistyped").string() + ")"),
                     HasSubstr("norm-harness run")));
-  EXPECT_THAT(refusal(scratch.path()), HasSubstr("has no folder runs"));
+  EXPECT_THAT(refusal(scratch.path()), HasSubstr("has no folder `runs`"));
   scribble(scratch.path() / "file", "");
-  EXPECT_THAT(refusal(scratch.path() / "file"), HasSubstr("has no folder runs"));
+  EXPECT_THAT(refusal(scratch.path() / "file"), HasSubstr("has no folder `runs`"));
   EXPECT_THAT(names_in(scratch.path()), testing::ElementsAre("file")) << "nothing is made";
 
   const Spec spec = sample_spec(1);
