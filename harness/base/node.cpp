@@ -80,9 +80,9 @@ struct LocalType {
   const char* name;
 };
 constexpr LocalType kLocalTypes[] = {
-    {0xef53, "ext4"},      {0x58465342, "xfs"},     {0x9123683e, "btrfs"}, {0x2fc12fc1, "zfs"},
+    {0xef53, "ext4"},      {0x58465342, "xfs"},      {0x9123683e, "btrfs"}, {0x2fc12fc1, "zfs"},
     {0xf2f52010, "f2fs"},  {0xca451a4e, "bcachefs"}, {0x3153464a, "jfs"},   {0x01021994, "tmpfs"},
-    {0x858458f6, "ramfs"}, {0x01021997, "9p"},      {0x4d44, "vfat"},      {0x2011bab0, "exfat"},
+    {0x858458f6, "ramfs"}, {0x01021997, "9p"},       {0x4d44, "vfat"},      {0x2011bab0, "exfat"},
     {0x7366746e, "ntfs3"}, {0x794c7630, "overlay"}};
 
 /// Whether flock() holds on all nodes, by what stands in the list of mounts.

@@ -132,7 +132,7 @@ std::optional<RunResult> read_result(const fs::path& folder) {
   if (!line) fail_damaged(path, "is torn or edited (its checksum does not hold)");
   std::optional<RunResult> result;
   try {
-    result = result_from_line(*line, "row");
+    result = result_from_line(*line, "result");
   } catch (const DataError& error) {
     fail_damaged(path, "does not fit this version (" + std::string(error.what()) + ")");
   }

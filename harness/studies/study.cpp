@@ -1,18 +1,10 @@
 #include "harness/studies/study.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "harness/studies/study_numbers.hpp"
 
 namespace harness {
-
-std::string spec_key(const NumberInfo& number) {
-  std::string key(number.name);
-  std::ranges::replace(key, '-', '_');
-  return key;
-}
 
 std::size_t Study::claim_seeds() const {
   for (const GoldenSeeds& golden : golden_seeds()) {

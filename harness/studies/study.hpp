@@ -127,7 +127,11 @@ struct NumberInfo {
 };
 
 /// A number's name as a specification's key.
-std::string spec_key(const NumberInfo& number);
+inline std::string spec_key(const NumberInfo& number) {
+  std::string key(number.name);
+  std::ranges::replace(key, '-', '_');
+  return key;
+}
 
 /// A number of finished runs that a table shows.
 struct Column {

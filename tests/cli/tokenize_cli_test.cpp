@@ -179,7 +179,7 @@ TEST(TokenizeCli, HelpTellsWhereTheVocabularyComesFrom) {
 
 TEST(TokenizeCli, AMistakeEndsWithTwo) {
   expect_failure(tokenize("red\n", "--token"), 2, "unrecognised option '--token'");
-  expect_failure(tokenize("red\n", "one two"), 2, "too many positional options");
+  expect_failure(tokenize("red\n", "one two"), 2, "more arguments than it has");
   expect_failure(tokenize("red\n", "--length x"), 2, "--length");
 }
 

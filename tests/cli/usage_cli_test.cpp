@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"run e1 --store s --threads 0", "need 1 .. 1024"},
         Mistake{"run e1 --store s --device gpu", "need cpu, cuda or auto"},
         Mistake{"run e1 --store s --gemm fast", "need exact or cublas"},
-        Mistake{"run e1 --store s --gemm cublas", "need --device cuda with it"},
+        Mistake{"run e1 --store s --gemm cublas", "give --device cuda too"},
         Mistake{"run e1 --store s --config missing.cfg", "cannot read the file (missing.cfg)"},
         Mistake{"run e1 --store s --config .",
                 "cannot read the file (.): file: cannot read . (it is "},

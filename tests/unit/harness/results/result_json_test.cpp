@@ -332,13 +332,13 @@ TEST(ResultJson, NamesAreNames) {
     for (const char* key : {"task", "profile", "arm"}) {
       json value = whole;
       value[key] = name;
-      EXPECT_THAT(message_of<DataError>([&] { result_from_json(value, "row"); }),
+      EXPECT_THAT(message_of<DataError>([&] { result_from_json(value, "result"); }),
                   AllOf(HasSubstr("result: " + std::string(key)), HasSubstr("need a name")));
     }
     for (const char* member : {"metrics", "slices", "epochs", "spectra"}) {
       json value = whole;
       value[member][name] = value[member].begin().value();
-      EXPECT_THAT(message_of<DataError>([&] { result_from_json(value, "row"); }),
+      EXPECT_THAT(message_of<DataError>([&] { result_from_json(value, "result"); }),
                   AllOf(HasSubstr("result: " + std::string(member)), HasSubstr("need a name")));
     }
     RunResult result = sample_result("none", 0);
