@@ -43,7 +43,9 @@ bool finish_output() noexcept {
   // Some file systems report a failure only when closing.
   if (written) written = ::close(STDOUT_FILENO) == 0;
   if (written) return true;
-  const int reason = failed_before ? first_reason : errno;
+  int reason = failed_before ? first_reason : errno;
+  // Streams forget it. What is printed is not whole anyway, so that one line end more does no harm.
+  if (reason == 0 && ::write(STDOUT_FILENO, "\n", 1) < 0) reason = errno;
   // A reader that closed the pipe knows already.
   if (reason == EPIPE) return false;
   std::fprintf(stderr,

@@ -1,4 +1,5 @@
 // What norm-harness does as a process: streams, threads, memory, terminals.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -40,10 +41,13 @@ TEST(Streams, OutputThatCannotBeWrittenIsThree) {
   for (const std::string command :
        {"--help", "--version", "run e1 --help", "list", "show --store s", "show --json --store s",
         "verify --results golden --golden " GOLDEN, "tokenize --vocab voc <<<hello", kShort}) {
-    for (const char* to : {">/dev/full", ">&-"}) {
+    for (const auto& [to, why] : {std::pair(">/dev/full", "No space left on device"),
+                                  std::pair(">&-", "Bad file descriptor")}) {
       const auto outcome = shell(scratch.path(), "$H " + command + " " + to);
       EXPECT_EQ(outcome.code, 3) << command << to;
-      EXPECT_THAT(outcome.err, HasSubstr("norm-harness: cannot write the output")) << command << to;
+      EXPECT_THAT(outcome.err,
+                  HasSubstr(fmt::format("norm-harness: cannot write the output ({})", why)))
+          << command << to;
       EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
     }
   }
