@@ -54,7 +54,7 @@ std::string usage() {
          "  norm-harness run all --profile smoke\n\n"
          "Exit codes: 0 all as in golden; 1 a verdict or a run differs; 2 usage; 3 data or\n"
          "golden missing or damaged, or the output cannot be written; 4 runs are left, to another\n"
-         "process or because time ran out; 130 runs were stopped by a signal.\n";
+         "process or because time ran out; 130 runs or figures were stopped by a signal.\n";
 }
 
 Exit run(const std::vector<std::string>& words) {

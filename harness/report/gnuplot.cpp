@@ -4,9 +4,11 @@
 #include <sys/wait.h>
 
 #include <cstring>
+#include <optional>
 
 #include "harness/base/child_process.hpp"
 #include "harness/base/files.hpp"
+#include "harness/base/stop.hpp"
 #include "libnorm/core/error.hpp"
 #include "libnorm/data/printable.hpp"
 
@@ -85,6 +87,9 @@ std::vector<fs::path> run_gnuplot(const std::string& name, const std::string& sc
   fs::create_directories(directory, error);
   if (error) fail_to_write(directory, "make", error.value());
 
+  // A signal ends gnuplot, and this process after the folder is gone.
+  stop_on_signals();
+  const Unsaved until_the_folder_is_gone;
   const TemporaryFolder folder;
   const std::string source = name + ".gp";
   write_atomically(folder.path() / source, script);
@@ -96,9 +101,10 @@ std::vector<fs::path> run_gnuplot(const std::string& name, const std::string& sc
                              .errors = "log",
                              .folder = folder.path(),
                              .withheld = "GNU"};
-  const int status = run_child(gnuplot).value();
+  const std::optional<int> status = run_child(gnuplot, &stop_requested);
+  check_stop();
   const std::string said = last_words(folder.path() / "log");
-  require_success(status, source, folder.path(), said);
+  require_success(status.value(), source, folder.path(), said);
   std::vector<std::string> pictures;
   for (const std::string& kind : kinds) {
     pictures.push_back(whole_picture(folder.path() / (name + "." + kind), said));

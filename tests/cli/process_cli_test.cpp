@@ -56,6 +56,16 @@ TEST(Streams, OutputThatCannotBeWrittenIsThree) {
   EXPECT_EQ(shell(scratch.path(), "$H show --store nowhere >/dev/full").code, 3);
 }
 
+TEST(Streams, ASignalWhileFiguresAreDrawnLeavesNoFolder) {
+  const cli::Scratch scratch;
+  const auto outcome = shell(
+      scratch.path(),
+      "mkdir t; TMPDIR=$PWD/t $H figures e1 --profile smoke --results golden --golden " GOLDEN
+      " --output f & p=$!; until ls t | grep -q .; do sleep 0.01; done; kill -TERM $p; wait $p; "
+      "echo code $?, left $(ls t | wc -l)");
+  EXPECT_THAT(outcome.out, testing::EndsWith("code 130, left 0\n"));
+}
+
 TEST(Streams, AnErrorThatCannotBeReportedKeepsItsCode) {
   const cli::Scratch scratch;
   for (const char* to : {"2>/dev/full", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"}) {
