@@ -177,7 +177,11 @@ bool is_known_dead(const std::string& identity) {
   return start_of(pid) != start;
 }
 
-FileSystem file_system_from(const std::string& mounts, const std::string& path) {
+FileSystem file_system_from(std::uint32_t number, const std::string& mounts,
+                            const std::string& path) {
+  for (const LocalType& local : kLocalTypes) {
+    if (local.number == number) return {local.name, true};
+  }
   FileSystem found;
   std::istringstream lines(mounts);
   std::size_t longest = 0;
@@ -199,15 +203,12 @@ FileSystem file_system_of(const std::filesystem::path& folder) {
   // The list of mounts lacks what holds the root of a chroot; statfs() is right there too, but does
   // not tell how a network's file system was mounted.
   struct statfs about = {};
-  if (::statfs(folder.c_str(), &about) == 0) {
-    for (const LocalType& local : kLocalTypes) {
-      if (local.number == std::uint32_t(about.f_type)) return {local.name, true};
-    }
-  }
+  const bool is_known = ::statfs(folder.c_str(), &about) == 0;
   std::error_code error;
   const std::filesystem::path path = std::filesystem::weakly_canonical(folder, error);
   if (error) return {};
-  return file_system_from(text_of("/proc/self/mounts"), path.string());
+  return file_system_from(is_known ? std::uint32_t(about.f_type) : 0, text_of("/proc/self/mounts"),
+                          path.string());
 }
 
 }  // namespace harness

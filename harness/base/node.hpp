@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -38,7 +39,9 @@ struct FileSystem {
 };
 FileSystem file_system_of(const std::filesystem::path& folder);
 
-/// The same from the text of a file like /proc/self/mounts, for an absolute path.
-FileSystem file_system_from(const std::string& mounts, const std::string& path);
+/// The same from statfs()'s number of the type and the text of a file like /proc/self/mounts, for
+/// an absolute path.
+FileSystem file_system_from(std::uint32_t number, const std::string& mounts,
+                            const std::string& path);
 
 }  // namespace harness

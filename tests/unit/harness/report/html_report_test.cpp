@@ -5,116 +5,13 @@
 #include <limits>
 #include <string>
 
-#include "harness/report/chart_script.hpp"
 #include "harness/report/effect_bars.hpp"
 #include "harness/report/html.hpp"
-#include "harness/report/paper.hpp"
 #include "libnorm/core/error.hpp"
+#include "tests/unit/harness/report/report_samples.hpp"
 
+namespace harness {
 namespace {
-
-using harness::CheckedVerdict;
-using harness::Comparison;
-using harness::Effect;
-using harness::EffectBar;
-using harness::Finding;
-using harness::Outcome;
-using harness::PartResult;
-using harness::ReportClaim;
-using harness::ReportData;
-using harness::ReportFigure;
-using harness::RunResult;
-using harness::Verdict;
-
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-int count(const std::string& text, const std::string& part) {
-  int times = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-    ++times;
-  }
-  return times;
-}
-
-Comparison make_comparison(double effect, double low, double high) {
-  Comparison comparison;
-  comparison.effect = effect;
-  comparison.interval = {low, high};
-  return comparison;
-}
-
-PartResult make_part(const std::string& label, Finding finding, double effect) {
-  PartResult part;
-  part.label = label;
-  part.unit = "decades";
-  part.margin = 0.301;
-  part.why = "a factor of two";
-  part.finding = finding;
-  part.reading.whole = make_comparison(effect, effect - 0.1, effect + 0.1);
-  return part;
-}
-
-/// A claim that fails as published, holds in another definition, and is left open by a control.
-ReportClaim make_claim() {
-  ReportClaim claim;
-  claim.claim.id = "e1.flatness";
-  claim.claim.source = "the paper, Figure 1";
-  claim.claim.task = "associative_recall";
-  claim.claim.parts = {{harness::Relation::larger, {{"none"}}, {{"layernorm"}}}};
-  claim.claim.controls = {{"none", "none_matched", "it learns faster"}};
-  Verdict published;
-  published.id = "e1.flatness";
-  published.experiment = "e1";
-  published.definition = "published";
-  published.published = true;
-  published.sentence = "layernorm ends in a flat minimum";
-  published.metric = "log10 slice_range.published_e1";
-  published.source = "the notebook";
-  published.regime = "profile paper: associative_recall, 4000 steps, 10 seeds";
-  published.seeds = {0, 1, 2};
-  published.outcome = Outcome::fragile;
-  published.as_defined = Outcome::contradicted;
-  published.scope = "fails in 1 of 2 definitions, holds in 1";
-  published.parts = {make_part("none - layernorm", Finding::opposite, -1.59)};
-  published.parts[0].controls = {
-      {"none_matched for none", {make_comparison(-0.3, -0.5, -0.1), {}}, Effect::open}};
-  Verdict other = published;
-  other.definition = "per_loss";
-  other.published = false;
-  other.axis = "unit of loss";
-  other.outcome = other.as_defined = Outcome::supported;
-  other.parts = {make_part("none - layernorm", Finding::holds, 0.656)};
-  claim.definitions = {{published, published, {}}, {other, other, {}}};
-  return claim;
-}
-
-ReportData make_data() {
-  RunResult result;
-  result.profile = "paper";
-  result.arm = "layernorm";
-  result.seed = 3;
-  result.steps = 4000;
-  result.final_loss = 6.85e-3;
-  result.metrics["effective_rank"] = 115.234;
-  result.weights_sha256 = "0123456789abcdef0123456789abcdef";
-  result.environment = {"1.0", "n1", "gcc 12", "-O2", "some cpu", "avx2", 2};
-  const std::string svg =
-      "<?xml version=\"1.0\"?>\n<svg width=\"1\" height=\"1\"><path id='a' d='M0.123,0'/>"
-      "<g fill=\"none\">\n</g><g id=\"b\" fill=\"url(#c)\"><use xlink:href='#a'/></g></svg>\n";
-  ReportData data;
-  data.title = "libnorm <report>";
-  data.claims = {make_claim()};
-  data.figures = {{"e1", "Figure 1, published", "A caption.", "Three panels.", svg},
-                  {"e1", "Figure 2", "", "Same.", svg}};
-  data.figures[0].is_headline = true;
-  data.figures[0].files = {"r_files/figure1.svg", "r_files/figure1.csv"};
-  data.figures[0].notes = {"A note."};
-  data.results = {result};
-  data.commands = {"libnorm run e1 && libnorm report"};
-  return data;
-}
 
 TEST(FourDigits, RoundsAndSaysWhatIsNotFinite) {
   EXPECT_EQ(harness::four_digits(6.85e-3), "0.006850");
@@ -432,76 +329,5 @@ TEST(HtmlReport, ShowsTheCommands) {
                   "<code>libnorm run e1 &amp;&amp; libnorm report\n</code></pre>"));
 }
 
-harness::Chart make_chart() {
-  harness::Chart chart;
-  chart.name = "figure1";
-  chart.key = {{"layernorm", "#0072b2", "1"}, {"a \"b\"\n", "#d55e00", "2"}};
-  harness::Panel panel;
-  panel.title = "(a) Loss";
-  panel.x_label = "step";
-  panel.y_label = "loss (nats, log)";
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  panel.curves = {{{{0, 2, 1, 3}, {1, nan, nan, nan}}}, {{{1, 0.5, 0.25, 0.75}}}};
-  chart.panels = {panel, panel};
-  return chart;
-}
-
-TEST(ChartCsv, HasEachPointThatIsDrawnAndNoTextThatBreaksALine) {
-  harness::Chart chart = make_chart();
-  chart.panels.resize(1);
-  EXPECT_EQ(harness::chart_csv(chart),
-            "panel,x_label,y_label,curve,x,median,smallest,largest\n"
-            "\"(a) Loss\",\"step\",\"loss (nats, log)\",\"layernorm\",0,2,1,3\n"
-            "\"(a) Loss\",\"step\",\"loss (nats, log)\",\"a \"\"b\"\"\uFFFD\",1,0.5,0.25,0.75\n");
-}
-
-TEST(PaperScript, DrawsOnePdfAsWideAsItsColumns) {
-  const std::string wide = harness::paper_script(make_chart(), harness::PaperWidth::two_columns);
-  EXPECT_EQ(count(wide, "set terminal pdfcairo size 7in,"), 1);
-  EXPECT_EQ(count(wide, "set output 'figure1.pdf'"), 1);
-  EXPECT_EQ(count(wide, "set lmargin at screen"), 3);  // two panels and the key
-  EXPECT_FALSE(has(wide, "svg"));
-  const std::string narrow = harness::paper_script(make_chart(), harness::PaperWidth::one_column);
-  EXPECT_EQ(count(narrow, "set terminal pdfcairo size 3.5in,"), 1);
-  // Panels stand below each other, each with margins of its own.
-  EXPECT_EQ(count(wide, "; set tmargin at screen"), 2);
-  EXPECT_EQ(count(narrow, "; set tmargin at screen"), 4);
-}
-
-TEST(Paper, TextsAreNoCommandsOfLatex) {
-  EXPECT_EQ(harness::latex("50% of a_b & \\input{x} $^~#\"<>|"),
-            "50\\% of a\\_b \\& \\textbackslash{}input\\{x\\} "
-            "\\$\\textasciicircum{}\\textasciitilde{}\\#''\\textless{}\\textgreater{}\\textbar{}");
-  EXPECT_EQ(harness::latex("caf\u00e9\n"), "caf??");
-}
-
-TEST(Paper, TheTableHasALineForEachClaim) {
-  ReportData data = make_data();
-  data.claims.push_back(data.claims[0]);
-  data.claims[1].definitions[0].verdict.parts.clear();
-  const std::string table = harness::latex_table(data.claims);
-  EXPECT_TRUE(has(table,
-                  "e1.flatness: layernorm ends in a flat minimum & FRAGILE & none - layernorm: "
-                  "$-1.59$ $[-1.69, -1.49]$ decades & fails 1, holds 1 \\\\\n"));
-  EXPECT_TRUE(has(table, "& FRAGILE & -- & fails 1, holds 1"));
-}
-
-TEST(Paper, TheDocumentHasEachFigureInBothWidths) {
-  const std::string document = harness::latex_document(
-      "A & B", {{.experiment = "e1",
-                 .heading = "Figure 1",
-                 .caption = "100%",
-                 .alt = "",
-                 .notes = {},
-                 .files = {"p/figure1-one_column.pdf", "p/figure1-two_columns.pdf"}}});
-  for (const char* part :
-       {"\\title{A \\& B}",
-        "\\begin{figure}\n\\centering\n\\includegraphics[width=\\columnwidth]{figure1-one_column}",
-        "\\begin{figure*}\n\\centering\n\\includegraphics[width=\\textwidth]{figure1-two_"
-        "columns}"}) {
-    EXPECT_EQ(count(document, part), 1) << part;
-  }
-  EXPECT_EQ(count(document, "\\caption{Figure 1. 100\\%}"), 2);
-}
-
 }  // namespace
+}  // namespace harness
