@@ -64,7 +64,8 @@ class TurnProgress {
   const bool is_terminal_ = is_terminal(STDERR_FILENO);
 };
 
-struct Comparison {
+/// What was timed so far.
+struct Timed {
   std::vector<PairedTimes> times;
   /// What only one of the builds has.
   std::vector<std::string> alone;
@@ -100,7 +101,7 @@ std::optional<std::vector<TimedStep>> timed_by(const std::string& program, const
 /// Both builds, this one last or first, on one experiment. Returns whether both were timed. The
 /// other one begins, as it is the one whose path may be mistaken.
 bool take_turns(const AgainstRequest& request, const BenchTask& task, int round,
-                TurnProgress& progress, Comparison& result) {
+                TurnProgress& progress, Timed& result) {
   const bool this_first = round % 2 == 1;
   std::optional<std::vector<TimedStep>> of_new, of_old;
   for (const bool is_new : {this_first, !this_first}) {
@@ -117,8 +118,8 @@ bool take_turns(const AgainstRequest& request, const BenchTask& task, int round,
   return true;
 }
 
-Comparison compare(const AgainstRequest& request) {
-  Comparison result;
+Timed time_both(const AgainstRequest& request) {
+  Timed result;
   TurnProgress progress(request.rounds, 2 * request.tasks.size());
   for (; result.whole_rounds < request.rounds; ++result.whole_rounds) {
     for (const BenchTask& task : request.tasks) {
@@ -170,7 +171,7 @@ Exit bench_against(const AgainstRequest& request) {
   // What has been timed is worth printing.
   stop_on_signals();
   const Unsaved times_so_far;
-  const Comparison result = compare(request);
+  const Timed result = time_both(request);
   if (!result.alone.empty()) {
     complain("bench: only one of the builds has {}: left out", fmt::join(result.alone, "; "));
   }

@@ -183,23 +183,21 @@ void take_golden(const Arguments& arguments) {
   }
 }
 
-}  // namespace
+std::string about() {
+  return R"(Measures finished runs of the store again, with this version's measures, and replaces the
+numbers in their results. What the training itself gave (weights, losses) stays as it is. A run
+that has kept its weights is measured from them; one that has not is trained again, to the same
+weights and losses, or its result is left alone and the exit code is 1. Experiment 4 needs its
+texts for that; without them its runs are listed and the exit code is 3.
 
-Exit remeasure_command(const std::vector<std::string>& words) {
-  Arguments arguments(
-      "remeasure [options]",
-      "Measures finished runs of the store again, with this version's measures, and replaces the\n"
-      "numbers in their results. What the training itself gave (weights, losses) stays as it is. A "
-      "run\n"
-      "that has kept its weights is measured from them; one that has not is trained again, to the\n"
-      "same weights and losses, or its result is left alone and the exit code is 1. Experiment 4 "
-      "needs\n"
-      "its texts for that; without them its runs are listed and the exit code is 3.\n\n"
-      "  norm-harness remeasure                            what results lack or have in an older "
-      "version\n"
-      "  norm-harness remeasure --metrics effective_rank   this metric, in any case\n"
-      "  norm-harness remeasure --metrics rows,landmarks   what is measured on request alone\n\n" +
-          measures_on_request());
+  norm-harness remeasure                            what results lack or have in an older version
+  norm-harness remeasure --metrics effective_rank   this metric, in any case
+  norm-harness remeasure --metrics rows,landmarks   what is measured on request alone
+
+)" + measures_on_request();
+}
+
+void add_options(Arguments& arguments) {
   arguments.options()("metrics", po::value<std::string>(),
                       "only these metrics, as a,b, with all that is measured with them")(
       "profile", po::value<std::string>(), "only runs of this profile; custom: of none")(
@@ -215,6 +213,13 @@ Exit remeasure_command(const std::vector<std::string>& words) {
       "no-wait", "leave runs that another process holds to it, and end with exit code 4")(
       "quiet", "no progress");
   add_device(arguments);
+}
+
+}  // namespace
+
+Exit remeasure_command(const std::vector<std::string>& words) {
+  Arguments arguments("remeasure [options]", about());
+  add_options(arguments);
   if (!arguments.parse(words)) return Exit::ok;
   const std::vector<std::string> wanted = wanted_metrics(arguments);
   if (arguments.has("profile") && arguments.text("profile") != kCustomProfile) {

@@ -182,7 +182,7 @@ void StoredRows::read(Index first, const MatrixView<T>& into) const {
                      "); need rows of " + shape_text(rows_, cols_));
   }
   if (into.rows == 0 || into.cols == 0) return;
-  order_ == ArrayOrder::c ? read_rows(first, into) : read_columns(first, into);
+  order_ == ArrayOrder::c ? read_in_c_order(first, into) : read_in_fortran_order(first, into);
 }
 
 /// Numbers from the array's number `first` on, their lowest bytes first.
@@ -193,7 +193,7 @@ void StoredRows::read_numbers(Index first, std::span<std::byte> into) const {
 }
 
 template <class T>
-void StoredRows::read_rows(Index first, const MatrixView<T>& into) const {
+void StoredRows::read_in_c_order(Index first, const MatrixView<T>& into) const {
   const Index width = bytes_of(format_), all = into.rows * cols_;
   std::vector<std::byte> bytes(std::size_t(std::min(all, kStretch) * width));
   for (Index done = 0; done < all;) {
@@ -221,7 +221,7 @@ Index StoredRows::row_of_line(Index line) const {
 }
 
 template <class T>
-void StoredRows::read_columns(Index first, const MatrixView<T>& into) const {
+void StoredRows::read_in_fortran_order(Index first, const MatrixView<T>& into) const {
   const Index width = bytes_of(format_), length = shape_[0], lines = rows_ / length;
   // Of each line those numbers whose rows may be wanted; neighbours in it are `lines` rows apart.
   const Index low = first / lines, end = (first + into.rows - 1) / lines + 1;

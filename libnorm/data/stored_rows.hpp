@@ -128,9 +128,9 @@ class StoredRows {
 
  private:
   template <class T>
-  void read_rows(Index first, const MatrixView<T>& into) const;
+  void read_in_c_order(Index first, const MatrixView<T>& into) const;
   template <class T>
-  void read_columns(Index first, const MatrixView<T>& into) const;
+  void read_in_fortran_order(Index first, const MatrixView<T>& into) const;
   void read_numbers(Index first, std::span<std::byte> into) const;
   Index row_of_line(Index line) const;
 

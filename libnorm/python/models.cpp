@@ -171,10 +171,58 @@ void add_arrays(nb::class_<SharedModel<T>>& model) {
       "(name, shape) of each tensor in the order of weights, for direction().");
 }
 
+using Release = nb::call_guard<nb::gil_scoped_release>;
+
 template <class T>
-void bind_model(nb::module_& m, const char* name, const char* adam_name) {
+void add_passes(nb::class_<SharedModel<T>>& model) {
   using Model = SharedModel<T>;
-  using Release = nb::call_guard<nb::gil_scoped_release>;
+  model.def(
+      "loss_and_gradient",
+      [](Model& own, const Batch& batch) {
+        return own.use([&](auto& t) { return t.loss_and_gradient(batch); });
+      },
+      nb::arg("batch"), Release(), "Mean cross-entropy in nats, in training; sets gradient.");
+  model.def(
+      "loss",
+      [](Model& own, const Batch& batch) {
+        return own.use([&](auto& t) { return t.loss(batch); });
+      },
+      nb::arg("batch"), Release(), "Mean cross-entropy in nats, in evaluation.");
+  model.def(
+      "logits",
+      [](Model& own, const Batch& batch) {
+        return copied(own, [&](auto& t) { return t.logits(batch); });
+      },
+      nb::arg("batch"), "[B, outputs], in evaluation.");
+  model.def(
+      "activations",
+      [](Model& own, const Batch& batch, Index block) {
+        return copied(own, [&](auto& t) { return t.activations(batch, block); });
+      },
+      nb::arg("batch"), nb::arg("block"),
+      "[R, C] of a block, in evaluation; weights: batch.counts.");
+}
+
+template <class T>
+void add_files(nb::class_<SharedModel<T>>& model) {
+  using Model = SharedModel<T>;
+  model.def(
+      "save",
+      [](Model& own, const std::filesystem::path& path) {
+        own.use([&](auto& t) { save_weights(t, path); });
+      },
+      nb::arg("path"), Release(), "Writes a safetensors file under PyTorch's names.");
+  model.def(
+      "load",
+      [](Model& own, const std::filesystem::path& path) {
+        own.use([&](auto& t) { load_weights(t, path); });
+      },
+      nb::arg("path"), Release(), "Reads one. Raises: DataError unless names and shapes fit.");
+}
+
+template <class T>
+void bind_model(nb::module_& m, const char* name) {
+  using Model = SharedModel<T>;
   nb::class_<Model> model(m, name,
                           "A transformer without positions, mask or dropout, with any norms: the "
                           "paper's model. Threads that share\none take turns.");
@@ -203,44 +251,14 @@ void bind_model(nb::module_& m, const char* name, const char* adam_name) {
       "normalization: a norm and its place, such as `rms+gain@pre`. initial_std: of all matrices;\n"
       "0: as PyTorch draws them. Raises: ValueError for an unknown word or sizes that do not fit.");
   add_arrays(model);
-  model.def(
-      "loss_and_gradient",
-      [](Model& own, const Batch& batch) {
-        return own.use([&](auto& t) { return t.loss_and_gradient(batch); });
-      },
-      nb::arg("batch"), Release(), "Mean cross-entropy in nats, in training; sets gradient.");
-  model.def(
-      "loss",
-      [](Model& own, const Batch& batch) {
-        return own.use([&](auto& t) { return t.loss(batch); });
-      },
-      nb::arg("batch"), Release(), "Mean cross-entropy in nats, in evaluation.");
-  model.def(
-      "logits",
-      [](Model& own, const Batch& batch) {
-        return copied(own, [&](auto& t) { return t.logits(batch); });
-      },
-      nb::arg("batch"), "[B, outputs], in evaluation.");
-  model.def(
-      "activations",
-      [](Model& own, const Batch& batch, Index block) {
-        return copied(own, [&](auto& t) { return t.activations(batch, block); });
-      },
-      nb::arg("batch"), nb::arg("block"),
-      "[R, C] of a block, in evaluation; weights: batch.counts.");
-  model.def(
-      "save",
-      [](Model& own, const std::filesystem::path& path) {
-        own.use([&](auto& t) { save_weights(t, path); });
-      },
-      nb::arg("path"), Release(), "Writes a safetensors file under PyTorch's names.");
-  model.def(
-      "load",
-      [](Model& own, const std::filesystem::path& path) {
-        own.use([&](auto& t) { load_weights(t, path); });
-      },
-      nb::arg("path"), Release(), "Reads one. Raises: DataError unless names and shapes fit.");
-  nb::class_<ModelAdam<T>>(m, adam_name,
+  add_passes(model);
+  add_files(model);
+}
+
+template <class T>
+void bind_adam(nb::module_& m, const char* name) {
+  using Model = SharedModel<T>;
+  nb::class_<ModelAdam<T>>(m, name,
                            "Adam (Kingma, Ba 2015) as PyTorch defines it; with weight_decay,\n"
                            "AdamW, and matrices decay. clip_norm: the longest gradient; 0: any.\n"
                            "The rate rises over warmup_steps, and falls as a cosine to the share\n"
@@ -277,8 +295,10 @@ void bind_model(nb::module_& m, const char* name, const char* adam_name) {
 
 void bind_models(nb::module_& m) {
   bind_data(m);
-  bind_model<float>(m, "Transformer", "Adam");
-  bind_model<double>(m, "TransformerFloat64", "AdamFloat64");
+  bind_model<float>(m, "Transformer");
+  bind_adam<float>(m, "Adam");
+  bind_model<double>(m, "TransformerFloat64");
+  bind_adam<double>(m, "AdamFloat64");
 }
 
 }  // namespace libnorm::python
