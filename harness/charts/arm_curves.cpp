@@ -19,8 +19,6 @@ namespace {
 using libnorm::DataError;
 using libnorm::ValueError;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 void require_same(const std::string& what, const std::string& expected, const std::string& found) {
   if (expected == found) return;
   throw DataError(

@@ -10,8 +10,6 @@
 namespace harness {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 // The most bytes of a word in a note, so that it fits a line.
 constexpr std::size_t kLongestWord = 90;
 

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace harness {
+
+/// What no axis shows.
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// A point of a curve: a middle value and the range around it.
 struct Point {

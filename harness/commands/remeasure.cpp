@@ -183,7 +183,7 @@ void take_golden(const Arguments& arguments) {
   }
 }
 
-std::string about() {
+std::string about_remeasure() {
   return R"(Measures finished runs of the store again, with this version's measures, and replaces the
 numbers in their results. What the training itself gave (weights, losses) stays as it is. A run
 that has kept its weights is measured from them; one that has not is trained again, to the same
@@ -197,7 +197,7 @@ texts for that; without them its runs are listed and the exit code is 3.
 )" + measures_on_request();
 }
 
-void add_options(Arguments& arguments) {
+void add_remeasure_options(Arguments& arguments) {
   arguments.options()("metrics", po::value<std::string>(),
                       "only these metrics, as a,b, with all that is measured with them")(
       "profile", po::value<std::string>(), "only runs of this profile; custom: of none")(
@@ -218,8 +218,8 @@ void add_options(Arguments& arguments) {
 }  // namespace
 
 Exit remeasure_command(const std::vector<std::string>& words) {
-  Arguments arguments("remeasure [options]", about());
-  add_options(arguments);
+  Arguments arguments("remeasure [options]", about_remeasure());
+  add_remeasure_options(arguments);
   if (!arguments.parse(words)) return Exit::ok;
   const std::vector<std::string> wanted = wanted_metrics(arguments);
   if (arguments.has("profile") && arguments.text("profile") != kCustomProfile) {

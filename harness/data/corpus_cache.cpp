@@ -21,12 +21,12 @@ using libnorm::Index;
 static_assert(std::endian::native == std::endian::little);
 
 constexpr std::string_view kMagic = "libnorm corpus 1\n";
-constexpr std::size_t kHexDigits = 64;
+constexpr std::size_t kHashLength = 64;
 /// The most bytes of a corpus that is cached; each run makes a larger one again.
 constexpr std::uintmax_t kMostBytes = std::uintmax_t{1} << 33;
 
 template <class T>
-std::string_view bytes_of(const std::vector<T>& values) {
+std::string_view text_of(const std::vector<T>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
 }
 
@@ -71,16 +71,16 @@ template <class T>
 void put_array(std::string& content, const std::vector<T>& values) {
   const std::uint64_t count = values.size();
   content.append(reinterpret_cast<const char*>(&count), sizeof count);
-  content += bytes_of(values);
+  content += text_of(values);
 }
 
 }  // namespace
 
 std::string corpus_sha256(const Corpus& corpus) {
   return Sha256()
-      .update(bytes_of(corpus.labels))
-      .update(bytes_of(corpus.first))
-      .update(bytes_of(corpus.ids))
+      .update(text_of(corpus.labels))
+      .update(text_of(corpus.first))
+      .update(text_of(corpus.ids))
       .hex();
 }
 
@@ -95,15 +95,15 @@ std::optional<TokenizedRows> read_cached(const fs::path& folder, std::string_vie
   } catch (const libnorm::DataError&) {
     return std::nullopt;
   }
-  if (content.size() < kHexDigits) return std::nullopt;
-  const std::string_view sealed(content.data(), content.size() - kHexDigits);
+  if (content.size() < kHashLength) return std::nullopt;
+  const std::string_view sealed(content.data(), content.size() - kHashLength);
   if (sha256_hex(sealed) != std::string_view(content).substr(sealed.size())) return std::nullopt;
 
   Parts parts(sealed);
   if (parts.take(kMagic.size()) != kMagic) return std::nullopt;
-  if (parts.take(kHexDigits) != sha256_hex(key)) return std::nullopt;
+  if (parts.take(kHashLength) != sha256_hex(key)) return std::nullopt;
   TokenizedRows rows;
-  rows.rows_sha256 = parts.take(kHexDigits);
+  rows.rows_sha256 = parts.take(kHashLength);
   parts.take_array(rows.corpus.labels);
   parts.take_array(rows.corpus.first);
   parts.take_array(rows.corpus.ids);

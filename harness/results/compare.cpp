@@ -29,7 +29,7 @@ constexpr std::string_view kExactMetrics[] = {"training_loss", "training_accurac
 constexpr double kSolverTolerance = 1e-9;
 constexpr double kDriftTolerance = 1e-3;
 
-std::string name_of(const RunResult& result) {
+std::string described(const RunResult& result) {
   std::string cell;
   for (const auto& [factor, level] : result.cell) cell += " " + factor + "=" + level;
   return result.task + "/" + result.profile + "/" + result.arm + cell + " seed " +
@@ -142,7 +142,7 @@ void ResultComparison::add(Cause cause, const std::string& what, const std::stri
                                ? "different bits, same numbers within 1e-3 (platform drift)"
                                : "different result";
   differences_.push_back({cause, what,
-                          "golden: " + name_of(golden_) + ": " + what + " differs (got " + got +
+                          "golden: " + described(golden_) + ": " + what + " differs (got " + got +
                               ", expected " + expected + note + "); " + says});
 }
 
@@ -246,7 +246,7 @@ bool ResultComparison::check_measures() {
     same = false;
     differences_.push_back(
         {Cause::kOtherMeasures, "measures." + name,
-         "golden: " + name_of(golden_) + ": " + name + " was measured by version " +
+         "golden: " + described(golden_) + ": " + name + " was measured by version " +
              std::to_string(version) + ", and here by version " + std::to_string(found->second) +
              "; not compared: run `norm-harness remeasure` to measure stored runs again"});
   }
@@ -343,9 +343,9 @@ std::vector<Difference> ResultComparison::run() {
 }  // namespace
 
 std::vector<Difference> compare(const RunResult& fresh, const RunResult& golden) {
-  if (name_of(fresh) != name_of(golden)) {
-    throw libnorm::ValueError("compare: the results are of two runs (" + name_of(fresh) +
-                              ", golden " + name_of(golden) +
+  if (described(fresh) != described(golden)) {
+    throw libnorm::ValueError("compare: the results are of two runs (" + described(fresh) +
+                              ", golden " + described(golden) +
                               "); need one task, profile, arm, cell and seed");
   }
   return ResultComparison(fresh, golden).run();

@@ -21,8 +21,6 @@ using libnorm::RowFactor;
 
 constexpr const char* kSpectra = "spectra";
 constexpr const char* kHeldOut = "held_out";
-constexpr const char* kRows = "rows";
-constexpr const char* kUntrained = "untrained";
 /// Texts whose rows at the prediction position are measured.
 constexpr Index kReadTexts = 4096;
 /// The position whose row the head reads: [CLS].

@@ -10,7 +10,7 @@ namespace harness {
 namespace {
 
 /// Covers widths that are no multiple of the lanes, a smaller last batch, and texts that are cut.
-EncoderOptions smoke() {
+EncoderOptions encoder_smoke() {
   EncoderOptions o;
   o.texts = Texts::topics;
   o.rows = 150;
@@ -47,7 +47,7 @@ EncoderOptions subset() {
 
 const std::vector<EncoderProfile>& encoder_profiles() {
   static const std::vector<EncoderProfile> profiles = {
-      {"smoke", "a small model on generated texts: seconds", smoke()},
+      {"smoke", "a small model on generated texts: seconds", encoder_smoke()},
       {"quick", "the paper's model on 4,096 rows of AG News, 10 epochs: minutes", quick()},
       {"subset", "47,598 rows of AG News, 15 epochs: half an hour an arm", subset()},
       {"paper", "the paper's scale: 120,000 rows, 15 epochs: over an hour an arm",

@@ -20,8 +20,6 @@ using libnorm::Walk;
 
 constexpr const char* kSpectrum = "spectrum";
 constexpr const char* kSlices = "slices";
-constexpr const char* kRows = "rows";
-constexpr const char* kUntrained = "untrained";
 constexpr const char* kCurvature = "curvature";
 constexpr const char* kRescaled = "rescaled";
 constexpr const char* kEngine = "engine";

@@ -7,7 +7,7 @@ namespace {
 
 /// Small, but covers every branch of the paper's scale: widths that are no multiple of the lanes,
 /// and sums longer than a segment and a shard.
-RecallOptions smoke() {
+RecallOptions recall_smoke() {
   RecallOptions o;
   o.entities = 6;
   o.attributes = 6;
@@ -44,7 +44,7 @@ const RecallArm& find_recall_arm(std::string_view name) {
 
 const std::vector<RecallProfile>& recall_profiles() {
   static const std::vector<RecallProfile> profiles = {
-      {"smoke", "a small model for a few steps: seconds", smoke()},
+      {"smoke", "a small model for a few steps: seconds", recall_smoke()},
       {"paper", "the paper's scale: 4000 steps", RecallOptions{}},
   };
   return profiles;

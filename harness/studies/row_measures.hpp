@@ -10,6 +10,10 @@
 
 namespace harness {
 
+/// Measures that every study has: the rows of the trained model, and of the model before training.
+inline constexpr const char* kRows = "rows";
+inline constexpr const char* kUntrained = "untrained";
+
 /// The ways in which a set of rows is taken: as it is; minus its mean row; each row divided by its
 /// length, where rows of zeros stay; and the last minus its mean row.
 inline constexpr std::string_view kRowVariants[] = {"plain", "centred", "normalized",

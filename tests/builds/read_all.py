@@ -1,8 +1,9 @@
-"""Has another compiler read every source of a build, with the build's own flags.
+"""Has another compiler read every source by itself, with the flags of the release build.
 
-    python3 read_all.py BUILD COMPILER
+    python3 read_all.py ROOT WORK COMPILER
 
-What only the first compiler knows is left out: its warnings, its precompiled headers and parameters.
+The build compiles sources a dozen at a time, so that one could lack what its neighbour includes;
+here each must do alone. What only the first compiler knows is left out: its warnings, its precompiled headers and parameters.
 """
 
 import concurrent.futures
@@ -37,9 +38,12 @@ def read(compiler, entry):
     return outcome.returncode, outcome.stderr
 
 
-def main(build, compiler):
+def main(root, build, compiler):
     if not compiler or compiler.endswith("-NOTFOUND"):
         sys.exit("no Clang was found (clang++); need one, as Debian's package clang has it")
+    configure = ["cmake", "--preset", "release", "-S", root, "-B", build,
+                 "-DLIBNORM_UNITY_BUILD=OFF"]
+    subprocess.run(configure, cwd=root, check=True, stdout=subprocess.DEVNULL)
     listed = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
     # Generated ones include one header each, which the sources include too; a body is compiled for
     # each instruction set, and one of them tells.

@@ -19,6 +19,7 @@
 
 namespace {
 
+using cli::only_run;
 using cli::run;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
@@ -28,20 +29,13 @@ constexpr const char* kSmoke = "run e1 --profile smoke --quiet --store s";
 constexpr const char* kLong =
     "run e1 --profile smoke --arms layernorm --threads 1 --steps 40000 --store s";
 
-fs::path only_run(const fs::path& store) {
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(store / "runs")) found.push_back(entry.path());
-  if (found.size() != 1) throw std::runtime_error("need one run in " + store.string());
-  return found[0];
-}
-
 nlohmann::json shown(const fs::path& directory) {
   const auto shown = run(directory, "show --json --store s");
   EXPECT_EQ(shown.code, 0) << shown.err;
   return nlohmann::json::parse(shown.out);
 }
 
-std::string weights(const fs::path& directory) {
+std::string weights_of_the_run(const fs::path& directory) {
   const auto results = shown(directory);
   EXPECT_EQ(results.size(), 1u);
   return results[0]["weights_sha256"];
@@ -222,7 +216,7 @@ TEST(Cli, AStoreThatCannotBeWrittenIsNamed) {
 TEST(Cli, AFullDiskIsNamedAndNothingStoredIsLost) {
   const cli::Scratch scratch;
   ASSERT_EQ(run(scratch.path(), "run e1 --profile smoke --arms none --quiet --store s").code, 0);
-  const std::string before = weights(scratch.path());
+  const std::string before = weights_of_the_run(scratch.path());
   const auto outcome = run(
       scratch.path(), "run e1 --profile smoke --arms layernorm --quiet --store s", "ulimit -f 1; ");
   EXPECT_EQ(outcome.code, 3) << outcome.err;
@@ -232,7 +226,7 @@ TEST(Cli, AFullDiskIsNamedAndNothingStoredIsLost) {
           "ulimit -f 1; ");
   EXPECT_EQ(result.code, 3) << result.err;
   EXPECT_THAT(result.err, HasSubstr("row.json"));
-  EXPECT_EQ(weights(scratch.path()), before);
+  EXPECT_EQ(weights_of_the_run(scratch.path()), before);
 }
 
 TEST(Cli, AnEditedResultIsNamedAndNotUsed) {
@@ -363,7 +357,7 @@ TEST(Cli, AVerdictThatIsNotGoldensIsFound) {
 TEST(Cli, AKilledRunGoesOnToTheSameBits) {
   const cli::Scratch whole, cut;
   ASSERT_EQ(run(whole.path(), kLong).code, 0);
-  const std::string expected = weights(whole.path());
+  const std::string expected = weights_of_the_run(whole.path());
   // The first two by Ctrl-C, which writes a checkpoint; then without warning.
   int stops = 0;
   for (const int signal : {SIGINT, SIGTERM, SIGKILL, SIGINT, SIGKILL}) {
@@ -377,7 +371,7 @@ TEST(Cli, AKilledRunGoesOnToTheSameBits) {
   }
   EXPECT_GE(stops, 2) << "the runs ended before they could be stopped";
   ASSERT_EQ(run(cut.path(), kLong).code, 0);
-  EXPECT_EQ(weights(cut.path()), expected);
+  EXPECT_EQ(weights_of_the_run(cut.path()), expected);
 }
 
 TEST(Cli, AGpuThatCannotBeUsedIsNamedAndAutoGoesWithoutIt) {

@@ -16,9 +16,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-constexpr const char* kRun = "run e1 --profile smoke --arms none --quiet --store s";
-const std::string kCheck = std::string(kRun) + " --check --golden g";
-
 class OnRequest : public testing::Test {
  protected:
   RunResult result(const char* store = "s") const {
@@ -49,7 +46,7 @@ std::string without_requests(RunResult result) {
 }
 
 TEST_F(OnRequest, AddsToARowAndChangesNothingInIt) {
-  make(std::string(kRun) + " --keep weights");
+  make(cli::kOneRun + " --keep weights");
   make("bless e1 --because x --golden g --store s");
   const std::string before = harness::to_line(result());
   EXPECT_THAT(command("remeasure --metrics rows --store s --quiet").out,
@@ -67,15 +64,15 @@ TEST_F(OnRequest, AddsToARowAndChangesNothingInIt) {
   EXPECT_THAT(command("show --csv --store s").out,
               AllOf(HasSubstr("rows.read.centred.effective_rank"),
                     HasSubstr("landmarks.step_30.slice_range.published")));
-  EXPECT_EQ(command(kCheck).code, 0) << "golden lacks them";
+  EXPECT_EQ(command(cli::kOneRunChecked).code, 0) << "golden lacks them";
   make("bless e1 --because x --golden g --store s");
-  EXPECT_EQ(command(kCheck).code, 0);
+  EXPECT_EQ(command(cli::kOneRunChecked).code, 0);
   fs::remove_all(scratch_ / "s");
-  EXPECT_EQ(command(kCheck).code, 0) << "a new run lacks them";
+  EXPECT_EQ(command(cli::kOneRunChecked).code, 0) << "a new run lacks them";
 }
 
 TEST_F(OnRequest, TakesGoldensRows) {
-  make(kRun);
+  make(cli::kOneRun);
   make("bless e1 --because x --golden g --store s");
   const auto taken = command("remeasure --golden g --metrics rows --store t --quiet");
   EXPECT_EQ(taken.code, 0) << taken.err;

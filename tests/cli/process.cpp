@@ -65,6 +65,15 @@ bool appears(const std::filesystem::path& path) {
   return std::filesystem::exists(path);
 }
 
+std::filesystem::path only_run(const std::filesystem::path& store) {
+  std::vector<std::filesystem::path> found;
+  for (const auto& entry : std::filesystem::directory_iterator(store / "runs")) {
+    found.push_back(entry.path());
+  }
+  if (found.size() != 1) throw std::runtime_error("need one run in " + store.string());
+  return found[0];
+}
+
 std::vector<std::string> weights(const std::filesystem::path& store) {
   std::vector<std::string> hashes;
   for (const harness::RunResult& result :

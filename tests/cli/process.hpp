@@ -36,6 +36,13 @@ int wait_for(pid_t pid);
 /// Waits until a file is there, for at most 20 seconds; returns whether it is.
 bool appears(const std::filesystem::path& path);
 
+/// A run of a second or two, and its check against the golden results in the folder g.
+inline const std::string kOneRun = "run e1 --profile smoke --arms none --quiet --store s";
+inline const std::string kOneRunChecked = kOneRun + " --check --golden g";
+
+/// The folder of the one run that a store has. Throws: std::runtime_error unless it has one.
+std::filesystem::path only_run(const std::filesystem::path& store);
+
 /// Hashes of the weights of a store's runs, in its order.
 std::vector<std::string> weights(const std::filesystem::path& store);
 

@@ -17,6 +17,7 @@
 
 namespace {
 
+using cli::only_run;
 using cli::run;
 using cli::shell;
 using cli::weights;
@@ -27,13 +28,6 @@ using testing::Not;
 namespace fs = std::filesystem;
 
 constexpr const char* kShort = "run e1 --profile smoke --arms none --threads 1 --quiet --store s";
-fs::path only_run(const fs::path& store) {
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(store / "runs")) found.push_back(entry.path());
-  if (found.size() != 1) throw std::runtime_error("need one run in " + store.string());
-  return found[0];
-}
-
 TEST(Streams, OutputThatCannotBeWrittenIsThree) {
   const cli::Scratch scratch;
   cli::write(scratch / "voc", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nhello\n");

@@ -28,9 +28,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-constexpr const char* kRun = "run e1 --profile smoke --arms none --quiet --store s";
-const std::string kCheck = std::string(kRun) + " --check --golden g";
-
 class Remeasure : public testing::Test {
  protected:
   harness::Store store(harness::Access access = harness::Access::writing) const {
@@ -83,7 +80,7 @@ class Remeasure : public testing::Test {
 };
 
 TEST_F(Remeasure, BringsARowToThisVersionFromItsKeptWeights) {
-  make(kRun);
+  make(cli::kOneRun);
   make("bless e1 --because x --golden g --store s");
   const std::string before = line();
   EXPECT_THAT(command("remeasure --store s").out,
@@ -95,7 +92,7 @@ TEST_F(Remeasure, BringsARowToThisVersionFromItsKeptWeights) {
   EXPECT_THAT(verify.err, HasSubstr("slices of associative_recall runs at the profile smoke was "
                                     "measured by version 0, this is 1"));
   EXPECT_THAT(verify.out, HasSubstr("slices was measured by version 1, and here by version 0"));
-  const auto check = command(kCheck);
+  const auto check = command(cli::kOneRunChecked);
   EXPECT_EQ(check.code, 3);
   EXPECT_THAT(check.out, AllOf(HasSubstr("other measures"), HasSubstr("norm-harness remeasure")));
   EXPECT_NE(line(), before) << "never a retraining";
@@ -112,7 +109,7 @@ TEST_F(Remeasure, BringsARowToThisVersionFromItsKeptWeights) {
 }
 
 TEST_F(Remeasure, TrainsAgainToTheSameHashesWhereNothingIsKept) {
-  make(std::string(kRun) + " --keep none");
+  make(cli::kOneRun + " --keep none");
   RunResult made = result();
   made.cell = {{"size", "small"}};
   store().lock(Spec::parse(made.spec, "row")).finish(made);
@@ -141,7 +138,7 @@ TEST_F(Remeasure, TrainsAgainToTheSameHashesWhereNothingIsKept) {
 }
 
 TEST_F(Remeasure, KeptWeightsThatAreDamagedAreNamed) {
-  make(kRun);
+  make(cli::kOneRun);
   const std::string before = line();
   cli::write(store().folder(result()) / "kept.safetensors", "torn");
   const auto outcome = command("remeasure --metrics slices --store s --quiet");
@@ -156,7 +153,7 @@ TEST_F(Remeasure, KeptWeightsThatAreDamagedAreNamed) {
 }
 
 TEST_F(Remeasure, ARunThatAnotherProcessHoldsIsWaitedForOrLeft) {
-  make(kRun);
+  make(cli::kOneRun);
   const std::string before = line();
   spoil("slices", "slice_range.published");
   std::optional<harness::LockedRun> held;
@@ -173,13 +170,13 @@ TEST_F(Remeasure, ARunThatAnotherProcessHoldsIsWaitedForOrLeft) {
 }
 
 TEST_F(Remeasure, OfARunThatDivergedThereIsNothing) {
-  make(std::string(kRun) + " --learning-rate-none 1e30");
+  make(cli::kOneRun + " --learning-rate-none 1e30");
   EXPECT_THAT(command("remeasure --metrics slices --store s").out,
               HasSubstr("There is nothing to measure again"));
 }
 
 TEST_F(Remeasure, WhatThisVersionDoesNotMakeIsNamedAndStays) {
-  make(kRun);
+  make(cli::kOneRun);
   plant(1, [](Spec& spec, RunResult&) { spec.set("numerics", 0); });
   plant(2, [](Spec& spec, RunResult&) { spec.set("future", 1); });
   plant(3, [](Spec& spec, RunResult&) { spec.set("heads", 7); });
@@ -242,7 +239,7 @@ TEST_F(Remeasure, OfRunsOnOtherTextsIsOnTheTextsOfEach) {
 }
 
 TEST_F(Remeasure, OfRunsOfNoProfileGoesByTheirSpecs) {
-  make(std::string(kRun) + " --steps 7 --learning-rate-none 0.003");
+  make(cli::kOneRun + " --steps 7 --learning-rate-none 0.003");
   const std::string before = line();
   const auto again = command("remeasure --metrics stable_rank --store s --quiet");
   EXPECT_EQ(again.code, 0) << again.err;
@@ -251,7 +248,7 @@ TEST_F(Remeasure, OfRunsOfNoProfileGoesByTheirSpecs) {
 }
 
 TEST_F(Remeasure, WithoutTheTextsItSaysSoAndMeasuresTheRest) {
-  make(kRun);
+  make(cli::kOneRun);
   spoil("spectrum", "effective_rank");
   harness::EncoderOptions options;
   options.texts = harness::Texts::subset;
@@ -274,7 +271,7 @@ TEST_F(Remeasure, WithoutTheTextsItSaysSoAndMeasuresTheRest) {
 }
 
 TEST_F(Remeasure, AMistakeIsOneSentence) {
-  make(kRun);
+  make(cli::kOneRun);
   const auto unknown = command("remeasure --metrics efective_rank --store s");
   EXPECT_EQ(unknown.code, 2);
   EXPECT_THAT(unknown.err, HasSubstr("--metrics: unknown name (efective_rank); use some of "
@@ -289,7 +286,7 @@ TEST_F(Remeasure, AMistakeIsOneSentence) {
 class FormatOne : public Remeasure {
  protected:
   FormatOne() {
-    make(kRun);
+    make(cli::kOneRun);
     RunResult old = result();
     old.spec_sha256 = Spec::parse(old.spec, "row").old_sha256();
     old.spec.clear();
@@ -309,7 +306,7 @@ class FormatOne : public Remeasure {
 };
 
 TEST_F(FormatOne, HasTheSameBitsBeforeAndAfterItsMigration) {
-  EXPECT_EQ(command(kCheck).code, 0);
+  EXPECT_EQ(command(cli::kOneRunChecked).code, 0);
   EXPECT_EQ(command("verify --check --profile smoke --golden g --store s").code, 3)
       << "it has no verdicts, and must not pass";
   const auto bless = command("bless e1 --because x --golden g --store s");
@@ -328,7 +325,7 @@ TEST_F(FormatOne, HasTheSameBitsBeforeAndAfterItsMigration) {
   const auto results = harness::load_golden(scratch_ / "g").results;
   EXPECT_EQ(results.at(0).spec_sha256, result().spec_sha256);
   EXPECT_EQ(results.at(1).spec_sha256, std::string(64, 'a'));
-  EXPECT_EQ(command(kCheck).code, 0);
+  EXPECT_EQ(command(cli::kOneRunChecked).code, 0);
   const auto twice = command("bless --migrate --because reasons --golden g");
   EXPECT_EQ(twice.code, 3);
   EXPECT_THAT(twice.err, HasSubstr("of format 2 already"));
@@ -337,7 +334,7 @@ TEST_F(FormatOne, HasTheSameBitsBeforeAndAfterItsMigration) {
 
 TEST_F(Remeasure, RunsOfNoProfileAndOfOtherArmsAreBlessedWhereAsked) {
   const std::string other = "run e1 --profile smoke --arms rms+gain@pre --quiet --store s";
-  const std::string steps = std::string(kRun) + " --seeds 2 --steps ";
+  const std::string steps = cli::kOneRun + " --seeds 2 --steps ";
   make(other);
   make(steps + "7");
   EXPECT_EQ(command("bless e1 --because x --golden g --store s").code, 3);
@@ -353,7 +350,7 @@ TEST_F(Remeasure, RunsOfNoProfileAndOfOtherArmsAreBlessedWhereAsked) {
 }
 
 TEST_F(Remeasure, WhatThisVersionDoesNotMakeIsNotBlessed) {
-  make(kRun);
+  make(cli::kOneRun);
   const auto make_current = [](RunResult& run) { run.measures["slices"] = 1; };
   plant(1, [&](Spec& spec, RunResult& run) {
     spec.set("steps", 59);

@@ -19,19 +19,11 @@
 /// What a store keeps, and what is said where it is not there.
 namespace {
 
+using cli::only_run;
 using cli::run;
 using testing::HasSubstr;
 using testing::Not;
 namespace fs = std::filesystem;
-
-constexpr const char* kRun = "run e1 --profile smoke --arms none --quiet --store s";
-
-fs::path only_run(const fs::path& store) {
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(store / "runs")) found.push_back(entry.path());
-  if (found.size() != 1) throw std::runtime_error("need one run in " + store.string());
-  return found[0];
-}
 
 TEST(StoreCli, AMistypedStoreIsNamedAndNeverMade) {
   const cli::Scratch scratch;
@@ -73,7 +65,7 @@ TEST(StoreCli, WithoutAStoreGoldenIsEnoughButForWhatAsksForRuns) {
 TEST(StoreCli, ANamedGoldenThatIsNotThereIsAnErrorBeforeTraining) {
   const cli::Scratch scratch;
   for (const char* arguments : {"", " --check", " --steps 3"}) {
-    const auto outcome = run(scratch.path(), std::string(kRun) + " --golden nowhere" + arguments);
+    const auto outcome = run(scratch.path(), cli::kOneRun + " --golden nowhere" + arguments);
     EXPECT_EQ(outcome.code, 3) << arguments;
     EXPECT_THAT(outcome.err, HasSubstr("golden: no such folder, or nothing in it (nowhere)"));
   }
@@ -82,12 +74,12 @@ TEST(StoreCli, ANamedGoldenThatIsNotThereIsAnErrorBeforeTraining) {
 
 TEST(StoreCli, WhatARunKeepsIsAskedFor) {
   const cli::Scratch scratch;
-  const std::string command = std::string(kRun) + " --golden g";
+  const std::string command = cli::kOneRun + " --golden g";
   const auto kept = [&] {
     const auto shown = run(scratch.path(), "show --json --store s");
     return nlohmann::json::parse(shown.out).at(0).value("kept", nlohmann::json());
   };
-  ASSERT_EQ(run(scratch.path(), std::string(kRun) + " --keep none").code, 0);
+  ASSERT_EQ(run(scratch.path(), cli::kOneRun + " --keep none").code, 0);
   // A small golden is read more often here, and faster, than the whole.
   ASSERT_EQ(run(scratch.path(), "bless e1 --because x --golden g --store s").code, 0);
   EXPECT_TRUE(kept().is_null());
@@ -117,7 +109,7 @@ TEST(StoreCli, WhatARunKeepsIsAskedFor) {
 
 TEST(StoreCli, GcNamesAndRemovesWhatIsOfNoUse) {
   const cli::Scratch scratch;
-  ASSERT_EQ(run(scratch.path(), kRun).code, 0);
+  ASSERT_EQ(run(scratch.path(), cli::kOneRun).code, 0);
   const fs::path folder = only_run(scratch / "s");
   cli::write(folder / "checkpoint.bin", std::string(2000, 'c'));
   const auto named = run(scratch.path(), "gc --store s");
@@ -149,7 +141,7 @@ TEST(StoreCli, GcNamesAndRemovesWhatIsOfNoUse) {
 
 TEST(StoreCli, VerifyCheckFailsWhereThereIsNoRunToCheck) {
   const cli::Scratch scratch;
-  ASSERT_EQ(run(scratch.path(), kRun).code, 0);
+  ASSERT_EQ(run(scratch.path(), cli::kOneRun).code, 0);
   ASSERT_EQ(run(scratch.path(), "bless e1 --because x --golden g --store s").code, 0);
   // The claims are judged at other profiles than smoke.
   for (const std::string arguments : {"", " --json", " --results store"}) {
@@ -164,7 +156,7 @@ TEST(StoreCli, VerifyCheckFailsWhereThereIsNoRunToCheck) {
 
 TEST(StoreCli, VerifyHoldsRunsAgainstGoldenInJsonToo) {
   const cli::Scratch scratch;
-  ASSERT_EQ(run(scratch.path(), kRun).code, 0);
+  ASSERT_EQ(run(scratch.path(), cli::kOneRun).code, 0);
   auto results = harness::Store(scratch / "s", harness::Access::reading).results();
   results.at(0).final_loss += 1;
   harness::bless(scratch / "g", results, nlohmann::json::array(), "e1", "a planted difference");

@@ -27,7 +27,7 @@ constexpr const char* kWhole =
     "run e1,e2 --profile smoke --seeds 2 --steps 40 --quiet --store whole --golden " GOLDEN;
 constexpr const char* kSweep = "run --plan p --quiet ";
 /// A run that takes long enough to be stopped.
-constexpr const char* kLong =
+constexpr const char* kLongPlan =
     "plan e1 --profile smoke --arms layernorm --output p --store s --steps 10000";
 
 nlohmann::json status_of(const cli::Scratch& scratch, const std::string& more = "") {
@@ -139,7 +139,7 @@ TEST(Sweep, SchedulersSignalsSaveTheRunsAndLeaveWithFour) {
   for (const auto& [signal, locks] :
        {std::pair(SIGTERM, " --locks flock"), {SIGUSR1, " --locks lease:1000"}}) {
     const cli::Scratch scratch;
-    ASSERT_EQ(run(scratch.path(), kLong).code, 0);
+    ASSERT_EQ(run(scratch.path(), kLongPlan).code, 0);
     const std::string task = kSweep + std::string("--checkpoint-every 0.1 --threads 1");
     const pid_t pid = cli::start(scratch.path(), task + locks);
     ASSERT_TRUE(cli::appears(scratch / "s" / "runs"));
@@ -160,7 +160,7 @@ TEST(Sweep, SchedulersSignalsSaveTheRunsAndLeaveWithFour) {
 
 TEST(Sweep, EndsBeforeItsTimeAndBeginsNothingThatItCouldNotSave) {
   const cli::Scratch scratch;
-  ASSERT_EQ(run(scratch.path(), std::string(kLong) + "0").code, 0);
+  ASSERT_EQ(run(scratch.path(), std::string(kLongPlan) + "0").code, 0);
   const auto none = run(scratch.path(), kSweep + std::string("--until 1"));
   EXPECT_EQ(none.code, 4) << none.err;
   EXPECT_EQ(status_of(scratch)["runs"][0]["has_checkpoint"], false);

@@ -22,23 +22,13 @@
 #include "libnorm/metrics/landscape/slice.hpp"
 #include "tests/support/read_by_python.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
+#include "tests/unit/harness/studies/small_recall.hpp"
 #include "tests/unit/harness/studies/smoke_texts.hpp"
 
 namespace {
 
 using harness::RecallRun;
 using testing::HasSubstr;
-
-harness::RecallOptions small() {
-  harness::RecallOptions o = harness::find_recall_profile("smoke").options;
-  o.steps = 12;
-  return o;
-}
-
-harness::RunResult train(RecallRun& run) {
-  while (!run.finished()) run.step();
-  return run.result("custom");
-}
 
 /// Runs of the smoke profile, as `norm-harness run` makes them.
 class KeptState : public testing::Test {
@@ -119,15 +109,15 @@ TEST_F(KeptState, OfAnEncoderRunGivesTheResultsNumbersToAFreshModel) {
 
 TEST_F(KeptState, IsWhatTrainingGoesOnFrom) {
   const auto options = [](libnorm::Index steps) {
-    auto o = small();
+    auto o = small_recall();
     o.steps = steps;
     return o;
   };
   const auto& arm = harness::find_recall_arm("batchnorm");
   const std::filesystem::path file = folder_.path() / "file";
   RecallRun whole(options(12), arm, 3), half(options(6), arm, 3);
-  const harness::RunResult expected = train(whole);
-  harness::RunResult result = train(half);
+  const harness::RunResult expected = train_recall(whole);
+  harness::RunResult result = train_recall(half);
   harness::write_kept(file, harness::Keep::state, half.model(), half.adam());
   result.kept = harness::Kept{harness::Keep::state, ""};
   RecallRun fresh(options(12), arm, 3);

@@ -25,35 +25,25 @@
 #include "libnorm/metrics/landscape/slice.hpp"
 #include "tests/support/read_by_python.hpp"
 #include "tests/unit/harness/results/result_samples.hpp"
+#include "tests/unit/harness/studies/small_recall.hpp"
 
 namespace {
 
 using harness::RecallRun;
 using testing::HasSubstr;
 
-harness::RecallOptions small() {
-  harness::RecallOptions o = harness::find_recall_profile("smoke").options;
-  o.steps = 12;
-  return o;
-}
-
-harness::RunResult train(RecallRun& run) {
-  while (!run.finished()) run.step();
-  return run.result("custom");
-}
-
 class EveryArm : public testing::TestWithParam<harness::RecallArm> {};
 
 TEST_P(EveryArm, GoesOnFromAnyStepWithTheSameBits) {
-  RecallRun whole(small(), GetParam(), 3);
-  const harness::RunResult expected = train(whole);
+  RecallRun whole(small_recall(), GetParam(), 3);
+  const harness::RunResult expected = train_recall(whole);
   for (const int steps : {0, 1, 7, 12}) {
-    RecallRun first(small(), GetParam(), 3);
+    RecallRun first(small_recall(), GetParam(), 3);
     for (int i = 0; i < steps; ++i) first.step();
-    RecallRun second(small(), GetParam(), 3);
+    RecallRun second(small_recall(), GetParam(), 3);
     second.restore(first.state());
     EXPECT_EQ(second.steps_done(), steps);
-    const harness::RunResult result = train(second);
+    const harness::RunResult result = train_recall(second);
     EXPECT_EQ(result.weights_sha256, expected.weights_sha256) << steps;
     EXPECT_EQ(result.losses_sha256, expected.losses_sha256) << steps;
     EXPECT_EQ(result.metrics, expected.metrics) << steps;
@@ -61,11 +51,11 @@ TEST_P(EveryArm, GoesOnFromAnyStepWithTheSameBits) {
 }
 
 TEST_P(EveryArm, DenseTrainingIsTheSameButForRounding) {
-  auto options = small();
+  auto options = small_recall();
   RecallRun shortcut(options, GetParam(), 1);
   options.path = libnorm::Path::dense;
   RecallRun dense(options, GetParam(), 1);
-  const auto a = train(shortcut), b = train(dense);
+  const auto a = train_recall(shortcut), b = train_recall(dense);
   EXPECT_NE(a.spec_sha256, b.spec_sha256);
   // A dozen steps of Adam at this rate move weights by 1e-3; single-precision rounding of the
   // gradients moves that by parts in a thousand at the worst.
@@ -76,8 +66,8 @@ TEST_P(EveryArm, DenseTrainingIsTheSameButForRounding) {
 }
 
 TEST_P(EveryArm, ResultHoldsWhatClaimsAndFiguresNeed) {
-  RecallRun run(small(), GetParam(), 0);
-  const harness::RunResult result = train(run);
+  RecallRun run(small_recall(), GetParam(), 0);
+  const harness::RunResult result = train_recall(run);
   EXPECT_EQ(result.arm, GetParam().name);
   EXPECT_EQ(result.steps, 12);
   EXPECT_EQ(result.loss_curve.size(), 12u);
@@ -105,10 +95,10 @@ INSTANTIATE_TEST_SUITE_P(RecallRun, EveryArm, testing::ValuesIn(harness::recall_
                          [](const auto& arm) { return std::string(arm.param.name); });
 
 TEST(RecallRun, RefusesAStateOfAnotherModel) {
-  RecallRun run(small(), harness::find_recall_arm("layernorm"), 0);
+  RecallRun run(small_recall(), harness::find_recall_arm("layernorm"), 0);
   run.step();
   auto state = run.state();
-  auto other = small();
+  auto other = small_recall();
   other.channels = 48;
   RecallRun wider(other, harness::find_recall_arm("layernorm"), 0);
   EXPECT_THROW(wider.restore(state), libnorm::DataError);
@@ -119,7 +109,7 @@ TEST(RecallRun, RefusesAStateOfAnotherModel) {
 
 /// Everything that is off by default, on the task that is not the paper's.
 harness::RecallOptions full() {
-  auto options = small();
+  auto options = small_recall();
   options.kind = 1;
   options.rank = 6;
   options.initial_std = 0.1;
@@ -134,13 +124,13 @@ harness::RecallOptions full() {
 TEST(RecallRun, GoesOnWithinItsWarmUpWithTheSameBits) {
   const auto& arm = harness::find_recall_arm("layernorm");
   RecallRun whole(full(), arm, 3);
-  const harness::RunResult expected = train(whole);
+  const harness::RunResult expected = train_recall(whole);
   EXPECT_EQ(expected.task, "lookup");
   for (const int steps : {0, 3, 8, 10, 12}) {
     RecallRun first(full(), arm, 3), second(full(), arm, 3);
     for (int i = 0; i < steps; ++i) first.step();
     second.restore(first.state());
-    const harness::RunResult result = train(second);
+    const harness::RunResult result = train_recall(second);
     EXPECT_EQ(result.weights_sha256, expected.weights_sha256) << steps;
     EXPECT_EQ(result.metrics, expected.metrics) << steps;
   }
@@ -215,7 +205,7 @@ TEST(RecallSpec, SaysNothingOfOptionsThatAreOff) {
 }
 
 TEST(RecallRun, OfNoStepsIsTheUntrainedNetwork) {
-  auto options = small();
+  auto options = small_recall();
   options.steps = 0;
   const auto& arm = harness::find_recall_arm("layernorm");
   RecallRun run(options, arm, 3);
@@ -242,17 +232,17 @@ TEST(RecallRun, OfNoStepsIsTheUntrainedNetwork) {
 }
 
 TEST(RecallRun, EndsAtALossThatIsNotFinite) {
-  auto options = small();
+  auto options = small_recall();
   options.learning_rate_none = 1e30;
   RecallRun run(options, harness::find_recall_arm("none"), 0);
-  const harness::RunResult result = train(run);
+  const harness::RunResult result = train_recall(run);
   EXPECT_GE(result.diverged_at, 1);
   EXPECT_EQ(result.diverged_at, result.steps - 1);
   EXPECT_TRUE(result.slices.empty());
 }
 
 TEST(RecallSpec, TellsArmsSeedsRatesAndPathsApart) {
-  const auto options = small();
+  const auto options = small_recall();
   const auto& none = harness::find_recall_arm("none");
   const auto spec = harness::recall_spec(options, none, 1);
   auto other = options;
