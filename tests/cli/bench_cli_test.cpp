@@ -38,7 +38,7 @@ class OtherBuild {
   const fs::path& folder() const { return scratch_.path(); }
 
  private:
-  const cli::Scratch scratch_;
+  const cli::Scratch scratch_{};
 };
 
 /// What the stand-in prints as the other build's times.

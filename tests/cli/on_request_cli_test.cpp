@@ -29,7 +29,7 @@ class OnRequest : public testing::Test {
     ASSERT_EQ(made.code, 0) << made.err;
   }
 
-  const cli::Scratch scratch_;
+  const cli::Scratch scratch_{};
 };
 
 /// A result without what is measured on request alone.

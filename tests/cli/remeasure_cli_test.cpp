@@ -76,7 +76,7 @@ class Remeasure : public testing::Test {
     return lines;
   }
 
-  const cli::Scratch scratch_;
+  const cli::Scratch scratch_{};
 };
 
 TEST_F(Remeasure, BringsARowToThisVersionFromItsKeptWeights) {

@@ -31,7 +31,7 @@ class ThirdStudy : public testing::Test {
   }
   nlohmann::json shown() { return nlohmann::json::parse(ok("show --json --store s").out); }
 
-  const cli::Scratch scratch_;
+  const cli::Scratch scratch_{};
 };
 
 TEST_F(ThirdStudy, IsListedBesideTheOthers) {

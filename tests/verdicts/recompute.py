@@ -8,6 +8,7 @@ Exit code: 0 all agree; 1 something differs; 3 something is missing.
 import json
 import math
 import pathlib
+import re
 import sys
 import tomllib
 
@@ -103,7 +104,7 @@ def ratio(words, row, step):
 def metric_value(text, row, layer, step):
     words = text.replace("{layer}", str(layer)).split()
     scale = None
-    if words[0] == "log10" or words[0].replace(".", "").isdigit():
+    if words[0] == "log10" or re.fullmatch(r"-?[0-9.]+", words[0]):
         scale = words.pop(0)
     value, words = ratio(words, row, step)
     if words[:1] == ["-"]:

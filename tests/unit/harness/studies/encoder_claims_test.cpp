@@ -51,7 +51,7 @@ std::vector<std::string> words(const std::vector<Verdict>& verdicts) {
 
 TEST(EncoderClaims, AreAFamilyEach) {
   for (const Claim& claim : claims()) {
-    if (claim.study != "encoder") continue;
+    if (claim.study != "encoder" || !is_the_papers(claim)) continue;
     EXPECT_EQ(claim.family, claim.id);
     EXPECT_EQ(claim.task, "ag_news");
     EXPECT_EQ(claim.experiment, "e4");
@@ -356,7 +356,8 @@ TEST(JudgeClaims, FamiliesDoNotInfluenceEachOther) {
   ASSERT_EQ(verdicts.size(), all_definitions());
   for (std::size_t i = 0; i < alone.size(); ++i) {
     EXPECT_EQ(nlohmann::json(verdicts[i]), nlohmann::json(alone[i]));
-    EXPECT_EQ(verdicts[i].family, claims_of_family("e1-e3"));
+    const auto claim = std::ranges::find(claims(), verdicts[i].id, &Claim::id);
+    EXPECT_EQ(verdicts[i].family, claims_of_family(claim->family));
   }
   const auto encoder = judge_claims(texts);
   for (std::size_t i = alone.size(); i < verdicts.size(); ++i) {
