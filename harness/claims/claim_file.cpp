@@ -141,7 +141,7 @@ std::vector<T> list_of(const toml::node& node, const std::string& key, Read read
   return items;
 }
 
-const toml::table& as_table(const toml::node& node, const std::string& key) {
+const toml::table& as_table(const toml::node& node, std::string_view key) {
   if (const auto* table = node.as_table()) return *table;
   throw Mistake(node.source(),
                 fmt::format("'{}' is no table ({}); need {{ ... }}", key, shown(node)));

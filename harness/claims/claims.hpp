@@ -47,11 +47,11 @@ struct Definition {
   Metric metric;
   Margin margin;
   /// What it varies, compared with the published one: `slice radius`. Empty for that one.
-  std::string axis;
-  std::string source;
+  std::string axis = {};
+  std::string source = {};
   /// If not empty: each difference is compared with the same difference of this arm, which is
   /// subtracted from it.
-  std::string beside;
+  std::string beside = {};
   /// Whether the metric is known at points of training, where the claim has any.
   bool has_landmarks = true;
 };

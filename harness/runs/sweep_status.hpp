@@ -23,12 +23,12 @@ struct RunStatus {
   /// Whether a checkpoint waits for who goes on.
   bool is_begun = false;
   /// If it is running: who holds it.
-  Holder holder;
+  Holder holder = {};
   /// If it failed or its files are damaged: how.
-  Failure failure;
+  Failure failure = {};
   /// If it is done: how long it took, and where it was made.
   double seconds = 0;
-  std::string node;
+  std::string node = {};
 };
 
 /// Where a sweep stands.

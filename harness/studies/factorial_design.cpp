@@ -125,7 +125,7 @@ bool is_encoder_cell(const Levels& at) {
 
 bool is_encoder(const Cell& cell) { return cell.at.contains("rows"); }
 
-const std::string& level_of(const Cell& cell, const std::string& factor) {
+const std::string& level_of(const Cell& cell, const char* factor) {
   const auto found = cell.at.find(factor);
   if (found != cell.at.end()) return found->second;
   throw libnorm::ValueError(
@@ -133,7 +133,7 @@ const std::string& level_of(const Cell& cell, const std::string& factor) {
 }
 
 /// The two numbers of a level such as `2x128`.
-std::pair<std::string, std::string> both_of(const Cell& cell, const std::string& factor) {
+std::pair<std::string, std::string> both_of(const Cell& cell, const char* factor) {
   const std::string& level = level_of(cell, factor);
   const std::size_t x = level.find('x');
   const auto is_number = [](const std::string& text) {
@@ -225,7 +225,7 @@ std::string arm_text(const Cell& cell) {
 
 Levels mechanism_of(const Cell& cell) {
   Levels levels;
-  for (const std::string& factor : kMechanism) levels[factor] = level_of(cell, factor);
+  for (const std::string& factor : kMechanism) levels[factor] = level_of(cell, factor.c_str());
   return levels;
 }
 

@@ -148,11 +148,8 @@ std::vector<Claim> planted_family(std::size_t size) {
   Claim claim;
   claim.id = "planted";
   claim.parts = {{Relation::larger, {{"a"}}, {{"b"}}}};
-  Definition published;
-  published.name = "p";
-  published.metric = Metric("final_loss");
-  published.margin = {1e-9, "units", "test"};
-  claim.definitions = {published};
+  claim.definitions = {
+      {.name = "p", .metric = Metric("final_loss"), .margin = {1e-9, "units", "test"}}};
   claim.task = "associative_recall";
   std::vector<Claim> family(size, claim);
   // The others are without evidence, so that the first is judged at the strictest level.
