@@ -254,7 +254,7 @@ TEST(Errors, NormsOfNothing) {
   EXPECT_NO_THROW(norm_forward(columns, Phase::evaluation, a));
 }
 
-TEST(Errors, Models) {
+TEST(Errors, OptionsOfModels) {
   TransformerOptions options;
   options.heads = 3;
   expect_error<ValueError>(
@@ -293,12 +293,18 @@ TEST(Errors, Models) {
     options.head_multiplier = wrong;
     EXPECT_THROW(options.check(), ValueError) << wrong;
   }
+}
+
+TEST(Errors, Parameters) {
   ParameterList list;
   list.add("w", 1, 1, Initial::zero);
   expect_error<ValueError>("ParameterList: name is taken (w); need a name of its own",
                            [&] { list.add("w", 2, 2, Initial::zero); });
   expect_error<ValueError>("ParameterList: unknown name (x); need one of the model's",
                            [&] { list.find("x"); });
+}
+
+TEST(Errors, BatchesOfModels) {
   Transformer<float> model = small_model<float>("none", {2, 2});
   Sample sample = samples()[0];
   sample.targets.clear();
