@@ -100,10 +100,11 @@ TEST(NullStudies, OfExperiments1To3AreSeldomDecided) {
   for (const Truth& truth : truths) {
     for (const auto& [model, name] : kNoises) {
       const int studies = int(studies_asked() * truth.share);
-      const Counts counts = count_wrong(family, truth, studies, [&](std::uint64_t study) {
-        NoiseSource noise(model, study);
-        return recall_study(noise, truth.means, 3);
-      });
+      const Counts counts =
+          count_wrong(family, truth, studies, [&, model = model](std::uint64_t study) {
+            NoiseSource noise(model, study);
+            return recall_study(noise, truth.means, 3);
+          });
       check(counts, studies, std::string("e1-e3, ") + truth.name + ", " + name);
     }
   }
@@ -133,10 +134,11 @@ TEST(NullStudies, OfExperiment4AreSeldomDecided) {
       if (truth.not_supported.count(id) == 0) continue;
       for (const auto& [model, name] : kNoises) {
         const int studies = int(studies_asked() * truth.share);
-        const Counts counts = count_wrong(family, truth, studies, [&](std::uint64_t study) {
-          NoiseSource noise(model, study);
-          return encoder_study(noise, truth.means, truth.falls, 2);
-        });
+        const Counts counts =
+            count_wrong(family, truth, studies, [&, model = model](std::uint64_t study) {
+              NoiseSource noise(model, study);
+              return encoder_study(noise, truth.means, truth.falls, 2);
+            });
         check(counts, studies, id + ", " + truth.name + ", " + name);
       }
     }

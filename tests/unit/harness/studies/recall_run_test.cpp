@@ -173,11 +173,8 @@ TEST(RecallRun, EachOptionChangesTheRunAndItsSpec) {
     EXPECT_TRUE(weights.insert(result.weights_sha256).second);
     const auto spec = harness::Spec::parse(result.spec, "spec");
     if (std::string(name) != "task") {
-      const std::string key = [&] {
-        std::string text = name;
-        std::ranges::replace(text, '-', '_');
-        return text;
-      }();
+      std::string key = name;
+      std::ranges::replace(key, '-', '_');
       EXPECT_EQ(spec.number(key), value);
       EXPECT_EQ(spec.canonical_without(key), plain.spec);
     } else {
