@@ -3,7 +3,8 @@
     python3 read_all.py ROOT WORK COMPILER
 
 The build compiles sources a dozen at a time, so that one could lack what its neighbour includes;
-here each must do alone. What only the first compiler knows is left out: its warnings, its precompiled headers and parameters.
+here each must do alone. What only the first compiler knows is left out: its warnings, its
+precompiled headers and parameters.
 """
 
 import concurrent.futures

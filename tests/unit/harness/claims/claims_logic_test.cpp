@@ -54,6 +54,7 @@ TEST(Claims, AreSentencesUnderDefinitionsOnce) {
 }
 
 TEST(Judge, SupportsEveryClaimInThePapersWorld) {
+  ASSERT_EQ(planted_claims("recall").size(), std::size_t(kFamily));
   const auto verdicts = judge(planted_results(paper_world()));
   ASSERT_EQ(verdicts.size(), planted_definitions("recall"));
   for (const Verdict& verdict : verdicts) {

@@ -63,6 +63,7 @@ TEST(EncoderClaims, AreAFamilyEach) {
 }
 
 TEST(EncoderJudge, SupportsEveryClaimInThePapersWorld) {
+  ASSERT_EQ(planted_claims("encoder").size(), 3u) << "cascade, ordering, preserved";
   const auto verdicts = judge_encoder(planted_results(encoder_world()));
   ASSERT_EQ(verdicts.size(), planted_definitions("encoder"));
   for (const Verdict& verdict : verdicts) {
