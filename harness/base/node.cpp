@@ -9,8 +9,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <system_error>
@@ -27,10 +25,12 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-/// The whole of a small file of /proc; empty if it is not there.
-std::string text_of(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+/// The whole of a small file of /proc; empty if it is not there, or goes while it is read, as that
+/// of a process that ends.
+std::string text_of(const std::string& path) try {
+  return read_file(path);
+} catch (const libnorm::DataError&) {
+  return "";
 }
 
 std::string first_word(const std::string& text) {

@@ -12,6 +12,7 @@
 #include "harness/base/files.hpp"
 #include "harness/base/sha256.hpp"
 #include "harness/results/environment.hpp"
+#include "harness/runs/lease.hpp"
 #include "harness/runs/run_folder.hpp"
 #include "harness/runs/run_store.hpp"
 #include "libnorm/core/error.hpp"
@@ -85,8 +86,9 @@ class Collector {
     return is_aside(name) || (name.starts_with(".") && name.ends_with(".aside"));
   }
 
+  static bool is_attempt(const std::string& name) { return name.starts_with("attempt-"); }
   static bool is_of_lease(const std::string& name) {
-    return name.starts_with("attempt-") || name.starts_with("lease.");
+    return is_attempt(name) || name.starts_with("lease.");
   }
 
   bool removes() const { return removal_ != Removal::nothing; }
@@ -117,7 +119,11 @@ class Collector {
 
   bool remove(const fs::path& path) {
     std::error_code error;
-    is_of_lease(path.filename().string()) ? fs::remove_all(path, error) : fs::remove(path, error);
+    if (is_attempt(path.filename().string())) {
+      error = remove_attempt(path);
+    } else {
+      fs::remove(path, error);
+    }
     if (!error) return true;
     found_.faults.push_back("cannot remove " + path.string() + " (" + error.message() +
                             "); need a folder that can be written to");

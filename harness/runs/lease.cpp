@@ -25,6 +25,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kLease = "lease.", kAttempt = "attempt-";
+/// What stands behind the name of an attempt that is being removed.
+constexpr std::string_view kGone = ".gone";
 constexpr const char* kBeat = "beat";
 constexpr const char* kOwner = "owner";
 constexpr const char* kReleased = "released";
@@ -170,7 +172,14 @@ std::unique_ptr<Lease> Lease::take(const fs::path& folder, double seconds, Lease
   const std::string owner = lease->token_ + "\n" + process_identity() + "\n" +
                             std::to_string(::getpid()) + "\n" + node_name() + "\n" + job_name() +
                             "\n";
-  if (!lease->claim(next, owner)) return nullptr;
+  try {
+    if (!lease->claim(next, owner)) return nullptr;
+  } catch (const libnorm::DataError&) {
+    // Whoever held and finished the run meanwhile has removed all attempts, this one among them.
+    if (is_there(folder) && !is_there(lease->attempt_)) return nullptr;
+    remove_attempt(lease->attempt_);
+    throw;
+  }
   return lease;
 }
 
@@ -200,7 +209,7 @@ bool Lease::claim(std::size_t number, const std::string& owner) {
   if (attempt_descriptor_ < 0) {
     if (is_ours) ::unlink(lease_path(folder_, number).c_str());
     number_ = 0;
-    fs::remove_all(attempt_, error);
+    remove_attempt(attempt_);
     if (is_ours || is_taken || made == 0) return false;
     fail_to_write(lease_path(folder_, number), "link", reason);
   }
@@ -228,7 +237,7 @@ Lease::~Lease() {
       drop_earlier();
       // Nobody needs what other attempts left either.
       for (const std::string& name : names_with(folder_, kAttempt)) {
-        fs::remove_all(folder_ / name, ignored);
+        remove_attempt(folder_ / name);
       }
       ::unlink(lease_path(folder_, number_).c_str());
     }
@@ -296,11 +305,10 @@ void Lease::keep_beating() {
 }
 
 void Lease::drop_earlier() const {
-  std::error_code ignored;
   for (const std::size_t number : lease_numbers(folder_)) {
     if (number >= number_) continue;
     if (const auto lease = read_lease(folder_, number)) {
-      fs::remove_all(attempt_path(folder_, lease->token), ignored);
+      remove_attempt(attempt_path(folder_, lease->token));
     }
     ::unlink(lease_path(folder_, number).c_str());
   }
@@ -327,6 +335,19 @@ std::vector<fs::path> attempts_of(const fs::path& folder) {
     }
   }
   return attempts;
+}
+
+std::error_code remove_attempt(const fs::path& attempt) {
+  fs::path gone = attempt;
+  std::error_code error;
+  if (!attempt.native().ends_with(kGone)) {
+    gone += kGone;
+    fs::rename(attempt, gone, error);
+    if (error == std::errc::no_such_file_or_directory) return {};
+    if (error) return error;
+  }
+  fs::remove_all(gone, error);
+  return error;
 }
 
 void release_leases() {

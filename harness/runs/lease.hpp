@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -107,6 +108,11 @@ std::optional<Holder> lease_holder(const std::filesystem::path& folder);
 
 /// The attempt folders of a run, the newest lease's first.
 std::vector<std::filesystem::path> attempts_of(const std::filesystem::path& folder);
+
+/// Removes an attempt's folder. It is gone at once, with all that is in it: whoever is about to
+/// claim the run with it finds either all that it wrote there, or nothing. Returns: why it failed,
+/// if so.
+std::error_code remove_attempt(const std::filesystem::path& attempt);
 
 /// Marks all leases of this process as released; allowed in a signal handler.
 void release_leases();

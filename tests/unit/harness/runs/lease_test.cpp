@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -264,6 +266,27 @@ TEST(Lease, ALateResultThatDiffersIsAFindingAndBothAreKept) {
   EXPECT_EQ(names_in(scratch.path() / "conflicts").size(), 1u);
 }
 
+// Whoever finishes a run removes all attempts, also that of a process that is about to claim it.
+TEST(Lease, AnAttemptThatIsRemovedWhileItClaimsIsNoFailure) {
+  const ScratchFolder scratch;
+  const Store store(scratch.path(), Access::writing, kLeases);
+  const Spec spec = sample_spec(1);
+  const fs::path folder = store.folder(spec);
+  fs::create_directory(folder);
+  const Child remover([&](const auto&) {
+    while (true) {
+      for (const std::string& name : names_in(folder)) {
+        if (name.starts_with("attempt-")) remove_attempt(folder / name);
+      }
+    }
+  });
+  int taken = 0;
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_NO_THROW(taken += store.try_lock(spec) ? 1 : 0) << "try " << i;
+  }
+  EXPECT_LT(taken, 300) << "no attempt was removed";
+}
+
 TEST(Lease, WhatWasKeptIsFoundWhereItsMakerWasKilledBeforeItMovedIt) {
   const ScratchFolder scratch;
   const Store store(scratch.path(), Access::writing, kLeases);
@@ -405,6 +428,27 @@ TEST(Node, KnowsThatAProcessHasEndedOnlyOfItsOwnMachine) {
   EXPECT_FALSE(is_known_dead(""));
   // Another process has the id of one that ended.
   EXPECT_TRUE(is_known_dead(own.substr(0, own.rfind(' ')) + " 1"));
+}
+
+TEST(Node, KnowsThatAProcessHasEndedWhileItEnds) {
+  std::istringstream words(process_identity());
+  std::string boot, space;
+  words >> boot >> space;
+  for (int i = 0; i < 100; ++i) {
+    const pid_t pid = fork();
+    ASSERT_GE(pid, 0);
+    if (pid == 0) {
+      pause_for(0.002);
+      _exit(0);
+    }
+    // Alive or not, it did not start then.
+    const std::string its = boot + " " + space + " " + std::to_string(pid) + " 1";
+    std::thread reaper([&] { waitpid(pid, nullptr, 0); });
+    EXPECT_NO_THROW({
+      for (int k = 0; k < 300; ++k) EXPECT_TRUE(is_known_dead(its));
+    });
+    reaper.join();
+  }
 }
 
 }  // namespace

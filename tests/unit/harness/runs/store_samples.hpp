@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <span>
@@ -65,7 +67,8 @@ class Child {
         body([&] {
           if (write(ends[1], "x", 1) != 1) _exit(3);
         });
-      } catch (...) {
+      } catch (const std::exception& error) {
+        std::fprintf(stderr, "a child process failed: %s\n", error.what());
         _exit(2);
       }
       _exit(0);
