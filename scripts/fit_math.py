@@ -123,8 +123,11 @@ def fit_log():
 
 def fit_erf():
     value = lambda u: mp.erf(mp.sqrt(u)) / mp.sqrt(u) if u else 2 / mp.sqrt(mp.pi)
-    p, _, worst, after = remez(lambda u: value(u) - 1, lambda u: 1 / value(u), lambda t: t, 11)
-    show("kErf", "erf(x) / x - 1 for u = x^2 <= 1", p, worst, after)
+    # To 1.015625: below it x + x P errs least, beyond it 1 - 2 Phi, whose tail is then small.
+    limit = mpf("1.015625") ** 2
+    p, _, worst, after = remez(
+        lambda u: value(u) - 1, lambda u: 1 / value(u), lambda t: t * limit, 12)
+    show("kErf", "erf(x) / x - 1 for u = x^2 <= 1.015625^2", p, worst, after)
 
 
 def fit_tail(m, n):
