@@ -26,6 +26,11 @@ bool open_missing_streams() {
   return true;
 }
 
+std::string size_text(std::uintmax_t bytes) {
+  return bytes < 100'000 ? fmt::format("{:.1f} kB", double(bytes) * 1e-3)
+                         : fmt::format("{:.1f} MB", double(bytes) * 1e-6);
+}
+
 void print_text(std::string_view text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if (!written && first_reason == 0) first_reason = errno;

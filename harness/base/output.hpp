@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -18,6 +20,9 @@ template <class... T>
 void print_out(fmt::format_string<T...> format, T&&... arguments) {
   print_text(fmt::format(format, std::forward<T>(arguments)...));
 }
+
+/// `12.3 kB`, or `1.2 MB` from 100 kB on.
+std::string size_text(std::uintmax_t bytes);
 
 /// Whether everything printed so far was written, as far as is known.
 bool can_print();

@@ -71,10 +71,6 @@ std::vector<RunResult> results_to_bless(const Arguments& arguments, const std::s
   return results;
 }
 
-std::string size_text(std::uintmax_t bytes) {
-  return fmt::format("{:.1f} MB", 1e-6 * double(bytes));
-}
-
 /// Today's hash of a result's specification, if golden's hash is of the same run.
 std::string hash_today(const RunResult& result) {
   const auto spec = study_of(result).spec_of(result);

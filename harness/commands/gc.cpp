@@ -12,11 +12,6 @@ namespace {
 
 namespace po = boost::program_options;
 
-std::string size_text(std::uintmax_t bytes) {
-  return bytes < 100'000 ? fmt::format("{:.1f} kB", double(bytes) * 1e-3)
-                         : fmt::format("{:.1f} MB", double(bytes) * 1e-6);
-}
-
 std::string count_text(std::size_t count, const char* one, const char* several) {
   return fmt::format("{} {}", count, count == 1 ? one : several);
 }

@@ -11,8 +11,8 @@ namespace emulator {
 namespace {
 
 /// So much that no page is larger.
-constexpr std::size_t kGuard = 65536;
-constexpr std::size_t kStride = kGuard + Fiber::kStackBytes;
+constexpr std::size_t kGuardPages = 65536;
+constexpr std::size_t kStride = kGuardPages + Fiber::kStackBytes;
 
 /// Stacks, each above a guard, on which it ends if it overflows.
 std::uintptr_t reserve_stacks() {
@@ -20,7 +20,7 @@ std::uintptr_t reserve_stacks() {
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
   if (range == MAP_FAILED) throw std::bad_alloc();
   for (unsigned i = 0; i < kMaxThreads; ++i) {
-    mprotect(static_cast<char*>(range) + i * kStride, kGuard, PROT_NONE);
+    mprotect(static_cast<char*>(range) + i * kStride, kGuardPages, PROT_NONE);
   }
   return std::uintptr_t(range);
 }
@@ -49,7 +49,7 @@ struct PooledStack {
 
 }  // namespace
 
-std::uintptr_t Fiber::stack_of(unsigned index) { return stacks() + index * kStride + kGuard; }
+std::uintptr_t Fiber::stack_of(unsigned index) { return stacks() + index * kStride + kGuardPages; }
 
 bool Fiber::is_stack(std::uintptr_t address) { return address - stacks() < kMaxThreads * kStride; }
 

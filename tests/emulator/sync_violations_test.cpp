@@ -7,7 +7,7 @@
 
 namespace libnorm {
 
-constexpr unsigned kAll = 0xffffffffu;
+constexpr unsigned kAllLanes = 0xffffffffu;
 
 template <bool has_barrier>
 __global__ void sum_tiles(const float* x, float* sums, int count) {
@@ -39,7 +39,7 @@ template <bool has_barrier>
 __global__ void pass_left_by_shuffle(float* x) {
   const unsigned lane = threadIdx.x;
   x[lane] = float(lane);
-  const int next = __shfl_sync(kAll, int(lane), int(lane + 1) % 32);
+  const int next = __shfl_sync(kAllLanes, int(lane), int(lane + 1) % 32);
   if (has_barrier) __syncwarp();
   const float value = x[next];
   if (has_barrier) __syncwarp();
@@ -104,14 +104,14 @@ __global__ void two_barriers(int* x) {
 template <int threads>
 __global__ void shuffle_in_branch(int* x) {
   int value = int(threadIdx.x);
-  if (threadIdx.x < threads) value = __shfl_xor_sync(kAll, value, 1);
+  if (threadIdx.x < threads) value = __shfl_xor_sync(kAllLanes, value, 1);
   x[threadIdx.x] = value;
 }
 template <bool alike>
 __global__ void different_exchanges(int* x) {
   const int v = int(threadIdx.x);
   const bool is_low = alike || threadIdx.x < 16;
-  x[threadIdx.x] = is_low ? __shfl_xor_sync(kAll, v, 1) : __shfl_down_sync(kAll, v, 1u);
+  x[threadIdx.x] = is_low ? __shfl_xor_sync(kAllLanes, v, 1) : __shfl_down_sync(kAllLanes, v, 1u);
 }
 template <bool alike>
 __global__ void barrier_and_exchange(int* x) {
@@ -247,11 +247,11 @@ TEST(Divergence, Masks) {
     launch({1, 32}, exchange_with, 0xffffu, x.data());
   });
   expect_violation(Kind::divergence, {"thread (16, 0, 0), which the block has not"}, [&] {
-    launch({1, 16}, exchange_with, kAll, x.data());
+    launch({1, 16}, exchange_with, kAllLanes, x.data());
   });
   for_each_order([&] { launch({1, 16}, exchange_with, 0xffffu, x.data()); });
   expect_violation(Kind::divergence, {"sync_violations_test.cpp:"}, [&] {
-    launch({1, 32}, exchange_after_end<kAll>, x.data());
+    launch({1, 32}, exchange_after_end<kAllLanes>, x.data());
   });
   for_each_order([&] { launch({1, 32}, exchange_after_end<0xffff>, x.data()); });
 }

@@ -25,8 +25,8 @@ TYPED_TEST_SUITE(TransformerReference, Numbers);
 
 /// Activations of the batch's rows, written out for each position.
 template <class T>
-std::vector<T> by_position(const Batch& batch, const Sample& sample,
-                           const MatrixView<const T>& rows) {
+std::vector<T> as_published(const Batch& batch, const Sample& sample,
+                            const MatrixView<const T>& rows) {
   std::vector<T> values;
   for (Index i = 0; i < Index(sample.ids.size()); ++i) {
     const T* row = rows.row(row_of_position(batch, sample, i));
@@ -36,7 +36,8 @@ std::vector<T> by_position(const Batch& batch, const Sample& sample,
 }
 
 template <class T>
-void expect_gradients(const Transformer<T>& model, const std::string& arm, const Json& outputs) {
+void expect_weight_gradients(const Transformer<T>& model, const std::string& arm,
+                             const Json& outputs) {
   std::vector<double> expected;
   for (const Parameter& p : model.parameters().all()) {
     const auto values = numbers<double>(outputs, "grad." + p.name);
@@ -51,7 +52,7 @@ void expect_gradients(const Transformer<T>& model, const std::string& arm, const
 }
 
 template <class T>
-void expect_running(const Transformer<T>& model, const Json& outputs) {
+void expect_statistics(const Transformer<T>& model, const Json& outputs) {
   for (const Parameter& p : model.running().all()) {
     const auto begin = model.running_values().begin() + p.offset;
     EXPECT_TRUE(close(p.name, numbers<double>(outputs, p.name),
@@ -60,7 +61,7 @@ void expect_running(const Transformer<T>& model, const Json& outputs) {
 }
 
 template <class T>
-void expect_case(const Json& shared, const Json& c, Path path) {
+void expect_transformer(const Json& shared, const Json& c, Path path) {
   SCOPED_TRACE(c.at("name").get<std::string>() + (path == Path::dense ? " dense" : " shortcut"));
   const Json& outputs = c.at("outputs");
   Transformer<T> model = model_of<T>(shared, c.at("settings"));
@@ -72,18 +73,18 @@ void expect_case(const Json& shared, const Json& c, Path path) {
 
   const double value = tolerance<T>(kModelValue);
   EXPECT_TRUE(close("activations", numbers<double>(outputs, "activations"),
-                    by_position(batch, sample, model.activations(batch, last, Phase::training)),
+                    as_published(batch, sample, model.activations(batch, last, Phase::training)),
                     value));
   const double loss = model.loss_and_gradient(batch);
   EXPECT_NEAR(loss, number(outputs, "loss"), value * loss);
-  expect_gradients(model, c.at("settings").at("arm"), outputs);
-  expect_running(model, outputs);
+  expect_weight_gradients(model, c.at("settings").at("arm"), outputs);
+  expect_statistics(model, outputs);
 
   EXPECT_TRUE(close("eval_logits", numbers<double>(outputs, "eval_logits"),
                     values_of(model.logits(batch)), value));
   EXPECT_NEAR(model.loss(batch), number(outputs, "eval_loss"), value * loss);
   EXPECT_TRUE(close("eval_activations", numbers<double>(outputs, "eval_activations"),
-                    by_position(batch, sample, model.activations(batch, last)), value));
+                    as_published(batch, sample, model.activations(batch, last)), value));
 }
 
 /// A published arm or control without a reference is a failure, not an omission.
@@ -101,7 +102,7 @@ void expect_file(const std::string& name) {
   const ReferenceFile file(name);
   expect_all_norms(file);
   for (const Json& c : file.cases()) {
-    for (Path path : {Path::shortcut, Path::dense}) expect_case<T>(file.shared(), c, path);
+    for (Path path : {Path::shortcut, Path::dense}) expect_transformer<T>(file.shared(), c, path);
   }
 }
 

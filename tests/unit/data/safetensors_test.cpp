@@ -117,11 +117,15 @@ TEST_P(BrokenSafetensors, IsRefusedWithFileAndReason) {
                     HasSubstr("; need ")));
 }
 
-const std::string kData(8, '\0');
+const std::string kTwoNumbers(8, '\0');
 
-std::string with(const std::string& tensors) { return file_of("{" + tensors + "}", kData); }
-std::string with_info(const std::string& info) { return with("\"w\":{" + info + "}"); }
-std::string shaped(const std::string& shape) { return with(entry("w", "F32", shape, 0, 8)); }
+std::string with_tensors(const std::string& tensors) {
+  return file_of("{" + tensors + "}", kTwoNumbers);
+}
+std::string with_info(const std::string& info) { return with_tensors("\"w\":{" + info + "}"); }
+std::string of_shape(const std::string& shape) {
+  return with_tensors(entry("w", "F32", shape, 0, 8));
+}
 std::string with_text(const std::string& text) {
   return file_of("{\"__metadata__\":{\"k\":\"" + text + "\"}}");
 }
@@ -140,31 +144,37 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"GoesOn", file_of("{" + entry("w", "F32", "[2]", 0, 8) + "}", "123456789"),
                "has bytes after its tensors (9 bytes of data); need 8"},
         Broken{"DataWithoutTensors", file_of("{}", "1"), "has bytes after its tensors"},
-        Broken{"GapInFront", with(entry("w", "F32", "[1]", 4, 8)),
+        Broken{"GapInFront", with_tensors(entry("w", "F32", "[1]", 4, 8)),
                "a gap before 'w' (bytes 4 .. 8)"},
-        Broken{"Gap", with(entry("v", "U8", "[3]", 0, 3) + "," + entry("w", "F32", "[1]", 4, 8)),
+        Broken{"Gap",
+               with_tensors(entry("v", "U8", "[3]", 0, 3) + "," + entry("w", "F32", "[1]", 4, 8)),
                "a gap before 'w'"},
         Broken{"Overlap",
-               with(entry("v", "F32", "[2]", 0, 8) + "," + entry("w", "U8", "[4]", 4, 8)),
+               with_tensors(entry("v", "F32", "[2]", 0, 8) + "," + entry("w", "U8", "[4]", 4, 8)),
                "an overlap before 'w' (bytes 4 .. 8)"},
         Broken{"SamePlace",
-               with(entry("v", "F32", "[2]", 0, 8) + "," + entry("w", "F32", "[2]", 0, 8)),
+               with_tensors(entry("v", "F32", "[2]", 0, 8) + "," + entry("w", "F32", "[2]", 0, 8)),
                "an overlap before 'w'"},
-        Broken{"Reversed", with(entry("w", "F32", "[2]", 8, 0)), "offsets that are not as dtype"},
-        Broken{"TooFewBytes", with(entry("w", "F32", "[3]", 0, 8)),
+        Broken{"Reversed", with_tensors(entry("w", "F32", "[2]", 8, 0)),
+               "offsets that are not as dtype"},
+        Broken{"TooFewBytes", with_tensors(entry("w", "F32", "[3]", 0, 8)),
                "offsets that are not as dtype and shape of 'w' (bytes 0 .. 8); need 12 bytes"},
-        Broken{"FarAway", with(entry("w", "F32", "[2]", 9223372036854775799, 9223372036854775807)),
+        Broken{"FarAway",
+               with_tensors(entry("w", "F32", "[2]", 9223372036854775799, 9223372036854775807)),
                "a gap before 'w'"},
-        Broken{"ShapeOverflow", shaped("[4294967296,4294967296]"), "a shape too large to count"},
-        Broken{"BitsOverflow", shaped("[288230376151711744]"), "a shape too large to count"},
-        Broken{"InsideAByte", with(entry("w", "F4", "[15]", 0, 8)), "'w' ends inside a byte"},
-        Broken{"UnknownDtype", with(entry("w", "F33", "[2]", 0, 8)), "an unknown dtype, 'F33'"},
+        Broken{"ShapeOverflow", of_shape("[4294967296,4294967296]"), "a shape too large to count"},
+        Broken{"BitsOverflow", of_shape("[288230376151711744]"), "a shape too large to count"},
+        Broken{"InsideAByte", with_tensors(entry("w", "F4", "[15]", 0, 8)),
+               "'w' ends inside a byte"},
+        Broken{"UnknownDtype", with_tensors(entry("w", "F33", "[2]", 0, 8)),
+               "an unknown dtype, 'F33'"},
         Broken{"NameTwice",
-               with(entry("w", "U8", "[4]", 0, 4) + "," + entry("w", "U8", "[4]", 4, 8)),
+               with_tensors(entry("w", "U8", "[4]", 0, 4) + "," + entry("w", "U8", "[4]", 4, 8)),
                "tensor 'w' a second time"},
-        Broken{"NameTwiceByEscape",
-               with(entry("w", "U8", "[4]", 0, 4) + "," + entry("\\u0077", "U8", "[4]", 4, 8)),
-               "tensor 'w' a second time"}),
+        Broken{
+            "NameTwiceByEscape",
+            with_tensors(entry("w", "U8", "[4]", 0, 4) + "," + entry("\\u0077", "U8", "[4]", 4, 8)),
+            "tensor 'w' a second time"}),
     [](const auto& tested) { return tested.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -175,12 +185,13 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"SpaceInFront", file_of(" {}"), "begins with no '{'"},
         Broken{"Open", file_of("{"), "no '\"' where one belongs (byte 1"},
         Broken{"OpenString", file_of("{\"w"), "a string that nothing closes (byte 3"},
-        Broken{"CommaAtTheEnd", with(entry("w", "F32", "[2]", 0, 8) + ","), "no '\"' where one"},
+        Broken{"CommaAtTheEnd", with_tensors(entry("w", "F32", "[2]", 0, 8) + ","),
+               "no '\"' where one"},
         Broken{"Behind", file_of("{}{}"), "something behind the header's object (byte 2"},
         Broken{"NulBehind", file_of(std::string("{} \0", 4)), "something behind the header's"},
         Broken{"NulInside", file_of(std::string("{\0}", 3)), "no '\"' where one belongs"},
         Broken{"Deep", file_of(repeated("{\"a\":", 100000)), "a key that is unknown, 'a'"},
-        Broken{"DeepArrays", shaped(repeated("[", 100000)), "no whole number where one belongs"},
+        Broken{"DeepArrays", of_shape(repeated("[", 100000)), "no whole number where one belongs"},
         Broken{"NoUtf8", with_text("\xc3("), "bytes that are no UTF-8 (byte 22"},
         Broken{"Overlong", with_text("\xc0\x80"), "bytes that are no UTF-8"},
         Broken{"Surrogate", with_text("\xed\xa0\x80"), "bytes that are no UTF-8"},
@@ -207,13 +218,13 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"NoOffsets", with_info("\"dtype\":\"F32\",\"shape\":[2]"), "no two offsets"},
         Broken{"ThreeOffsets", with_info("\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,8,8]"),
                "no two offsets"},
-        Broken{"Negative", shaped("[-2]"), "a negative number"},
-        Broken{"Fraction", shaped("[2.0]"), "no ']' where one belongs"},
-        Broken{"Exponent", shaped("[2e0]"), "no ']' where one belongs"},
-        Broken{"Padded", shaped("[02]"), "no whole number"},
-        Broken{"NumberAsText", shaped("[\"2\"]"), "no whole number"},
-        Broken{"NumberOverflow", shaped("[9223372036854775808]"), "a number too large"},
-        Broken{"ManyDimensions", shaped("[" + repeated("1,", 64) + "2]"), "too many dimensions"},
+        Broken{"Negative", of_shape("[-2]"), "a negative number"},
+        Broken{"Fraction", of_shape("[2.0]"), "no ']' where one belongs"},
+        Broken{"Exponent", of_shape("[2e0]"), "no ']' where one belongs"},
+        Broken{"Padded", of_shape("[02]"), "no whole number"},
+        Broken{"NumberAsText", of_shape("[\"2\"]"), "no whole number"},
+        Broken{"NumberOverflow", of_shape("[9223372036854775808]"), "a number too large"},
+        Broken{"ManyDimensions", of_shape("[" + repeated("1,", 64) + "2]"), "too many dimensions"},
         Broken{"NoColon", file_of("{\"w\" 1}"), "no ':' where one belongs"}),
     [](const auto& tested) { return tested.param.name; });
 

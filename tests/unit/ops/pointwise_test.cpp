@@ -18,14 +18,14 @@ class Pointwise : public testing::Test {};
 using Numbers = testing::Types<float, double>;
 TYPED_TEST_SUITE(Pointwise, Numbers);
 
-struct Shape {
+struct Extents {
   Index rows, cols;
 };
-constexpr Shape kShapes[] = {{597, 43}, {1, 1}, {1, 33}, {43, 1}, {3, 64}};
+constexpr Extents kExtents[] = {{597, 43}, {1, 1}, {1, 33}, {43, 1}, {3, 64}};
 
 TYPED_TEST(Pointwise, GeluIsTheOracles) {
   using T = TypeParam;
-  for (const Shape& s : kShapes) {
+  for (const Extents& s : kExtents) {
     const Padded<T> x = draw<T>(s.rows, s.cols, 1), d = draw<T>(s.rows, s.cols, 2);
     std::vector<double> value, slope;
     for (double v : widened(values_of(x.view()))) {
@@ -54,7 +54,7 @@ TYPED_TEST(Pointwise, GeluIsTheOracles) {
 
 TYPED_TEST(Pointwise, CrossEntropyIsTheOracles) {
   using T = TypeParam;
-  for (const Shape& s : kShapes) {
+  for (const Extents& s : kExtents) {
     SCOPED_TRACE(testing::Message() << "[" << s.rows << ", " << s.cols << "]");
     const Padded<T> logits = draw<T>(s.rows, s.cols, 3);
     const Random random(4, Purpose::test);

@@ -25,7 +25,7 @@ using harness::FigureSpec;
 using harness::RunResult;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-const FigureSpec kSpec{1, "e1", {"layernorm", "none"}, "published"};
+const FigureSpec kRecallSpec{1, "e1", {"layernorm", "none"}, "published"};
 
 std::string figure_script(const std::vector<RunResult>& results, const FigureSpec& spec) {
   return harness::chart_script(harness::recall_chart(results, spec));
@@ -38,7 +38,7 @@ std::vector<std::filesystem::path> draw_figure(const std::vector<RunResult>& res
 }
 
 // Ten steps in bins of four: the middles are 2, 6 and 9. Seed s scales every value by s + 1.
-RunResult make_result(const std::string& arm, std::uint64_t seed) {
+RunResult recall_result(const std::string& arm, std::uint64_t seed) {
   const double scale = static_cast<double>(seed) + 1;
   RunResult result;
   result.profile = "smoke";
@@ -53,10 +53,10 @@ RunResult make_result(const std::string& arm, std::uint64_t seed) {
   return result;
 }
 
-std::vector<RunResult> make_results(std::uint64_t seeds) {
+std::vector<RunResult> recall_results(std::uint64_t seeds) {
   std::vector<RunResult> results;
   for (const char* arm : {"layernorm", "none"}) {
-    for (std::uint64_t seed = 0; seed < seeds; ++seed) results.push_back(make_result(arm, seed));
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) results.push_back(recall_result(arm, seed));
   }
   return results;
 }
@@ -71,8 +71,8 @@ std::string read(const std::filesystem::path& path) {
 }
 
 template <typename Error>
-void expect_error(const std::vector<RunResult>& results, const FigureSpec& spec,
-                  const std::string& part) {
+void expect_refusal(const std::vector<RunResult>& results, const FigureSpec& spec,
+                    const std::string& part) {
   try {
     figure_script(results, spec);
     FAIL() << "nothing thrown; want: " << part;
@@ -82,12 +82,12 @@ void expect_error(const std::vector<RunResult>& results, const FigureSpec& spec,
 }
 
 TEST(FigureName, OnlyOtherProtocolsHaveASuffix) {
-  EXPECT_EQ(harness::figure_name(kSpec), "figure1");
+  EXPECT_EQ(harness::figure_name(kRecallSpec), "figure1");
   EXPECT_EQ(harness::figure_name({3, "e3", {}, "filter_normalized"}), "figure3-filter_normalized");
 }
 
 TEST(FigureScript, DataAreMedianAndRangeOverSeeds) {
-  const std::string script = figure_script(make_results(3), kSpec);
+  const std::string script = figure_script(recall_results(3), kRecallSpec);
   EXPECT_EQ(curve_data(script, 1, 1), "2 8 4 12\n6 4 2 6\n9 2 1 3\n");
   EXPECT_EQ(curve_data(script, 2, 2), "-0.5 6 3 9\n0 4 2 6\n0.5 6 3 9\n");
   EXPECT_EQ(curve_data(script, 3, 1), "0 16 8 24\n1 8 4 12\n2 4 2 6\n3 2 1 3\n");
@@ -95,52 +95,52 @@ TEST(FigureScript, DataAreMedianAndRangeOverSeeds) {
 }
 
 TEST(FigureScript, AnEvenNumberOfSeedsTakesTheMeanOfTheMiddleTwo) {
-  const std::string script = figure_script(make_results(4), kSpec);
+  const std::string script = figure_script(recall_results(4), kRecallSpec);
   EXPECT_EQ(curve_data(script, 1, 1), "2 10 4 16\n6 5 2 8\n9 2.5 1 4\n");
 }
 
 TEST(FigureScript, OneSeedHasNoRange) {
-  EXPECT_TRUE(has(figure_script(make_results(1), kSpec), "One seed"));
+  EXPECT_TRUE(has(figure_script(recall_results(1), kRecallSpec), "One seed"));
 }
 
 TEST(FigureScript, SaysWhenArmsHaveDifferentNumbersOfSeeds) {
-  std::vector<RunResult> results = make_results(3);
+  std::vector<RunResult> results = recall_results(3);
   results.pop_back();
-  EXPECT_TRUE(has(figure_script(results, kSpec), "Seeds: layernorm 3, none 2."));
+  EXPECT_TRUE(has(figure_script(results, kRecallSpec), "Seeds: layernorm 3, none 2."));
 }
 
 TEST(FigureScript, OrderOfResultsAndOtherArmsDoNotMatter) {
-  std::vector<RunResult> results = make_results(3);
-  const std::string before = figure_script(results, kSpec);
+  std::vector<RunResult> results = recall_results(3);
+  const std::string before = figure_script(results, kRecallSpec);
   std::ranges::reverse(results);
-  results.push_back(make_result("batchnorm", 0));
-  EXPECT_EQ(figure_script(results, kSpec), before);
+  results.push_back(recall_result("batchnorm", 0));
+  EXPECT_EQ(figure_script(results, kRecallSpec), before);
 }
 
 TEST(FigureScript, AnExperimentsOwnSliceIsPreferred) {
-  std::vector<RunResult> results = make_results(1);
+  std::vector<RunResult> results = recall_results(1);
   for (RunResult& result : results) result.slices["published_e1"] = {{-0.25, 0.25}, {7, 9}};
-  EXPECT_EQ(curve_data(figure_script(results, kSpec), 2, 1), "-0.25 7 7 7\n0.25 9 9 9\n");
+  EXPECT_EQ(curve_data(figure_script(results, kRecallSpec), 2, 1), "-0.25 7 7 7\n0.25 9 9 9\n");
   const FigureSpec other{2, "e2", {"layernorm", "none"}, "published"};
   EXPECT_EQ(curve_data(figure_script(results, other), 2, 1), "-0.5 3 3 3\n0 2 2 2\n0.5 3 3 3\n");
 }
 
 TEST(FigureScript, SliceIsLogarithmicBeyondTwoDecadesAndTheAxisSaysSo) {
-  EXPECT_TRUE(has(figure_script(make_results(1), kSpec), "loss (nats, linear)"));
-  FigureSpec spec = kSpec;
+  EXPECT_TRUE(has(figure_script(recall_results(1), kRecallSpec), "loss (nats, linear)"));
+  FigureSpec spec = kRecallSpec;
   spec.protocol = "filter_normalized";
-  EXPECT_FALSE(has(figure_script(make_results(1), spec), "loss (nats, linear)"));
+  EXPECT_FALSE(has(figure_script(recall_results(1), spec), "loss (nats, linear)"));
 }
 
 TEST(FigureScript, AnUnderscoreIsNoSubscript) {
   const FigureSpec spec{3, "e3", {"manual_l2"}, "published"};
-  const std::string script = figure_script({make_result("manual_l2", 0)}, spec);
+  const std::string script = figure_script({recall_result("manual_l2", 0)}, spec);
   EXPECT_TRUE(has(script, "title 'manual_l2'"));
   EXPECT_TRUE(has(script, "maxrows 1 noenhanced"));
 }
 
 TEST(FigureScript, ADivergedLossCountsAsInfinite) {
-  std::vector<RunResult> results = make_results(3);
+  std::vector<RunResult> results = recall_results(3);
   results[2].diverged_at = 5;  // the largest of the three: the median stays, the band shrinks
   results[2].loss_curve = {12, kNaN, kNaN};
   results[2].singular_values.clear();
@@ -148,7 +148,7 @@ TEST(FigureScript, ADivergedLossCountsAsInfinite) {
   results[1].diverged_at = 8;  // now two of three: no median
   results[1].loss_curve = {8, 4};
   results[1].steps = 8;
-  const std::string script = figure_script(results, kSpec);
+  const std::string script = figure_script(results, kRecallSpec);
   EXPECT_EQ(curve_data(script, 1, 1), "2 8 4 12\n6 4 2 4\n");
   EXPECT_EQ(curve_data(script, 2, 1), "-0.5 6 3 6\n0 4 2 4\n0.5 6 3 6\n");
   EXPECT_EQ(curve_data(script, 3, 1), "0 12 8 16\n1 6 4 8\n2 3 2 4\n3 1.5 1 2\n");
@@ -159,62 +159,64 @@ TEST(FigureScript, ADivergedLossCountsAsInfinite) {
 }
 
 TEST(FigureScript, ALineIsBrokenWhereItHasNoMedian) {
-  std::vector<RunResult> results = make_results(1);
+  std::vector<RunResult> results = recall_results(1);
   results[0].slices["published"].loss = {kNaN, 2, kNaN};
   results[1].slices["published"].loss = {3, kNaN, 4};
-  const std::string script = figure_script(results, kSpec);
+  const std::string script = figure_script(results, kRecallSpec);
   EXPECT_EQ(curve_data(script, 2, 1), "0 2 2 2\n");
   EXPECT_EQ(curve_data(script, 2, 2), "-0.5 3 3 3\n\n0.5 4 4 4\n");
 }
 
 TEST(FigureScript, ZeroOnALogarithmicAxisIsDrawnAtItsFootAndSaid) {
-  std::vector<RunResult> results = make_results(1);
-  EXPECT_FALSE(has(figure_script(results, kSpec), "are drawn at"));
+  std::vector<RunResult> results = recall_results(1);
+  EXPECT_FALSE(has(figure_script(results, kRecallSpec), "are drawn at"));
   results[0].singular_values = {8, 4, 0.02, 0};
-  const std::string script = figure_script(results, kSpec);
+  const std::string script = figure_script(results, kRecallSpec);
   EXPECT_EQ(curve_data(script, 3, 1), "0 8 8 8\n1 4 4 4\n2 0.02 0.02 0.02\n3 0 0 0\n");
   EXPECT_TRUE(has(script, "at(y) = y < 0.01 ? 0.01 : y"));
   EXPECT_TRUE(has(script, "'(c): values below 1e-2 are drawn at 1e-2.'"));
 }
 
 TEST(FigureScript, AStrayValueDoesNotSqueezeTheSpectrum) {
-  std::vector<RunResult> results = make_results(1);
+  std::vector<RunResult> results = recall_results(1);
   results[0].singular_values.back() = 1e-11;
-  EXPECT_TRUE(has(figure_script(results, kSpec), "(c): values below 1e-4 are drawn at 1e-4."));
+  EXPECT_TRUE(
+      has(figure_script(results, kRecallSpec), "(c): values below 1e-4 are drawn at 1e-4."));
 }
 
 TEST(FigureScript, RefusesWhatItCannotDraw) {
   using libnorm::DataError;
   using libnorm::ValueError;
-  const std::vector<RunResult> good = make_results(2);
-  expect_error<ValueError>(good, {1, "e1", {}, "published"}, "no arms");
-  expect_error<ValueError>(good, {1, "e1", {"none", "none"}, "published"}, "named twice");
-  expect_error<DataError>(good, {1, "e1", {"none", "sphere"}, "published"}, "no run of arm sphere");
-  expect_error<DataError>(good, {1, "e1", {"none"}, "accumulated"},
-                          "no run has this panel (accumulated)");
+  const std::vector<RunResult> good = recall_results(2);
+  expect_refusal<ValueError>(good, {1, "e1", {}, "published"}, "no arms");
+  expect_refusal<ValueError>(good, {1, "e1", {"none", "none"}, "published"}, "named twice");
+  expect_refusal<DataError>(good, {1, "e1", {"none", "sphere"}, "published"},
+                            "no run of arm sphere");
+  expect_refusal<DataError>(good, {1, "e1", {"none"}, "accumulated"},
+                            "no run has this panel (accumulated)");
   std::vector<RunResult> results = good;
   results.push_back(good.back());
-  expect_error<DataError>(results, kSpec, "two runs of arm none, seed 1");
+  expect_refusal<DataError>(results, kRecallSpec, "two runs of arm none, seed 1");
   results = good;
   results.back().profile = "paper";
-  expect_error<DataError>(results, kSpec, "profiles are mixed");
+  expect_refusal<DataError>(results, kRecallSpec, "profiles are mixed");
   results = good;
   results.back().loss_curve.pop_back();
-  expect_error<DataError>(results, kSpec, "has 2 values (arm none, seed 1); need 3");
+  expect_refusal<DataError>(results, kRecallSpec, "has 2 values (arm none, seed 1); need 3");
   results = good;
   results.back().slices.clear();
-  expect_error<DataError>(results, kSpec, "has 0 values (arm none, seed 1)");
+  expect_refusal<DataError>(results, kRecallSpec, "has 0 values (arm none, seed 1)");
   results = good;
   results.back().slices["published"].alpha.back() = 0.6;
-  expect_error<DataError>(results, kSpec, "another grid (arm none, seed 1)");
+  expect_refusal<DataError>(results, kRecallSpec, "another grid (arm none, seed 1)");
   for (RunResult& result : results) result.slices["published"] = {{0.5}, {1}};
-  expect_error<DataError>(results, kSpec, "spans nothing");
+  expect_refusal<DataError>(results, kRecallSpec, "spans nothing");
   results = good;
   results.back().curve_stride = 5;
-  expect_error<DataError>(results, kSpec, "differ in length");
+  expect_refusal<DataError>(results, kRecallSpec, "differ in length");
   results = good;
   results.back().steps = 11;
-  expect_error<DataError>(results, kSpec, "differ in length");
+  expect_refusal<DataError>(results, kRecallSpec, "differ in length");
 }
 
 // A folder of its own, with a space and a quote in its name, and a PATH that is put back.
@@ -243,7 +245,7 @@ class DrawFigure : public testing::Test {
 
   void expect_backend_error(const std::vector<RunResult>& results, const std::string& part) {
     try {
-      draw_figure(results, kSpec, directory_);
+      draw_figure(results, kRecallSpec, directory_);
       FAIL() << "nothing thrown; want: " << part;
     } catch (const libnorm::BackendError& error) {
       EXPECT_TRUE(has(error.what(), part)) << error.what();
@@ -255,8 +257,8 @@ class DrawFigure : public testing::Test {
 };
 
 TEST_F(DrawFigure, WritesPicturesAndTheScriptThatRedrawsThem) {
-  const std::vector<RunResult> results = make_results(3);
-  const auto paths = draw_figure(results, kSpec, directory_ / "new");
+  const std::vector<RunResult> results = recall_results(3);
+  const auto paths = draw_figure(results, kRecallSpec, directory_ / "new");
   ASSERT_EQ(paths.size(), 3u);
   EXPECT_EQ(paths[0].filename(), "figure1.svg");
   EXPECT_EQ(paths[1].filename(), "figure1.png");
@@ -264,7 +266,7 @@ TEST_F(DrawFigure, WritesPicturesAndTheScriptThatRedrawsThem) {
   const std::string svg = read(paths[0]), png = read(paths[1]), script = read(paths[2]);
   EXPECT_TRUE(has(svg, "<svg"));
   EXPECT_EQ(png.substr(1, 3), "PNG");
-  EXPECT_EQ(script, figure_script(results, kSpec));
+  EXPECT_EQ(script, figure_script(results, kRecallSpec));
   EXPECT_FALSE(has(script + svg, directory_.parent_path().string()));
   // Nothing but the three files is left.
   const std::filesystem::directory_iterator files(directory_ / "new");
@@ -283,34 +285,34 @@ TEST_F(DrawFigure, WritesPicturesAndTheScriptThatRedrawsThem) {
 }
 
 TEST_F(DrawFigure, DrawsWhenAnArmHasNothingFinite) {
-  std::vector<RunResult> results = make_results(1);
+  std::vector<RunResult> results = recall_results(1);
   results[1].diverged_at = 0;
   results[1].loss_curve = {kNaN, kNaN, kNaN};
   results[1].singular_values.clear();
   results[1].slices.clear();
-  EXPECT_NO_THROW(draw_figure(results, kSpec, directory_));
+  EXPECT_NO_THROW(draw_figure(results, kRecallSpec, directory_));
   // And no arm has a finite loss.
   results[0].loss_curve = results[1].loss_curve;
-  EXPECT_NO_THROW(draw_figure(results, kSpec, directory_));
+  EXPECT_NO_THROW(draw_figure(results, kRecallSpec, directory_));
 }
 
 TEST_F(DrawFigure, AMissingGnuplotIsAnErrorAndLeavesTheOldPicture) {
-  const std::vector<RunResult> results = make_results(1);
-  const auto paths = draw_figure(results, kSpec, directory_);
+  const std::vector<RunResult> results = recall_results(1);
+  const auto paths = draw_figure(results, kRecallSpec, directory_);
   const std::string svg = read(paths[0]);
   setenv("PATH", directory_.c_str(), 1);
-  expect_backend_error(make_results(2), "gnuplot: cannot be started (No such file or directory)");
+  expect_backend_error(recall_results(2), "gnuplot: cannot be started (No such file or directory)");
   EXPECT_EQ(read(paths[0]), svg);
-  EXPECT_EQ(read(paths[2]), figure_script(results, kSpec));
+  EXPECT_EQ(read(paths[2]), figure_script(results, kRecallSpec));
 }
 
 TEST_F(DrawFigure, ACutPictureIsAnError) {
   fake_gnuplot("echo '<svg><g>' > figure1.svg; echo no font >&2");
-  expect_backend_error(make_results(1), "figure1.svg is incomplete (it said: no font)");
+  expect_backend_error(recall_results(1), "figure1.svg is incomplete (it said: no font)");
   fake_gnuplot("true");
-  expect_backend_error(make_results(1), "figure1.svg is missing or empty (it said: )");
+  expect_backend_error(recall_results(1), "figure1.svg is missing or empty (it said: )");
   fake_gnuplot("echo '<svg></svg>' > figure1.svg; printf PNG > figure1.png");
-  expect_backend_error(make_results(1), "figure1.png is incomplete");
+  expect_backend_error(recall_results(1), "figure1.png is incomplete");
   EXPECT_FALSE(std::filesystem::exists(directory_ / "figure1.svg"));
 }
 
@@ -318,20 +320,20 @@ TEST_F(DrawFigure, AGnuplotThatStopsEarlyIsAnError) {
   fake_gnuplot(
       "echo '<svg></svg>' > figure1.svg; "
       "printf 'IEND\\256\\102\\140\\202' > figure1.png; echo no memory");
-  expect_backend_error(make_results(1), "stopped before the end of figure1.gp");
+  expect_backend_error(recall_results(1), "stopped before the end of figure1.gp");
 }
 
 TEST_F(DrawFigure, SaysHowGnuplotEnded) {
   fake_gnuplot("printf 'line 1:\\n unknown \\033[2Jterminal' >&2; exit 1");
-  expect_backend_error(make_results(1),
+  expect_backend_error(recall_results(1),
                        "failed with exit code 1 in figure1.gp (it said: line 1:  unknown "
                        "\uFFFD[2Jterminal); need gnuplot 5.4 or later");
   fake_gnuplot("kill -9 $$");
-  expect_backend_error(make_results(1), "was ended by signal 9, Killed");
+  expect_backend_error(recall_results(1), "was ended by signal 9, Killed");
   fake_gnuplot("test -z \"$GNUTERM$GNUPLOT_LIB\" && exit 7");
   setenv("GNUTERM", "svg", 1);
   setenv("GNUPLOT_LIB", "/tmp", 1);
-  expect_backend_error(make_results(1), "exit code 7");
+  expect_backend_error(recall_results(1), "exit code 7");
   unsetenv("GNUTERM");
   unsetenv("GNUPLOT_LIB");
 }
@@ -341,7 +343,7 @@ TEST_F(DrawFigure, AFullDiskIsCalledThat) {
   {
     const harness::FileSizeLimit limit(20000);
     try {
-      draw_figure(make_results(1), kSpec, directory_);
+      draw_figure(recall_results(1), kRecallSpec, directory_);
       FAIL() << "nothing thrown";
     } catch (const libnorm::DataError& error) {
       EXPECT_TRUE(has(error.what(), file_size)) << error.what();
@@ -359,7 +361,7 @@ TEST_F(DrawFigure, WritesToAnyFolderAndLeavesNothingBesideOrBehind) {
       "-",       "-x",  "plain", "a'b", "two\nlines", "$(touch stray)", "`touch stray`",
       "\x1b[2J", "\xff"};
   for (const std::string& folder : folders) {
-    const auto paths = draw_figure(make_results(1), kSpec, folder);
+    const auto paths = draw_figure(recall_results(1), kRecallSpec, folder);
     EXPECT_EQ(paths[0], std::filesystem::path(folder) / "figure1.svg");
     for (const auto& path : paths) EXPECT_GT(std::filesystem::file_size(path), 1000u) << path;
     const std::filesystem::directory_iterator files(folder);
@@ -373,7 +375,7 @@ TEST_F(DrawFigure, WritesToAnyFolderAndLeavesNothingBesideOrBehind) {
 
 TEST_F(DrawFigure, AFolderThatCannotBeWrittenIsAnError) {
   std::ofstream(directory_ / "file") << "x";
-  EXPECT_THROW(draw_figure(make_results(1), kSpec, directory_ / "file" / "inner"),
+  EXPECT_THROW(draw_figure(recall_results(1), kRecallSpec, directory_ / "file" / "inner"),
                libnorm::DataError);
 }
 
@@ -387,9 +389,9 @@ TEST_F(DrawFigure, NoTextOfAResultIsCode) {
         "''", "#", "'';system('touch STRAY');#", ";system(\"touch STRAY\");#"}) {
     const std::size_t place = text.find("STRAY");
     if (place != std::string::npos) text.replace(place, 5, stray);
-    std::vector<RunResult> results = make_results(1);
+    std::vector<RunResult> results = recall_results(1);
     for (RunResult& result : results) result.arm = result.arm == "none" ? text : result.arm + text;
-    FigureSpec spec = kSpec;
+    FigureSpec spec = kRecallSpec;
     spec.arms = {results[0].arm, results[1].arm};
     spec.experiment += text;
     const auto paths = draw_figure(results, spec, directory_ / "drawn");

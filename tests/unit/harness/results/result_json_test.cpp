@@ -20,6 +20,8 @@
 namespace harness {
 namespace {
 
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
 using libnorm::DataError;
 using libnorm::ValueError;
 using nlohmann::json;
@@ -95,12 +97,10 @@ TEST(ResultJson, ResultsFromBeforeGpusWereMadeOnTheProcessor) {
 }
 
 TEST(ResultJson, DoublesComeBackBitForBit) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   RunResult result = sample_result("none", 0);
-  result.loss_curve = {
-      0.1,       1.0 / 3.0, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308,
-      0.0,       -0.0,      1e22,   123456789012345678.0,    kInfinity,
-      -kInfinity};
+  result.loss_curve = {0.1,  1.0 / 3.0, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308,
+                       0.0,  -0.0,      1e22,   123456789012345678.0,    kInf,
+                       -kInf};
   // A walk through bit patterns of all sizes; the multiplier is odd, so that none comes twice.
   for (std::uint64_t i = 1; i <= 20000; ++i) {
     const double value = std::bit_cast<double>(i * 0x9e3779b97f4a7c15u);
@@ -116,26 +116,25 @@ TEST(ResultJson, DoublesComeBackBitForBit) {
 }
 
 TEST(ResultJson, NonFiniteNumbersSurviveEverywhere) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   RunResult result = sample_result("none", 0);
   result.final_loss = std::nan("");
-  result.metrics["effective_rank"] = kInfinity;
-  result.singular_values = {-kInfinity, std::nan("")};
+  result.metrics["effective_rank"] = kInf;
+  result.singular_values = {-kInf, std::nan("")};
   result.slices["published"].loss[1] = std::nan("");
   result.epochs["training_loss"][2] = std::nan("");
-  result.spectra["layer3.published"][1] = kInfinity;
-  result.seconds = kInfinity;
+  result.spectra["layer3.published"][1] = kInf;
+  result.seconds = kInf;
   const std::string line = to_line(result);
   EXPECT_THAT(line, HasSubstr("\"final_loss\":\"nan\""));
   const RunResult back = result_from_line(line, "row");
   EXPECT_TRUE(std::isnan(back.final_loss));
-  EXPECT_EQ(back.metrics.at("effective_rank"), kInfinity);
-  EXPECT_EQ(back.singular_values[0], -kInfinity);
+  EXPECT_EQ(back.metrics.at("effective_rank"), kInf);
+  EXPECT_EQ(back.singular_values[0], -kInf);
   EXPECT_TRUE(std::isnan(back.singular_values[1]));
   EXPECT_TRUE(std::isnan(back.slices.at("published").loss[1]));
   EXPECT_TRUE(std::isnan(back.epochs.at("training_loss")[2]));
-  EXPECT_EQ(back.spectra.at("layer3.published")[1], kInfinity);
-  EXPECT_EQ(back.seconds, kInfinity);
+  EXPECT_EQ(back.spectra.at("layer3.published")[1], kInf);
+  EXPECT_EQ(back.seconds, kInf);
   EXPECT_EQ(to_line(back), line);
 }
 

@@ -90,7 +90,7 @@ TEST(Rows, OfASphereHaveNoSpreadAndARowOfZerosStays) {
   EXPECT_EQ(none.metrics.at("x.row_length_lowest"), 5) << "a row that counts for none";
 }
 
-harness::RecallOptions small(Index steps) {
+harness::RecallOptions short_run(Index steps) {
   harness::RecallOptions o = harness::find_recall_profile("smoke").options;
   o.steps = steps;
   return o;
@@ -104,7 +104,7 @@ RunResult measured(RecallRun& run, const std::vector<std::string>& which) {
 }
 
 TEST(RowsOfARun, AreThoseThatTheHeadReads) {
-  const auto options = small(20);
+  const auto options = short_run(20);
   RecallRun run(options, harness::find_recall_arm("batchnorm"), 3);
   const RunResult result = measured(run, {"rows", "untrained"});
   EXPECT_EQ(result.measures.at("rows"), 1);
@@ -189,13 +189,13 @@ TEST(RowsOfARun, OfExperiment4AreOfEachLayerWithAndWithoutPadding) {
 
 TEST(LandmarksOfARun, AreTheRunsThatEndThere) {
   const auto& arm = harness::find_recall_arm("batchnorm");
-  RecallRun run(small(16), arm, 2);
+  RecallRun run(short_run(16), arm, 2);
   run.expect({"landmarks"});
   while (run.steps_done() < 7) run.step();
   const auto state = run.state();
   const RunResult whole = measured(run, {"landmarks"});
   for (const Index steps : {2, 6, 8, 12}) {
-    RecallRun shorter(small(steps), arm, 2);
+    RecallRun shorter(short_run(steps), arm, 2);
     const RunResult there = measured(shorter, {});
     const std::string name = "landmarks.step_" + std::to_string(steps);
     EXPECT_EQ(whole.metrics.at(name + ".step"), double(steps));
@@ -209,12 +209,12 @@ TEST(LandmarksOfARun, AreTheRunsThatEndThere) {
   EXPECT_EQ(whole.metrics.at("landmarks.loss_1e-2.step"), std::numeric_limits<double>::infinity());
   EXPECT_EQ(whole.metrics.count("landmarks.loss_1e-2.loss"), 0u);
 
-  RecallRun resumed(small(16), arm, 2);
+  RecallRun resumed(short_run(16), arm, 2);
   resumed.expect({"landmarks"});
   resumed.restore(state);
   EXPECT_EQ(measured(resumed, {"landmarks"}).metrics, whole.metrics);
   // A run that does not look takes what it needs; one that looks begins anew where nobody looked.
-  RecallRun other(small(16), arm, 2), looks(small(16), arm, 2);
+  RecallRun other(short_run(16), arm, 2), looks(short_run(16), arm, 2);
   other.restore(state);
   EXPECT_EQ(other.steps_done(), 7);
   looks.expect({"landmarks"});
@@ -226,7 +226,7 @@ TEST(LandmarksOfARun, AreTheRunsThatEndThere) {
 }
 
 TEST(LandmarksOfARun, OfALossAreTheFirstStepWithIt) {
-  auto options = small(60);
+  auto options = short_run(60);
   options.learning_rate = 0.02;
   RecallRun run(options, harness::find_recall_arm("layernorm"), 2);
   run.expect({"landmarks"});
@@ -276,7 +276,7 @@ std::vector<double> eigenvalues_of(std::vector<std::vector<double>> a) {
 }
 
 harness::RecallOptions tiny() {
-  harness::RecallOptions o = small(40);
+  harness::RecallOptions o = short_run(40);
   o.entities = 2;
   o.attributes = 3;
   o.rank = 3;
@@ -360,7 +360,7 @@ TEST(Rescalings, LeaveTheFunctionAndShowWhichDefinitionsAreOfIt) {
 }
 
 TEST(Engine, ResetIsAModelWithoutIt) {
-  const auto options = small(30);
+  const auto options = short_run(30);
   RecallRun run(options, harness::find_recall_arm("layernorm"), 1);
   const RunResult result = measured(run, {"engine"});
   libnorm::Transformer<float> reset = run.model();

@@ -29,7 +29,8 @@ std::vector<double> centred(std::vector<double> x, Index cols, const std::vector
   return x;
 }
 
-void expect_near(const std::vector<double>& have, const std::vector<double>& want, double scale) {
+void expect_rounded(const std::vector<double>& have, const std::vector<double>& want,
+                    double scale) {
   ASSERT_EQ(have.size(), want.size());
   // Each of some hundred Householder steps rounds once, 1.1e-16 of the largest.
   for (std::size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(have[i], want[i], 1e-13 * scale) << i;
@@ -48,10 +49,10 @@ TEST(RowFactor, HasTheSpectrumOfTheWholeMatrix) {
   factor.add(View(x.data(), rows, cols), count.data());
   EXPECT_EQ(factor.rows(), 1.5 * rows);
   const auto raw = singular_values<double>({x.data(), rows, cols}, count.data());
-  expect_near(factor.singular_values(Centring::none), raw, raw[0]);
+  expect_rounded(factor.singular_values(Centring::none), raw, raw[0]);
   const auto shifted = centred(x, cols, count);
   const auto want = singular_values<double>({shifted.data(), rows, cols}, count.data());
-  expect_near(factor.singular_values(Centring::mean), want, raw[0]);
+  expect_rounded(factor.singular_values(Centring::mean), want, raw[0]);
 }
 
 TEST(RowFactor, IsTheSameInPieces) {
@@ -69,7 +70,7 @@ TEST(RowFactor, IsTheSameInPieces) {
     EXPECT_EQ(merged->rows(), double(rows));
     for (const Centring centring : {Centring::none, Centring::mean}) {
       const auto want = whole.singular_values(centring);
-      expect_near(merged->singular_values(centring), want, want[0]);
+      expect_rounded(merged->singular_values(centring), want, want[0]);
     }
     for (std::size_t c = 0; c < std::size_t(cols); ++c) {
       EXPECT_NEAR(merged->mean()[c], whole.mean()[c], 1e-15);
@@ -208,7 +209,7 @@ TEST(RowFactor, OfFewerRowsThanChannelsIsNeverASquare) {
   for (Index r = 0; r < 30; r += 3) few.add(View(y.data() + r * 11, 3, 11));
   for (const Centring centring : {Centring::none, Centring::mean}) {
     const auto want = whole.singular_values(centring);
-    expect_near(few.singular_values(centring), want, want[0]);
+    expect_rounded(few.singular_values(centring), want, want[0]);
   }
 }
 

@@ -20,6 +20,7 @@ using libnorm::LinearOperator;
 using libnorm::test::message;
 using samples::Index;
 using samples::MatrixXd;
+using samples::operator_of;
 using samples::span_of;
 using samples::VectorXd;
 using testing::HasSubstr;
@@ -29,10 +30,6 @@ LinearOperator diagonal(std::vector<double> d) {
   return {"diagonal", n, [d = std::move(d)](auto in, auto out) {
             for (std::size_t i = 0; i < d.size(); ++i) out[i] = d[i] * in[i];
           }};
-}
-
-LinearOperator operator_of(const MatrixXd& a) {
-  return libnorm::matrix_operator({a.data(), a.rows(), a.cols()});
 }
 
 TEST(Lanczos, KnowsOneEndFromTheOther) {

@@ -6,6 +6,7 @@
 #include <Eigen/Core>
 
 #include "libnorm/core/rng.hpp"
+#include "libnorm/metrics/landscape/linear_operator.hpp"
 
 /// Objectives whose Hessians are known in closed form, by Eigen and libm: none of it is the
 /// library's. Compiled once: Eigen's products take long.
@@ -20,6 +21,11 @@ using Out = std::span<double>;
 inline Eigen::Map<const VectorXd> seen(In x) { return {x.data(), Index(x.size())}; }
 inline Eigen::Map<VectorXd> seen(Out x) { return {x.data(), Index(x.size())}; }
 inline In span_of(const VectorXd& x) { return {x.data(), std::size_t(x.size())}; }
+
+/// A matrix as an operator on vectors.
+inline libnorm::LinearOperator operator_of(const MatrixXd& a) {
+  return libnorm::matrix_operator({a.data(), a.rows(), a.cols()});
+}
 
 MatrixXd normals(Index rows, Index cols, std::uint32_t stream);
 MatrixXd symmetric(Index n, std::uint32_t stream);

@@ -24,7 +24,7 @@ samples::Quadratic bowl(Index n, std::uint32_t stream) {
   return {samples::with_eigenvalues(values, stream), VectorXd::Zero(n)};
 }
 
-double norm(const std::vector<double>& x) { return samples::seen(std::span(x)).norm(); }
+double length_of(const std::vector<double>& x) { return samples::seen(std::span(x)).norm(); }
 
 TEST(FirstOrderRise, IsTheLossAtTheEndOfTheGradient) {
   const samples::Quadratic f{samples::symmetric(8, 0), samples::normals(8, 1, 1)};
@@ -83,12 +83,12 @@ TEST(LargestRise, AtTheMinimumOfAQuadraticIsHalfLambdaMax) {
   EXPECT_TRUE(rise.converged);
   EXPECT_NEAR(rise.value, 0.25 * 2 / 2, 1e-5);
   EXPECT_LE(rise.value, 0.25 + 1e-14);
-  EXPECT_NEAR(norm(rise.displacement), 0.5, 1e-13);
+  EXPECT_NEAR(length_of(rise.displacement), 0.5, 1e-13);
   EXPECT_LE(rise.gap, 1e-6 * 0.5 * (0.5 * 2));
   // One step of SAM has no direction there.
   const auto first = libnorm::first_order_sharpness(f, span_of(w), {.radius = 0.5});
   EXPECT_EQ(first.value, 0);
-  EXPECT_EQ(norm(first.displacement), 0);
+  EXPECT_EQ(length_of(first.displacement), 0);
 }
 
 TEST(LargestRise, OfAQuadraticSolvesTheSecularEquation) {

@@ -18,7 +18,7 @@ double norm(const double* x, Index n) {
   return std::sqrt(total);
 }
 
-libnorm::ParameterList list() {
+libnorm::ParameterList three_parameters() {
   libnorm::ParameterList parameters;
   parameters.add("first", 4, 3, libnorm::Initial::normal);
   parameters.add("bias", 1, 5, libnorm::Initial::normal);
@@ -53,7 +53,7 @@ TEST(UnitDirection, HasNormOneOverAllAndTheDrawsDirection) {
 }
 
 TEST(FilterNormalizedDirection, HasTheFiltersNormsAndNoVectors) {
-  const auto parameters = list();
+  const auto parameters = three_parameters();
   std::vector<double> weights(std::size_t(parameters.size()));
   parameters.draw(5, weights.data());
   const auto d = libnorm::filter_normalized_direction<double>(Random(3, Purpose::direction, 1),

@@ -10,12 +10,9 @@ namespace {
 
 using samples::Index;
 using samples::MatrixXd;
+using samples::operator_of;
 using samples::VectorXd;
 using testing::HasSubstr;
-
-libnorm::LinearOperator operator_of(const MatrixXd& a) {
-  return libnorm::matrix_operator({a.data(), a.rows(), a.cols()});
-}
 
 TEST(SpectralDensity, HasTheFirstMomentOfHutchinsonsTrace) {
   const MatrixXd a = samples::symmetric(150, 0);

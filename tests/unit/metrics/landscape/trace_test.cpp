@@ -15,12 +15,9 @@ namespace {
 using libnorm::TraceMethod;
 using samples::Index;
 using samples::MatrixXd;
+using samples::operator_of;
 using samples::VectorXd;
 using testing::HasSubstr;
-
-libnorm::LinearOperator operator_of(const MatrixXd& a) {
-  return libnorm::matrix_operator({a.data(), a.rows(), a.cols()});
-}
 
 TEST(MeanEstimate, IsTheMeanAndItsStandardError) {
   const std::vector<double> x = {1, 2, 3, 6};
