@@ -33,6 +33,8 @@ struct BenchRequest {
 struct BenchTimes {
   double peak = 0;
   std::vector<StepProfile> profiles;
+  /// GB/s of copies; 0 if it was not looked at.
+  double bandwidth = 0;
   std::vector<StepTime> steps;
   std::vector<CurvatureTime> curvatures;
 };
@@ -171,9 +173,9 @@ BenchTimes time_all(const BenchRequest& request, const Arguments& arguments) {
     if (arguments.has("data")) runs.data = arguments.text("data");
     for (const PlannedRun& planned : e.study->plan(runs)) {
       if (arguments.has("profile")) {
-        peak(0.1);
+        const double now = peak(0.1);
         times.profiles.push_back(
-            profile_step(std::string(e.experiment->id), planned, request.threads));
+            profile_step(std::string(e.experiment->id), planned, request.threads, now));
         continue;
       }
       times.steps.push_back(time_step(std::string(e.experiment->id), planned, peak));
@@ -182,6 +184,7 @@ BenchTimes time_all(const BenchRequest& request, const Arguments& arguments) {
     const bool is_new = std::ranges::find(benched, e.study) == benched.end();
     if (is_new && has_more) benched.push_back(e.study);
   }
+  if (on_cpu && !benched.empty()) times.bandwidth = measured_bandwidth(request.threads);
   for (const Study* study : benched) {
     const BenchPlan plan = study->bench();
     for (const Product& p : plan.products) times.steps.push_back(time_product(p, peak));
@@ -214,13 +217,16 @@ void print_json(const BenchTimes& times, const BenchRequest& request) {
                     {"gflop_per_step", t.gflop},
                     {"gflops", t.gflops()},
                     {"peak_fraction", t.peak_fraction}});
+    if (t.gbyte > 0) list.back()["gbytes_per_second"] = t.gbytes_a_second();
   }
   for (const StepProfile& t : times.profiles) {
     list.push_back({{"experiment", t.experiment},
                     {"arm", t.arm},
                     {"on", place},
                     {"ms_per_step", t.ms},
-                    {"shares", t.shares}});
+                    {"peak_fraction", t.peak_fraction},
+                    {"shares", t.shares},
+                    {"busy", t.busy}});
   }
   for (const CurvatureTime& t : times.curvatures) {
     list.push_back({{"experiment", "curvature"},
@@ -234,23 +240,29 @@ void print_json(const BenchTimes& times, const BenchRequest& request) {
 /// A line for each kind of work, most first.
 void print_profiles(const std::vector<StepProfile>& profiles) {
   for (const StepProfile& p : profiles) {
-    print_out("{}, {}: {:.3f} ms a step\n", p.experiment, p.arm, p.ms);
+    print_out("{}, {}: {:.3f} ms a step, {:.0f}% of the peak\n", p.experiment, p.arm, p.ms,
+              100 * p.peak_fraction);
     std::vector<std::pair<std::string, double>> shares(p.shares.begin(), p.shares.end());
     std::ranges::sort(shares, std::greater<>{}, &std::pair<std::string, double>::second);
     for (const auto& [kind, share] : shares) print_out("  {:12} {:5.1f}%\n", kind, 100 * share);
+    std::string busy;
+    for (const double share : p.busy) busy += fmt::format(" {:.0f}%", 100 * share);
+    print_out("  each thread works{} of the time\n", busy);
     print_out("\n");
   }
 }
 
 void print_tables(const BenchTimes& times, const BenchRequest& request) {
-  print_out("{} thread(s), {}, FMA peak {:.0f} GFLOP/s\n\n", request.threads, place_of(request),
-            times.peak);
+  print_out("{} thread(s), {}, FMA peak {:.0f} GFLOP/s{}\n\n", request.threads, place_of(request),
+            times.peak,
+            times.bandwidth > 0 ? fmt::format(", copies {:.1f} GB/s", times.bandwidth) : "");
   if (!times.profiles.empty()) return print_profiles(times.profiles);
-  print_out("{:10} {:48} {:>10} {:>8} {:>9} {:>6}\n", "experiment", "arm", "ms", "GFLOP", "GFLOP/s",
-            "peak");
+  print_out("{:10} {:48} {:>10} {:>8} {:>9} {:>6} {:>7}\n", "experiment", "arm", "ms", "GFLOP",
+            "GFLOP/s", "peak", "GB/s");
   for (const StepTime& t : times.steps) {
-    print_out("{:10} {:48} {:10.3f} {:8.4f} {:9.1f} {:5.0f}%\n", t.experiment, t.arm, t.ms, t.gflop,
-              t.gflops(), 100 * t.peak_fraction);
+    print_out("{:10} {:48} {:10.3f} {:8.4f} {:9.1f} {:5.0f}% {:>7}\n", t.experiment, t.arm, t.ms,
+              t.gflop, t.gflops(), 100 * t.peak_fraction,
+              t.gbyte > 0 ? fmt::format("{:.1f}", t.gbytes_a_second()) : "");
   }
   if (!times.curvatures.empty()) {
     print_out("\nProducts with the Hessian and the Gauss-Newton matrix, in double, of one batch\n");

@@ -84,15 +84,25 @@ StepTime time_step(const std::string& experiment, const PlannedRun& planned, con
   return time;
 }
 
-StepProfile profile_step(const std::string& experiment, const PlannedRun& planned, int threads) {
+StepProfile profile_step(const std::string& experiment, const PlannedRun& planned, int threads,
+                         double peak) {
   WarmRun warm(planned);
   const int steps = warm.steps_in(1, 3, 400);
   const libnorm::WorkProfile profile([] {
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
     return std::chrono::duration<double>(now).count();
   });
+  const double before = warm.run().flop();
   const double seconds = fastest(1, [&] { warm.train(steps); });
-  StepProfile result{experiment, planned.arm, seconds / steps * 1e3, profile.seconds()};
+  StepProfile result;
+  result.experiment = experiment;
+  result.arm = planned.arm;
+  result.ms = seconds / steps * 1e3;
+  result.peak_fraction = (warm.run().flop() - before) / seconds / (peak * 1e9);
+  result.shares = profile.seconds();
+  result.busy = profile.thread_seconds();
+  result.busy.resize(std::max(result.busy.size(), std::size_t(threads)));
+  for (double& share : result.busy) share /= seconds;
   double busy = 0;
   for (auto& [kind, share] : result.shares) {
     share /= seconds * threads;
@@ -127,6 +137,7 @@ StepTime time_product(const Product& p, const PeakLook& peak) {
       },
       [&] { return done; });
   time.experiment = "product";
+  time.gbyte = double(sizeof(float)) * double(p.m * p.k + p.k * p.n + p.m * p.n) * 1e-9;
   time.arm = fmt::format("{} [{} x {} x {}]", p.what, p.m, p.n, p.k);
   return time;
 }
@@ -162,6 +173,19 @@ double measured_peak(int threads, double seconds) {
     });
   }
   return std::accumulate(flop.begin(), flop.end(), 0.0) / spent * 1e-9;
+}
+
+double measured_bandwidth(int threads) {
+  constexpr std::size_t kFloats = std::size_t{1} << 24;
+  const std::vector<float> from(kFloats * std::size_t(threads), 1.0f);
+  std::vector<float> to(from.size());
+  const double seconds = fastest(5, [&] {
+    libnorm::for_each_output(threads, [&](Index i) {
+      const auto first = std::ptrdiff_t(kFloats) * i;
+      std::copy_n(from.begin() + first, kFloats, to.begin() + first);
+    });
+  });
+  return 2e-9 * double(sizeof(float)) * double(from.size()) / seconds;
 }
 
 }  // namespace harness

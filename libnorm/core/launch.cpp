@@ -138,6 +138,8 @@ void* workspace(std::size_t bytes) {
   return memory.get();
 }
 
+int detail::worker_index() { return tbb::this_task_arena::current_thread_index(); }
+
 void detail::for_chunks(Index count, Index grain, Chunk chunk, const void* body) {
   if (count <= 0) return;
   if (count <= grain || tbb::this_task_arena::max_concurrency() == 1) {

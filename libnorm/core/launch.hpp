@@ -65,6 +65,9 @@ struct Call {
   }
 };
 
+/// Which of its threads runs this: 0, 1, ... of the current TBB arena; negative outside.
+int worker_index();
+
 /// Calls chunk(begin, end) over [0, count) in pieces of at least `grain`, on the threads of the
 /// current TBB arena. Throws: BackendError if a worker's floating-point mode is not IEEE's default.
 void for_chunks(Index count, Index grain, Chunk chunk, const void* call);

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 namespace libnorm {
 
@@ -21,6 +22,9 @@ class WorkProfile {
 
   /// Seconds so far, summed over the threads: those that wait are in none.
   std::map<std::string, double> seconds() const;
+  /// Seconds so far of each of the threads that launches were split over, of those that worked,
+  /// most first: how evenly the work is split.
+  std::vector<double> thread_seconds() const;
 };
 
 namespace detail {

@@ -176,6 +176,11 @@ TEST(Bench, ProfileSaysWhereAStepsTimeGoes) {
   }
   EXPECT_NEAR(sum, 1, 1e-9);
   EXPECT_GT(list[0]["shares"]["products"].get<double>(), 0.1);
+  EXPECT_GT(list[0]["peak_fraction"].get<double>(), 0);
+  ASSERT_EQ(list[0]["busy"].size(), 2u);
+  for (const auto& share : list[0]["busy"]) EXPECT_LE(share.get<double>(), 1);
+  EXPECT_NEAR(list[0]["busy"][0].get<double>() + list[0]["busy"][1].get<double>(),
+              2 * (1 - list[0]["shares"]["waiting"].get<double>()), 1e-9);
   const auto table = run(scratch.path(), "bench --experiment e1 --arms layernorm --profile");
   EXPECT_THAT(table.out, testing::HasSubstr("e1, layernorm: "));
   EXPECT_THAT(table.out, testing::HasSubstr("  products "));

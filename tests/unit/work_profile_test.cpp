@@ -1,6 +1,8 @@
 #include "libnorm/core/work_profile.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -32,6 +34,23 @@ TEST(WorkProfile, TellsKindsOfWorkApart) {
       EXPECT_EQ(profile.seconds().count(kind), 1u) << kind;
     }
   });
+}
+
+TEST(WorkProfile, TellsHowTheWorkIsSplit) {
+  for (const int threads : {1, 2, 4}) {
+    with_threads(threads, [&] {
+      const WorkProfile profile(now);
+      train<float>("layernorm", {2, 2}, Path::dense);
+      const std::vector<double> each = profile.thread_seconds();
+      ASSERT_FALSE(each.empty());
+      EXPECT_LE(each.size(), std::size_t(threads));
+      EXPECT_TRUE(std::is_sorted(each.rbegin(), each.rend()));
+      double by_kind = 0, by_thread = 0;
+      for (const auto& [kind, seconds] : profile.seconds()) by_kind += seconds;
+      for (const double seconds : each) by_thread += seconds;
+      EXPECT_NEAR(by_thread, by_kind, 1e-9 * by_kind);
+    });
+  }
 }
 
 TEST(WorkProfile, MeasuresFromItsStartToItsEnd) {
