@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include "harness/base/output.hpp"
 #include "harness/base/stop.hpp"
@@ -21,6 +22,12 @@ namespace harness {
 namespace {
 
 namespace po = boost::program_options;
+
+/// Prints a sentence; with --json, as an object.
+void note(const Arguments& arguments, const std::string& sentence) {
+  print_text(arguments.has("json") ? json_line({{"event", "note"}, {"message", sentence}})
+                                   : sentence + "\n");
+}
 
 /// The measures of a study that were asked for, by their names or by their metrics' names.
 std::vector<std::string> asked_of(const Study& study, const std::vector<std::string>& wanted) {
@@ -106,7 +113,8 @@ std::vector<PlannedRun> plan(const std::vector<RunResult>& results, const Argume
     }
   }
   if (others > 0) {
-    print_out("{} runs of other numerics than this version's stay as they are.\n", others);
+    note(arguments,
+         fmt::format("{} runs of other numerics than this version's stay as they are.", others));
   }
   const std::size_t all = plan.size();
   if (device == libnorm::Device::cpu) {
@@ -127,7 +135,7 @@ std::string_view why_trained_again(Measure::Of of, const RunResult& result) {
 }
 
 /// Reports what was done for each run. Returns: whether all got the weights of their results.
-bool tell(const MadeRuns& runs, const std::vector<std::string>& wanted,
+bool tell(const Arguments& arguments, const MadeRuns& runs, const std::vector<std::string>& wanted,
           const std::vector<RunResult>& before) {
   bool same = true;
   for (std::size_t i = 0; i < runs.results.size(); ++i) {
@@ -138,11 +146,13 @@ bool tell(const MadeRuns& runs, const std::vector<std::string>& wanted,
     const std::string names = fmt::format("{}", fmt::join(due.measures, ", "));
     switch (runs.made[i]) {
       case Made::measured:
-        print_out("{}: {} measured again, from the weights that it has kept\n", name, names);
+        note(arguments,
+             fmt::format("{}: {} measured again, from the weights that it has kept", name, names));
         break;
       case Made::measured_by_training:
-        print_out("{}: trained again, to the same weights and losses, since {}; {} measured\n",
-                  name, why_trained_again(due.of, result), names);
+        note(arguments,
+             fmt::format("{}: trained again, to the same weights and losses, since {}; {} measured",
+                         name, why_trained_again(due.of, result), names));
         break;
       case Made::trained_to_others:
         complain(
@@ -152,7 +162,7 @@ bool tell(const MadeRuns& runs, const std::vector<std::string>& wanted,
         same = false;
         break;
       case Made::found:
-      case Made::trained: print_out("{}: another process has measured it\n", name);
+      case Made::trained: note(arguments, fmt::format("{}: another process has measured it", name));
     }
   }
   return same;
@@ -211,8 +221,14 @@ void add_remeasure_options(Arguments& arguments) {
       "folder with ag_news and wordpiece, as scripts/fetch_data makes it; else as for `run`")(
       "any-data", "take files of other content than AG News's")(
       "no-wait", "leave runs that another process holds to it, and end with exit code 4")(
-      "quiet", "no progress");
+      "quiet", "no progress")("json",
+                              "progress for programs: a JSON object in each line, as of `run`");
   add_device(arguments);
+}
+
+Progress::Style style_of(const Arguments& arguments) {
+  if (arguments.has("json")) return Progress::Style::json;
+  return arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
 }
 
 }  // namespace
@@ -236,15 +252,14 @@ Exit remeasure_command(const std::vector<std::string>& words) {
   Exit exit = Exit::ok;
   const std::vector<PlannedRun> planned = plan(results, arguments, wanted, options.device, exit);
   if (planned.empty()) {
-    print_out("There is nothing to measure again: {} runs are in the store.\n", results.size());
+    note(arguments, fmt::format("There is nothing to measure again: {} runs are in the store.",
+                                results.size()));
     return exit;
   }
   const Store store(arguments.text("store"), Access::writing);
-  const auto style =
-      arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
-  Progress progress(std::cout, style, STDOUT_FILENO);
+  Progress progress(std::cout, style_of(arguments), STDOUT_FILENO);
   const MadeRuns made = make_runs(planned, options, store, progress);
-  if (!tell(made, wanted, results)) return Exit::differs;
+  if (!tell(arguments, made, wanted, results)) return Exit::differs;
   if (made.left > 0 && exit == Exit::ok) {
     complain("remeasure: another process holds {} of the {} runs, and they are left to it",
              made.left, planned.size());

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include "harness/base/files.hpp"
 #include "harness/base/node.hpp"
@@ -52,6 +53,23 @@ void print_table(const Study& study, const std::string& protocol,
   }
 }
 
+/// The same for programs: a JSON object in a line for each run.
+void print_json(const std::vector<RunResult>& results, const std::vector<std::string>& words,
+                const std::vector<std::vector<Difference>>& differences) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    nlohmann::json messages = nlohmann::json::array();
+    for (const Difference& difference : differences[i]) messages.push_back(difference.message);
+    print_text(json_line({{"event", "result"},
+                          {"task", results[i].task},
+                          {"profile", results[i].profile},
+                          {"arm", results[i].arm},
+                          {"seed", results[i].seed},
+                          {"metrics", results[i].metrics},
+                          {"golden", words[i]},
+                          {"differences", std::move(messages)}}));
+  }
+}
+
 /// Prints each run, and how it compares with golden. planned: the options that decided what is
 /// trained.
 Exit compare_with_golden(const std::vector<ChosenStudy>& chosen,
@@ -68,6 +86,7 @@ Exit compare_with_golden(const std::vector<ChosenStudy>& chosen,
   if (may_be_there && (must_check || has_golden(directory))) golden = load_golden(directory);
   Exit exit = Exit::ok;
   std::vector<std::string> words, notes;
+  std::vector<std::vector<Difference>> all_differences;
   for (const RunResult& result : results) {
     words.emplace_back(result.profile == "custom" ? "custom run" : "not in golden");
     const RunResult* expected = golden.find(result);
@@ -82,14 +101,19 @@ Exit compare_with_golden(const std::vector<ChosenStudy>& chosen,
     }
     if (differs) exit = Exit::differs;
     for (const Difference& d : differences) notes.push_back(libnorm::printable(d.message));
+    all_differences.push_back(std::move(differences));
     if (must_check && exit == Exit::ok && (expected == nullptr || measured_otherwise)) {
       exit = Exit::no_data;
     }
   }
-  for (const ChosenStudy& c : chosen) {
-    print_table(*c.study, protocol_of(*c.study, planned), results, words);
+  if (arguments.has("json")) {
+    print_json(results, words, all_differences);
+  } else {
+    for (const ChosenStudy& c : chosen) {
+      print_table(*c.study, protocol_of(*c.study, planned), results, words);
+    }
+    if (!notes.empty()) print_out("\n  {}\n", fmt::join(notes, "\n  "));
   }
-  if (!notes.empty()) print_out("\n  {}\n", fmt::join(notes, "\n  "));
   if (exit == Exit::no_data) {
     complain("run: --check was asked for, and golden lacks a run above, or its measures ({})",
              libnorm::printable(directory));
@@ -165,7 +189,8 @@ void add_runner_options(Arguments& arguments) {
       "run (300); auto is flock where the file system is known to hold it between nodes. A store\n"
       "keeps the locks that it began with")(
       "no-wait", "leave runs that another process is making to it, and end with exit code 4")(
-      "quiet", "no progress");
+      "quiet", "no progress")(
+      "json", "progress and results for programs: a JSON object in each line (harness/USAGE.md)");
   add_device(arguments);
   add_gemm(arguments);
 }
@@ -278,7 +303,22 @@ SweepTask sweep_task(const Arguments& arguments, const SweepPlan& sweep) {
 }
 
 Progress::Style style_of(const Arguments& arguments) {
+  if (arguments.has("json")) return Progress::Style::json;
   return arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
+}
+
+/// Says where to look now, at the end of a command that trained.
+void print_end(const Arguments& arguments, const std::string& store, Exit exit) {
+  if (arguments.has("json")) {
+    print_text(json_line({{"event", "end"}, {"exit_code", int(exit)}, {"store", store}}));
+  } else if (!arguments.has("quiet")) {
+    const std::string option =
+        arguments.given("store") || store != "out/store" ? " --store " + store : "";
+    print_out(
+        "\nNow: `norm-harness verify{0}` judges the claims, `norm-harness report{0}` shows "
+        "all.\n",
+        libnorm::printable(option));
+  }
 }
 
 /// What a task of a sweep says at its end, and its exit code.
@@ -325,14 +365,18 @@ Exit run_sweep(const Arguments& arguments) {
   std::size_t failed = 0;
   const std::size_t all = plan.size();
   plan = open_runs(std::move(plan), store, options.sweep->retry_failed, failed);
-  print_out("{} of {} runs are open; {} locks{}\n", plan.size(), all, libnorm::printable(folder),
-            store.locks().leases ? fmt::format(" by leases of {} s", store.locks().seconds)
-                                 : " by flock");
+  if (!arguments.has("json")) {
+    print_out("{} of {} runs are open; {} locks{}\n", plan.size(), all, libnorm::printable(folder),
+              store.locks().leases ? fmt::format(" by leases of {} s", store.locks().seconds)
+                                   : " by flock");
+  }
   Progress progress(std::cout, style_of(arguments), STDOUT_FILENO);
   try {
     const MadeRuns made = make_runs(plan, options, store, progress);
     const Exit compared = report_runs(chosen, made, store, options, arguments, planned);
-    return end_of_sweep(made, failed, compared);
+    const Exit exit = end_of_sweep(made, failed, compared);
+    print_end(arguments, folder, exit);
+    return exit;
   } catch (const Interrupted& stop) {
     complain("norm-harness: {}", stop.what());
     return stop_requested() ? Exit(stop_code()) : Exit::runs_left;
@@ -348,6 +392,9 @@ Exit run_command(const std::vector<std::string>& words) {
   add_runner_options(arguments);
   add_sweep_options(arguments);
   if (!arguments.parse(words)) return Exit::ok;
+  if (arguments.has("json") && arguments.has("quiet")) {
+    throw UsageError("run: --json is all progress, and --quiet none; use one of them");
+  }
   if (arguments.has("plan")) return run_sweep(arguments);
   for (const char* name : {"retry-failed", "until"}) {
     if (arguments.has(name)) {
@@ -368,13 +415,16 @@ Exit run_command(const std::vector<std::string>& words) {
   const Store store(arguments.text("store"), Access::writing, chosen_locks(arguments));
   Progress progress(std::cout, style_of(arguments), STDOUT_FILENO);
   const MadeRuns made = make_runs(plan, options, store, progress);
-  const Exit exit = report_runs(chosen, made, store, options, arguments, arguments);
-  if (made.left == 0) return exit;
-  complain(
-      "run: another process holds {} of the {} runs, and they are left to it; without "
-      "--no-wait they are waited for",
-      made.left, plan.size());
-  return exit == Exit::ok ? Exit::runs_left : exit;
+  Exit exit = report_runs(chosen, made, store, options, arguments, arguments);
+  if (made.left > 0) {
+    complain(
+        "run: another process holds {} of the {} runs, and they are left to it; without "
+        "--no-wait they are waited for",
+        made.left, plan.size());
+    if (exit == Exit::ok) exit = Exit::runs_left;
+  }
+  print_end(arguments, arguments.text("store"), exit);
+  return exit;
 }
 
 }  // namespace harness

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "harness/base/terminal.hpp"
 #include "libnorm/data/printable.hpp"
@@ -12,7 +13,7 @@ namespace harness {
 namespace {
 
 constexpr std::chrono::milliseconds kTerminalEvery{200};
-constexpr std::chrono::seconds kLineEvery{15};
+constexpr std::chrono::seconds kLineEvery{15}, kJsonEvery{1};
 constexpr int kBarWidth = 24;
 /// A narrower terminal has no place for a bar.
 constexpr int kColumnsForBar = 60;
@@ -31,6 +32,11 @@ std::string duration_text(double seconds) {
   return fmt::format("{:.1f} h", seconds / 3600);
 }
 
+std::string json_line(const nlohmann::json& object) {
+  // Text of others may not be UTF-8.
+  return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 Progress::Style Progress::style_of(int descriptor) {
   return is_terminal(descriptor) ? Style::terminal : Style::lines;
 }
@@ -43,7 +49,7 @@ void Progress::add(std::string name, std::int64_t steps) {
 void Progress::found(std::size_t run) {
   const std::lock_guard lock(mutex_);
   runs_[run].done = runs_[run].steps;
-  say(runs_[run].name + ": stored already");
+  say("stored", runs_[run].name, {}, "stored already");
 }
 
 void Progress::start(std::size_t run, std::int64_t steps) {
@@ -52,7 +58,10 @@ void Progress::start(std::size_t run, std::int64_t steps) {
   runs_[run].done_before = steps;
   runs_[run].done = steps;
   runs_[run].active = true;
-  if (steps > 0) say(fmt::format("{}: resumes at step {}", runs_[run].name, steps));
+  // To begin needs no line for people.
+  if (steps == 0 && style_ != Style::json) return;
+  say("begins", runs_[run].name, {{"step", steps}, {"steps", runs_[run].steps}},
+      fmt::format("resumes at step {}", steps));
 }
 
 void Progress::step(std::size_t run, std::int64_t steps, double loss) {
@@ -61,10 +70,12 @@ void Progress::step(std::size_t run, std::int64_t steps, double loss) {
   runs_[run].loss = loss;
   if (style_ == Style::quiet) return;
   const auto now = Clock::now();
-  if (style_ == Style::terminal ? now - drawn_ > kTerminalEvery : now - drawn_ > kLineEvery) {
-    drawn_ = now;
-    draw();
-  }
+  const std::chrono::milliseconds every = style_ == Style::terminal ? kTerminalEvery
+                                          : style_ == Style::json   ? kJsonEvery
+                                                                    : kLineEvery;
+  if (now - drawn_ <= every) return;
+  drawn_ = now;
+  style_ == Style::json ? draw_json() : draw();
 }
 
 void Progress::finish(std::size_t run, const RunResult& result) {
@@ -73,18 +84,23 @@ void Progress::finish(std::size_t run, const RunResult& result) {
   r.active = false;
   r.done = r.steps;
   if (result.diverged_at >= 0) {
-    say(fmt::format("{}: diverged at step {} (its loss is not finite)", r.name,
-                    result.diverged_at));
-  } else {
-    say(fmt::format("{}: {} steps in {}, loss {:.4g}, weights {:.12}", r.name, result.steps,
-                    duration_text(result.seconds), result.final_loss, result.weights_sha256));
+    say("diverged", r.name, {{"step", result.diverged_at}},
+        fmt::format("diverged at step {} (its loss is not finite)", result.diverged_at));
+    return;
   }
+  say("finished", r.name,
+      {{"steps", result.steps},
+       {"seconds", result.seconds},
+       {"loss", result.final_loss},
+       {"weights_sha256", result.weights_sha256}},
+      fmt::format("{} steps in {}, loss {:.4g}, weights {:.12}", result.steps,
+                  duration_text(result.seconds), result.final_loss, result.weights_sha256));
 }
 
 void Progress::fail(std::size_t run, const std::string& why) {
   const std::lock_guard lock(mutex_);
   runs_[run].active = false;
-  say(fmt::format("{}: failed: {}", runs_[run].name, libnorm::printable(why)));
+  say("failed", runs_[run].name, {{"message", why}}, "failed: " + libnorm::printable(why));
 }
 
 void Progress::measured(std::size_t run) {
@@ -92,12 +108,12 @@ void Progress::measured(std::size_t run) {
   Run& r = runs_[run];
   r.active = false;
   r.done = r.steps;
-  say(fmt::format("{}: measured", r.name));
+  say("measured", r.name, {}, "measured");
 }
 
 void Progress::wait(const std::string& for_what) {
   const std::lock_guard lock(mutex_);
-  if (for_what != waits_for_) say(for_what);
+  if (for_what != waits_for_) say("waits", "", {{"message", for_what}}, for_what);
   waits_for_ = for_what;
 }
 
@@ -114,7 +130,7 @@ std::optional<double> Progress::pace(const Run& run) {
   return spent.count() / double(steps);
 }
 
-std::string Progress::time_left() const {
+std::optional<double> Progress::seconds_left() const {
   // A run that has not begun is assumed to be like those at work. The end cannot come before that
   // of the slowest run, nor before all work is done.
   double slowest = 0, paces = 0, work = 0;
@@ -131,24 +147,30 @@ std::string Progress::time_left() const {
       steps_to_begin += r.steps - r.done;
     }
   }
-  if (active == 0) return "?";
+  if (active == 0) return {};
   work += paces / active * double(steps_to_begin);
-  return duration_text(std::max(slowest, work / active));
+  return std::max(slowest, work / active);
 }
 
-void Progress::draw() {
+double Progress::share() const {
   std::int64_t all = 0, done = 0;
-  std::string active;
   for (const Run& r : runs_) {
     all += r.steps;
     done += r.done;
+  }
+  return all == 0 ? 1 : double(done) / double(all);
+}
+
+void Progress::draw() {
+  std::string active;
+  for (const Run& r : runs_) {
     if (r.active) active += fmt::format("  {} {}/{} loss {:.3g}", r.name, r.done, r.steps, r.loss);
   }
-  const double share = all == 0 ? 1 : double(done) / double(all);
   const bool terminal = style_ == Style::terminal;
   const bool wide = !terminal || columns_of(descriptor_) >= kColumnsForBar;
-  const std::string text = fmt::format("{}{:3.0f}%  {} left{}", wide ? bar(share) : "", share * 100,
-                                       time_left(), active);
+  const auto left = seconds_left();
+  const std::string text = fmt::format("{}{:3.0f}%  {} left{}", wide ? bar(share()) : "",
+                                       share() * 100, left ? duration_text(*left) : "?", active);
   if (terminal) {
     show_line(out_, descriptor_, text);
     line_is_open_ = true;
@@ -157,11 +179,29 @@ void Progress::draw() {
   }
 }
 
-void Progress::say(const std::string& line) {
+void Progress::draw_json() {
+  nlohmann::json runs = nlohmann::json::array();
+  for (const Run& r : runs_) {
+    if (!r.active) continue;
+    runs.push_back({{"run", r.name}, {"step", r.done}, {"steps", r.steps}, {"loss", r.loss}});
+  }
+  nlohmann::json event{{"event", "progress"}, {"share", share()}, {"runs", std::move(runs)}};
+  if (const auto left = seconds_left()) event["seconds_left"] = *left;
+  out_ << json_line(event) << std::flush;
+}
+
+void Progress::say(const char* event, const std::string& run, nlohmann::json members,
+                   const std::string& words) {
   if (style_ == Style::quiet) return;
+  if (style_ == Style::json) {
+    members["event"] = event;
+    if (!run.empty()) members["run"] = run;
+    out_ << json_line(members) << std::flush;
+    return;
+  }
   if (line_is_open_) clear_line(out_);
   line_is_open_ = false;
-  out_ << line << std::endl;
+  out_ << (run.empty() ? "" : run + ": ") << words << std::endl;
 }
 
 }  // namespace harness

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "harness/results/result.hpp"
 
 namespace harness {
@@ -15,11 +17,15 @@ namespace harness {
 /// `40 s`, `3 min` or `1.5 h`; rounded up.
 std::string duration_text(double seconds);
 
-/// Shows the runs' progress: one line that is rewritten on a terminal, plain lines elsewhere.
-/// Threads may share an object.
+/// A JSON object as a line of text.
+std::string json_line(const nlohmann::json& object);
+
+/// Shows the runs' progress: one line that is rewritten on a terminal, plain lines elsewhere, or
+/// for programs a JSON object in each line (harness/USAGE.md lists them). Threads may share an
+/// object.
 class Progress {
  public:
-  enum class Style { terminal, lines, quiet };
+  enum class Style { terminal, lines, json, quiet };
 
   /// descriptor: of `out` if it is a terminal, for its width.
   Progress(std::ostream& out, Style style, int descriptor = -1)
@@ -57,10 +63,15 @@ class Progress {
   };
 
   void draw();
-  void say(const std::string& line);
+  void draw_json();
+  /// Says what happened to a run: in words, or as JSON with these members.
+  void say(const char* event, const std::string& run, nlohmann::json members,
+           const std::string& words);
   /// Seconds that a step of a run has taken so far; nothing before its first step.
   static std::optional<double> pace(const Run& run);
-  std::string time_left() const;
+  /// Seconds until all runs have ended; nothing before a first step.
+  std::optional<double> seconds_left() const;
+  double share() const;
 
   std::ostream& out_;
   Style style_;
