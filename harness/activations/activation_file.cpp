@@ -1,6 +1,8 @@
 #include "harness/activations/activation_file.hpp"
 
+#include <algorithm>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -136,6 +138,39 @@ Bytes open_npy_bytes(const std::filesystem::path& path, NpyNumbers wanted, Array
   return file;
 }
 
+std::vector<Candidate> tensors_of(const libnorm::SafetensorsFile& file) {
+  std::vector<Candidate> tensors;
+  for (const libnorm::StoredTensor& t : file.tensors()) {
+    tensors.push_back({t.name, t.shape, t.format().has_value()});
+  }
+  return tensors;
+}
+
+/// Whether a name comes before another, with stretches of digits in both compared as numbers.
+bool is_before(std::string_view a, std::string_view b) {
+  const auto digits = [](std::string_view text) {
+    return std::min(text.find_first_not_of("0123456789"), text.size());
+  };
+  while (!a.empty() && !b.empty()) {
+    const std::size_t in_a = digits(a), in_b = digits(b);
+    if (in_a > 0 && in_b > 0) {
+      const auto value = [](std::string_view text) {
+        return text.substr(std::min(text.find_first_not_of('0'), text.size()));
+      };
+      const std::string_view x = value(a.substr(0, in_a)), y = value(b.substr(0, in_b));
+      if (x.size() != y.size()) return x.size() < y.size();
+      if (x != y) return x < y;
+      a.remove_prefix(in_a);
+      b.remove_prefix(in_b);
+    } else {
+      if (a[0] != b[0]) return a[0] < b[0];
+      a.remove_prefix(1);
+      b.remove_prefix(1);
+    }
+  }
+  return a.size() < b.size();
+}
+
 }  // namespace
 
 std::string ActivationFile::name() const {
@@ -151,12 +186,8 @@ ActivationFile open_activations(const std::filesystem::path& path, const ArrayCh
       return {path, found.name, true, libnorm::NpyFile(bytes)};
     }
     const libnorm::SafetensorsFile file(path);
-    std::vector<Candidate> tensors;
-    for (const libnorm::StoredTensor& t : file.tensors()) {
-      tensors.push_back({t.name, t.shape, t.format().has_value()});
-    }
     const std::string name =
-        chosen(tensors, path, choice, "tensor", "one of F16, BF16, F32 or F64");
+        chosen(tensors_of(file), path, choice, "tensor", "one of F16, BF16, F32 or F64");
     return {path, name, false, file.rows(name)};
   };
   ActivationFile file = open();
@@ -165,6 +196,35 @@ ActivationFile open_activations(const std::filesystem::path& path, const ArrayCh
                                 file.name(), fmt::join(file.rows.shape(), ", ")));
   }
   return file;
+}
+
+std::vector<std::string> matrix_names(const std::filesystem::path& path) {
+  const auto file = std::make_shared<const libnorm::OpenFile>(path, "measure");
+  if (const auto kind = foreign_kind(*file, path)) refuse(*kind, path);
+  if (begins_as_npy(*file)) return {};
+  std::vector<Candidate> all;
+  if (begins_as_zip(*file)) {
+    const NpzFile npz(file);
+    if (const auto kind = foreign_kind(npz.zip())) refuse(*kind, path);
+    all = npz.candidates(NpyNumbers::real);
+  } else {
+    all = tensors_of(libnorm::SafetensorsFile(path));
+  }
+  std::vector<std::string> names;
+  for (const Candidate& c : all) {
+    if (!c.readable || c.shape.size() < 2) continue;
+    Index rows = 1;
+    for (std::size_t d = 0; d + 1 < c.shape.size(); ++d) rows *= c.shape[d];
+    if (rows >= 2 && c.shape.back() >= 1) names.push_back(c.name);
+  }
+  if (names.empty()) {
+    throw DataError(
+        fmt::format("measure: {}: no matrix that can be read ({} arrays in all); need "
+                    "one of two rows at least",
+                    text_of(path), all.size()));
+  }
+  std::sort(names.begin(), names.end(), is_before);
+  return names;
 }
 
 std::vector<std::int64_t> read_labels(const std::filesystem::path& path,

@@ -34,6 +34,11 @@ struct ArrayChoice {
 /// file that cannot be read, is of another kind (which the text names), or holds no numbers.
 ActivationFile open_activations(const std::filesystem::path& path, const ArrayChoice& choice);
 
+/// The names of a file's arrays that can be read and have at least two rows, numbers in them by
+/// value: h.2 comes before h.10. None of a .npy file, which has no names.
+/// Throws: DataError for a file that cannot be read, is of another kind, or has no such array.
+std::vector<std::string> matrix_names(const std::filesystem::path& path);
+
 /// The integers of a .npy file, or of an array of a .npz file, in C order. Throws: as
 /// open_activations.
 std::vector<std::int64_t> read_labels(const std::filesystem::path& path, const ArrayChoice& choice);

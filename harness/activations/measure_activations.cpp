@@ -257,7 +257,10 @@ void finish(const Choice& choice, const Measuring& asked, const Streams& streams
     result.spectra.push_back(streams.gram->spectrum(centring));
     keep(choice, values_of(result.spectra.back()), result);
   }
-  if (streams.moments) keep(choice, values_of(*streams.moments), result);
+  if (streams.moments) {
+    keep(choice, values_of(*streams.moments), result);
+    result.moments = *streams.moments;
+  }
   if (streams.directions) {
     result.values.push_back(
         {"mean_cosine", "1", streams.directions->mean_cosine(), "pairs of rows, not centred"});

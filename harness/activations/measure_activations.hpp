@@ -10,6 +10,7 @@
 #include "harness/activations/activation_file.hpp"
 #include "harness/activations/sound_rows.hpp"
 #include "libnorm/metrics/activations/activation_spectrum.hpp"
+#include "libnorm/metrics/activations/channel_moments.hpp"
 #include "libnorm/metrics/metric_value.hpp"
 
 namespace harness {
@@ -66,6 +67,8 @@ struct LeftOut {
 struct Measurement {
   std::vector<libnorm::ActivationSpectrum> spectra;
   std::vector<libnorm::MetricValue> values;
+  /// Of the channels; nothing if no metric of them was asked for.
+  std::optional<libnorm::ChannelMoments> moments;
   std::vector<LeftOut> left_out;
 };
 

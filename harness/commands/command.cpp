@@ -140,26 +140,20 @@ void add_result_options(Arguments& arguments) {
   arguments.renamed("rows", "results");
 }
 
-std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden,
-                                    std::size_t* made_here) {
-  const std::string& from = arguments.text("results");
-  if (from != "golden" && from != "store" && from != "both") {
-    throw UsageError(
-        fmt::format("--results: unknown source ({}); use golden, store or both", from));
-  }
+std::vector<RunResult> judged_results(const Arguments& arguments,
+                                      const std::vector<std::vector<RunResult>>& sources,
+                                      std::size_t* of_last) {
   std::optional<std::string> profile;
   if (arguments.has("profile")) profile = known_profile(arguments.text("profile"));
-  std::optional<Store> store;
-  if (from == "store") store.emplace(arguments.text("store"), Access::reading);
-  if (from == "both") store = store_to_read(arguments);
   std::vector<RunResult> results;
   const auto key = [](const RunResult& result) {
     return std::tie(result.task, result.arm, result.seed);
   };
   std::vector<std::string> stale;
-  const auto take = [&](const std::vector<RunResult>& more) {
-    std::size_t taken = 0;
-    for (const RunResult& result : more) {
+  std::size_t taken = 0;
+  for (const std::vector<RunResult>& source : sources) {
+    taken = 0;
+    for (const RunResult& result : source) {
       const Study& study = study_of(result);
       if (result.profile != profile.value_or(std::string(study.claim_profile()))) continue;
       if (!is_evidence(result, stale)) continue;
@@ -172,19 +166,33 @@ std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden,
         *same = result;
       }
     }
-    return taken;
-  };
-  if (from != "store" || golden != nullptr) {
-    Golden read = load_golden(arguments.text("golden"));
-    if (from != "store") take(read.results);
-    if (golden != nullptr) *golden = std::move(read);
   }
-  const std::size_t from_store = store ? take(store->results()) : 0;
-  if (made_here != nullptr) *made_here = from_store;
+  if (of_last != nullptr) *of_last = taken;
   for (const std::string& sentence : stale) complain("norm-harness: {}", sentence);
   std::stable_sort(results.begin(), results.end(),
                    [&](const RunResult& a, const RunResult& b) { return key(a) < key(b); });
   return results;
+}
+
+std::vector<RunResult> read_results(const Arguments& arguments, Golden* golden,
+                                    std::size_t* made_here) {
+  const std::string& from = arguments.text("results");
+  if (from != "golden" && from != "store" && from != "both") {
+    throw UsageError(
+        fmt::format("--results: unknown source ({}); use golden, store or both", from));
+  }
+  if (arguments.has("profile")) known_profile(arguments.text("profile"));
+  std::optional<Store> store;
+  if (from == "store") store.emplace(arguments.text("store"), Access::reading);
+  if (from == "both") store = store_to_read(arguments);
+  std::vector<std::vector<RunResult>> sources;
+  if (from != "store" || golden != nullptr) {
+    Golden read = load_golden(arguments.text("golden"));
+    if (from != "store") sources.push_back(read.results);
+    if (golden != nullptr) *golden = std::move(read);
+  }
+  sources.push_back(store ? store->results() : std::vector<RunResult>());
+  return judged_results(arguments, sources, made_here);
 }
 
 std::vector<std::string> split_list(const std::string& text, const std::string& option) {

@@ -111,6 +111,14 @@ std::optional<Store> store_to_read(const Arguments& arguments);
 /// Declares --store, --golden, --profile and --results, which select the results.
 void add_result_options(Arguments& arguments);
 
+/// Of the results of several sources, those that are to be judged: of --profile (by default each
+/// study's claim profile), in its current definition, and with measures of today's versions; those
+/// that lack only the last are named in a complaint. If several sources have one run, the last of
+/// them counts. of_last: set to how many the last source has.
+std::vector<RunResult> judged_results(const Arguments& arguments,
+                                      const std::vector<std::vector<RunResult>>& sources,
+                                      std::size_t* of_last = nullptr);
+
 /// Results of one profile (by default each study's claim profile), from the store, from golden, or
 /// from both (the store's result if both have one). Results of another definition of the profile
 /// are skipped; those measured by another version are skipped with a complaint. `golden` is set if

@@ -8,6 +8,7 @@
 #include "harness/base/output.hpp"
 #include "harness/commands/command.hpp"
 #include "harness/commands/usage.hpp"
+#include "harness/report/comparison_page.hpp"
 #include "harness/report/draw_figures.hpp"
 #include "harness/report/paper.hpp"
 #include "harness/results/compare.hpp"
@@ -79,6 +80,43 @@ Exit write_paper(const ReportData& data, const std::filesystem::path& directory)
   return Exit::ok;
 }
 
+/// Results of a folder, which is a store, or a golden one.
+std::vector<RunResult> results_in(const Arguments& arguments, const std::filesystem::path& folder) {
+  std::vector<RunResult> all = is_there(folder / "manifest.json")
+                                   ? load_golden(folder).results
+                                   : Store(folder, Access::reading).results();
+  return judged_results(arguments, {std::move(all)});
+}
+
+/// Writes the page of two studies.
+Exit write_comparison(const Arguments& arguments) {
+  const auto& folders = arguments.get<std::vector<std::string>>("compare");
+  if (folders.size() != 2) {
+    throw UsageError(fmt::format("--compare: {} folder{} given; need two stores", folders.size(),
+                                 folders.size() == 1 ? "" : "s"));
+  }
+  const std::filesystem::path output = arguments.text("output");
+  std::vector<ComparedStudy> compared;
+  for (const std::string& folder : folders) {
+    ComparedStudy& study = compared.emplace_back();
+    study.name = folder;
+    study.results = results_in(arguments, folder);
+    if (study.results.empty()) {
+      throw libnorm::DataError(fmt::format(
+          "report: no result to judge in {}; need runs of the profile that is judged", folder));
+    }
+    std::vector<CheckedVerdict> verdicts;
+    for (Verdict& verdict : judge_claims(study.results))
+      verdicts.push_back({std::move(verdict), {}, {}});
+    study.claims = report_claims(std::move(verdicts));
+    const TemporaryFolder pictures;
+    study.figures = report_figures(study.results, pictures.path(), "");
+  }
+  write_atomically(output, comparison_page(compared[0], compared[1]));
+  if (!is_written_through(output)) print_out("{}\n", libnorm::printable(output.string()));
+  return Exit::ok;
+}
+
 /// `report_files` beside `report.html`.
 std::filesystem::path files_folder(const std::filesystem::path& page) {
   std::filesystem::path folder = page;
@@ -100,9 +138,20 @@ Exit report_command(const std::vector<std::string>& words) {
                       "write no page, but what a paper takes into this folder: figures as PDF for "
                       "one column and for two, the verdicts as a LaTeX table, and a document with "
                       "them");
+  arguments.options()("compare", po::value<std::vector<std::string>>()->multitoken(),
+                      "A B: write a page that shows the studies of two stores (or golden folders) "
+                      "beside each other: verdicts, effects, figures, and which runs differ");
   if (!arguments.parse(words)) return Exit::ok;
   if (arguments.has("paper") && arguments.given("output")) {
     throw UsageError("report: --output is of the page, and --paper writes none; use one of them");
+  }
+  if (arguments.has("compare")) {
+    for (const char* other : {"paper", "store", "golden", "results"}) {
+      if (!arguments.given(other)) continue;
+      throw UsageError(fmt::format(
+          "report: --compare names both studies itself; --{} cannot be combined with it", other));
+    }
+    return write_comparison(arguments);
   }
   Golden golden;
   ReportData data;

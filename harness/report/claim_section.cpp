@@ -29,17 +29,6 @@ constexpr Meaning kMeanings[] = {
 
 /// Beyond so many margins an effect is drawn at the edge, so that it does not squeeze the others.
 constexpr double kMostMargins = 12;
-constexpr double kNoLimit = 1e300;
-
-Outcome outcome_of(Finding finding) {
-  switch (finding) {
-    case Finding::holds: return Outcome::supported;
-    case Finding::opposite: return Outcome::contradicted;
-    case Finding::too_small: return Outcome::negligible;
-    case Finding::open: break;
-  }
-  return Outcome::inconclusive;
-}
 
 Outcome outcome_of(Effect effect) {
   switch (effect) {

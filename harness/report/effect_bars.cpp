@@ -79,6 +79,16 @@ std::string tick_row(const BarScale& scale, const std::string& unit) {
 
 }  // namespace
 
+Outcome outcome_of(Finding finding) {
+  switch (finding) {
+    case Finding::holds: return Outcome::supported;
+    case Finding::opposite: return Outcome::contradicted;
+    case Finding::too_small: return Outcome::negligible;
+    case Finding::open: break;
+  }
+  return Outcome::inconclusive;
+}
+
 std::string effect_bars(const std::vector<EffectBar>& bars, const std::string& caption,
                         const std::string& label_heading, const std::string& unit, double most) {
   if (bars.empty()) return "";

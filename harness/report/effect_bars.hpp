@@ -26,6 +26,11 @@ struct EffectBar {
   bool is_control = false;
 };
 
+/// The outcome whose colour a finding has.
+Outcome outcome_of(Finding finding);
+
+inline constexpr double kNoLimit = 1e300;
+
 /// A forest plot as a table: a row for each effect, with its label, its bar, its numbers and its
 /// word. All bars have one scale, which contains zero, the margins and all intervals, as far as
 /// they lie within [-most, most]; what lies beyond is drawn at the edge. A row of ticks ends it.

@@ -1,19 +1,11 @@
 #include "harness/report/html_report.hpp"
 
-#include <fmt/format.h>
-
-#include "harness/report/html.hpp"
 #include "harness/report/page_parts.hpp"
 
 namespace harness {
 
 std::string html_report(const ReportData& data) {
-  std::string html = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n"
-      "<a class=\"skip\" href=\"#claims\">Skip to the claims</a>\n",
-      escape(data.title), kPageStyle);
+  std::string html = page_start(data.title, "claims");
   html += first_screen(data);
   html += "<main>\n";
   html += claims_section(data);

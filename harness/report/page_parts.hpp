@@ -13,6 +13,9 @@ namespace harness {
 /// The style sheet.
 extern const std::string_view kPageStyle;
 
+/// What a page begins with: its head, with the style sheet, and a link to the section `skip_to`.
+std::string page_start(const std::string& title, std::string_view skip_to);
+
 /// Title, findings, the matrix of claims, the headline figures, where results come from.
 std::string first_screen(const ReportData& data);
 

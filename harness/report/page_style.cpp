@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include "harness/report/html.hpp"
 #include "harness/report/page_parts.hpp"
 
 namespace harness {
@@ -114,6 +117,8 @@ figure { margin: 0 0 2rem; break-inside: avoid; scroll-margin-top: 1rem; }
 .picture { background: #ffffff; padding: .75rem; border: 1px solid var(--line);
   border-radius: 4px; overflow-x: auto; }
 .picture svg { display: block; width: 100%; height: auto; max-width: 60rem; margin: 0 auto; }
+/* Figures of two studies. */
+.beside { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; }
 figcaption { font-size: .875rem; color: var(--soft); max-width: 60rem; }
 /* Pictures are drawn on white; turned round, they keep their hues. */
 @media (prefers-color-scheme: dark) { .picture svg, .thumbnail {
@@ -123,6 +128,7 @@ figcaption { font-size: .875rem; color: var(--soft); max-width: 60rem; }
   body { padding: .75rem .75rem 3rem; }
   header { display: block; }
   .thumbnails { grid-template-columns: repeat(2, minmax(0, 1fr)); margin-top: 1rem; }
+  .beside { grid-template-columns: minmax(0, 1fr); gap: 0; }
   .bars thead { display: none; }
   .bars tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; padding: .2rem 0; }
   .bars th[scope=row], .bars td:nth-child(2) { width: auto; grid-column: 1 / -1; }
@@ -164,5 +170,14 @@ figcaption { font-size: .875rem; color: var(--soft); max-width: 60rem; }
   tr, pre, dl { break-inside: avoid; } h2, h3 { break-after: avoid; }
   .runs td.number { white-space: normal; } }
 )css";
+
+std::string page_start(const std::string& title, std::string_view skip_to) {
+  return fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n"
+      "<a class=\"skip\" href=\"#{2}\">Skip to the {2}</a>\n",
+      escape(title), kPageStyle, skip_to);
+}
 
 }  // namespace harness

@@ -359,6 +359,37 @@ TEST_F(Measure, SaysTheSameWithAnyNumberOfThreads) {
   EXPECT_EQ(measure("a.npy --threads 1 --json").out, measure("a.npy --threads 3 --json").out);
 }
 
+TEST_F(Measure, WritesAPageAboutOneFileOrManyLayers) {
+  const auto one = measure("a.npy --plot one.html");
+  EXPECT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(one.out, "one.html\n");
+  const std::string page = cli::read(scratch_ / "one.html");
+  EXPECT_THAT(page, AllOf(HasSubstr("<h1>Activations of a.npy</h1>"), HasSubstr("<svg "),
+                          HasSubstr("of 6 channels; 0 eigenvalues above")));
+  EXPECT_THAT(page, Not(HasSubstr("From one array to the next")));
+
+  const libnorm::NamedTensor<float> layers[] = {{"h.10", {60, 100}, numbers_.data()},
+                                                {"h.2", {60, 100}, numbers_.data()},
+                                                {"bias", {100}, numbers_.data()}};
+  libnorm::write_safetensors<float>(scratch_ / "h.safetensors", layers);
+  const auto many = measure("h.safetensors --tensor all --plot many.html");
+  EXPECT_EQ(many.code, 0) << many.err;
+  const std::string both = cli::read(scratch_ / "many.html");
+  EXPECT_THAT(both, AllOf(HasSubstr("Activations of 2 arrays"), HasSubstr("From one array")));
+  EXPECT_LT(both.find(">1. h.safetensors, tensor"), both.find(">2. h.safetensors, tensor"));
+  EXPECT_LT(both.find("h.2"), both.find("h.10"));
+  EXPECT_THAT(both, Not(HasSubstr("bias")));
+  EXPECT_EQ(measure("a.npy h.safetensors --plot more.html").code, 2) << "which tensor?";
+}
+
+TEST_F(Measure, PlotsOnlyWhatItCanAndKeepsAnOlderPage) {
+  cli::write(scratch_ / "p.html", "older");
+  EXPECT_THAT(measure("a.npy a.npy").err, HasSubstr("2 files given; need one, or --plot PAGE"));
+  EXPECT_THAT(measure("a.npy --plot p.html --json").err, HasSubstr("--json prints; use one"));
+  EXPECT_EQ(measure("a.npy nowhere.npy --plot p.html").code, 3);
+  EXPECT_EQ(cli::read(scratch_ / "p.html"), "older");
+}
+
 TEST_F(Measure, TeachesByHelp) {
   const auto help = measure("--help");
   EXPECT_EQ(help.code, 0);
