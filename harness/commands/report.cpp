@@ -55,9 +55,13 @@ std::vector<std::string> other_bits(const std::vector<RunResult>& results, const
 /// Draws the figures into the folder. Links to them are relative to the page's folder, `base`.
 std::vector<ReportFigure> report_figures(const std::vector<RunResult>& results,
                                          const std::filesystem::path& folder,
-                                         const std::filesystem::path& base) {
+                                         const std::filesystem::path& base,
+                                         const std::string& experiment = "all") {
   std::vector<ReportFigure> figures;
-  for (DrawnFigure& drawn : draw_figures(results, {.drawn_for = DrawnFor::page}, folder).figures) {
+  DrawRequest request;
+  request.experiment = experiment;
+  request.drawn_for = DrawnFor::page;
+  for (DrawnFigure& drawn : draw_figures(results, request, folder).figures) {
     ReportFigure figure{std::move(drawn.experiment), std::move(drawn.heading),
                         std::move(drawn.caption),    std::move(drawn.alt),
                         read_file(drawn.files[0]),   std::move(drawn.notes)};
@@ -88,6 +92,22 @@ std::vector<RunResult> results_in(const Arguments& arguments, const std::filesys
   return judged_results(arguments, {std::move(all)});
 }
 
+/// Draws each experiment's figures as far as the study has its runs.
+void draw(ComparedStudy& study) {
+  for (const Study* of : studies()) {
+    for (const Experiment& e : of->experiments()) {
+      const TemporaryFolder folder;
+      try {
+        for (auto& figure : report_figures(study.results, folder.path(), "", std::string(e.id))) {
+          study.figures.push_back(std::move(figure));
+        }
+      } catch (const libnorm::DataError& error) {
+        study.not_drawn.push_back(fmt::format("{}: {}", e.id, error.what()));
+      }
+    }
+  }
+}
+
 /// Writes the page of two studies.
 Exit write_comparison(const Arguments& arguments) {
   const auto& folders = arguments.get<std::vector<std::string>>("compare");
@@ -109,8 +129,7 @@ Exit write_comparison(const Arguments& arguments) {
     for (Verdict& verdict : judge_claims(study.results))
       verdicts.push_back({std::move(verdict), {}, {}});
     study.claims = report_claims(std::move(verdicts));
-    const TemporaryFolder pictures;
-    study.figures = report_figures(study.results, pictures.path(), "");
+    draw(study);
   }
   write_atomically(output, comparison_page(compared[0], compared[1]));
   if (!is_written_through(output)) print_out("{}\n", libnorm::printable(output.string()));

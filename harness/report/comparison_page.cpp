@@ -144,6 +144,7 @@ std::string deciding_cell(const ReportClaim& claim) {
 }
 
 std::string verdicts_table(const std::vector<Pair>& pairs) {
+  if (std::ranges::all_of(pairs, &Pair::is_unchecked)) return "";
   std::string inside = "<thead><tr><th scope=\"col\">Claim of the paper</th>";
   for (const auto letter : kLetters) {
     inside += fmt::format(
@@ -248,6 +249,11 @@ std::string figure_pairs(const ComparedStudy& a, const ComparedStudy& b) {
   for (std::size_t i = 0; i < b.figures.size(); ++i) {
     const auto same = std::ranges::find(a.figures, b.figures[i].heading, &ReportFigure::heading);
     if (same == a.figures.end()) pair(figure_of(b.figures[i], kLetters[1], i));
+  }
+  for (const auto& [letter, study] : {std::pair{kLetters[0], &a}, std::pair{kLetters[1], &b}}) {
+    for (const std::string& why : study->not_drawn) {
+      html += fmt::format("<p>{}: {}</p>\n", letter, escape(why));
+    }
   }
   return html + "</section>\n";
 }

@@ -14,6 +14,8 @@ struct ComparedStudy {
   /// Every claim, in the same order for both studies.
   std::vector<ReportClaim> claims;
   std::vector<ReportFigure> figures;
+  /// Why others could not be drawn, a sentence each.
+  std::vector<std::string> not_drawn;
   std::vector<RunResult> results;
 };
 

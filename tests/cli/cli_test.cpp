@@ -460,8 +460,8 @@ TEST(Cli, ProgramsReadProgressLineByLine) {
 
 TEST(Cli, ProgressTellsTheShareDoneAndTheTimeLeft) {
   const cli::Scratch scratch;
-  const auto stopped =
-      run(scratch.path(), std::string(kLong) + " --json", "timeout --preserve-status -s INT 4 ");
+  const auto stopped = cli::shell(
+      scratch.path(), "timeout --preserve-status -s INT 4 $H " + std::string(kLong) + " --json");
   EXPECT_EQ(stopped.code, 130) << stopped.err;
   std::istringstream input(stopped.out);
   int times = 0;
@@ -488,9 +488,10 @@ TEST(Cli, TwoStoresAreShownBesideEachOther) {
   EXPECT_EQ(compared.code, 0) << compared.err;
   EXPECT_EQ(compared.out, "c.html\n");
   const std::string page = cli::read(scratch / "c.html");
-  EXPECT_THAT(page, HasSubstr("Neither study has the runs for any claim. Of 2 runs that both have, "
-                              "2 have the same numbers"));
-  EXPECT_THAT(page, HasSubstr("<h3>B: Figure 2"));
+  EXPECT_THAT(page, HasSubstr("Neither study has the runs for any claim. Of 3 runs that both have, "
+                              "3 have the same numbers"));
+  EXPECT_THAT(page, HasSubstr("<h3>A: Figure 1"));
+  EXPECT_THAT(page, HasSubstr("<p>A: e2: figure: no run of arm batchnorm"));
   const auto missing = run(scratch.path(), command + "a nowhere");
   EXPECT_EQ(missing.code, 3);
   EXPECT_THAT(missing.err, HasSubstr("store: no such folder (nowhere)"));

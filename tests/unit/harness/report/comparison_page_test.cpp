@@ -12,7 +12,7 @@ namespace {
 
 ComparedStudy make_study(const std::string& name) {
   const ReportData data = make_data();
-  return {name, data.claims, data.figures, data.results};
+  return {name, data.claims, data.figures, {}, data.results};
 }
 
 /// The same study, with another verdict and other numbers.
