@@ -56,10 +56,8 @@ std::vector<std::string> other_bits(const std::vector<RunResult>& results, const
 std::vector<ReportFigure> report_figures(const std::vector<RunResult>& results,
                                          const std::filesystem::path& folder,
                                          const std::filesystem::path& base,
-                                         const std::string& experiment = "all") {
+                                         DrawRequest request = {}) {
   std::vector<ReportFigure> figures;
-  DrawRequest request;
-  request.experiment = experiment;
   request.drawn_for = DrawnFor::page;
   for (DrawnFigure& drawn : draw_figures(results, request, folder).figures) {
     ReportFigure figure{std::move(drawn.experiment), std::move(drawn.heading),
@@ -92,13 +90,16 @@ std::vector<RunResult> results_in(const Arguments& arguments, const std::filesys
   return judged_results(arguments, {std::move(all)});
 }
 
-/// Draws each experiment's figures as far as the study has its runs.
+/// Draws each experiment's figures under its first protocol, as far as the study has its runs.
 void draw(ComparedStudy& study) {
   for (const Study* of : studies()) {
     for (const Experiment& e : of->experiments()) {
       const TemporaryFolder folder;
+      DrawRequest request;
+      request.experiment = e.id;
+      request.protocol = e.protocols.front();
       try {
-        for (auto& figure : report_figures(study.results, folder.path(), "", std::string(e.id))) {
+        for (auto& figure : report_figures(study.results, folder.path(), "", request)) {
           study.figures.push_back(std::move(figure));
         }
       } catch (const libnorm::DataError& error) {

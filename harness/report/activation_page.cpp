@@ -114,6 +114,7 @@ std::optional<Figure> spectrum_figure(const std::vector<MeasuredArray>& arrays) 
   figure.chart.name = "spectrum";
   figure.chart.about = "spectra of activations beside the edge of noise";
   figure.chart.panels = {std::move(panel)};
+  figure.chart.y_axes = YAxes::shared;
   figure.chart.key = key_of(arrays, indices, "edge of noise");
   figure.aspect = "Spectrum";
   figure.caption = fmt::format(
@@ -148,6 +149,7 @@ std::optional<Figure> channels_figure(const std::vector<MeasuredArray>& arrays) 
   figure.chart.name = "channels";
   figure.chart.about = "variances of activations' channels";
   figure.chart.panels = {std::move(panel)};
+  figure.chart.y_axes = YAxes::shared;
   figure.chart.key = key_of(arrays, indices, "outliers begin");
   figure.aspect = "Channels";
   figure.caption = fmt::format(
@@ -170,6 +172,14 @@ std::optional<double> value_of(const MeasuredArray& array, std::string_view name
   return find(array.found.values);
 }
 
+/// Linear for what may be 0 or below, as counts and cosines.
+Axis course_axis(const Curve& curve) {
+  const auto [least, most] = std::ranges::minmax(curve.points, {}, &Point::median);
+  if (least.median > 0) return fit_axis({curve}, ScaleChoice::by_data, kDecades);
+  const double span = most.median - least.median, pad = span > 0 ? 0.06 * span : 0.5;
+  return linear_axis(least.median - pad, most.median + pad);
+}
+
 std::optional<Figure> course_figure(const std::vector<MeasuredArray>& arrays) {
   if (arrays.size() < 2) return std::nullopt;
   Figure figure;
@@ -177,13 +187,14 @@ std::optional<Figure> course_figure(const std::vector<MeasuredArray>& arrays) {
     Curve curve;
     for (std::size_t i = 0; i < arrays.size(); ++i) {
       const auto value = value_of(arrays[i], name);
-      if (value) curve.points.push_back({double(i + 1), *value, *value, *value});
+      if (!value || !std::isfinite(*value)) continue;
+      curve.points.push_back({double(i + 1), *value, *value, *value});
     }
     if (curve.points.size() < 2) continue;
     Panel panel{std::string(name), "array", "", {}, {}, {curve}};
     std::ranges::replace(panel.title, '_', ' ');
     panel.x = index_axis(panel.curves);
-    panel.y = fit_axis(panel.curves, ScaleChoice::by_data, kDecades);
+    panel.y = course_axis(curve);
     figure.chart.panels.push_back(std::move(panel));
   }
   if (figure.chart.panels.empty()) return std::nullopt;
