@@ -85,78 +85,80 @@ std::vector<KeyEntry> key_of(const std::vector<MeasuredArray>& arrays,
   return key;
 }
 
-std::string described(const std::vector<MeasuredArray>& arrays, std::size_t curves) {
+std::string described(const std::vector<MeasuredArray>& arrays) {
+  const std::size_t curves = drawn(arrays.size()).size();
   if (curves == arrays.size()) return counted(curves, "array");
   return fmt::format("{} of {}", curves, counted(arrays.size(), "array"));
 }
 
-std::optional<Figure> spectrum_figure(const std::vector<MeasuredArray>& arrays) {
-  Panel panel{"Eigenvalues over the edge of noise", "index (1 = largest)", "l / edge", {}, {}, {}};
+/// A panel with a curve for each array that is drawn, and a level. read: an array's values,
+/// descending; none if there is nothing to draw. Nothing if no array has any.
+template <class Read>
+std::optional<Figure> figure_of(const std::vector<MeasuredArray>& arrays, Panel panel, double level,
+                                const std::string& level_label, Read read) {
   const std::vector<std::size_t> indices = drawn(arrays.size());
-  bool any = false;
-  for (const std::size_t i : indices) {
-    std::vector<double> values;
-    if (const ActivationSpectrum* spectrum = arrays[i].spectrum()) {
-      const double edge = noise_edges(*spectrum).upper;
-      values = spectrum->eigenvalues();
-      for (double& l : values) l /= edge;
-      // Of constant rows there is nothing to draw.
-      if (!(edge > 0) || !std::isfinite(edge)) values.clear();
-    }
-    any |= !values.empty();
-    panel.curves.push_back(thinned(values));
+  for (const std::size_t i : indices) panel.curves.push_back(thinned(read(arrays[i])));
+  if (std::ranges::all_of(panel.curves, [](const Curve& c) { return c.points.empty(); })) {
+    return std::nullopt;
   }
-  if (!any) return std::nullopt;
   panel.x = index_axis(panel.curves);
   panel.y = fit_axis(panel.curves, ScaleChoice::log, kDecades);
-  add_level(panel, 1);
+  if (panel.y.low < level && level < panel.y.high) add_level(panel, level);
   Figure figure;
-  figure.chart.name = "spectrum";
-  figure.chart.about = "spectra of activations beside the edge of noise";
   figure.chart.panels = {std::move(panel)};
   figure.chart.y_axes = YAxes::shared;
-  figure.chart.key = key_of(arrays, indices, "edge of noise");
-  figure.aspect = "Spectrum";
-  figure.caption = fmt::format(
+  figure.chart.key = key_of(arrays, indices, level_label);
+  return figure;
+}
+
+std::optional<Figure> spectrum_figure(const std::vector<MeasuredArray>& arrays) {
+  const auto read = [](const MeasuredArray& array) -> std::vector<double> {
+    const ActivationSpectrum* spectrum = array.spectrum();
+    const double edge = spectrum == nullptr ? 0 : noise_edges(*spectrum).upper;
+    if (!(edge > 0) || !std::isfinite(edge)) return {};  // constant rows
+    std::vector<double> values = spectrum->eigenvalues();
+    for (double& l : values) l /= edge;
+    return values;
+  };
+  auto figure = figure_of(
+      arrays, {"Eigenvalues over the edge of noise", "index (1 = largest)", "l / edge", {}, {}, {}},
+      1, "edge of noise", read);
+  if (!figure) return figure;
+  figure->chart.name = "spectrum";
+  figure->chart.about = "spectra of activations beside the edge of noise";
+  figure->aspect = "Spectrum";
+  figure->caption = fmt::format(
       "Eigenvalues l = s^2 / rows of {}, largest first, over Marchenko and Pastur's upper edge: "
       "rows of independent noise have nearly none above 1. Each has its own edge, from the "
       "eigenvalues that are no spikes.",
-      described(arrays, indices.size()));
-  figure.alt = "Eigenvalues against their index, with a level line where noise would end.";
+      described(arrays));
+  figure->alt = "Eigenvalues against their index, with a level line where noise would end.";
   return figure;
 }
 
 std::optional<Figure> channels_figure(const std::vector<MeasuredArray>& arrays) {
-  Panel panel{
-      "Variance of the channels", "channel (1 = largest variance)", "variance / mean", {}, {}, {}};
-  const std::vector<std::size_t> indices = drawn(arrays.size());
-  bool any = false;
-  for (const std::size_t i : indices) {
-    std::vector<double> values;
-    if (arrays[i].found.moments) values = arrays[i].found.moments->variance();
+  const auto read = [](const MeasuredArray& array) -> std::vector<double> {
+    if (!array.found.moments) return {};
+    std::vector<double> values = array.found.moments->variance();
     std::ranges::sort(values, std::greater());
     const double mean = std::accumulate(values.begin(), values.end(), 0.0) / double(values.size());
+    if (!(mean > 0) || !std::isfinite(mean)) return {};
     for (double& value : values) value /= mean;
-    if (!(mean > 0) || !std::isfinite(mean)) values.clear();
-    any |= !values.empty();
-    panel.curves.push_back(thinned(values));
-  }
-  if (!any) return std::nullopt;
-  panel.x = index_axis(panel.curves);
-  panel.y = fit_axis(panel.curves, ScaleChoice::log, kDecades);
-  if (panel.y.high > kOutlier && panel.y.low < kOutlier) add_level(panel, kOutlier);
-  Figure figure;
-  figure.chart.name = "channels";
-  figure.chart.about = "variances of activations' channels";
-  figure.chart.panels = {std::move(panel)};
-  figure.chart.y_axes = YAxes::shared;
-  figure.chart.key = key_of(arrays, indices, "outliers begin");
-  figure.aspect = "Channels";
-  figure.caption = fmt::format(
+    return values;
+  };
+  auto figure = figure_of(
+      arrays,
+      {"Variance of the channels", "channel (1 = largest variance)", "variance / mean", {}, {}, {}},
+      kOutlier, "outliers", read);
+  if (!figure) return figure;
+  figure->chart.name = "channels";
+  figure->chart.about = "variances of activations' channels";
+  figure->aspect = "Channels";
+  figure->caption = fmt::format(
       "Variance of each channel of {} over the mean of all, largest first. Channels "
       "of {:g} or more are counted as outliers.",
-      described(arrays, indices.size()), kOutlier);
-  figure.alt = "The channels' variances against their rank, with a level line for outliers.";
+      described(arrays), kOutlier);
+  figure->alt = "The channels' variances against their rank, with a level line for outliers.";
   return figure;
 }
 
