@@ -37,17 +37,19 @@ struct libnorm::KernelEntry<IsaTag, CountingBody> {
 
 namespace {
 
-/// Launches in a row, each of which reads what the last one wrote, until two threads took part.
+/// Launches in a row, each of which reads what the last one wrote, until two threads took part. On
+/// a busy machine a short launch ends before the second thread wakes: long ones follow.
 int launch_counting(bool is_racing) {
   libnorm::set_active_isa(libnorm::Isa::scalar);
-  constexpr libnorm::Index kOutputs = 10000;
-  std::vector<int> counts(kOutputs);
+  constexpr libnorm::Index kShort = 10'000, kLong = 4'000'000;
+  std::vector<int> counts(kLong);
   long expected = 0, sum = 0;
-  for (int launch = 0; launch < 1000 && (launch < 20 || threads_seen < 2); ++launch) {
+  for (int launch = 0; launch < 20 || (launch < 100 && threads_seen < 2); ++launch) {
+    const libnorm::Index outputs = launch < 20 ? kShort : kLong;
     libnorm::with_threads(2, [&] {
-      libnorm::launch(kOutputs, 1, CountingBody{&counts, is_racing});
+      libnorm::launch(outputs, 1, CountingBody{&counts, is_racing});
     });
-    expected += kOutputs;
+    expected += outputs;
   }
   for (int count : counts) sum += count;
   std::printf("%ld of %ld calls counted, by %d threads\n", sum, expected, threads_seen.load());
