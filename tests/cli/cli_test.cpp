@@ -7,7 +7,6 @@
 #include <csignal>
 #include <map>
 #include <set>
-#include <sstream>
 #include <string>
 #include <thread>
 
@@ -416,89 +415,6 @@ TEST(Cli, EveryInstructionSetAndThreadCountHasGoldensBits) {
                                  std::string(threads));
     EXPECT_EQ(outcome.code, 0) << threads << outcome.out << outcome.err;
   }
-}
-
-TEST(Cli, FiguresAndReportComeFromTheStoreWithoutTraining) {
-  const cli::Scratch scratch;
-  ASSERT_EQ(run(scratch.path(), "run all --profile smoke --seeds 2 --quiet --store s").code, 0);
-  const auto figures =
-      run(scratch.path(),
-          "figures --profile smoke --results store --store s --output f --protocol published");
-  EXPECT_EQ(figures.code, 0) << figures.err;
-  for (const char* name : {"f/figure1.svg", "f/figure2.png", "f/figure3.gp"}) {
-    EXPECT_GT(fs::file_size(scratch / name), 1000u) << name;
-  }
-  const auto report = run(scratch.path(), "report --store s --output r/report.html");
-  EXPECT_EQ(report.code, 0) << report.err;
-  EXPECT_THAT(cli::read(scratch / "r/report.html"), HasSubstr("e3.stagnation"));
-}
-
-/// The values of `event`, in order, without progress, of which there may be any number.
-std::vector<std::string> events_of(const std::string& lines) {
-  std::vector<std::string> events;
-  std::istringstream input(lines);
-  for (std::string line; std::getline(input, line);) {
-    const std::string event = nlohmann::json::parse(line).at("event");
-    if (event != "progress") events.push_back(event);
-  }
-  return events;
-}
-
-TEST(Cli, ProgramsReadProgressLineByLine) {
-  const cli::Scratch scratch;
-  const std::string command = "run e1 --profile smoke --arms none --store s --json";
-  const auto trained = run(scratch.path(), command);
-  EXPECT_EQ(trained.code, 0) << trained.err;
-  EXPECT_THAT(events_of(trained.out), testing::ElementsAre("begins", "finished", "result", "end"));
-  EXPECT_THAT(trained.out, HasSubstr(R"("golden":"same bits")"));
-  EXPECT_THAT(events_of(run(scratch.path(), command).out),
-              testing::ElementsAre("stored", "result", "end"));
-  const auto measured = run(scratch.path(), "remeasure --metrics effective_rank --store s --json");
-  EXPECT_THAT(events_of(measured.out), testing::ElementsAre("begins", "measured", "note"));
-  EXPECT_EQ(run(scratch.path(), command + " --quiet").code, 2);
-}
-
-TEST(Cli, ProgressTellsTheShareDoneAndTheTimeLeft) {
-  const cli::Scratch scratch;
-  const auto stopped = cli::shell(
-      scratch.path(), "timeout --preserve-status -s INT 4 $H " + std::string(kLong) + " --json");
-  EXPECT_EQ(stopped.code, 130) << stopped.err;
-  std::istringstream input(stopped.out);
-  int times = 0;
-  for (std::string line; std::getline(input, line);) {
-    const auto event = nlohmann::json::parse(line);
-    if (event["event"] != "progress") continue;
-    ++times;
-    EXPECT_GT(event["share"], 0);
-    EXPECT_LT(event["share"], 1);
-    EXPECT_EQ(event["runs"][0]["run"], "layernorm seed 0");
-    EXPECT_EQ(event["runs"][0]["steps"], 40000);
-    EXPECT_GT(event["runs"][0]["loss"], 0);
-  }
-  EXPECT_GE(times, 2);
-  EXPECT_LE(times, 5) << "once a second";
-}
-
-TEST(Cli, TwoStoresAreShownBesideEachOther) {
-  const cli::Scratch scratch;
-  ASSERT_EQ(run(scratch.path(), "run e1 --profile smoke --seeds 2 --quiet --store a").code, 0);
-  ASSERT_EQ(run(scratch.path(), "run e1,e2 --profile smoke --seeds 1 --quiet --store b").code, 0);
-  const std::string command = "report --profile smoke --output c.html --compare ";
-  const auto compared = run(scratch.path(), command + "a b");
-  EXPECT_EQ(compared.code, 0) << compared.err;
-  EXPECT_EQ(compared.out, "c.html\n");
-  const std::string page = cli::read(scratch / "c.html");
-  EXPECT_THAT(page, HasSubstr("Neither study has the runs for any claim. Of 3 runs that both have, "
-                              "3 have the same numbers"));
-  EXPECT_THAT(page, HasSubstr("<h3>A: Figure 1"));
-  EXPECT_THAT(page, HasSubstr("<p>A: e2: figure: no run of arm batchnorm"));
-  const auto missing = run(scratch.path(), command + "a nowhere");
-  EXPECT_EQ(missing.code, 3);
-  EXPECT_THAT(missing.err, HasSubstr("store: no such folder (nowhere)"));
-  const auto none = run(scratch.path(), "report --output c.html --compare a b");
-  EXPECT_EQ(none.code, 3);
-  EXPECT_THAT(none.err, HasSubstr("report: no result to judge in a"));
-  EXPECT_EQ(cli::read(scratch / "c.html"), page);
 }
 
 }  // namespace
