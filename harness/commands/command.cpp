@@ -6,6 +6,7 @@
 #include <thread>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "harness/base/files.hpp"
 #include "harness/base/output.hpp"
@@ -298,6 +299,15 @@ libnorm::Gemm chosen_gemm(const Arguments& arguments, libnorm::Device device) {
     throw UsageError("--gemm: cublas needs a GPU (the device is cpu); give --device cuda too");
   }
   return libnorm::Gemm::cublas;
+}
+
+Progress::Style progress_style(const Arguments& arguments) {
+  const bool as_json = arguments.has("json"), is_quiet = arguments.has("quiet");
+  if (as_json && is_quiet) {
+    throw UsageError("--json: is all progress, and --quiet none; use one of them");
+  }
+  if (as_json) return Progress::Style::json;
+  return is_quiet ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
 }
 
 std::string default_golden() {

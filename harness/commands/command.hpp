@@ -8,6 +8,7 @@
 #include <boost/program_options.hpp>
 
 #include "harness/results/result.hpp"
+#include "harness/runs/progress.hpp"
 #include "harness/runs/run_store.hpp"
 #include "libnorm/core/device.hpp"
 #include "libnorm/ops/gemm.hpp"
@@ -150,6 +151,10 @@ void add_gemm(Arguments& arguments);
 /// The implementation of products of --gemm on `device`. Throws: UsageError for an unknown name, or
 /// for cuBLAS without a GPU.
 libnorm::Gemm chosen_gemm(const Arguments& arguments, libnorm::Device device);
+
+/// How `run` and `remeasure` show progress on standard output, by --json and --quiet.
+/// Throws: UsageError if both are given.
+Progress::Style progress_style(const Arguments& arguments);
 
 /// The default of --golden: the source tree's.
 std::string default_golden();

@@ -150,7 +150,7 @@ void add_options(Arguments& arguments) {
       "line")("quiet", "no progress on long readings")("json", "a JSON object");
   add_device(arguments);
   arguments.options()("plot", po::value<std::string>()->value_name("PAGE"),
-                      "write a HTML page in place of printing: spectra beside the edge of noise, "
+                      "write an HTML page in place of printing: spectra beside the edge of noise, "
                       "outlier\nchannels, and of several arrays what changes from one to the next. "
                       "FILE may be several,\nand --tensor a list a,b or all: every matrix of the "
                       "file, numbers in names by value");

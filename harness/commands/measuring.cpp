@@ -138,6 +138,12 @@ Index count_of(const Arguments& arguments, const ActivationFile& file) {
   return rows;
 }
 
+/// The table or the JSON is on standard output.
+Progress::Style reading_style(const Arguments& arguments) {
+  if (arguments.has("quiet")) return Progress::Style::quiet;
+  return Progress::style_of(STDERR_FILENO);
+}
+
 bool drops_rows(const Arguments& arguments) {
   const std::string& word = arguments.text("nan-rows");
   if (word == "drop") return true;
@@ -153,7 +159,7 @@ RowSelection select_rows(const Arguments& arguments, const Measuring& asked) {
   std::vector<Index> left_out;
   for (const ActivationFile* file : {&asked.file, asked.other ? &*asked.other : nullptr}) {
     if (file == nullptr) continue;
-    ReadingProgress progress(std::cerr, progress_style(arguments), count, STDERR_FILENO);
+    ReadingProgress progress(std::cerr, reading_style(arguments), count, STDERR_FILENO);
     const std::vector<Index> found =
         unsound_rows(*file, count, [&](Index rows) { progress.rows(rows); });
     left_out.insert(left_out.end(), found.begin(), found.end());
@@ -175,11 +181,6 @@ ArrayChoice choice_of(const Arguments& arguments, const std::string& name) {
   ArrayChoice choice{std::nullopt, name.empty() ? "tensor" : name + "-tensor"};
   if (arguments.has(choice.option)) choice.name = arguments.text(choice.option);
   return choice;
-}
-
-Progress::Style progress_style(const Arguments& arguments) {
-  if (arguments.has("quiet")) return Progress::Style::quiet;
-  return Progress::style_of(STDERR_FILENO);
 }
 
 Measuring measuring_of(const Arguments& arguments, const ActivationFile& file) {
@@ -208,7 +209,7 @@ Measuring measuring_of(const Arguments& arguments, const ActivationFile& file) {
 }
 
 Measurement measure(const Arguments& arguments, const Measuring& asked) {
-  ReadingProgress progress(std::cerr, progress_style(arguments), asked.rows.size(), STDERR_FILENO);
+  ReadingProgress progress(std::cerr, reading_style(arguments), asked.rows.size(), STDERR_FILENO);
   return measure_activations(asked, [&](Index rows) { progress.rows(rows); });
 }
 

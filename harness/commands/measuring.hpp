@@ -5,7 +5,6 @@
 
 #include "harness/activations/measure_activations.hpp"
 #include "harness/commands/command.hpp"
-#include "harness/runs/progress.hpp"
 
 namespace harness {
 
@@ -15,9 +14,6 @@ ArrayChoice choice_of(const Arguments& arguments, const std::string& name = "");
 
 /// What the options ask for of a file. Throws: UsageError and DataError for what does not fit it.
 Measuring measuring_of(const Arguments& arguments, const ActivationFile& file);
-
-/// How the progress of a reading is shown, on standard error.
-Progress::Style progress_style(const Arguments& arguments);
 
 /// Measures, and shows the progress.
 Measurement measure(const Arguments& arguments, const Measuring& asked);

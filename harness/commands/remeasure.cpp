@@ -226,17 +226,13 @@ void add_remeasure_options(Arguments& arguments) {
   add_device(arguments);
 }
 
-Progress::Style style_of(const Arguments& arguments) {
-  if (arguments.has("json")) return Progress::Style::json;
-  return arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
-}
-
 }  // namespace
 
 Exit remeasure_command(const std::vector<std::string>& words) {
   Arguments arguments("remeasure [options]", about_remeasure());
   add_remeasure_options(arguments);
   if (!arguments.parse(words)) return Exit::ok;
+  const Progress::Style style = progress_style(arguments);
   const std::vector<std::string> wanted = wanted_metrics(arguments);
   if (arguments.has("profile") && arguments.text("profile") != kCustomProfile) {
     known_profile(arguments.text("profile"));
@@ -257,7 +253,7 @@ Exit remeasure_command(const std::vector<std::string>& words) {
     return exit;
   }
   const Store store(arguments.text("store"), Access::writing);
-  Progress progress(std::cout, style_of(arguments), STDOUT_FILENO);
+  Progress progress(std::cout, style, STDOUT_FILENO);
   const MadeRuns made = make_runs(planned, options, store, progress);
   if (!tell(arguments, made, wanted, results)) return Exit::differs;
   if (made.left > 0 && exit == Exit::ok) {

@@ -4,7 +4,6 @@
 #include <iostream>
 
 #include <fmt/format.h>
-#include <unistd.h>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/files.hpp"
@@ -302,18 +301,12 @@ SweepTask sweep_task(const Arguments& arguments, const SweepPlan& sweep) {
   return task;
 }
 
-Progress::Style style_of(const Arguments& arguments) {
-  if (arguments.has("json")) return Progress::Style::json;
-  return arguments.has("quiet") ? Progress::Style::quiet : Progress::style_of(STDOUT_FILENO);
-}
-
 /// Says where to look now, at the end of a command that trained.
 void print_end(const Arguments& arguments, const std::string& store, Exit exit) {
   if (arguments.has("json")) {
     print_text(json_line({{"event", "end"}, {"exit_code", int(exit)}, {"store", store}}));
   } else if (!arguments.has("quiet")) {
-    const std::string option =
-        arguments.given("store") || store != "out/store" ? " --store " + store : "";
+    const std::string option = store == "out/store" ? "" : " --store " + store;
     print_out(
         "\nNow: `norm-harness verify{0}` judges the claims, `norm-harness report{0}` shows "
         "all.\n",
@@ -339,7 +332,7 @@ Exit end_of_sweep(const MadeRuns& made, std::size_t failed_before, Exit compared
 }
 
 /// `run --plan`.
-Exit run_sweep(const Arguments& arguments) {
+Exit run_sweep(const Arguments& arguments, Progress::Style style) {
   const SweepPlan sweep = read_plan(arguments.text("plan"));
   refuse_plan_options(arguments);
   Arguments planned("plan", "");
@@ -370,7 +363,7 @@ Exit run_sweep(const Arguments& arguments) {
               store.locks().leases ? fmt::format(" by leases of {} s", store.locks().seconds)
                                    : " by flock");
   }
-  Progress progress(std::cout, style_of(arguments), STDOUT_FILENO);
+  Progress progress(std::cout, style, STDOUT_FILENO);
   try {
     const MadeRuns made = make_runs(plan, options, store, progress);
     const Exit compared = report_runs(chosen, made, store, options, arguments, planned);
@@ -392,10 +385,8 @@ Exit run_command(const std::vector<std::string>& words) {
   add_runner_options(arguments);
   add_sweep_options(arguments);
   if (!arguments.parse(words)) return Exit::ok;
-  if (arguments.has("json") && arguments.has("quiet")) {
-    throw UsageError("run: --json is all progress, and --quiet none; use one of them");
-  }
-  if (arguments.has("plan")) return run_sweep(arguments);
+  const Progress::Style style = progress_style(arguments);
+  if (arguments.has("plan")) return run_sweep(arguments, style);
   for (const char* name : {"retry-failed", "until"}) {
     if (arguments.has(name)) {
       throw UsageError(fmt::format("--{}: only for a sweep; give --plan FILE too", name));
@@ -413,7 +404,7 @@ Exit run_command(const std::vector<std::string>& words) {
   if (arguments.has("shard")) plan = shard_of(std::move(plan), arguments.text("shard"));
   require_golden(arguments);
   const Store store(arguments.text("store"), Access::writing, chosen_locks(arguments));
-  Progress progress(std::cout, style_of(arguments), STDOUT_FILENO);
+  Progress progress(std::cout, style, STDOUT_FILENO);
   const MadeRuns made = make_runs(plan, options, store, progress);
   Exit exit = report_runs(chosen, made, store, options, arguments, arguments);
   if (made.left > 0) {

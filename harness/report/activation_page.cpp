@@ -94,8 +94,8 @@ std::string described(const std::vector<MeasuredArray>& arrays) {
 /// A panel with a curve for each array that is drawn, and a level. read: an array's values,
 /// descending; none if there is nothing to draw. Nothing if no array has any.
 template <class Read>
-std::optional<Figure> figure_of(const std::vector<MeasuredArray>& arrays, Panel panel, double level,
-                                const std::string& level_label, Read read) {
+std::optional<Figure> curves_figure(const std::vector<MeasuredArray>& arrays, Panel panel,
+                                    double level, const std::string& level_label, Read read) {
   const std::vector<std::size_t> indices = drawn(arrays.size());
   for (const std::size_t i : indices) panel.curves.push_back(thinned(read(arrays[i])));
   if (std::ranges::all_of(panel.curves, [](const Curve& c) { return c.points.empty(); })) {
@@ -120,7 +120,7 @@ std::optional<Figure> spectrum_figure(const std::vector<MeasuredArray>& arrays) 
     for (double& l : values) l /= edge;
     return values;
   };
-  auto figure = figure_of(
+  auto figure = curves_figure(
       arrays, {"Eigenvalues over the edge of noise", "index (1 = largest)", "l / edge", {}, {}, {}},
       1, "edge of noise", read);
   if (!figure) return figure;
@@ -146,7 +146,7 @@ std::optional<Figure> channels_figure(const std::vector<MeasuredArray>& arrays) 
     for (double& value : values) value /= mean;
     return values;
   };
-  auto figure = figure_of(
+  auto figure = curves_figure(
       arrays,
       {"Variance of the channels", "channel (1 = largest variance)", "variance / mean", {}, {}, {}},
       kOutlier, "outliers", read);
@@ -162,16 +162,13 @@ std::optional<Figure> channels_figure(const std::vector<MeasuredArray>& arrays) 
   return figure;
 }
 
-/// A metric of the spectrum that is drawn, or of the rows; nothing if it was not measured.
+/// A metric; of those that were measured twice, the last: of the centred rows. Nothing if it was
+/// not measured.
 std::optional<double> value_of(const MeasuredArray& array, std::string_view name) {
-  const auto find = [&](const std::vector<MetricValue>& values) -> std::optional<double> {
-    const auto found = std::ranges::find(values, name, &MetricValue::name);
-    return found == values.end() ? std::nullopt : std::optional(found->value);
-  };
-  if (const ActivationSpectrum* spectrum = array.spectrum()) {
-    if (const auto value = find(values_of(*spectrum))) return value;
-  }
-  return find(array.found.values);
+  const auto& values = array.found.values;
+  const auto last = std::find_if(values.rbegin(), values.rend(),
+                                 [&](const MetricValue& value) { return value.name == name; });
+  return last == values.rend() ? std::nullopt : std::optional(last->value);
 }
 
 /// Linear for what may be 0 or below, as counts and cosines.

@@ -36,6 +36,7 @@ TEST(Progress, ProgramsReadProgressLineByLine) {
   const auto measured = run(scratch.path(), "remeasure --metrics effective_rank --store s --json");
   EXPECT_THAT(events_of(measured.out), testing::ElementsAre("begins", "measured", "note"));
   EXPECT_EQ(run(scratch.path(), command + " --quiet").code, 2);
+  EXPECT_EQ(run(scratch.path(), "remeasure --store s --json --quiet").code, 2);
 }
 
 TEST(Progress, ProgressTellsTheShareDoneAndTheTimeLeft) {

@@ -105,7 +105,7 @@ TEST(ActivationPage, ConstantRowsHaveNumbersAndNoFigureOfNothing) {
   array.found.spectra = {libnorm::activation_spectrum(rows, libnorm::Centring::mean)};
   array.found.moments.emplace(kChannels);
   array.found.moments->add(rows);
-  array.found.values.clear();
+  array.found.values = {{"effective_rank", "1", 0, "of s, centred"}};
   EXPECT_TRUE(activation_figures({array}).empty());
   const std::string html = harness::activation_page({array}, {});
   EXPECT_TRUE(has(html, "effective rank 0.000 of 8 channels; 0 eigenvalues above"));
